@@ -1,0 +1,33 @@
+# `make demo` runs the main job, `make test` passes the tests; both set up what they need.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO_OUT ?= runs/demo
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint types check install clean
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cpnet needs Python 3.11 or newer, $(PYTHON) is %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	$(VENV)/bin/cpnet toy --canvas box --out $(DEMO_OUT)/box --seeds 1
+	$(VENV)/bin/cpnet toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1
+
+test: lint types
+	$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell
+
+types: $(INSTALLED)
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,104 @@
+"""Watch or replace the proposals of a network while it runs.
+
+Modules are named by the block that they sit in (``"layer2.2"``) in a ``VideoResNet``, and by their
+own qualified name in any other network (``""`` for a bare module).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cpnet.models.correspondence import CorrespondenceProposal
+from cpnet.ops import Proposals
+
+
+def correspondence_modules(model: nn.Module) -> dict[str, CorrespondenceProposal]:
+    """All CP modules of a network by the names that capturing and injecting use, in order."""
+    return {
+        name.removesuffix(f".{module.socket}"): module
+        for name, module in model.named_modules()
+        if isinstance(module, CorrespondenceProposal)
+    }
+
+
+@contextmanager
+def capture_proposals(model: nn.Module) -> Iterator[dict[str, Proposals]]:
+    """Collect what every CP module proposes in the forward passes inside the ``with`` block.
+
+    Args:
+        model: a network with CP modules, or one module.
+
+    Yields:
+        A dict that each forward pass fills anew: block name to :class:`cpnet.ops.Proposals`.
+
+    Example:
+        >>> module = CorrespondenceProposal(16, k=2)
+        >>> with capture_proposals(module) as seen:
+        ...     _ = module(torch.randn(1, 16, 4, 3, 3))
+        >>> seen[""].indices.shape
+        torch.Size([1, 4, 9, 2])
+    """
+    seen: dict[str, Proposals] = {}
+    with ExitStack() as stack:
+        for name, module in correspondence_modules(model).items():
+
+            def keep(_: nn.Module, __: Any, proposals: Proposals, name: str = name) -> None:
+                seen[name] = proposals
+
+            stack.callback(module.search.register_forward_hook(keep).remove)
+        yield seen
+
+
+@contextmanager
+def inject_proposals(model: nn.Module, indices: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let CP modules use the given proposals instead of searching, inside the ``with`` block.
+
+    Args:
+        model: a network with CP modules, or one module.
+        indices: block name to int64 ``(B, T, S, K)`` (or ``(B, T*S, K)``) into ``T*S``, on the
+            module's searched grid; -1 for none, in modules with a window or causal search only.
+            Modules that are not named search as usual.
+
+    Raises:
+        ValueError: For a name without module, an index out of range, or, in the forward pass, a
+            shape that does not fit the features.
+    """
+    modules = correspondence_modules(model)
+    for name, given in indices.items():
+        if name not in modules:
+            near = get_close_matches(name, modules, n=1) or sorted(modules)
+            raise ValueError(
+                f"indices must name blocks that hold a CP module, got {name!r}; "
+                f"did you mean {', '.join(map(repr, near))}?"
+            )
+        if given.min() < (-1 if modules[name].search.may_run_short else 0):
+            raise ValueError(
+                f"indices of block {name!r} must be at least 0, got {int(given.min())}"
+            )
+    with ExitStack() as stack:
+        for name, given in indices.items():
+
+            def replace(_: nn.Module, args: Any, __: Any, given: Tensor = given) -> Proposals:
+                return _given_proposals(args[0], given)
+
+            stack.callback(modules[name].search.register_forward_hook(replace).remove)
+        yield
+
+
+def _given_proposals(features: Tensor, indices: Tensor) -> Proposals:
+    B, T, S, _ = features.shape
+    if indices.shape[0] != B or indices[..., 0].numel() != B * T * S or indices.max() >= T * S:
+        raise ValueError(
+            f"indices must have shape ({B}, {T}, {S}, K) and lie below T*S = {T * S}, "
+            f"got {tuple(indices.shape)} up to {int(indices.max())}"
+        )
+    indices = indices.reshape(B, T, S, -1).to(features.device, torch.int64)
+    # Distances of given proposals are not measured: nothing downstream of the search uses them.
+    distances = torch.full(indices.shape, torch.nan, device=features.device)
+    return Proposals(indices, distances)

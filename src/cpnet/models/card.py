@@ -1,0 +1,110 @@
+"""The model card: everything besides the weights that a recognizer needs to be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from torch import nn
+
+from cpnet.models.registry import create_model
+
+FORMAT_VERSION = 1
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelCard:
+    """What a checkpoint carries beside its weights.
+
+    Attributes:
+        model: name for :func:`cpnet.create_model`.
+        options: its overrides, such as ``k`` and ``offset_scale``.
+        class_names: label names in the order of the logits.
+        num_frames: frames of a clip.
+        frame_stride: step between them (dense sampling).
+        sampling_mode: ``"dense"`` or ``"segments"``.
+        size: rows and columns of a clip, pixels.
+        short_side: frames are resized to that short side before the centre crop, pixels.
+        mean: of the three colours, for pixels in 0 to 1.
+        std: likewise.
+        license: of the weights, an SPDX identifier or free text; empty if nobody said.
+        format_version: of the checkpoint's files.
+
+    Raises:
+        ValueError: On construction, for a value out of range.
+    """
+
+    model: str
+    class_names: tuple[str, ...]
+    num_frames: int
+    frame_stride: int
+    size: int
+    short_side: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sampling_mode: Literal["dense", "segments"] = "dense"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    license: str = ""
+    format_version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        if self.format_version > FORMAT_VERSION:
+            raise ValueError(
+                f"format_version must be at most {FORMAT_VERSION}, got {self.format_version}; "
+                "the checkpoint was written by a newer cpnet, upgrade this one"
+            )
+        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
+            raise ValueError(
+                f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
+                f"{len(set(self.class_names))} of them distinct"
+            )
+        for name in ("num_frames", "frame_stride", "size", "short_side"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.short_side < self.size:
+            raise ValueError(
+                f"short_side must be at least size = {self.size}, got {self.short_side}"
+            )
+        if self.sampling_mode not in ("dense", "segments"):
+            raise ValueError(
+                f"sampling_mode must be 'dense' or 'segments', got {self.sampling_mode!r}"
+            )
+
+    def build(self) -> nn.Module:
+        """Build the network with fresh weights."""
+        return create_model(self.model, num_classes=len(self.class_names), **self.options)
+
+    def to_json(self) -> str:
+        """As a JSON object."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelCard:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: If the text is not JSON, lacks a field, or has one that is unknown.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"a model card must be JSON, got {error}") from None
+        known = {entry.name for entry in fields(cls)}
+        if not isinstance(values, dict) or not {"model", "class_names"} <= values.keys():
+            raise ValueError("a model card must be a JSON object with 'model' and 'class_names'")
+        if values.get("format_version", FORMAT_VERSION) <= FORMAT_VERSION and values.keys() - known:
+            unknown = ", ".join(sorted(values.keys() - known))
+            raise ValueError(f"a model card must hold known fields only, got {unknown}")
+        for name in ("class_names", "mean", "std"):
+            if name in values:
+                values[name] = tuple(values[name])
+        try:
+            return cls(**{name: value for name, value in values.items() if name in known})
+        except TypeError as error:
+            raise ValueError(f"a model card must be complete: {error}") from None

@@ -1,0 +1,115 @@
+"""Names of networks and what they stand for: ``create_model("cpnet_resnet34", num_classes=27)``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatch
+from typing import Any
+
+from torch import nn
+
+Builder = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipDefaults:
+    """Clips that a network is made for; any others work too.
+
+    Attributes:
+        num_frames: frames of a clip.
+        frame_stride: step between them.
+        size: rows and columns, pixels.
+    """
+
+    num_frames: int
+    frame_stride: int
+    size: int
+
+
+_BUILDERS: dict[str, tuple[Builder, ClipDefaults]] = {}
+
+
+def register_model(name: str, builder: Builder, defaults: ClipDefaults) -> None:
+    """Give a network a name.
+
+    Args:
+        name: by which :func:`create_model` finds it.
+        builder: called with ``num_classes`` and the overrides, all by keyword.
+        defaults: clips that it is made for.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+    if name in _BUILDERS:
+        raise ValueError(f"model name {name!r} is taken; choose another")
+    _BUILDERS[name] = (builder, defaults)
+
+
+def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
+    """Build a network with fresh weights.
+
+    Args:
+        name: one of :func:`list_models`.
+        num_classes: logits, at least 1.
+        **overrides: options of the network, such as ``k=4``, ``modules={"res4": 2}``,
+            ``dropout=0.2``; see :mod:`cpnet.models.zoo`.
+
+    Returns:
+        A module from clips float ``(B, 3, T, H, W)`` to logits ``(B, num_classes)``, with
+        ``forward_features`` for the pooled embedding.
+
+    Raises:
+        ValueError: For an unknown name or option (the nearest is suggested), or a value that the
+            network refuses.
+
+    Example:
+        >>> import torch
+        >>> model = create_model("cpnet_nano", num_classes=7)
+        >>> model(torch.randn(2, 3, 8, 64, 64)).shape
+        torch.Size([2, 7])
+    """
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+    builder, _ = _find(name)
+    known = [option for option in inspect.signature(builder).parameters if option != "num_classes"]
+    for option in overrides:
+        if option not in known:
+            raise ValueError(
+                f"{name} has no option {option!r}{_nearest(option, known)}; "
+                f"its options are {', '.join(known)}"
+            )
+    model: nn.Module = builder(num_classes=num_classes, **overrides)
+    return model
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of all networks that match a shell pattern, sorted."""
+    from cpnet.models import zoo  # noqa: F401  (registers them)
+
+    return sorted(name for name in _BUILDERS if fnmatch(name, pattern))
+
+
+def model_defaults(name: str) -> ClipDefaults:
+    """Clips that a network is made for.
+
+    Raises:
+        ValueError: For an unknown name; the nearest is suggested.
+    """
+    return _find(name)[1]
+
+
+def _find(name: str) -> tuple[Builder, ClipDefaults]:
+    known = list_models()
+    if name not in _BUILDERS:
+        raise ValueError(
+            f"unknown model {name!r}{_nearest(name, known)}; 'cpnet info' lists all models"
+        )
+    return _BUILDERS[name]
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,94 @@
+"""Weights and model card on disk: ``model.safetensors`` and ``config.json`` in one folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from torch import nn
+
+from cpnet.models.card import ModelCard
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "config.json"
+
+
+def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: ModelCard) -> None:
+    """Write a network for use; each file is replaced as a whole or not at all.
+
+    Args:
+        folder: made if absent.
+        model: what ``card.build()`` gives, with any weights.
+        card: its model card.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {"format": "pt", "cpnet_format_version": str(card.format_version)}
+    write_atomically(folder / WEIGHTS_FILE, save(state, metadata=metadata))
+    write_atomically(folder / CARD_FILE, card.to_json().encode())
+
+
+def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
+    """Read what :func:`save_checkpoint` wrote; nothing in the files is executed.
+
+    Args:
+        folder: holds ``model.safetensors`` and ``config.json``.
+
+    Returns:
+        The network in inference mode, on the CPU, and its card.
+
+    Raises:
+        ValueError: If a file is missing, cut short, altered, or belongs to another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    for name in (CARD_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder} holds no {name}; give a folder that 'cpnet train' wrote")
+    try:
+        card = ModelCard.from_json((folder / CARD_FILE).read_text(encoding="utf-8"))
+        model = card.build()
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{folder / CARD_FILE} cannot be used: {error}") from None
+    try:
+        state = load_file(folder / WEIGHTS_FILE)
+    except SafetensorError as error:
+        raise ValueError(f"{folder / WEIGHTS_FILE} is damaged: {error}; copy it again") from None
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        expected, found = model.state_dict(), state
+        odd = [n for n in expected if n not in found or expected[n].shape != found[n].shape]
+        odd += [name for name in found if name not in expected]
+        raise ValueError(
+            f"{folder / WEIGHTS_FILE} does not hold the weights of {card.model}: {len(odd)} "
+            f"entries are missing, left over or of another shape, the first is {odd[0]}"
+        ) from None
+    return model.eval(), card
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file by new content in one step: a reader sees the old one or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp files are private; the result should follow the user's umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,14 @@
+"""Tensor operations of the correspondence-proposal module; they need torch alone."""
+
+from cpnet.ops.embedding import PairLayer, pair_embedding, pair_responses
+from cpnet.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets
+
+__all__ = [
+    "PairLayer",
+    "Proposals",
+    "gather_neighbors",
+    "knn_proposals",
+    "pair_embedding",
+    "pair_offsets",
+    "pair_responses",
+]
