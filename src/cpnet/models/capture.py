@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cpnet._errors import nearest
 from cpnet.models.correspondence import CorrespondenceProposal
 from cpnet.ops import Proposals
 
@@ -72,10 +72,9 @@ def inject_proposals(model: nn.Module, indices: Mapping[str, Tensor]) -> Iterato
     modules = correspondence_modules(model)
     for name, given in indices.items():
         if name not in modules:
-            near = get_close_matches(name, modules, n=1) or sorted(modules)
             raise ValueError(
-                f"indices must name blocks that hold a CP module, got {name!r}; "
-                f"did you mean {', '.join(map(repr, near))}?"
+                f"indices must name blocks with a CP module ({', '.join(modules) or 'none'}), "
+                f"got {name!r}{nearest(name, modules)}"
             )
         if given.min() < (-1 if modules[name].search.may_run_short else 0):
             raise ValueError(

@@ -234,7 +234,9 @@ class NormedLinear(nn.Module):
         norm, weight = self.norm, self.linear.weight
         assert norm.running_mean is not None
         assert norm.running_var is not None
-        scale = norm.weight * torch.rsqrt(norm.running_var.float() + norm.eps).to(weight.dtype)
+        # An eps of 1e-5 is lost in half precision.
+        variance = norm.running_var.to(torch.promote_types(weight.dtype, torch.float32))
+        scale = norm.weight * torch.rsqrt(variance + norm.eps).to(weight.dtype)
         mean = norm.running_mean
         shift = -mean if self.linear.bias is None else self.linear.bias - mean
         return weight * scale[:, None], norm.bias + shift * scale

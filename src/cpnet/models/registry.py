@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from fnmatch import fnmatch
 from typing import Any
 
 from torch import nn
+
+from cpnet._errors import nearest
 
 Builder = Callable[..., Any]
 
@@ -78,7 +79,7 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
     for option in overrides:
         if option not in known:
             raise ValueError(
-                f"{name} has no option {option!r}{_nearest(option, known)}; "
+                f"{name} has no option {option!r}{nearest(option, known)}; "
                 f"its options are {', '.join(known)}"
             )
     model: nn.Module = builder(num_classes=num_classes, **overrides)
@@ -105,11 +106,6 @@ def _find(name: str) -> tuple[Builder, ClipDefaults]:
     known = list_models()
     if name not in _BUILDERS:
         raise ValueError(
-            f"unknown model {name!r}{_nearest(name, known)}; 'cpnet info' lists all models"
+            f"unknown model {name!r}{nearest(name, known)}; 'cpnet info' lists all models"
         )
     return _BUILDERS[name]
-
-
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""

@@ -30,7 +30,7 @@ def _resize_axis(x: Tensor, axis: int, size: int) -> Tensor:
         return x
     if length == 2 * size:
         return x[..., ::2, :] if axis == -2 else x[..., ::2, :, :]
-    source = torch.arange(size, device=x.device) * (length / size)
+    source = torch.arange(size, device=x.device, dtype=torch.float64) * (length / size)
     low = source.floor().long()
     fraction = (source - low).to(x.dtype).view(-1, *[1] * (-1 - axis))
     below = x.index_select(axis, low)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from cpnet._errors import nearest
 from cpnet.models.blocks import SOCKETS, BasicBlock, BottleneckBlock, ResidualBlock
 from cpnet.models.conventions import CONVENTIONS, Form, LayerFactory
 
@@ -51,6 +51,10 @@ class VideoResNet(nn.Module):
         conventions: str = "torchvision",
     ) -> None:
         super().__init__()
+        if conventions not in CONVENTIONS:
+            raise ValueError(
+                f"conventions must be one of {', '.join(CONVENTIONS)}, got {conventions!r}"
+            )
         make = LayerFactory(form, CONVENTIONS[conventions])
         block_class: type[ResidualBlock] = {"basic": BasicBlock, "bottleneck": BottleneckBlock}[
             block
@@ -114,9 +118,9 @@ class VideoResNet(nn.Module):
         """
         blocks = dict(self.blocks())
         if name not in blocks:
-            near = get_close_matches(name, blocks, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise ValueError(f"block must be one of {', '.join(blocks)}, got {name!r}; {hint}")
+            raise ValueError(
+                f"block must be one of {', '.join(blocks)}, got {name!r}{nearest(name, blocks)}"
+            )
         return blocks[name]
 
     def attach(self, name: str, plugin: nn.Module) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from torch import nn
 
+from cpnet._files import write_atomically
 from cpnet.models.card import ModelCard
 
 WEIGHTS_FILE = "model.safetensors"
@@ -74,21 +74,3 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
         ) from None
     return model.eval(), card
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by new content in one step: a reader sees the old one or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; the result should follow the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

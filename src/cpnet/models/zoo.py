@@ -127,6 +127,8 @@ def _cpnet(backbone: Backbone) -> Builder:
             dropout=dropout,
             conventions=conventions,
         )
+        if not set(halved) <= set(STAGES):
+            raise ValueError(f"halved must name stages among {', '.join(STAGES)}, got {halved}")
         if isinstance(modules, Mapping):
             modules = last_blocks(backbone.depths, modules)
         for name in modules:

@@ -24,7 +24,8 @@ class Proposals(NamedTuple):
             of frame u is the n-th nearest to position s of frame t; u is never t. -1 where a
             window leaves fewer than K candidates.
         distances: ``(B, T, S, K)``, ascending, float32 (float64 for float64 features), detached:
-            squared L2, minus the dot product, or one minus the cosine. inf where the index is -1.
+            squared L2, minus the dot product, or one minus the cosine, within the rounding of a
+            product of centred features. inf where the index is -1.
     """
 
     indices: Tensor
@@ -159,8 +160,7 @@ def _check(features: Tensor, k: int, metric: str, window: int | None) -> None:
 def _knn_proposals(
     features: Tensor, k: int, metric: str, window: int | None, causal: bool
 ) -> tuple[Tensor, Tensor]:
-    with torch.autocast(features.device.type, enabled=False):
-        return proposals_reference.search(features, k, metric, window, causal)
+    return proposals_reference.search(features, k, metric, window, causal)
 
 
 _knn_proposals.register_kernel("cpu")(proposals_cpu.search)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cpnet.ops.scoring import prepare
+from cpnet.ops.scoring import full_precision, prepare
 
 # Positions per group of the selection; 8 to 14 measured alike, smaller and larger ones slower.
 GROUP = 10
@@ -27,7 +27,7 @@ def search(
         ValueError: If the features hold NaN or inf.
     """
     B, T, S, C = features.shape
-    with torch.autocast("cpu", enabled=False):
+    with full_precision(features.device):
         scoring = prepare(features.reshape(B, T * S, C), metric)
         if not torch.isfinite(scoring.unit).all() and not torch.isfinite(features).all():
             raise ValueError(

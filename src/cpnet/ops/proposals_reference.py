@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cpnet.ops.scoring import prepare
+from cpnet.ops.scoring import full_precision, prepare
 
 
 def allowed_frames(
@@ -46,8 +46,9 @@ def search(
         Indices int64 and distances, both ``(B, T, S, k)``; -1 and inf where candidates run out.
     """
     B, T, S, C = features.shape
-    scoring = prepare(features.reshape(B, T * S, C), metric)
-    scores = scoring.points @ scoring.points.mT + scoring.bias[:, None, :]
+    with full_precision(features.device):
+        scoring = prepare(features.reshape(B, T * S, C), metric)
+        scores = scoring.points @ scoring.points.mT + scoring.bias[:, None, :]
     allowed = allowed_frames(T, window, causal, features.device)
     allowed = allowed.repeat_interleave(S, 0).repeat_interleave(S, 1)
     best, indices = scores.masked_fill(~allowed, -torch.inf).topk(k, dim=-1)

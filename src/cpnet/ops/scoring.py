@@ -10,6 +10,7 @@ Letters: B clips, N positions of a clip (T*S), C channels.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, NamedTuple, get_args
 
 import torch
@@ -45,6 +46,17 @@ class Scoring(NamedTuple):
         # Twice by the unit, not once by its square, which may overflow.
         distances = self.factor * (self.base[..., None] - scores) * unit * unit
         return distances.clamp_min(self.least).masked_fill(scores == -torch.inf, torch.inf)
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Keep autocast from rounding what is computed inside the ``with`` block.
+
+    Nothing at all where autocast is off, so that exported graphs stay free of it.
+    """
+    kind = device.type
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return torch.autocast(kind, enabled=False)
+    return nullcontext()
 
 
 def prepare(features: Tensor, metric: str) -> Scoring:

@@ -1,0 +1,1 @@
+"""Runs of the paper's tables and figures."""

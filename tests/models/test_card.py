@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from cpnet.models.card import FORMAT_VERSION, ModelCard
+
+VALUES = {
+    "model": "cpnet_nano",
+    "class_names": ("left", "right"),
+    "num_frames": 4,
+    "frame_stride": 2,
+    "size": 32,
+    "short_side": 36,
+    "options": {"k": 2, "modules": {"res4": 1}},
+}
+
+
+def test_round_trip():
+    card = ModelCard(**VALUES, license="CC-BY-4.0")
+    assert ModelCard.from_json(card.to_json()) == card
+    assert card.build().block("layer3.0").before_relu.k == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"class_names": ("a", "a")}, "class_names must be distinct and not empty, got 2 names, 1"),
+        ({"class_names": ()}, "got 0 names"),
+        ({"num_frames": 0}, "num_frames must be a whole number of at least 1, got 0"),
+        ({"short_side": 31}, "short_side must be at least size = 32, got 31"),
+        ({"sampling_mode": "random"}, "sampling_mode must be 'dense' or 'segments', got 'random'"),
+        ({"format_version": FORMAT_VERSION + 1}, "written by a newer cpnet"),
+    ],
+)
+def test_refusals(change, message):
+    with pytest.raises(ValueError, match=message):
+        ModelCard(**{**VALUES, **change})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "must be JSON"),
+        ("[1]", "with 'model' and 'class_names'"),
+        (json.dumps({**VALUES, "colour": 1}), "known fields only, got colour"),
+        (json.dumps({"model": "m", "class_names": ["a"]}), "must be complete"),
+    ],
+)
+def test_foreign_text(text, message):
+    with pytest.raises(ValueError, match=message):
+        ModelCard.from_json(text)
