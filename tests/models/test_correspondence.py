@@ -2,7 +2,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops.test_embedding import unfactorised
 
 from cpnet.models.correspondence import (
     CorrespondenceProposal,
@@ -11,6 +10,7 @@ from cpnet.models.correspondence import (
 )
 from cpnet.models.resize import resize_grid
 from cpnet.ops import PairLayer, knn_proposals
+from ops.test_embedding import unfactorised
 
 
 def randomised(module):

@@ -34,7 +34,9 @@ def test_round_trip(saved):
 @pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
 def test_missing_file(saved, name):
     (saved[0] / name).unlink()
-    with pytest.raises(ValueError, match=f"holds no {name}; give a folder that 'cpnet train' wrote"):
+    with pytest.raises(
+        ValueError, match=f"holds no {name}; give a folder that 'cpnet train' wrote"
+    ):
         load_checkpoint(saved[0])
 
 
@@ -48,7 +50,9 @@ def test_truncated_weights(saved):
 def test_weights_of_another_network(saved):
     folder, _, card = saved
     path = folder / CARD_FILE
-    path.write_text(card.to_json().replace("toy_cpnet", "toy_c2d").replace('"k": 2', '"head": "avg"'))
+    path.write_text(
+        card.to_json().replace("toy_cpnet", "toy_c2d").replace('"k": 2', '"head": "avg"')
+    )
     with pytest.raises(ValueError, match="not hold the weights of toy_c2d: .* the first is core"):
         load_checkpoint(folder)
 

@@ -64,7 +64,9 @@ def test_parameter_names_are_torchvision_s(depth):
     names = create_model(f"c2d_{depth}", num_classes=1000).state_dict()
     assert names["conv1.weight"].shape == (64, 3, 7, 7)
     assert names["layer2.0.downsample.0.weight"].shape[2:] == (1, 1)
-    assert {"bn1.running_var", "layer1.0.conv1.weight", "layer4.1.bn2.bias", "fc.bias"} <= set(names)
+    assert {"bn1.running_var", "layer1.0.conv1.weight", "layer4.1.bn2.bias", "fc.bias"} <= set(
+        names
+    )
     count = sum(value.numel() for name, value in names.items() if "running" not in name)
     count -= sum("num_batches_tracked" in name for name in names)
     assert count == {"resnet18": 11_689_512, "resnet50": 25_557_032}[depth]
@@ -116,7 +118,9 @@ def test_refusals(name, options, message):
 
 
 def test_a_clip_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"clip must have shape \(B, 3, T, H, W\), got \(3, 8, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"clip must have shape \(B, 3, T, H, W\), got \(3, 8, 8\)"
+    ):
         small("c2d_nano")(torch.zeros(3, 8, 8))
     with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
         create_model("c2d_nano", num_classes=0)

@@ -36,7 +36,9 @@ def random_layers(C, widths, dtype=torch.float64, bias=True):
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_agrees_with_the_unfactorised_pairs(data):
-    B, T, H, W, C = (data.draw(st.integers(a, b)) for a, b in ((1, 2), (2, 4), (1, 3), (1, 4), (1, 6)))
+    B, T, H, W, C = (
+        data.draw(st.integers(a, b)) for a, b in ((1, 2), (2, 4), (1, 3), (1, 4), (1, 6))
+    )
     k = data.draw(st.integers(1, min(5, (T - 1) * H * W)))
     causal, scale = data.draw(st.booleans()), data.draw(st.sampled_from([1.0, 8.0]))
     torch.manual_seed(data.draw(st.integers(0, 10_000)))

@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ops.oracle import all_distances
 
 from cpnet.ops import Proposals, gather_neighbors, knn_proposals, pair_offsets
 from cpnet.ops.proposals_cpu import GROUP, top_k
+from ops.oracle import all_distances
 
 METRICS = ("l2", "dot", "cosine")
 MASKS = ((None, False), (1, False), (2, False), (None, True), (1, True), (2, True))

@@ -68,7 +68,7 @@ def moving_blocks(num_videos: int, *, canvas: Canvas = "box", seed: int = 0) -> 
     rng = np.random.default_rng(seed)
     side, margin = _GEOMETRY[canvas]
     each = num_videos // 4
-    corners = []
+    corners: list[npt.NDArray[np.int64]] = []
     for axis, sign in _MOTIONS:
         if canvas == "wide" and sign > 0:
             corners.append(corners[-1][:, ::-1])

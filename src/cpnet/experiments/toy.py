@@ -188,11 +188,11 @@ def train_system(
     curve = []
     for _ in range(epochs):
         model.train()
-        for batch in torch.randperm(NUM_TRAIN).split(BATCH_SIZE):
+        for batch in torch.split(torch.randperm(NUM_TRAIN), BATCH_SIZE):
             videos = ToyVideos(*(values[batch] for values in train))
             loss = F.cross_entropy(model(videos.clips()), videos.labels)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
             schedule.step()
         curve.append(_accuracy(_logits(model, validation), validation.labels))
@@ -222,7 +222,7 @@ def validation_videos(canvas: Canvas) -> ToyVideos:
 def _logits(model: nn.Module, videos: ToyVideos) -> Tensor:
     model.eval()
     with torch.no_grad():
-        return torch.cat([model(clips) for clips in videos.clips().split(2 * BATCH_SIZE)])
+        return torch.cat([model(clips) for clips in torch.split(videos.clips(), 2 * BATCH_SIZE)])
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> float:
@@ -233,7 +233,7 @@ def _by_step(logits: Tensor, videos: ToyVideos) -> dict[int, float]:
     steps = (videos.corners[:, 1] - videos.corners[:, 0]).abs().amax(1)
     return {
         step: _accuracy(logits[steps == step], videos.labels[steps == step])
-        for step in steps.unique().tolist()
+        for step in torch.unique(steps).tolist()
     }
 
 

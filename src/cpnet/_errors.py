@@ -1,0 +1,54 @@
+"""Small parts of error messages: the nearest known word, and any message on one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``", did you mean 'x'?"`` for the known word nearest to ``word``, else an empty string.
+
+    Example:
+        >>> nearest("trian", ["train", "info"])
+        ", did you mean 'train'?"
+    """
+    near = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error on one line; its type's name where it has no message.
+
+    An ``OSError`` reads as file and reason, without its number.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def parser_message(error: BaseException) -> str:
+    """What jsonargparse has to say, in the words of our own messages.
+
+    Example:
+        >>> parser_message(ValueError('Parser key "k": Expected a tuple. Got value: x'))
+        'k must be tuple, got x'
+    """
+    text = one_line(error)
+    # Of a union's members the first tells what is meant; the others are None and the like.
+    text = re.sub(
+        r"Does not validate against any of the Union subtypes.*?Errors: - (.*?)(?: - .*)? "
+        r"Given value type: .*? Given value: ",
+        r"\1. Got value: ",
+        text,
+    )
+    found = re.fullmatch(r'Parser key "([^"]+)": Expected an? (.+?)\.? Got value: (.*)', text)
+    if not found:
+        return text
+    key, wanted, value = found.groups()
+    wanted = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", wanted)
+    wanted = re.sub(r"<class '(\w+)'>", r"\1", wanted)
+    words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+    return f"{key} must be {words.get(wanted, wanted)}, got {value}"

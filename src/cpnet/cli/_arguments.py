@@ -1,0 +1,58 @@
+"""Arguments and output that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cpnet.config import ListingConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def add_device(parser: Any) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda", "mps"],
+        default="auto",
+        help="where to run; auto takes an accelerator if there is one",
+    )
+
+
+def add_k(parser: Any) -> None:
+    """Add ``--k``."""
+    parser.add_argument("--k", type=int, help="proposals per position, instead of the model's own")
+
+
+def add_batch_size(parser: Any, default: int) -> None:
+    """Add ``--batch_size``."""
+    parser.add_argument("--batch_size", type=int, default=default, help="clips at once")
+
+
+def add_listing(parser: Any) -> None:
+    """Add ``--listing.*``: how videos and labels are found."""
+    parser.add_argument("--listing.root", help="what relative paths in a list are relative to")
+    parser.add_argument("--listing.separator", help="between the columns of a list")
+    parser.add_argument("--listing.pattern", help="makes paths, such as 'videos/{}.mp4'")
+
+
+def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None:
+    """``base`` with the ``--listing`` options that were given; None if there is nothing to say."""
+    from dataclasses import replace
+
+    given = {name: value for name, value in vars(args.listing).items() if value is not None}
+    return replace(base or ListingConfig(), **given) if given else None
+
+
+def output() -> Console:
+    """Where tables go: standard output, wide enough for paths if that is no terminal."""
+    import sys
+
+    from rich.console import Console
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # for main, which knows what to do; rich would exit with 1
+
+    return Output(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)

@@ -1,0 +1,90 @@
+"""List the models, or describe one of them or a trained run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpnet.cli._arguments import output
+
+if TYPE_CHECKING:
+    from cpnet.models.card import ModelCard
+    from cpnet.models.profile import ModelDescription
+
+# As many as Kinetics has: published sizes of such networks are counted with them.
+DEFAULT_NUM_CLASSES = 400
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("name", nargs="?", help="a model or a run folder; all models if left out")
+    parser.add_argument("--num_classes", type=int, help="of a model, default 400")
+
+
+def run(args: Any) -> int:
+    """Print the list or the description."""
+    from cpnet.models.registry import list_models, model_defaults
+
+    console = output()
+    if args.name is None:
+        for name in list_models():
+            console.print(name)
+        console.print("\n'cpnet info NAME' describes a model.")
+        return 0
+    from cpnet.models.profile import describe
+
+    if Path(args.name).is_dir():
+        from cpnet.models.weights import load_checkpoint
+
+        _, card = load_checkpoint(args.name)
+        found = describe(
+            card.model,
+            num_classes=len(card.class_names),
+            num_frames=card.num_frames,
+            size=card.size,
+            **card.options,
+        )
+        _print_description(found)
+        _print_card(card)
+        return 0
+    defaults = model_defaults(args.name)
+    classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
+    found = describe(
+        args.name, num_classes=classes, num_frames=defaults.num_frames, size=defaults.size
+    )
+    _print_description(found)
+    return 0
+
+
+def _print_description(found: ModelDescription) -> None:
+    console = output()
+    _, _, frames, rows, columns = found.input_shape
+    console.print(f"model          {found.name}")
+    console.print(f"input          {frames} frames of {columns}x{rows} pixels")
+    console.print(f"parameters     {found.parameters:,}")
+    console.print(f"multiply-adds  {found.multiply_adds / 1e9:.3g} G a clip")
+    if not found.modules:
+        console.print("CP modules     none")
+        return
+    from rich.table import Table
+
+    table = Table(title="CP modules", title_justify="left")
+    for heading in ("after block", "grid", "k", "positions N"):
+        table.add_column(heading, justify="left" if heading == "after block" else "right")
+    for site in found.modules:
+        rows, columns = site.grid
+        table.add_row(site.block, f"{rows}x{columns}", str(site.k), f"{site.positions:,}")
+    console.print(table)
+
+
+def _print_card(card: ModelCard) -> None:
+    console = output()
+    sampling = (
+        "spread over the video"
+        if card.sampling_mode == "segments"
+        else f"{card.num_frames} frames, stride {card.frame_stride}, from the middle of the video"
+    )
+    console.print(f"sampling       {sampling}")
+    console.print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
+    if card.license:
+        console.print(f"license        {card.license}")

@@ -1,0 +1,104 @@
+"""Train small networks to tell in which direction a fast block moves; needs no data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from cpnet.cli._arguments import output
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("--models", nargs="+", default=[], help="systems to train; all if left out")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each system")
+    parser.add_argument(
+        "--canvas",
+        choices=["box", "wide"],
+        default="box",
+        help="box: 32x32, as in the poster; wide: 64x64, no border gives the answer away",
+    )
+    parser.add_argument("--epochs", type=int, help="instead of each system's own number")
+    parser.add_argument("--k", type=int, help="proposals per position, instead of 4")
+    parser.add_argument("--out", default="runs/toy", help="folder for numbers and pictures")
+
+
+def run(args: Any) -> int:
+    """Train, print the table, write numbers and pictures."""
+    from cpnet._files import check_writable
+    from cpnet.experiments.toy import find_systems
+    from cpnet.experiments.toy_report import draw_proposals, notes, toy_table, write_results
+    from cpnet.runs import versions
+
+    for name in ("seeds", "epochs", "k"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    systems = find_systems(args.models)
+    out = Path(args.out)
+    check_writable(out)
+    runs, trained = _train(systems, args)
+    out.mkdir(parents=True, exist_ok=True)
+    write_results(out, runs, args.canvas, {"command": _command(args), **versions()})
+    pictures = [out / "curves.png"]
+    if "cpnet" in trained:
+        pictures.append(draw_proposals(out, trained["cpnet"], args.canvas))
+    console = output()
+    console.print(toy_table(runs, args.canvas))
+    for note in notes(runs):
+        console.print(note)
+    console.print(f"\nNumbers: {out / 'results.json'}\nPictures: {', '.join(map(str, pictures))}")
+    return 0
+
+
+def _train(systems: list[str], args: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Train every system with every seed; keep the first seed's networks."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from cpnet.experiments.toy import build_system, num_epochs, train_system
+
+    for name in systems:
+        build_system(name, args.canvas, args.k)
+    runs: list[Any] = []
+    trained: dict[str, Any] = {}
+    total = args.seeds * sum(num_epochs(name, args.canvas, args.epochs) for name in systems)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} epochs"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("toy", total=total)
+        for name in systems:
+            for seed in range(args.seeds):
+                label = f"{name}, seed {seed}"
+                bar.update(task, description=label)
+
+                def advance(accuracy: float, label: str = label) -> None:
+                    bar.update(task, advance=1, description=f"{label}: {accuracy:.1%}")
+
+                run, model = train_system(
+                    name,
+                    canvas=args.canvas,
+                    seed=seed,
+                    epochs=args.epochs,
+                    k=args.k,
+                    on_epoch=advance,
+                )
+                runs.append(run)
+                trained.setdefault(name, model)
+                if not sys.stderr.isatty():
+                    seconds = f"{run.seconds:.0f} s"
+                    print(f"{label}: {run.validation[-1]:.1%} after {seconds}", file=sys.stderr)
+    return runs, trained
+
+
+def _command(args: Any) -> str:
+    words = ["cpnet toy", f"--canvas {args.canvas}", f"--seeds {args.seeds}"]
+    if args.models:
+        words.append(f"--models {' '.join(args.models)}")
+    words += [f"--{n} {getattr(args, n)}" for n in ("epochs", "k") if getattr(args, n) is not None]
+    return " ".join(words)

@@ -1,0 +1,85 @@
+"""Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from cpnet.config import Recipe
+from cpnet.recipe_files import read_recipe_file, recipe_from
+from cpnet.runs import RECIPE_FILE
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the options of a recipe and of a run."""
+    parser.add_argument("--config", action="config", help="recipe in YAML")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out after its last finished epoch; "
+        "its recipe is the starting point if no --config is given",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="remove a run that --out holds already"
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_class_arguments(Recipe)
+
+
+def parse(parser: Any, argv: list[str]) -> Any:
+    """Parse after a check of the recipe files' keys, with the run's own recipe if it is resumed."""
+    files = _values(argv, "--config")
+    out = _values(argv, "--out")
+    if "--resume" in argv and not files and out and (Path(out[-1]) / RECIPE_FILE).is_file():
+        files = [str(Path(out[-1]) / RECIPE_FILE)]
+        argv = ["--config", files[0], *argv]
+    for path in files:
+        read_recipe_file(path)
+    return parser.parse_args(argv)
+
+
+def run(args: Any) -> int:
+    """Train, then say where the run lies and what can be done with it."""
+    recipe = recipe_from(args.as_dict())
+    from cpnet.runs import check_run
+
+    # Before PyTorch and Lightning are loaded, which takes seconds.
+    check_run(recipe, resume=args.resume, overwrite=args.overwrite)
+    from cpnet.training import fit
+
+    try:
+        result = fit(recipe, resume=args.resume, overwrite=args.overwrite, progress=not args.quiet)
+    except KeyboardInterrupt:
+        print(
+            f"cpnet: stopped; go on with: cpnet train --out {recipe.out} --resume", file=sys.stderr
+        )
+        raise
+    if not args.quiet:
+        print(_summary(result.metrics, recipe))
+    return 0
+
+
+def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
+    kept = f"the weights of epoch {metrics['epoch']:.0f}"
+    accuracy = metrics.get("validation_accuracy")
+    if accuracy is not None:
+        kept += f", validation accuracy {100 * accuracy:.1f} %"
+        if recipe.keep == "best":
+            kept += " (optimistic: the epoch was chosen for it)"
+    return (
+        f"{recipe.out} holds {kept}\n"
+        f"next: cpnet evaluate {recipe.out}\n"
+        f"      cpnet predict {recipe.out} VIDEO..."
+    )
+
+
+def _values(argv: list[str], option: str) -> list[str]:
+    """All values that an option is given, as ``--option value`` or ``--option=value``."""
+    found = []
+    for position, word in enumerate(argv):
+        if word == option and position + 1 < len(argv):
+            found.append(argv[position + 1])
+        elif word.startswith(f"{option}="):
+            found.append(word.partition("=")[2])
+    return found

@@ -1,0 +1,109 @@
+"""How many frames a video has -> which of them make a clip. Numbers only; nothing is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+SamplingMode = Literal["dense", "segments"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The rule by which frames are chosen.
+
+    Attributes:
+        num_frames: T, frames of a clip, at least 1.
+        frame_stride: step between neighbouring frames of a dense clip, at least 1; segments
+            have no fixed step and do not look at it.
+        mode: ``"dense"`` takes frames a fixed step apart, so that speed means the same in every
+            video; ``"segments"`` takes one frame from each of T equal parts, so that a clip
+            spans the whole video.
+
+    Raises:
+        ValueError: If a value is none of these.
+    """
+
+    num_frames: int
+    frame_stride: int = 1
+    mode: SamplingMode = "dense"
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "frame_stride"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if self.mode not in get_args(SamplingMode):
+            raise ValueError(f"mode must be one of {get_args(SamplingMode)}, got {self.mode!r}")
+
+    @property
+    def span(self) -> int:
+        """Frames of a video from a dense clip's first frame to its last, both counted."""
+        return (self.num_frames - 1) * self.frame_stride + 1
+
+
+def sample_indices(
+    num_frames_in_video: int, sampling: Sampling, rng: np.random.Generator | None = None
+) -> NDArray[np.int64]:
+    """Choose the frames of one clip.
+
+    Args:
+        num_frames_in_video: frames that there are, at least 1.
+        sampling: the rule.
+        rng: draws the place of the clip (training); None takes the middle (evaluation).
+
+    Returns:
+        int64 ``(num_frames,)``, indices in ``0..num_frames_in_video - 1``, in the order of time.
+        A video shorter than a dense clip's span repeats from its start.
+
+    Raises:
+        ValueError: If the video has no frame.
+
+    Example:
+        Dense, 3 frames of stride 2 span 5 frames of 9; 4 are left over, 2 on either side:
+
+        >>> sample_indices(9, Sampling(3, frame_stride=2)).tolist()
+        [2, 4, 6]
+
+        Only 4 frames for that span of 5: index 4 becomes 0.
+
+        >>> sample_indices(4, Sampling(3, frame_stride=2)).tolist()
+        [0, 2, 0]
+
+        Segments, 9 frames in 3 parts 0-2, 3-5, 6-8:
+
+        >>> sample_indices(9, Sampling(3, mode="segments")).tolist()
+        [1, 4, 7]
+    """
+    if num_frames_in_video < 1:
+        raise ValueError(
+            f"num_frames_in_video must be at least 1, got {num_frames_in_video}; "
+            "there is no frame to choose"
+        )
+    if sampling.mode == "segments":
+        return _segments(num_frames_in_video, sampling.num_frames, rng)
+    return _dense(num_frames_in_video, sampling, rng)
+
+
+def _dense(n: int, sampling: Sampling, rng: np.random.Generator | None) -> NDArray[np.int64]:
+    # Starts 0..spare keep the clip inside; spare is 0 for a video that has to repeat:
+    #   n = 9, span 5: spare 4, middle start 2 -> 2 4 6 of 0..8
+    #   n = 4, span 5: spare 0, start 0        -> 0 2 4, of which 4 is 0 again
+    spare = max(n - sampling.span, 0)
+    start = spare // 2 if rng is None else int(rng.integers(spare + 1))
+    steps = np.arange(sampling.num_frames, dtype=np.int64)
+    return (start + steps * sampling.frame_stride) % n
+
+
+def _segments(n: int, num_segments: int, rng: np.random.Generator | None) -> NDArray[np.int64]:
+    # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
+    # it, so that parts are equal even where T does not divide n, or is greater:
+    #   n = 5, T = 2: [0, 2.5) [2.5, 5)               middles 1.25 3.75          -> 1 3
+    #   n = 2, T = 4: [0, .5) [.5, 1) [1, 1.5) [1.5, 2)   middles .25 .75 1.25 1.75 -> 0 0 1 1
+    points = np.full(num_segments, 0.5) if rng is None else rng.random(num_segments)
+    frames = np.floor((np.arange(num_segments) + points) * n / num_segments).astype(np.int64)
+    # (T - tiny) * n / T may round up to n.
+    return np.minimum(frames, n - 1)

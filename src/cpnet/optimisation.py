@@ -1,0 +1,58 @@
+"""Optimiser and learning-rate schedule of a recipe, in plain PyTorch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from cpnet.config import OptimConfig
+
+ONECYCLE_START = 1 / 25
+STEP_MILESTONES = (0.6, 0.85)
+STEP_FACTOR = 0.1
+
+
+def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
+    """The optimiser over all trainable parameters; norms and biases are not decayed."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        # A matrix or kernel has at least two dimensions, a norm's scale or a bias has one.
+        {"params": [p for p in trainable if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trainable if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=config.lr)
+
+
+def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
+    """What the recipe's learning rate is multiplied by at one step.
+
+    Args:
+        step: number of steps already taken, from 0.
+        num_steps: steps of the whole training.
+        config: names the schedule and its warm-up.
+
+    Returns:
+        A factor in [0, 1]; 1 at the end of the warm-up.
+
+    Example:
+        >>> config = OptimConfig(schedule="cosine", warmup=0.0)
+        >>> [round(lr_factor(step, 4, config), 3) for step in range(5)]
+        [1.0, 0.854, 0.5, 0.146, 0.0]
+    """
+    done = min(step / num_steps, 1.0)
+    if done < config.warmup:
+        risen = done / config.warmup
+        if config.schedule == "onecycle":
+            return ONECYCLE_START + (1 - ONECYCLE_START) * (1 - math.cos(math.pi * risen)) / 2
+        # The first step would be lost at a rate of nothing.
+        return (step + 1) / (config.warmup * num_steps + 1)
+    if config.schedule == "constant":
+        return 1.0
+    if config.schedule == "step":
+        return STEP_FACTOR ** sum(done >= milestone for milestone in STEP_MILESTONES)
+    fallen = (done - config.warmup) / (1 - config.warmup)
+    return (1 + math.cos(math.pi * fallen)) / 2

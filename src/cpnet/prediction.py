@@ -1,0 +1,289 @@
+"""The recognizer: a network with its label names and its preprocessing, used on any video."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cpnet._errors import one_line
+from cpnet.clips import card_preprocessing, card_sampling
+from cpnet.data.sampling import sample_indices
+from cpnet.data.video import VideoError, open_video
+from cpnet.devices import resolve_device
+from cpnet.models.card import ModelCard
+from cpnet.models.correspondence import set_num_proposals
+from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, load_checkpoint, save_checkpoint
+
+Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
+OnError = Callable[[str, VideoError], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """What a video shows.
+
+    Attributes:
+        path: of the video; ``"array"`` for one that was given as an array.
+        labels: the most probable label names, best first.
+        probabilities: of these labels, each in 0 to 1, falling.
+    """
+
+    path: str
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return self.labels[0]
+
+
+class Recognizer:
+    """A network with its label names and its preprocessing.
+
+    Args:
+        model: what ``card.build()`` gives, with trained weights; it is put into inference mode.
+        card: its model card.
+        device: see :func:`cpnet.devices.resolve_device`.
+        k: proposals per position, instead of the model's own; the given model is left as it is.
+
+    Raises:
+        ValueError: If the device is not to be found, or k is below 1 or the model has no CP module.
+
+    Example:
+        >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
+        >>> recognizer.predict("wave.mp4").label  # doctest: +SKIP
+        'waving'
+    """
+
+    def __init__(
+        self, model: nn.Module, card: ModelCard, *, device: str = "cpu", k: int | None = None
+    ) -> None:
+        if k is not None:
+            model = copy.deepcopy(model)
+            set_num_proposals(model, k)
+        self.device = resolve_device(device)
+        self.model = model.to(self.device).eval()
+        self.card = card
+        self._sampling = card_sampling(card)
+        self._preprocess = card_preprocessing(card)
+
+    def __repr__(self) -> str:
+        return (
+            f"Recognizer({self.card.model}, {len(self.class_names)} classes, device={self.device})"
+        )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Label names in the order of the model's logits."""
+        return self.card.class_names
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | os.PathLike[str], *, device: str = "cpu", k: int | None = None
+    ) -> Recognizer:
+        """Load a recognizer.
+
+        Args:
+            source: a run folder, another folder that :meth:`save_pretrained` wrote, or the name of
+                a model on the Hugging Face hub, ``"owner/name"``.
+            device: where to run it.
+            k: proposals per position, instead of the model's own.
+
+        Raises:
+            ValueError: If there is no such folder or hub model, or its files cannot be used.
+        """
+        model, card = load_checkpoint(find_checkpoint(source))
+        return cls(model, card, device=device, k=k)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write the weights and the card, for :meth:`from_pretrained`.
+
+        Raises:
+            OSError: If the folder cannot be written.
+        """
+        save_checkpoint(folder, self.model, self.card)
+
+    @overload
+    def predict(self, videos: Video, *, top: int = ..., batch_size: int = ...) -> Prediction: ...
+    @overload
+    def predict(
+        self,
+        videos: list[Video] | list[str] | list[Path],
+        *,
+        top: int = ...,
+        batch_size: int = ...,
+        on_error: OnError | None = ...,
+    ) -> list[Prediction]: ...
+    def predict(
+        self,
+        videos: Video | list[Video] | list[str] | list[Path],
+        *,
+        top: int = 5,
+        batch_size: int = 8,
+        on_error: OnError | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Recognize what videos show, from one clip in the middle of each.
+
+        Args:
+            videos: one video or a list: path of a file or of a folder of pictures, uint8 array
+                ``(T, H, W, 3)``, or uint8 tensor ``(T, 3, H, W)`` or ``(T, H, W, 3)``, RGB.
+            top: labels to name, at most all are.
+            batch_size: clips at once.
+            on_error: called with path and error for a video of a list that cannot be decoded,
+                which is then left out of the result.
+
+        Returns:
+            A prediction, or a list of them in the order of the videos.
+
+        Raises:
+            VideoError: For a video that cannot be decoded, without ``on_error``.
+            ValueError: If ``top`` or ``batch_size`` is below 1.
+        """
+        if not isinstance(videos, (list, tuple)):
+            return self.predict([videos], top=top)[0]
+        found = self.predict_each(videos, top=top, batch_size=batch_size, on_error=on_error)
+        return list(found)
+
+    def predict_each(
+        self,
+        videos: Iterable[Video],
+        *,
+        top: int = 5,
+        batch_size: int = 8,
+        on_error: OnError | None = None,
+    ) -> Iterator[Prediction]:
+        """The predictions of :meth:`predict` one by one, as soon as their batch is done.
+
+        Args:
+            videos: as for :meth:`predict`; read as far as the predictions are asked for.
+            top: labels to name.
+            batch_size: clips at once.
+            on_error: as for :meth:`predict`.
+
+        Raises:
+            VideoError: For a video that cannot be decoded, without ``on_error``.
+            ValueError: If ``top`` or ``batch_size`` is below 1.
+        """
+        if top < 1:
+            raise ValueError(f"top must be at least 1, got {top}")
+        for names, clips in self._batches(videos, batch_size, on_error):
+            with torch.inference_mode():
+                probabilities = self.model(clips).float().softmax(dim=1).cpu()
+            for name, row in zip(names, probabilities, strict=True):
+                values, order = row.sort(descending=True, stable=True)
+                yield Prediction(
+                    path=name,
+                    labels=tuple(self.class_names[i] for i in order[:top].tolist()),
+                    probabilities=tuple(values[:top].tolist()),
+                )
+
+    def embed(
+        self, videos: Video | list[Video] | list[str] | list[Path], *, batch_size: int = 8
+    ) -> Tensor:
+        """What the network sees in videos, before it names a label.
+
+        Args:
+            videos: as for :meth:`predict`.
+            batch_size: clips at once.
+
+        Returns:
+            Pooled features, float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
+
+        Raises:
+            VideoError: For a video that cannot be decoded.
+            ValueError: For an empty list, or ``batch_size`` below 1.
+        """
+        if not isinstance(videos, (list, tuple)):
+            return self.embed([videos])[0]
+        if not videos:
+            raise ValueError("videos must hold at least one video, got an empty list")
+        found = []
+        for _, clips in self._batches(videos, batch_size, None):
+            with torch.inference_mode():
+                features = self.model.forward_features(clips)  # type: ignore[operator]
+            found.append(features.float().cpu())
+        return torch.cat(found)
+
+    def load_clip(self, video: Video) -> Tensor:
+        """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
+
+        A video shorter than the clip repeats from its start; one of a single frame is warned of,
+        for it cannot show motion.
+
+        Raises:
+            VideoError: If it cannot be decoded.
+        """
+        with open_video(video) as reader:
+            if reader.num_frames == 1:
+                warnings.warn(
+                    f"{_name(video)}: the video has one frame, which is repeated: no motion to see",
+                    stacklevel=2,
+                )
+            frames = reader.read(sample_indices(reader.num_frames, self._sampling))
+        clip: Tensor = self._preprocess(frames.data)
+        return clip
+
+    def _batches(
+        self, videos: Iterable[Video], batch_size: int, on_error: OnError | None
+    ) -> Iterator[tuple[list[str], Tensor]]:
+        """Names and clips ``(B, 3, T, size, size)`` on the device, batch by batch."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        paths: list[str] = []
+        clips: list[Tensor] = []
+        for video in videos:
+            try:
+                clips.append(self.load_clip(video))
+            except VideoError as error:
+                if on_error is None:
+                    raise
+                on_error(_name(video), error)
+                continue
+            paths.append(_name(video))
+            if len(clips) == batch_size:
+                yield paths, torch.stack(clips).to(self.device)
+                paths, clips = [], []
+        if clips:
+            yield paths, torch.stack(clips).to(self.device)
+
+
+def find_checkpoint(source: str | os.PathLike[str]) -> Path:
+    """The folder with a recognizer's files; a hub model is downloaded, or found in the cache.
+
+    Raises:
+        ValueError: If there is neither such a folder nor such a hub model.
+    """
+    path, name = Path(source), os.fspath(source)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ValueError(f"a recognizer is a folder that 'cpnet train' wrote, {name} is a file")
+    # "runs/x" could be either: beside an existing "runs" it is meant as a path.
+    looks_like_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not path.parent.exists()
+    if isinstance(source, os.PathLike) or not looks_like_hub:
+        raise ValueError(f"{name} does not exist; give a folder that 'cpnet train' wrote")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=[CARD_FILE, WEIGHTS_FILE]))
+    except Exception as error:  # network, permissions, names: all mean that it cannot be had
+        raise ValueError(
+            f"{name} is no folder here and cannot be had from the Hugging Face hub: "
+            f"{type(error).__name__}: {one_line(error)}"
+        ) from None
+
+
+def _name(video: Video) -> str:
+    return os.fspath(video) if isinstance(video, (str, os.PathLike)) else "array"

@@ -1,0 +1,206 @@
+"""The run folder: what a training run leaves on disk, and when it may be written.
+
+recipe.yaml          the resolved recipe
+versions.json        versions of the software, git hash of the code
+config.json          model card of the recognizer
+model.safetensors    its weights
+metrics.csv          one row an epoch
+checkpoints/last.ckpt  the full state of training, for --resume
+tensorboard/         event files
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from cpnet import __version__
+from cpnet._errors import one_line
+from cpnet.config import Recipe
+from cpnet.recipe_files import load_recipe, save_recipe, with_absolute_paths
+
+RECIPE_FILE = "recipe.yaml"
+VERSIONS_FILE = "versions.json"
+METRICS_FILE = "metrics.csv"
+CHECKPOINT = Path("checkpoints", "last.ckpt")
+TENSORBOARD = "tensorboard"
+# Names are those of cpnet.models.weights, which would bring in torch.
+_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, "config.json", "model.safetensors")
+_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD)
+
+# A resumed run may use another machine and go on for longer; all else would make it another run.
+_MAY_CHANGE = {"out", "data", "validation", "device", "loader", "listing.root", "optim.epochs"}
+
+
+def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Find out before any work, and without leaving a trace, that the run folder can be used.
+
+    Args:
+        recipe: names the folder.
+        resume: it must hold a run of the same recipe that can be gone on with.
+        overwrite: it may hold a run.
+
+    Raises:
+        ValueError: If the folder holds a run and neither is set, holds none to resume or one of
+            another recipe, is a file, or cannot be written.
+    """
+    run = Path(recipe.out)
+    if resume and overwrite:
+        raise ValueError("resume and overwrite exclude each other; give one")
+    holds_run = (run / RECIPE_FILE).exists() or (run / CHECKPOINT).exists()
+    if resume:
+        check_resumable(recipe)
+    elif holds_run and not overwrite:
+        raise ValueError(
+            f"out must not hold a run yet, {run} does; name another folder, "
+            "or add --resume to go on with it or --overwrite to start anew"
+        )
+    existing = run.absolute()
+    while not existing.exists():
+        existing = existing.parent
+    try:
+        # Asking for permissions is not enough: a full disk or a read-only mount shows only so.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise ValueError(
+            f"out must be a folder that can be written, {run} cannot: {existing}: {reason}"
+        ) from None
+
+
+def begin_run(recipe: Recipe, *, overwrite: bool = False) -> Path:
+    """Make the run folder and write the recipe and the versions into it.
+
+    Args:
+        recipe: has passed :func:`check_run`.
+        overwrite: remove a run that the folder holds; other files in it are left.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    run = Path(recipe.out)
+    run.mkdir(parents=True, exist_ok=True)
+    if overwrite:
+        remove_run(run)
+    save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
+    (run / VERSIONS_FILE).write_text(json.dumps(versions(), indent=2) + "\n", encoding="utf-8")
+    return run
+
+
+def check_resumable(recipe: Recipe) -> None:
+    """Make sure that the run folder holds an interrupted or finished run of this recipe.
+
+    Raises:
+        ValueError: If it does not; a recipe that differs is named with the fields that do.
+    """
+    run = Path(recipe.out)
+    if not (run / CHECKPOINT).is_file():
+        raise ValueError(
+            f"{run} holds no {CHECKPOINT} to resume from; leave --resume out to start a run"
+        )
+    before = _flat(asdict(load_recipe(run / RECIPE_FILE)))
+    now = _flat(asdict(recipe))
+    changed = [
+        name
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+        and not any(name == may or name.startswith(f"{may}.") for may in _MAY_CHANGE)
+    ]
+    if changed:
+        name = changed[0]
+        raise ValueError(
+            f"a resumed run must keep its recipe, {len(changed)} fields differ: "
+            f"{name} was {before.get(name)}, is {now.get(name)}; give --out alone with --resume"
+        )
+
+
+def remove_run(run: Path) -> None:
+    """Delete what a run has left in a folder, and nothing else."""
+    for name in _FILES:
+        (run / name).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(run / name, ignore_errors=True)
+
+
+def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
+    """The recipe of a run folder, with ``out`` naming where it lies now.
+
+    Raises:
+        ValueError: If the folder holds no recipe.
+    """
+    path = Path(run) / RECIPE_FILE
+    if not path.is_file():
+        raise ValueError(f"{run} holds no {RECIPE_FILE}; give a folder that 'cpnet train' wrote")
+    return replace(load_recipe(path, out=os.fspath(run)), **overrides)
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the software that decides a run's numbers, and the code's git hash."""
+    found: dict[str, str | None] = {"cpnet": __version__, "python": platform.python_version()}
+    for package in ("torch", "lightning", "kornia", "av", "numpy"):
+        found[package] = importlib.metadata.version(package)
+    found["git"] = _git_hash()
+    return found
+
+
+def _git_hash() -> str | None:
+    """Hash of the checkout that this file lies in, "-changed" if it was edited; None outside."""
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
+    try:
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", str(here)], capture_output=True, timeout=10
+        )
+        if tracked.returncode != 0:
+            return None
+        described = subprocess.run(
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() or None
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """The rows of ``metrics.csv``: epoch and what was measured after it, absent values left out."""
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
+    """Write ``metrics.csv`` anew; columns are all names that occur."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with (run / METRICS_FILE).open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat

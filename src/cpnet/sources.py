@@ -1,0 +1,153 @@
+"""From what a recipe says of its data to the videos of its parts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from cpnet._errors import nearest
+from cpnet.config import ListingConfig, Recipe
+from cpnet.data.listing import (
+    VALIDATION_FOLDERS,
+    VideoIndex,
+    index_folder,
+    index_list,
+    load_split,
+)
+from cpnet.runs import RECIPE_FILE, run_recipe
+
+Split = Literal["train", "validation", "all"]
+
+
+def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
+    """The training and the validation videos of a recipe, with the same class names.
+
+    Raises:
+        ValueError: If something is missing, a part is empty, or the validation part has a class
+            that training has not.
+    """
+    if recipe.validation is None:
+        train, validation = _open_split(recipe.data, recipe.listing)
+    else:
+        train = open_all(recipe.data, recipe.listing)
+        validation = align_classes(open_all(recipe.validation, recipe.listing), train.class_names)
+    for name, part in (("training", train), ("validation", validation)):
+        if not len(part):
+            raise ValueError(
+                f"the {name} part must hold at least one video, got none of {recipe.data}; "
+                "add videos or name a validation part"
+            )
+    return train, validation
+
+
+def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
+    """All videos of a folder of class folders, or of a list file.
+
+    Raises:
+        ValueError: If it does not exist or cannot be used.
+    """
+    if _existing(data).is_dir():
+        return index_folder(data)
+    return index_list(data, root=listing.root, separator=listing.separator, pattern=listing.pattern)
+
+
+def open_evaluated(
+    run: Path | None,
+    data: str | os.PathLike[str] | None,
+    split: Split | None,
+    listing: ListingConfig | None,
+) -> VideoIndex:
+    """The videos that an evaluation is to be made on.
+
+    Args:
+        run: the run that is evaluated, if it is one.
+        data: folder or list file; the run's own data if None.
+        split: part of it; by default the validation part of data that has one or of the run's own
+            data, else everything.
+        listing: how the videos are found; by default as in the run's recipe.
+
+    Raises:
+        ValueError: If the data cannot be used, or none is given and none is known from a run.
+    """
+    recipe = None
+    if run is not None and (data is None or (run / RECIPE_FILE).is_file()):
+        recipe = run_recipe(run)
+    if listing is not None and recipe is not None:
+        recipe = replace(recipe, listing=listing)
+    listing = listing or (recipe.listing if recipe else ListingConfig())
+    if data is None:
+        if recipe is None:
+            raise ValueError("data must be given, for a recognizer that is no run folder has none")
+        if split == "all":
+            raise ValueError("split must be 'train' or 'validation' where no data is given")
+        train, validation = open_parts(recipe)
+        return train if split == "train" else validation
+    # With a validation part of its own, what was trained on is meant when it is named.
+    splits_own = recipe is not None and recipe.validation is None and _same(data, recipe.data)
+    if splits_own and recipe is not None and split != "all":
+        train, validation = open_parts(recipe)
+        return train if split == "train" else validation
+    path = _existing(data)
+    has_parts = path.is_dir() and any((path / name).is_dir() for name in VALIDATION_FOLDERS)
+    if split == "all" or (split is None and not has_parts):
+        return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
+    train, validation = _open_split(data, listing)
+    return train if split == "train" else validation
+
+
+def align_classes(index: VideoIndex, class_names: tuple[str, ...]) -> VideoIndex:
+    """The same videos with labels counted in ``class_names``, of which they may use a part.
+
+    Raises:
+        ValueError: If a video has a class that is not among them.
+    """
+    for name in index.class_names:
+        if name not in class_names:
+            raise ValueError(
+                f"class {name!r} is not known{nearest(name, class_names)}; "
+                f"known are {', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
+            )
+    positions = np.array([class_names.index(name) for name in index.class_names], dtype=np.int64)
+    return replace(index, labels=positions[index.labels], class_names=class_names)
+
+
+def _open_split(
+    data: str | os.PathLike[str], listing: ListingConfig
+) -> tuple[VideoIndex, VideoIndex]:
+    _existing(data)
+    return load_split(
+        data,
+        fraction=listing.validation_fraction,
+        seed=listing.split_seed,
+        root=listing.root,
+        separator=listing.separator,
+        pattern=listing.pattern,
+    )
+
+
+def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
+    """The videos of two parts, which may lie under different roots."""
+    parts = (first, align_classes(second, first.class_names))
+    paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
+    return replace(
+        first,
+        paths=np.array(paths, dtype=np.str_),
+        labels=np.concatenate([part.labels for part in parts]),
+        starts_s=np.concatenate([part.starts_s for part in parts]),
+        ends_s=np.concatenate([part.ends_s for part in parts]),
+    )
+
+
+def _existing(data: str | os.PathLike[str]) -> Path:
+    path = Path(data)
+    if not path.exists():
+        raise ValueError(f"data must be a folder or a list file, {path} does not exist")
+    return path
+
+
+def _same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
+    return os.path.realpath(first) == os.path.realpath(second)

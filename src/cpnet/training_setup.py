@@ -1,0 +1,123 @@
+"""What a training run is made of before it starts: model card, trial clip, loaders, summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from cpnet._errors import one_line
+from cpnet.clips import card_preprocessing, card_sampling
+from cpnet.config import Recipe
+from cpnet.data.dataset import ClipDataset, build_loader
+from cpnet.data.listing import VideoIndex
+from cpnet.data.transforms import ClipTransform, ColorJitter, LabelSymmetries
+from cpnet.models.card import ModelCard
+from cpnet.models.registry import model_defaults
+
+Loaders = tuple[DataLoader[Any], DataLoader[Any]]
+
+
+def make_card(recipe: Recipe, class_names: tuple[str, ...]) -> ModelCard:
+    """The card of the recognizer that a recipe trains, the model's defaults filled in.
+
+    Raises:
+        ValueError: If the model is unknown, there are fewer than 2 classes, or the clip's short
+            side is below its size.
+    """
+    if len(class_names) < 2:
+        raise ValueError(
+            f"data must have at least 2 classes, got {len(class_names)}: {', '.join(class_names)}; "
+            "put the videos of each class into a folder of its own"
+        )
+    defaults, clip = model_defaults(recipe.model), recipe.clip
+    size = clip.size or defaults.size
+    return ModelCard(
+        model=recipe.model,
+        options=recipe.resolved_model_options(),
+        class_names=class_names,
+        num_frames=clip.num_frames or defaults.num_frames,
+        frame_stride=clip.frame_stride or defaults.frame_stride,
+        sampling_mode=clip.mode,
+        size=size,
+        short_side=clip.short_side or size,
+    )
+
+
+def build_model(card: ModelCard) -> nn.Module:
+    """The card's network with fresh weights, which has taken one empty clip without complaint.
+
+    Raises:
+        ValueError: If the network refuses an option, or clips of that size and length, as it does
+            where k is greater than the number of positions in other frames.
+    """
+    try:
+        model = card.build()
+    except TypeError as error:
+        raise ValueError(f"model_options must fit {card.model}: {one_line(error)}") from None
+    clip = torch.zeros(1, 3, card.num_frames, card.size, card.size)
+    with torch.inference_mode():
+        model.eval()(clip)
+    # Lightning trains modules in the mode that it finds them in.
+    return model.train()
+
+
+def make_loaders(
+    recipe: Recipe, card: ModelCard, train: VideoIndex, validation: VideoIndex
+) -> Loaders:
+    """Loaders of the training and of the validation clips.
+
+    Raises:
+        ValueError: If a flip's mapping names an unknown class.
+    """
+    augment = recipe.augment
+    transform = ClipTransform(
+        card_preprocessing(card),
+        card.class_names,
+        min_area=augment.min_area,
+        ratio=augment.ratio,
+        colors=ColorJitter(
+            brightness=augment.brightness,
+            contrast=augment.contrast,
+            saturation=augment.saturation,
+            hue=augment.hue,
+        ),
+        symmetries=LabelSymmetries(
+            horizontal_flip=augment.horizontal_flip,
+            vertical_flip=augment.vertical_flip,
+            time_reversal=augment.time_reversal,
+        ),
+    )
+    sampling, cache = card_sampling(card), recipe.loader.cache
+    dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, training=True, cache=cache)
+    held_out = ClipDataset(
+        validation, sampling, card_preprocessing(card), training=False, cache=cache
+    )
+    common: dict[str, Any] = {
+        "batch_size": recipe.optim.batch_size,
+        "num_workers": recipe.loader.resolve_num_workers(),
+        "seed": recipe.seed,
+    }
+    return (
+        build_loader(dataset, shuffle=True, **common),
+        build_loader(held_out, shuffle=False, **common),
+    )
+
+
+def describe_start(
+    model: nn.Module, card: ModelCard, train: VideoIndex, validation: VideoIndex
+) -> Iterator[str]:
+    """Lines that say what is about to be trained on what."""
+    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    yield (
+        f"{card.model}: {parameters:,} parameters, clips of {card.num_frames} frames "
+        f"of {card.size}x{card.size} pixels"
+    )
+    yield f"{len(train)} training and {len(validation)} validation videos:"
+    width = max(len(name) for name in card.class_names)
+    for label, name in enumerate(card.class_names):
+        counts = [int((part.labels == label).sum()) for part in (train, validation)]
+        yield f"  {name:<{width}}  {counts[0]:>6} {counts[1]:>6}"

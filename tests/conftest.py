@@ -1,0 +1,98 @@
+"""Shared by all tests: generated videos, the shared data, chance that does not leak, skips."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import torch
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+MakeVideo = Callable[..., Path]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none, unless the machine is said to have one."""
+    needs_cuda = item.get_closest_marker("cuda") is not None
+    if needs_cuda and not torch.cuda.is_available():
+        if os.environ.get("CPNET_REQUIRE_CUDA") == "1":
+            pytest.fail("CPNET_REQUIRE_CUDA=1, but torch finds no CUDA device")
+        pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def _restore_random_states() -> Iterator[None]:
+    """No test depends on the chance that another one used up."""
+    numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()
+    yield
+    np.random.set_state(numpy_state)
+    torch.set_rng_state(torch_state)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The shared folder with real clips; tests that need it are skipped where it is absent."""
+    where = Path(os.environ.get("CPNET_TEST_DATA", REPOSITORY / ".." / "shared"))
+    if not (where / "data").is_dir():
+        pytest.skip(f"no shared data at {where}; set CPNET_TEST_DATA")
+    return where
+
+
+def write_frames(
+    path: Path, frames: np.ndarray, *, fps: int = 10, codec: str = "libx264", **options: Any
+) -> Path:
+    """Encode frames, uint8 ``(T, H, W, 3)``; options are the codec's, ``container`` the muxer's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    muxer = options.pop("container", {})
+    with av.open(str(path), "w", options=muxer) as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = options.pop("pix_fmt", "yuv420p")
+        stream.options = {name: str(value) for name, value in options.items()}
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def numbered_frames(num_frames: int, height: int = 32, width: int = 48) -> np.ndarray:
+    """Frames that can be told apart after any codec: frame i is grey of 20 + 5 i."""
+    levels = 20 + 5 * np.arange(num_frames)
+    assert levels.max() < 256
+    shape = (num_frames, height, width, 3)
+    return np.broadcast_to(levels[:, None, None, None], shape).astype(np.uint8)
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> MakeVideo:
+    """``make_video("a.mp4", num_frames=12, height=32, width=48, fps=10)``: a numbered video."""
+
+    def make(
+        name: str = "video.mp4",
+        *,
+        num_frames: int = 12,
+        height: int = 32,
+        width: int = 48,
+        frames: np.ndarray | None = None,
+        **options: Any,
+    ) -> Path:
+        if frames is None:
+            frames = numbered_frames(num_frames, height, width)
+        return write_frames(tmp_path / name, frames, **options)
+
+    return make
+
+
+@pytest.fixture
+def class_folders(make_video: MakeVideo, tmp_path: Path) -> Path:
+    """``data/left`` and ``data/right`` with 5 videos of 8 frames each; contents do not matter."""
+    for name in ("left", "right"):
+        for number in range(5):
+            rng = np.random.default_rng([ord(name[0]), number])
+            noise = rng.integers(0, 256, (8, 32, 48, 3), dtype=np.uint8)
+            make_video(f"data/{name}/{number}.mp4", frames=noise, preset="ultrafast")
+    return tmp_path / "data"

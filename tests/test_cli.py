@@ -1,0 +1,228 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+import cpnet.cli
+from cpnet.cli import COMMANDS, main
+from cpnet.config import OptimConfig
+from cpnet.recipe_files import load_recipe, save_recipe
+from motion_videos import tiny_recipe, write_dataset, write_video
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("videos"))
+
+
+@pytest.fixture(scope="module")
+def run(videos, tmp_path_factory):
+    """A run folder that `cpnet train` has written."""
+    folder = tmp_path_factory.mktemp("cli")
+    recipe = tiny_recipe(videos, folder / "run", optim=OptimConfig(epochs=1, batch_size=4))
+    save_recipe(recipe, folder / "recipe.yaml")
+    assert main(["train", "--config", str(folder / "recipe.yaml"), "--quiet"]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def cpnet_command(capsys):
+    """Runs a command; returns exit status, standard output and standard error."""
+
+    def call(*arguments):
+        status = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call
+
+
+def is_one_error(err):
+    return err.startswith("cpnet: error: ") and err.count("\n") == 1
+
+
+def test_whole_way_from_training_to_prediction(videos, tmp_path, cpnet_command):
+    save_recipe(tiny_recipe(videos, "elsewhere"), tmp_path / "recipe.yaml")
+    run = tmp_path / "run"
+    options = ["--config", tmp_path / "recipe.yaml", "--out", run, "--optim.epochs", "1"]
+    status, out, err = cpnet_command("train", *options)
+    assert (status, err) == (0, "")
+    assert "epoch 1/1  train loss" in out
+    assert f"next: cpnet evaluate {run}" in out
+    assert load_recipe(run / "recipe.yaml").optim.epochs == 1
+
+    status, out, _ = cpnet_command("train", "--out", run, "--resume", "--optim.epochs", "2")
+    assert status == 0
+    assert "epoch 2/2" in out
+    assert "epoch 1/2" not in out
+
+    status, out, err = cpnet_command("evaluate", run, "--out", tmp_path / "report", "--k", "3")
+    assert (status, err) == (0, "")
+    assert "top-1" in out
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["num_videos"] == 3
+    assert (tmp_path / "report" / "confusion.png").stat().st_size > 1000
+
+    status, out, err = cpnet_command("predict", run, videos / "static", "--top", "2")
+    assert (status, err) == (0, "")
+    assert out.count(".mp4") == 4
+
+
+def test_predict_json_has_one_line_a_file(run, videos, cpnet_command):
+    files = [videos / "static" / "0.mp4", videos / "move_left" / "1.mp4"]
+    status, out, _ = cpnet_command("predict", run, *files, "--json", "--top", "9", "--k", "1")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [line["path"] for line in lines] == [str(file) for file in files]
+    assert sum(p["probability"] for p in lines[0]["predictions"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_predict_passes_over_broken_files(run, videos, tmp_path, cpnet_command):
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("no video")
+    (tmp_path / "empty").mkdir()
+    good = videos / "static" / "0.mp4"
+    status, out, err = cpnet_command("predict", run, broken, good, tmp_path / "empty", "--json")
+    assert status == 1
+    assert json.loads(out)["path"] == str(good)
+    assert sorted("broken.mp4" in line for line in err.splitlines()) == [False, True]
+    assert all(line.startswith("cpnet: error: ") for line in err.splitlines())
+    status, out, err = cpnet_command("predict", run, broken)
+    assert (status, out) == (2, "")
+    assert is_one_error(err)
+
+
+def test_warnings_are_one_line(run, tmp_path, cpnet_command):
+    write_video(tmp_path / "still.mp4", (0, 0), seed=0, num_frames=1)
+    status, _, err = cpnet_command("predict", run, tmp_path / "still.mp4")
+    assert status == 0
+    assert err.startswith("cpnet: warning: ")
+    assert "one frame" in err
+    assert err.count("\n") == 1
+
+
+def test_evaluate_json_and_split(run, cpnet_command):
+    status, out, _ = cpnet_command("evaluate", run, "--split", "train", "--json")
+    assert status == 0
+    assert json.loads(out)["num_videos"] == 9
+
+
+def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
+    status, out, _ = cpnet_command("info")
+    assert status == 0
+    assert "cpnet_resnet34\n" in out
+    status, out, _ = cpnet_command("info", "cpnet_nano", "--num_classes", "7")
+    assert status == 0
+    assert "layer2.0" in out
+    assert "8 frames of 64x64" in out
+    status, out, _ = cpnet_command("info", run)
+    assert status == 0
+    assert "classes        3: move_left, move_right, static" in out
+    assert "parameters     4,025" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "unknown command 'trian', did you mean 'train'?"),
+        (["--nope"], "unknown option '--nope'"),
+        (["train", "--out", "x"], "required: data"),
+        (["train", "--data", "x", "--out", "y", "--optim.lrr", "3"], "did you mean '--optim.lr'?"),
+        (
+            ["train", "--data", "x", "--out", "y", "--optim.lr", "fast"],
+            "must be a number, got fast",
+        ),
+        (["train", "--data", "x", "--out", "y", "--k", "2.5"], "k must be a whole number, got 2.5"),
+        (["train", "--data", "x", "--out", "y", "--k", "0"], "k must be at least 1, got 0"),
+        (["train", "--data", "nix", "--out", "{tmp}/y"], "nix does not exist"),
+        (["train", "--data", "x", "--out", "{tmp}/file/y"], "out must be a folder that can be"),
+        (["train", "--data", "x", "--out", "{run}"], "must not hold a run yet"),
+        (["train", "--data", "x", "--out", "{tmp}/y", "--resume"], "to resume from"),
+        (["train", "--config", "{tmp}/nix.yaml"], "nix.yaml: No such file"),
+        (["train", "--config", "{tmp}/bad.yaml"], "unknown key modell, did you mean 'model'?"),
+        (["train", "--data", "{videos}", "--out", "{tmp}/y", "--k", "99999"], "k must be at most"),
+        (["train", "--data", "{videos}", "--out", "{tmp}/y", "--model", "cpnet_nan"], "cpnet_nano"),
+        (["evaluate"], "required"),
+        (["evaluate", "nix"], "nix does not exist"),
+        (["evaluate", "{tmp}"], "holds no config.json"),
+        (["evaluate", "{run}", "--data", "nix"], "nix does not exist"),
+        (["evaluate", "{run}", "--split", "test"], "invalid choice: 'test'"),
+        (["evaluate", "{run}", "--out", "{tmp}/file"], "out must be a folder"),
+        (["evaluate", "{run}", "--k", "99999"], "k must be at most"),
+        (["predict", "{run}"], "required"),
+        (["predict", "nix", "x.mp4"], "nix does not exist"),
+        (["predict", "{tmp}", "x.mp4"], "holds no config.json"),
+        (["predict", "{run}", "nix.mp4"], "nix.mp4"),
+        (["predict", "{run}", "x.mp4", "--top", "0"], "top must be at least 1, got 0"),
+        (["predict", "{run}", "x.mp4", "--device", "tpu"], "--device"),
+        (["predict", "{run}", "x.mp4", "--topp", "1"], "did you mean '--top'?"),
+        (["info", "cpnet_nan"], "did you mean 'cpnet_nano'?"),
+        (["info", "{tmp}"], "holds no config.json"),
+    ],
+)
+def test_mistakes_end_in_one_line_and_status_2(
+    arguments, message, run, videos, tmp_path, cpnet_command
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "bad.yaml").write_text("modell: x")
+    filled = [a.format(tmp=tmp_path, run=run, videos=videos) for a in arguments]
+    status, _, err = cpnet_command(*filled)
+    assert status == 2
+    assert is_one_error(err), err
+    assert message in err
+
+
+def test_help_names_every_command_and_version(cpnet_command):
+    status, out, _ = cpnet_command("--help")
+    assert status == 0
+    assert all(f"  {name} " in out for name in COMMANDS)
+    assert cpnet_command()[0] == 2
+    assert cpnet_command("--version")[:2] == (0, f"cpnet {cpnet.__version__}\n")
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "info"])
+def test_every_command_has_help(command, cpnet_command):
+    status, out, _ = cpnet_command(command, "--help")
+    assert status == 0
+    assert f"usage: cpnet {command}" in out
+    assert "--debug" in out
+
+
+def test_bugs_and_interrupts(monkeypatch, cpnet_command):
+    def fail(error):
+        def dispatch(_):
+            raise error
+
+        monkeypatch.setattr(cpnet.cli, "_dispatch", dispatch)
+
+    fail(RuntimeError("two\nlines"))
+    status, _, err = cpnet_command("info")
+    assert (status, is_one_error(err)) == (2, True)
+    assert "unexpected RuntimeError: two lines; --debug shows where" in err
+    status, _, err = cpnet_command("info", "--debug")
+    assert status == 2
+    assert "Traceback" in err
+    fail(KeyboardInterrupt())
+    assert cpnet_command("info")[0] == 130
+
+
+def test_help_needs_no_torch():
+    code = "import sys; from cpnet.cli import main; main(['-h']); assert 'torch' not in sys.modules"
+    before = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
+    # Half a second on an idle machine; this one may be busy.
+    assert time.monotonic() - before < 2
+
+
+def test_a_reader_that_leaves_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from cpnet.cli import main; raise SystemExit(main(['info']))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert (result.returncode, result.stderr) == (141, "")
