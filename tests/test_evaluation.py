@@ -12,7 +12,7 @@ from cpnet.models.card import ModelCard
 from cpnet.models.weights import save_checkpoint
 from cpnet.prediction import Recognizer
 from cpnet.recipe_files import save_recipe
-from cpnet.training_setup import build_model, make_card
+from cpnet.training.setup import build_model, make_card
 from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
 
 

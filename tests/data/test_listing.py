@@ -103,12 +103,12 @@ class TestList:
     def test_unknown_label(self, tmp_path):
         touch(tmp_path, "1.mp4")
         (tmp_path / "l.csv").write_text("1.mp4,move_lft\n")
-        with pytest.raises(ValueError, match="class 'move_lft' .* did you mean 'move_left'"):
+        with pytest.raises(ValueError, match=r"class 'move_lft' .* did you mean 'move_left'"):
             index_list(tmp_path / "l.csv", class_names=["move_left", "move_up"])
 
     @pytest.mark.parametrize("pattern", ["videos/.mp4", "{}/{}.mp4"])
     def test_pattern_without_a_place(self, tmp_path, pattern):
-        with pytest.raises(ValueError, match="pattern must hold {} once"):
+        with pytest.raises(ValueError, match=r"pattern must hold \{\} once"):
             index_list(tmp_path / "l.csv", pattern=pattern)
 
     def test_real_lists(self, test_data):
@@ -191,7 +191,9 @@ class TestSplit:
             load_split(touch(tmp_path, *clips("a", "b", count=1)))
 
     def test_one_class_only(self, tmp_path):
-        with pytest.raises(ValueError, match="must have at least two classes .* got only 'videos'"):
+        with pytest.raises(
+            ValueError, match=r"must have at least two classes .* got only 'videos'"
+        ):
             load_split(touch(tmp_path, *clips("videos")))
 
     @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 2.0])

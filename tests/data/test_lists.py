@@ -119,5 +119,5 @@ def test_refuses_a_separator_of_two_characters(write):
 
 
 def test_missing_list(tmp_path):
-    with pytest.raises(ValueError, match="cannot be read as a list of videos .No such file"):
+    with pytest.raises(ValueError, match=r"cannot be read as a list of videos .No such file"):
         read_list(tmp_path / "gone.csv")

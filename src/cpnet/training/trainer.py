@@ -1,4 +1,4 @@
-"""Train a recognizer from a recipe. The only file that knows Lightning."""
+"""Train a recognizer from a recipe, with Lightning."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from cpnet.config import OptimConfig, Recipe
 from cpnet.devices import resolve_device
 from cpnet.models.card import FORMAT_VERSION, ModelCard
 from cpnet.models.weights import save_checkpoint
-from cpnet.optimisation import lr_factor, make_optimizer
 from cpnet.runs import CHECKPOINT, TENSORBOARD, begin_run, check_run, read_metrics, write_metrics
 from cpnet.sources import open_parts
-from cpnet.training_setup import Loaders, build_model, describe_start, make_card, make_loaders
+from cpnet.training.optimisation import lr_factor, make_optimizer
+from cpnet.training.setup import Loaders, build_model, describe_start, make_card, make_loaders
 
 Batch = dict[str, Tensor]
 

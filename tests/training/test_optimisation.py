@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from cpnet.config import OptimConfig
-from cpnet.optimisation import lr_factor, make_optimizer
+from cpnet.training.optimisation import lr_factor, make_optimizer
 
 
 def test_norms_and_biases_are_not_decayed():
