@@ -23,8 +23,6 @@ from cpnet.models.weights import load_checkpoint
 from cpnet.report import EvaluationReport
 from cpnet.sources import Split, align_classes, open_evaluated
 
-REPORT_FILE = "report.json"
-
 
 class HasModelAndCard(Protocol):
     """Anything with a network and its model card, such as :class:`cpnet.Recognizer`."""
@@ -63,7 +61,7 @@ def evaluate(
         num_workers: processes that decode; by default one a free CPU core.
         device: see :func:`cpnet.devices.resolve_device`.
         k: proposals per position, instead of the model's own.
-        out: folder to write ``report.json`` into.
+        out: folder to write ``report.json`` and ``confusion.csv`` into.
         on_progress: called after every batch with the videos done and their number in all.
 
     Returns:
@@ -106,9 +104,7 @@ def evaluate(
         settings={"model": card.model, "k": k, "split": split},
     )
     if out is not None:
-        folder = Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / REPORT_FILE).write_text(report.to_json(), encoding="utf-8")
+        report.write(Path(out))
     return report
 
 

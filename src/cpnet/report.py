@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
+from cpnet._files import write_atomically
+
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+REPORT_FILE = "report.json"
+CONFUSION_FILE = "confusion.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +165,33 @@ class EvaluationReport:
         if self.top5 is not None:
             table.add_row("top-5", str(self.num_videos), f"{100 * self.top5:.1f} %", "")
         return table
+
+    def confusion_table(self) -> Table:
+        """The confusion matrix as a table for the terminal: a row a true class."""
+        from rich.table import Table
+
+        table = Table(title="Confusion: true class by row, predicted by column")
+        table.title_justify = "left"
+        table.add_column("class", no_wrap=True)
+        for number in range(1, len(self.class_names) + 1):
+            table.add_column(f"({number})", justify="right")
+        for number, (name, row) in enumerate(zip(self.class_names, self.confusion, strict=True), 1):
+            table.add_row(f"({number}) {name}", *(str(count) if count else "." for count in row))
+        return table
+
+    def write(self, folder: Path) -> None:
+        """Write ``report.json`` and ``confusion.csv``; the folder is made if absent.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / REPORT_FILE, self.to_json().encode())
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["true \\ predicted", *self.class_names])
+        rows.writerows([n, *r] for n, r in zip(self.class_names, self.confusion, strict=True))
+        write_atomically(folder / CONFUSION_FILE, text.getvalue().encode())
 
     def _mistaken_for(self, row: int) -> str:
         wrong = self.confusion[row].copy()

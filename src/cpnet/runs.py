@@ -18,14 +18,13 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from cpnet import __version__
-from cpnet._errors import one_line
+from cpnet._files import check_writable
 from cpnet.config import Recipe
 from cpnet.recipe_files import load_recipe, save_recipe, with_absolute_paths
 
@@ -65,18 +64,7 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
             f"out must not hold a run yet, {run} does; name another folder, "
             "or add --resume to go on with it or --overwrite to start anew"
         )
-    existing = run.absolute()
-    while not existing.exists():
-        existing = existing.parent
-    try:
-        # Asking for permissions is not enough: a full disk or a read-only mount shows only so.
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise ValueError(
-            f"out must be a folder that can be written, {run} cannot: {existing}: {reason}"
-        ) from None
+    check_writable(run)
 
 
 def begin_run(recipe: Recipe, *, overwrite: bool = False) -> Path:

@@ -64,8 +64,8 @@ def test_labels_follow_names_not_rows():
 
 @pytest.mark.parametrize("field", AppliedSymmetries._fields)
 def test_unknown_name(field):
-    with pytest.raises(ValueError, match=f"{field} must name classes, 'rigth' .* mean 'right'"):
-        LabelSymmetries(**{field: {"left": "rigth"}}).resolve(NAMES)
+    with pytest.raises(ValueError, match=f"{field} must name classes, 'rihgt' .* mean 'right'"):
+        LabelSymmetries(**{field: {"left": "rihgt"}}).resolve(NAMES)
     with pytest.raises(ValueError, match=f"{field} must name classes, 'qqq' is none; known: down"):
         LabelSymmetries(**{field: {"qqq": "left"}}).resolve(NAMES)
 

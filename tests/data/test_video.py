@@ -1,5 +1,7 @@
+import gc
 import os
 import warnings
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,7 +93,7 @@ class TestRealClips:
                     np.testing.assert_array_equal(picture, wanted[index])
 
     def test_frames_of_the_reordered_avi_are_in_order_of_motion(self, clips):
-        # Its packets' times are a wrong guess; sorted by them, frames jump to and fro.
+        # Its packets' times are a wrong guess; sorted by them, frames jump back and forth.
         with open_video(clips / "mmaction2_test_xvid.avi") as reader:
             data = reader.read(range(60)).data.float()
         one_apart = (data[1:] - data[:-1]).abs().mean()
@@ -272,6 +274,24 @@ class TestGenerated:
             for first in range(0, 30, 6):
                 wanted = list(range(first, first + 6))
                 assert numbers_of(reader.read(wanted).data) == wanted
+
+    def test_leaves_neither_threads_nor_garbage_that_a_forked_worker_would_inherit(
+        self, make_video
+    ):
+        path = make_video(height=240, width=320)
+        threads = Path("/proc/self/task")
+        before = len(list(threads.iterdir())) if threads.exists() else 0
+        gc.disable()
+        try:
+            reader = open_video(path)
+            reader.read([0, 11])
+            if threads.exists():
+                assert len(list(threads.iterdir())) == before
+            freed = weakref.ref(reader)
+            del reader
+            assert freed() is None
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize("name", ["a:b.mp4", "a b %d.mp4", "é.mp4", "-x.mp4", "noextension"])
     def test_odd_names(self, make_video, name, tmp_path, monkeypatch):

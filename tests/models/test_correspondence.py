@@ -10,7 +10,7 @@ from cpnet.models.correspondence import (
 )
 from cpnet.models.resize import resize_grid
 from cpnet.ops import PairLayer, knn_proposals
-from ops.test_embedding import unfactorised
+from ops.oracle import unfactorised
 
 
 def randomised(module):

@@ -1,9 +1,12 @@
-"""The slowest and most obvious search: loops over positions, in float64."""
+"""The slowest and most obvious search and embedding."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from cpnet.ops.proposals import gather_neighbors, pair_offsets
 
 
 def distance(query: Tensor, key: Tensor, metric: str) -> float:
@@ -28,7 +31,7 @@ def candidates(t: int, num_frames: int, window: int | None, causal: bool) -> lis
 def all_distances(
     features: Tensor, metric: str = "l2", window: int | None = None, causal: bool = False
 ) -> Tensor:
-    """Distance of every pair ``(B, T, S, T*S)``; inf where the pair is not allowed."""
+    """Distance of every pair by loops, in float64, ``(B, T, S, T*S)``; inf where the pair is not allowed."""
     B, T, S, _ = features.shape
     points = features.double()
     table = torch.full((B, T, S, T * S), math.inf, dtype=torch.float64)
@@ -40,3 +43,18 @@ def all_distances(
                         value = distance(points[b, t, s], points[b, u, v], metric)
                         table[b, t, s, u * S + v] = value
     return table
+
+
+def unfactorised(features, indices, grid, layers, offset_scale):
+    """Build every pair, concatenate, run the MLP, mask, take the maximum."""
+    K = indices.shape[3]
+    neighbours = gather_neighbors(features, indices)
+    queries = features.unsqueeze(3).expand(-1, -1, -1, K, -1)
+    offsets = pair_offsets(indices, grid, dtype=features.dtype) * offset_scale
+    hidden = torch.cat([offsets, queries, neighbours], dim=-1)
+    for layer in layers:
+        hidden = F.linear(hidden, layer.weight, layer.bias)
+        if layer.norm is not None:
+            hidden = layer.norm(hidden.flatten(0, 3), None).view(hidden.shape)
+        hidden = hidden.relu()
+    return (hidden * (indices >= 0)[..., None]).amax(3)

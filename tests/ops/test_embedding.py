@@ -1,26 +1,10 @@
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cpnet.ops import PairLayer, knn_proposals, pair_embedding, pair_responses
-from cpnet.ops.proposals import gather_neighbors, pair_offsets
-
-
-def unfactorised(features, indices, grid, layers, offset_scale):
-    """Build every pair, concatenate, run the MLP, mask, take the maximum."""
-    K = indices.shape[3]
-    neighbours = gather_neighbors(features, indices)
-    queries = features.unsqueeze(3).expand(-1, -1, -1, K, -1)
-    offsets = pair_offsets(indices, grid, dtype=features.dtype) * offset_scale
-    hidden = torch.cat([offsets, queries, neighbours], dim=-1)
-    for layer in layers:
-        hidden = F.linear(hidden, layer.weight, layer.bias)
-        if layer.norm is not None:
-            hidden = layer.norm(hidden.flatten(0, 3), None).view(hidden.shape)
-        hidden = hidden.relu()
-    return (hidden * (indices >= 0)[..., None]).amax(3)
+from ops.oracle import unfactorised
 
 
 def random_layers(C, widths, dtype=torch.float64, bias=True):

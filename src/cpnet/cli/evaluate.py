@@ -1,4 +1,4 @@
-"""Evaluate a recognizer on labelled videos: accuracies, and a confusion matrix with --out."""
+"""Evaluate a recognizer on labelled videos: accuracies and confusion matrix."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from cpnet.cli._arguments import (
     output,
 )
 
+# A wider confusion matrix fits no terminal; files hold it all the same.
+MAX_PRINTED_CLASSES = 12
+
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
@@ -28,7 +31,9 @@ def add_arguments(parser: Any) -> None:
         help="part of the data; by default the validation part of data that has one or of the "
         "run's own data, else everything",
     )
-    parser.add_argument("--out", help="folder for report.json and confusion.png")
+    parser.add_argument(
+        "--out", help="folder for the report and its picture; by default RUN/evaluation"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_batch_size(parser, 16)
     parser.add_argument("--num_workers", type=int, help="processes that decode")
@@ -39,13 +44,16 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Evaluate and print the report."""
+    from cpnet._files import check_writable
     from cpnet.evaluation import evaluate
     from cpnet.prediction import find_checkpoint
     from cpnet.runs import RECIPE_FILE, run_recipe
 
     folder = find_checkpoint(args.run)
     recipe = run_recipe(folder) if (folder / RECIPE_FILE).is_file() else None
-    _check_out(args.out)
+    out = args.out or (str(folder / "evaluation") if recipe else None)
+    if out is not None:
+        check_writable(out)
     report = evaluate(
         folder,
         args.data,
@@ -55,38 +63,25 @@ def run(args: Any) -> int:
         num_workers=args.num_workers,
         device=args.device,
         k=args.k,
-        out=args.out,
+        out=out,
         on_progress=_show_progress if sys.stderr.isatty() else None,
     )
-    if args.out is not None:
+    if out is not None:
         from cpnet.drawing.confusion import draw_confusion
 
-        draw_confusion(report.confusion, report.class_names, Path(args.out, "confusion.png"))
+        draw_confusion(report.confusion, report.class_names, Path(out, "confusion.png"))
     if args.json:
         print(report.to_json(), end="")
         return 0
     console = output()
     console.print(report.table())
+    if len(report.class_names) <= MAX_PRINTED_CLASSES:
+        console.print(report.confusion_table())
     if recipe is not None and recipe.keep == "best":
         console.print("The run kept its best epoch: on its validation part this is optimistic.")
-    if args.out is not None:
-        console.print(f"report.json and confusion.png are in {args.out}")
+    if out is not None:
+        console.print(f"report.json, confusion.csv and confusion.png are in {out}")
     return 0
-
-
-def _check_out(out: str | None) -> None:
-    """Find out before the work that its result can be written."""
-    if out is None:
-        return
-    try:
-        Path(out).mkdir(parents=True, exist_ok=True)
-        probe = Path(out, ".cpnet-probe")
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(
-            f"out must be a folder that can be written, {out}: {error.strerror}"
-        ) from None
 
 
 def _show_progress(done: int, total: int) -> None:

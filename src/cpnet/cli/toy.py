@@ -8,6 +8,9 @@ from typing import Any
 
 from cpnet.cli._arguments import output
 
+# Options of the systems with a CP module.
+CP_OPTIONS = ("k", "offset_scale", "head")
+
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
@@ -21,6 +24,8 @@ def add_arguments(parser: Any) -> None:
     )
     parser.add_argument("--epochs", type=int, help="instead of each system's own number")
     parser.add_argument("--k", type=int, help="proposals per position, instead of 4")
+    parser.add_argument("--offset_scale", type=float, help="factor on offsets, instead of 8")
+    parser.add_argument("--head", choices=["max", "avg"], help="pooling of cpnet, instead of max")
     parser.add_argument("--out", default="runs/toy", help="folder for numbers and pictures")
 
 
@@ -57,10 +62,12 @@ def _train(systems: list[str], args: Any) -> tuple[list[Any], dict[str, Any]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from cpnet.experiments.toy import build_system, num_epochs, train_system
+    from cpnet.experiments.toy import build_system, num_epochs, train_system, validation_videos
 
+    options = {name: getattr(args, name) for name in CP_OPTIONS if getattr(args, name) is not None}
     for name in systems:
-        build_system(name, args.canvas, args.k)
+        # All before the first, so that a mistake is met early: k against the grid, for example.
+        build_system(name, args.canvas, options)(validation_videos(args.canvas).clips()[:1])
     runs: list[Any] = []
     trained: dict[str, Any] = {}
     total = args.seeds * sum(num_epochs(name, args.canvas, args.epochs) for name in systems)
@@ -85,7 +92,7 @@ def _train(systems: list[str], args: Any) -> tuple[list[Any], dict[str, Any]]:
                     canvas=args.canvas,
                     seed=seed,
                     epochs=args.epochs,
-                    k=args.k,
+                    cp_options=options,
                     on_epoch=advance,
                 )
                 runs.append(run)
@@ -100,5 +107,7 @@ def _command(args: Any) -> str:
     words = ["cpnet toy", f"--canvas {args.canvas}", f"--seeds {args.seeds}"]
     if args.models:
         words.append(f"--models {' '.join(args.models)}")
-    words += [f"--{n} {getattr(args, n)}" for n in ("epochs", "k") if getattr(args, n) is not None]
+    words += [
+        f"--{n} {getattr(args, n)}" for n in ("epochs", *CP_OPTIONS) if getattr(args, n) is not None
+    ]
     return " ".join(words)

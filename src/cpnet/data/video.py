@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.video.reformatter
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -102,6 +103,10 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        # One for all frames, and one thread: left to itself each frame starts threads of its own,
+        # which is slow and, should a loader fork before they are gone, leaves its workers waiting
+        # for them for ever.
+        self._converter = av.video.reformatter.VideoReformatter()
         # A decoded frame that is the next to be looked at, with its stamp.
         self._ahead: tuple[int, av.VideoFrame] | None = None
         self._index = _index_file(path)
@@ -176,7 +181,10 @@ class FileReader(VideoReader):
         if not self._index.counted and key > self._index.keys[0]:
             try:
                 self._container.seek(key, stream=self._stream)
-                self._decoded, self._ahead = self._stamped(), None
+                self._decoded, self._ahead = (
+                    _stamped(self._container, self._stream, self._index.counted),
+                    None,
+                )
                 self._ahead = self._pull()
             except av.error.FFmpegError:
                 self._ahead = None
@@ -188,7 +196,7 @@ class FileReader(VideoReader):
 
     def _rewind(self) -> None:
         self._container, self._stream = _open(self._path)
-        self._decoded = self._stamped()
+        self._decoded = _stamped(self._container, self._stream, self._index.counted)
         self._ahead = None
 
     def _pull(self) -> tuple[int, av.VideoFrame] | None:
@@ -197,18 +205,14 @@ class FileReader(VideoReader):
         ahead, self._ahead = self._ahead, None
         return ahead
 
-    def _stamped(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        for number, frame in enumerate(_decode(self._container, self._stream)):
-            if self._index.counted:
-                yield number, frame
-            elif frame.pts is not None:
-                yield frame.pts, frame
-
     def _picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         # FFmpeg converts by the range and the colour matrix that the frame itself declares. A
         # stream may change its size on the way: the first frame's holds.
         height, width = self._stored_size
-        return self._turn.apply(frame.to_ndarray(format="rgb24", width=width, height=height))
+        converted = self._converter.reformat(
+            frame, width=width, height=height, format="rgb24", threads=1
+        )
+        return self._turn.apply(converted.to_ndarray())
 
 
 def _open(path: Path) -> tuple[Any, Any]:
@@ -249,6 +253,15 @@ def _decode(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
         yield from stream.codec_context.decode(None)
     except av.error.FFmpegError:
         return
+
+
+def _stamped(container: Any, stream: Any, counted: bool) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Frames from here on with the stamps by which the index knows them."""
+    for number, frame in enumerate(_decode(container, stream)):
+        if counted:
+            yield number, frame
+        elif frame.pts is not None:
+            yield frame.pts, frame
 
 
 def _index_file(path: Path) -> FrameIndex:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ NUM_TRAIN, NUM_VALIDATION = 1000, 200
 VALIDATION_SEED = 10_000
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-2
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,18 +136,20 @@ def find_systems(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names)) or list(SYSTEMS)
 
 
-def build_system(name: str, canvas: Canvas, k: int | None = None) -> nn.Module:
+def build_system(
+    name: str, canvas: Canvas, cp_options: Mapping[str, Any] = NO_OPTIONS
+) -> nn.Module:
     """Build the network of a system with fresh weights.
 
     Args:
         name: key of :data:`SYSTEMS`.
         canvas: on which it will be trained.
-        k: proposals per position, for systems that have them; None for the default.
+        cp_options: further options of systems with a CP module, such as ``k``.
     """
     system = SYSTEMS[name]
     options = {**system.options, **(system.wide if canvas == "wide" else {})}
-    if k is not None and system.model == "toy_cpnet":
-        options["k"] = k
+    if system.model == "toy_cpnet":
+        options.update(cp_options)
     return create_model(system.model, num_classes=len(CLASS_NAMES), **options)
 
 
@@ -160,7 +164,7 @@ def train_system(
     canvas: Canvas,
     seed: int,
     epochs: int | None = None,
-    k: int | None = None,
+    cp_options: Mapping[str, Any] = NO_OPTIONS,
     on_epoch: Callable[[float], None] = lambda accuracy: None,
 ) -> tuple[ToyRun, nn.Module]:
     """Train one system with one seed: 1000 training videos, AdamW, one-cycle.
@@ -170,7 +174,7 @@ def train_system(
         canvas: ``"box"`` or ``"wide"``.
         seed: of weights, training videos and their order; validation videos are always the same.
         epochs: None for the system's own number.
-        k: proposals per position; None for the system's own.
+        cp_options: see :func:`build_system`.
         on_epoch: told the validation accuracy after each epoch.
 
     Returns:
@@ -179,7 +183,7 @@ def train_system(
     torch.manual_seed(seed)
     train = moving_blocks(NUM_TRAIN, canvas=canvas, seed=seed)
     validation = validation_videos(canvas)
-    model = build_system(name, canvas, k)
+    model = build_system(name, canvas, cp_options)
     epochs = num_epochs(name, canvas, epochs)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
     steps = epochs * -(-NUM_TRAIN // BATCH_SIZE)

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+import torch
+
+from cpnet.cli import main
+from cpnet.data.toy import CLASS_NAMES
+from cpnet.experiments.toy import SYSTEMS, find_systems, train_system, validation_videos
+from cpnet.experiments.toy_report import block_match
+from cpnet.explanation import explain_clips
+
+
+def test_names_of_systems():
+    assert find_systems([]) == list(SYSTEMS)
+    assert find_systems(["c3d", "cpnet", "c3d"]) == ["c3d", "cpnet"]
+    with pytest.raises(ValueError, match=r"got 'c2', did you mean 'c2d'\?"):
+        find_systems(["c2"])
+
+
+@pytest.mark.slow
+def test_proposals_read_fast_motion():
+    run, model = train_system("cpnet", canvas="box", seed=0, epochs=5)
+    assert run.validation[-1] >= 0.97
+    videos = validation_videos("box")
+    (found,) = explain_clips(model, videos.clips()).values()
+    on_block = total = 0
+    for video in range(len(videos.labels)):
+        match = block_match(found, video, 1, videos.corners[video, 1], 32)
+        for frame, row, column, wins in match.targets:
+            if wins:
+                # A cell of two pixels is on the block if convolution can see the block from it.
+                corner = videos.corners[video, frame]
+                near = (torch.tensor([2 * row, 2 * column]) - corner).abs().max() <= 3
+                on_block, total = on_block + int(near), total + 1
+    assert on_block / total >= 0.95
+
+
+def test_sealed_networks_guess():
+    for name in ("c2d_sealed", "c3d_sealed"):
+        run, _ = train_system(name, canvas="box", seed=0, epochs=1)
+        assert run.validation == [1 / len(CLASS_NAMES)]
+        assert run.left_right == run.up_down == 0.5
+
+
+def test_command(tmp_path, capsys):
+    out = tmp_path / "toy"
+    arguments = ["--models", "cpnet", "c2d", "--seeds", "1", "--epochs", "1", "--k", "2"]
+    assert main(["toy", *arguments, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "Toy videos, box canvas" in printed
+    assert "cpnet: proposals" in printed
+    stored = json.loads((out / "results.json").read_text())
+    assert [run["system"] for run in stored["runs"]] == ["cpnet", "c2d"]
+    assert stored["command"].startswith("cpnet toy --canvas box --seeds 1 --models cpnet c2d")
+    assert set(stored["summary"]["cpnet"]) == {"validation_mean", "validation_values", "seeds"}
+    assert {path.name for path in out.iterdir()} == {"results.json", "curves.png", "proposals.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--models", "cpnt"], "did you mean 'cpnet'?"),
+        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--k", "5000"], "k must be at most (T-1)*S = 768, got 5000"),
+        (["--out", "/proc/toy"], "out must be a folder that can be written, /proc/toy"),
+        (["--canvas", "round"], "canvas"),
+    ],
+)
+def test_mistakes(arguments, message, capsys):
+    assert main(["toy", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("cpnet: error: ")
+    assert error.count("\n") == 1
+    assert message in error
