@@ -11,10 +11,11 @@ from cpnet.explanation import explain_clips
 
 
 def test_names_of_systems():
-    assert find_systems([]) == list(SYSTEMS)
-    assert find_systems(["c3d", "cpnet", "c3d"]) == ["c3d", "cpnet"]
+    assert find_systems([], "box") == list(SYSTEMS)
+    assert set(SYSTEMS) - set(find_systems([], "wide")) == {"c3d_margin"}
+    assert find_systems(["c3d", "cpnet", "c3d"], "wide") == ["c3d", "cpnet"]
     with pytest.raises(ValueError, match=r"got 'c2', did you mean 'c2d'\?"):
-        find_systems(["c2"])
+        find_systems(["c2"], "box")
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def candidates(t: int, num_frames: int, window: int | None, causal: bool) -> lis
 def all_distances(
     features: Tensor, metric: str = "l2", window: int | None = None, causal: bool = False
 ) -> Tensor:
-    """Distance of every pair by loops, in float64, ``(B, T, S, T*S)``; inf where the pair is not allowed."""
+    """Distance of every pair by loops, float64 ``(B, T, S, T*S)``; inf where not allowed."""
     B, T, S, _ = features.shape
     points = features.double()
     table = torch.full((B, T, S, T * S), math.inf, dtype=torch.float64)

@@ -23,16 +23,19 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Print the list or the description."""
+    from cpnet.models.profile import describe
     from cpnet.models.registry import list_models, model_defaults
 
-    console = output()
+    classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
     if args.name is None:
+        found_all = []
         for name in list_models():
-            console.print(name)
-        console.print("\n'cpnet info NAME' describes a model.")
+            clip = model_defaults(name)
+            found_all.append(
+                describe(name, num_classes=classes, num_frames=clip.num_frames, size=clip.size)
+            )
+        _print_list(found_all, classes)
         return 0
-    from cpnet.models.profile import describe
-
     if Path(args.name).is_dir():
         from cpnet.models.weights import load_checkpoint
 
@@ -48,12 +51,32 @@ def run(args: Any) -> int:
         _print_card(card)
         return 0
     defaults = model_defaults(args.name)
-    classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
     found = describe(
         args.name, num_classes=classes, num_frames=defaults.num_frames, size=defaults.size
     )
     _print_description(found)
     return 0
+
+
+def _print_list(models: list[ModelDescription], num_classes: int) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"Models, counted with {num_classes} classes", title_justify="left")
+    table.add_column("name")
+    for heading in ("parameters", "multiply-adds", "clip", "CP modules"):
+        table.add_column(heading, justify="right")
+    for found in models:
+        _, _, frames, rows, columns = found.input_shape
+        table.add_row(
+            found.name,
+            f"{found.parameters / 1e6:.2f} M",
+            f"{found.multiply_adds / 1e9:.3g} G",
+            f"{frames} x {rows}x{columns}",
+            str(len(found.modules) or "-"),
+        )
+    console = output()
+    console.print(table)
+    console.print("'cpnet info NAME' describes a model.")
 
 
 def _print_description(found: ModelDescription) -> None:

@@ -40,7 +40,7 @@ def run(args: Any) -> int:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
-    systems = find_systems(args.models)
+    systems = find_systems(args.models, args.canvas)
     out = Path(args.out)
     check_writable(out)
     runs, trained = _train(systems, args)

@@ -37,6 +37,7 @@ class System:
         options: of the model on either canvas.
         wide: further options on the wide canvas.
         epochs: on the box canvas and on the wide one.
+        canvases: on which it is trained unless it is asked for by name.
     """
 
     model: str
@@ -44,6 +45,7 @@ class System:
     options: Mapping[str, Any] = field(default_factory=dict)
     wide: Mapping[str, Any] = field(default_factory=dict)
     epochs: tuple[int, int] = (8, 8)
+    canvases: tuple[Canvas, ...] = ("box", "wide")
 
 
 # "sealed": nothing about the place of the block leaks into a frame's features. A stride of 1 has
@@ -70,21 +72,21 @@ SYSTEMS: dict[str, System] = {
         summary="frame by frame, sealed",
         options=_SEALED,
         wide=_SEALED_WIDE,
-        epochs=(4, 4),
+        epochs=(2, 2),
     ),
     "c3d": System(model="toy_c3d", summary="3x3x3, field 7 px", wide={"strides": (2, 2)}),
     "c3d_margin": System(
         model="toy_c3d",
         summary="3x3x3, field 7 px, no border near",
         options={"margin": 8},
-        wide={"strides": (2, 2), "margin": 0},
+        canvases=("box",),
     ),
     "c3d_sealed": System(
         model="toy_c3d",
         summary="3x3x3, sealed, field 5 px",
         options=_SEALED,
         wide=_SEALED_WIDE,
-        epochs=(4, 4),
+        epochs=(2, 2),
     ),
 }
 
@@ -122,8 +124,8 @@ class ToyRun:
         return asdict(self)
 
 
-def find_systems(names: Sequence[str]) -> list[str]:
-    """Check names of systems; none means all.
+def find_systems(names: Sequence[str], canvas: Canvas) -> list[str]:
+    """Check names of systems; none means all that are made for the canvas.
 
     Raises:
         ValueError: For an unknown one; the nearest is suggested.
@@ -133,7 +135,8 @@ def find_systems(names: Sequence[str]) -> list[str]:
             raise ValueError(
                 f"models must be among {', '.join(SYSTEMS)}, got {name!r}{nearest(name, SYSTEMS)}"
             )
-    return list(dict.fromkeys(names)) or list(SYSTEMS)
+    every = [name for name, system in SYSTEMS.items() if canvas in system.canvases]
+    return list(dict.fromkeys(names)) or every
 
 
 def build_system(

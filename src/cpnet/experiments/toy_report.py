@@ -29,9 +29,9 @@ NOTES = {
         "the sense: a stride has a phase and padding marks the border, which c2d_sealed takes away."
     ),
     "c3d": (
-        "c3d strides, which widens its field to 7 pixels: steps of 7 just fit, and what it reads "
-        "beyond them on the box canvas comes from borders (compare c3d_margin and the accuracy "
-        "by step). c3d_sealed keeps a field of 5 pixels and no border: chance."
+        "c3d strides, which widens its field to 7 pixels: steps of 7 just fit (see the accuracy "
+        "by step). On the box canvas it also reads where the block is near a border; c3d_margin "
+        "takes that away. c3d_sealed has a field of 5 pixels and no border near: chance."
     ),
 }
 
