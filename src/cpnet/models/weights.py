@@ -1,11 +1,12 @@
-"""Weights and model card on disk: ``model.safetensors`` and ``config.json`` in one folder."""
+"""Weights and model card on disk, in one folder; and 2D weights for 3D networks."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from cpnet._files import write_atomically
 from cpnet.models.card import ModelCard
@@ -74,3 +75,35 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
         ) from None
     return model.eval(), card
+
+
+def inflate(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """Turn the 2D kernels of a state dict into those of a 3D network of the same names.
+
+    A kernel of length t in time is t copies of the 2D one, each divided by t, so that a still
+    video gives what its one frame gave (but near the ends of the clip, which are padded).
+
+    Args:
+        state: of a 2D network, such as an ImageNet ResNet.
+        model: the 3D network, for the shapes.
+
+    Returns:
+        The state dict to load; entries that are no kernels of another rank are passed on as they
+        are.
+
+    Raises:
+        ValueError: If a kernel does not fit in its other dimensions.
+    """
+    inflated = dict(state)
+    for name, wanted in model.state_dict().items():
+        if name not in state or (state[name].dim(), wanted.dim()) != (4, 5):
+            continue
+        length = wanted.shape[2]
+        kernel = state[name].unsqueeze(2).expand(-1, -1, length, -1, -1) / length
+        if kernel.shape != wanted.shape:
+            raise ValueError(
+                f"{name} must have shape {(*wanted.shape[:2], *wanted.shape[3:])} to be inflated, "
+                f"got {tuple(state[name].shape)}"
+            )
+        inflated[name] = kernel
+    return inflated
