@@ -257,7 +257,12 @@ class EpochRecorder(Callback):
 
 
 class _Bar(TQDMProgressBar):
-    """Lightning's bar without the logger's version number."""
+    """Lightning's bar, counting epochs from 1 as all else does, without the logger's version."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        super().on_train_epoch_start(trainer)
+        epoch = f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.train_progress_bar.set_description(epoch)
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
         values = super().get_metrics(trainer, pl_module)
