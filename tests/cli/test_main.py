@@ -113,7 +113,8 @@ def test_evaluate_json_and_split(run, cpnet_command):
 def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
     status, out, _ = cpnet_command("info")
     assert status == 0
-    assert "cpnet_resnet34\n" in out
+    assert "cpnet_resnet34" in out
+    assert "21.75 M" in out
     status, out, _ = cpnet_command("info", "cpnet_nano", "--num_classes", "7")
     assert status == 0
     assert "layer2.0" in out
