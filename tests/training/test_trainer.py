@@ -1,3 +1,4 @@
+import json
 import sys
 from dataclasses import replace
 
@@ -7,6 +8,8 @@ from safetensors.torch import load_file
 
 from cpnet.config import AugmentConfig, ClipConfig, OptimConfig
 from cpnet.models.card import ModelCard
+from cpnet.models.correspondence import DEFAULT_OFFSET_SCALE
+from cpnet.models.registry import model_options
 from cpnet.runs import CHECKPOINT
 from cpnet.training import trainer
 from cpnet.training.setup import build_model, make_card
@@ -55,6 +58,13 @@ def test_run_folder_and_result(videos, tmp_path, capsys):
     assert "epoch 2/2  train loss" in printed
     state = torch.load(result.run / CHECKPOINT, weights_only=True)
     assert ModelCard.from_json(state["cpnet"]["card"]).class_names[0] == "move_left"
+
+
+def test_the_card_keeps_every_option_of_the_network(videos, tmp_path):
+    fit(tiny_recipe(videos, tmp_path / "run"), progress=False)
+    card = ModelCard.from_json((tmp_path / "run" / "config.json").read_text())
+    assert card.options == json.loads(json.dumps(model_options("cpnet_nano", **card.options)))
+    assert card.options["offset_scale"] == DEFAULT_OFFSET_SCALE
 
 
 def test_norms_learn_their_statistics(videos, tmp_path):
@@ -205,5 +215,5 @@ def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
     recipe = tiny_recipe(tmp_path, tmp_path, clip=ClipConfig(num_frames=6), model_options={}, k=3)
     card = make_card(recipe, ("a", "b"))
     assert (card.num_frames, card.frame_stride, card.size, card.short_side) == (6, 3, 64, 64)
-    assert card.options == {"k": 3}
+    assert card.options["k"] == 3
     assert build_model(card)(torch.zeros(1, 3, 6, 64, 64)).shape == (1, 2)

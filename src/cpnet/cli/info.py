@@ -108,6 +108,8 @@ def _print_card(card: ModelCard) -> None:
         else f"{card.num_frames} frames, stride {card.frame_stride}, from the middle of the video"
     )
     console.print(f"sampling       {sampling}")
+    if "offset_scale" in card.options:
+        console.print(f"offset scale   {card.options['offset_scale']:g}")
     console.print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
     if card.license:
         console.print(f"license        {card.license}")

@@ -23,7 +23,7 @@ class ModelCard:
 
     Attributes:
         model: name for :func:`cpnet.create_model`.
-        options: its overrides, such as ``k`` and ``offset_scale``.
+        options: of the network, such as ``k`` and ``offset_scale``; a trained one's are all here.
         class_names: label names in the order of the logits.
         num_frames: frames of a clip.
         frame_stride: step between them (dense sampling).

@@ -75,15 +75,28 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     builder, _ = _find(name)
-    known = [option for option in inspect.signature(builder).parameters if option != "num_classes"]
-    for option in overrides:
-        if option not in known:
-            raise ValueError(
-                f"{name} has no option {option!r}{nearest(option, known)}; "
-                f"its options are {', '.join(known)}"
-            )
-    model: nn.Module = builder(num_classes=num_classes, **overrides)
+    model: nn.Module = builder(num_classes=num_classes, **model_options(name, **overrides))
     return model
+
+
+def model_options(name: str, **overrides: Any) -> dict[str, Any]:
+    """All options of a network: the overrides, and the defaults of the others.
+
+    A checkpoint stores them, so that it keeps its meaning when a default changes.
+
+    Raises:
+        ValueError: For an unknown name or option; the nearest is suggested.
+    """
+    builder, _ = _find(name)
+    parameters = inspect.signature(builder).parameters
+    defaults = {key: p.default for key, p in parameters.items() if key != "num_classes"}
+    for option in overrides:
+        if option not in defaults:
+            raise ValueError(
+                f"{name} has no option {option!r}{nearest(option, defaults)}; "
+                f"its options are {', '.join(defaults)}"
+            )
+    return {**defaults, **overrides}
 
 
 def list_models(pattern: str = "*") -> list[str]:

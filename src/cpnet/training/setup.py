@@ -16,7 +16,7 @@ from cpnet.data.dataset import ClipDataset, build_loader
 from cpnet.data.listing import VideoIndex
 from cpnet.data.transforms import ClipTransform, ColorJitter, LabelSymmetries
 from cpnet.models.card import ModelCard
-from cpnet.models.registry import model_defaults
+from cpnet.models.registry import model_defaults, model_options
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -37,7 +37,7 @@ def make_card(recipe: Recipe, class_names: tuple[str, ...]) -> ModelCard:
     size = clip.size or defaults.size
     return ModelCard(
         model=recipe.model,
-        options=recipe.resolved_model_options(),
+        options=model_options(recipe.model, **recipe.resolved_model_options()),
         class_names=class_names,
         num_frames=clip.num_frames or defaults.num_frames,
         frame_stride=clip.frame_stride or defaults.frame_stride,
