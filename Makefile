@@ -4,7 +4,7 @@ VENV ?= .venv
 DEMO_OUT ?= runs/demo
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint types check install clean
+.PHONY: demo test test-oldest lint types install clean
 
 install: $(INSTALLED)
 
@@ -21,6 +21,12 @@ demo: $(INSTALLED)
 test: lint types
 	$(VENV)/bin/python -m pytest
 
+# The oldest torch that is supported, in a venv of its own; on Linux several gigabytes.
+test-oldest:
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 -e '.[dev]'
+	$(VENV)-oldest/bin/python -m pytest
+
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -30,4 +36,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache
