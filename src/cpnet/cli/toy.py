@@ -24,7 +24,7 @@ def add_arguments(parser: Any) -> None:
     )
     parser.add_argument("--epochs", type=int, help="instead of each system's own number")
     parser.add_argument("--k", type=int, help="proposals per position, instead of 4")
-    parser.add_argument("--offset_scale", type=float, help="factor on offsets, instead of 8")
+    parser.add_argument("--offset_scale", type=float, help="factor on offsets, instead of 16")
     parser.add_argument("--head", choices=["max", "avg"], help="pooling of cpnet, instead of max")
     parser.add_argument("--out", default="runs/toy", help="folder for numbers and pictures")
 

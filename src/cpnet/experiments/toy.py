@@ -58,7 +58,7 @@ SYSTEMS: dict[str, System] = {
         model="toy_cpnet",
         summary="proposals, k = 4",
         wide={"strides": (2, 2)},
-        epochs=(6, 16),
+        epochs=(6, 12),
     ),
     "c2d": System(model="toy_c2d", summary="frame by frame, max", wide={"strides": (2, 2)}),
     "c2d_avg": System(

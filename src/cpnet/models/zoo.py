@@ -179,7 +179,7 @@ def _toy(form: Form, core: Literal["cp"] | None = None) -> Builder:
         head: Literal["max", "avg"] = "max",
         margin: int = 0,
         k: int = 4,
-        offset_scale: float = TOY_OFFSET_SCALE,
+        offset_scale: float = DEFAULT_OFFSET_SCALE,
         metric: Metric = "l2",
     ) -> ToyNet:
         net = build(
@@ -191,7 +191,6 @@ def _toy(form: Form, core: Literal["cp"] | None = None) -> Builder:
     return build if core is None else build_with_module
 
 
-TOY_OFFSET_SCALE = 8.0
 _TOY_CLIP = ClipDefaults(num_frames=4, frame_stride=1, size=32)
 
 for _name, _backbone in BACKBONES.items():
