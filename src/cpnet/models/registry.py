@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from cpnet._errors import nearest
+from cpnet.models.conventions import find_conventions
 
 Builder = Callable[..., Any]
 
@@ -96,7 +97,10 @@ def model_options(name: str, **overrides: Any) -> dict[str, Any]:
                 f"{name} has no option {option!r}{nearest(option, defaults)}; "
                 f"its options are {', '.join(defaults)}"
             )
-    return {**defaults, **overrides}
+    options = {**defaults, **overrides}
+    if options.get("offset_scale", 0) is None:
+        options["offset_scale"] = find_conventions(options["conventions"]).offset_scale
+    return options
 
 
 def list_models(pattern: str = "*") -> list[str]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from cpnet._errors import nearest
 from cpnet.models.blocks import SOCKETS, BasicBlock, BottleneckBlock, ResidualBlock
-from cpnet.models.conventions import CONVENTIONS, Form, LayerFactory
+from cpnet.models.conventions import Form, LayerFactory, find_conventions
 
 # The field's names of the stages, and the parameter names of their layers.
 STAGES = {"res2": "layer1", "res3": "layer2", "res4": "layer3", "res5": "layer4"}
@@ -51,11 +50,7 @@ class VideoResNet(nn.Module):
         conventions: str = "torchvision",
     ) -> None:
         super().__init__()
-        if conventions not in CONVENTIONS:
-            raise ValueError(
-                f"conventions must be one of {', '.join(CONVENTIONS)}, got {conventions!r}"
-            )
-        make = LayerFactory(form, CONVENTIONS[conventions])
+        make = LayerFactory(form, find_conventions(conventions))
         block_class: type[ResidualBlock] = {"basic": BasicBlock, "bottleneck": BottleneckBlock}[
             block
         ]
@@ -78,7 +73,7 @@ class VideoResNet(nn.Module):
         self.num_features = channels
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
-        self.apply(_initialise)
+        self.apply(make.initialise)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
@@ -160,10 +155,3 @@ def last_blocks(depths: Sequence[int], counts: Mapping[str, int]) -> list[str]:
             raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
         names += [f"{STAGES[stage]}.{position}" for position in range(depth - count, depth)]
     return sorted(names)
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d | nn.Conv3d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        if module.bias is not None:
-            torch.nn.init.zeros_(module.bias)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from cpnet.models.conventions import Form
+from cpnet.models.conventions import Form, find_conventions
 from cpnet.models.correspondence import DEFAULT_OFFSET_SCALE, CorrespondenceProposal
 from cpnet.models.registry import Builder, ClipDefaults, register_model
 from cpnet.models.resnet import STAGES, VideoResNet, last_blocks
@@ -111,7 +111,7 @@ def _cpnet(backbone: Backbone) -> Builder:
         halved: Sequence[str] = backbone.halved,
         k: int = backbone.k,
         mlp_widths: Sequence[int] | None = None,
-        offset_scale: float = DEFAULT_OFFSET_SCALE,
+        offset_scale: float | None = None,
         metric: Metric = "l2",
         window: int | None = None,
         causal: bool = False,
@@ -127,6 +127,9 @@ def _cpnet(backbone: Backbone) -> Builder:
             dropout=dropout,
             conventions=conventions,
         )
+        habits = find_conventions(conventions)
+        if offset_scale is None:
+            offset_scale = habits.offset_scale
         if not set(halved) <= set(STAGES):
             raise ValueError(f"halved must name stages among {', '.join(STAGES)}, got {halved}")
         if isinstance(modules, Mapping):
@@ -144,6 +147,8 @@ def _cpnet(backbone: Backbone) -> Builder:
                 metric=metric,
                 window=window,
                 causal=causal,
+                eps=habits.norm_eps,
+                conv_bias=habits.conv_bias,
             )
             model.attach(name, module)
         return model

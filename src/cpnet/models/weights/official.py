@@ -1,0 +1,209 @@
+"""The authors' variables: their names for our parameters, their layout, and a strict load.
+
+Names are those of their TensorFlow graph (``group1/block2/conv1/weights``). Kernels are stored as
+``(*window, inputs, outputs)``: 5-D in the backbone, 4-D in a module's MLP, 2-D in the last layer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from cpnet.models.correspondence import CorrespondenceProposal
+from cpnet.models.resnet import VideoResNet
+
+LICENSE = "CC-BY-NC-SA-4.0"
+
+_NORM_LEAVES = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+_LAYER_LEAVES = {"weight": "weights", "bias": "biases"}
+# Besides those found by their place under a variable's name.
+_COUNTERS = re.compile(r"(.*/)?(global_step|(beta1|beta2)_power)(:0)?")
+_SLOTS = re.compile(r".*/(Momentum|Adam|Adam_1|RMSProp|RMSProp_1|ExponentialMovingAverage)")
+# So many names are spelt out in a message.
+_LISTED = 10
+
+
+class OfficialReport(NamedTuple):
+    """What became of the authors' variables.
+
+    Attributes:
+        loaded: variable to parameter or buffer, every one of the network's.
+        ignored: variables that are no part of a network: slots of an optimiser, step counters.
+    """
+
+    loaded: dict[str, str]
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        ignored = f", {len(self.ignored)} ignored ({_listed(self.ignored)})" if self.ignored else ""
+        return f"{len(self.loaded)} variables loaded{ignored}"
+
+
+def load_official(
+    model: nn.Module, variables: Mapping[str, Any], prefix: str = ""
+) -> OfficialReport:
+    """Fill a network, or one module, with the authors' variables; all of it or nothing.
+
+    Args:
+        model: a ``VideoResNet`` with ``conventions="official"``, or a
+            :class:`cpnet.CorrespondenceProposal` with ``offset_scale=1, eps=1e-3,
+            conv_bias=True``.
+        variables: name to array or tensor; a ``:0`` at the end of a name is left out.
+        prefix: take the variables below it alone, such as ``"group1/block2/pointnet/"``.
+
+    Returns:
+        Which variable went where, and which were ignored.
+
+    Raises:
+        ValueError: If a variable is missing, left over, or of another shape; the message lists
+            them. The network is then as it was.
+    """
+    given = below(variables, prefix)
+    ignored = [name for name in given if _is_training_state(name, given)]
+    left = {name: value for name, value in given.items() if name not in set(ignored)}
+    targets, own = official_targets(model), model.state_dict()
+    values: dict[str, Tensor] = {}
+    missing, misfits = [], []
+    for name, entry in targets.items():
+        if name not in left:
+            missing.append(prefix + name)
+            continue
+        value = left.pop(name)
+        fitted = to_torch_layout(value, own[entry])
+        if fitted is None:
+            misfits.append(f"{prefix}{name} {tuple(value.shape)} for {tuple(own[entry].shape)}")
+        else:
+            values[entry] = fitted
+    problems = [
+        f"{len(names)} {what}: {_listed(names)}"
+        for what, names in (
+            ("missing", missing),
+            ("left over", [prefix + name for name in left]),
+            ("of another shape", misfits),
+        )
+        if names
+    ]
+    if problems:
+        raise ValueError(
+            f"variables must be those of this network, one for each of its parameters; "
+            f"{'; '.join(problems)}"
+        )
+    model.load_state_dict(values, strict=False)
+    return OfficialReport(
+        {prefix + name: entry for name, entry in targets.items()},
+        tuple(prefix + name for name in ignored),
+    )
+
+
+def official_targets(model: nn.Module) -> dict[str, str]:
+    """The authors' name of every parameter and statistic of a network or module.
+
+    Returns:
+        Their name to ours, in the order of the network.
+
+    Raises:
+        ValueError: For a network of another kind.
+    """
+    if isinstance(model, CorrespondenceProposal):
+        official_layer = _module_layer
+    elif isinstance(model, VideoResNet):
+        official_layer = _network_layer
+    else:
+        raise ValueError(
+            "model must be a VideoResNet or a CorrespondenceProposal, "
+            f"got {type(model).__name__}, which the authors do not have"
+        )
+    return {f"{official_layer(layer)}/{leaf}": entry for layer, leaf, entry in _entries(model)}
+
+
+def to_torch_layout(value: Any, target: Tensor) -> Tensor | None:
+    """A variable as the parameter that it is meant for, or None if the shapes do not fit.
+
+    Args:
+        value: array or tensor; a kernel as ``(*window, inputs, outputs)``.
+        target: the parameter, ``(outputs, inputs, *window)``. A window of 1 may be left out or
+            stand in either of them, as may the time of a kernel that works frame by frame.
+    """
+    found = value if isinstance(value, Tensor) else torch.tensor(value)
+    if target.dim() > 1 and found.dim() > 1:
+        found = found.permute(-1, -2, *range(found.dim() - 2))
+        while found.dim() > target.dim() and found.shape[2] == 1:
+            found = found.squeeze(2)
+        while found.dim() < target.dim() and target.shape[2] == 1:
+            found = found.unsqueeze(2)
+    return found.to(target.dtype) if found.shape == target.shape else None
+
+
+def below(variables: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The variables below a prefix, by the rest of their names.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    found = {
+        name.removesuffix(":0").removeprefix(prefix): value
+        for name, value in variables.items()
+        if name.startswith(prefix)
+    }
+    if not found:
+        raise ValueError(
+            f"prefix must be the beginning of a variable's name, got {prefix!r}; "
+            f"the variables are {_listed(variables) or 'none'}"
+        )
+    return found
+
+
+def _entries(model: nn.Module) -> Iterator[tuple[str, str, str]]:
+    """Layer, the authors' leaf, and full name of all parameters and statistics."""
+    for layer, module in model.named_modules():
+        leaves = _NORM_LEAVES if isinstance(module, _BatchNorm) else _LAYER_LEAVES
+        own = [name for name, _ in module.named_parameters(recurse=False)]
+        own += [name for name, _ in module.named_buffers(recurse=False)]
+        for name in own:
+            if name != "num_batches_tracked":
+                yield layer, leaves[name], f"{layer}.{name}"
+
+
+def _network_layer(name: str) -> str:
+    """``layer2.1.bn1`` is ``group1/block1/conv1/bn``."""
+    block = re.fullmatch(r"layer(\d)\.(\d+)\.(.+)", name)
+    if block is None:
+        return {"conv1": "conv0", "bn1": "conv0/bn"}.get(name, name)
+    stage, number, layer = block.groups()
+    scope = f"group{int(stage) - 1}/block{number}"
+    if layer.startswith("before_relu."):
+        return f"{scope}/pointnet/{_module_layer(layer.removeprefix('before_relu.'))}"
+    layer = {"downsample.0": "convshortcut", "downsample.1": "convshortcut/bn"}.get(layer, layer)
+    return f"{scope}/" + re.sub(r"^bn(\d)$", r"conv\1/bn", layer)
+
+
+def _module_layer(name: str) -> str:
+    """``mlp.0.norm`` is ``conv0/bn``."""
+    layer, _, part = name.rpartition(".")
+    if layer == "projection":
+        return "conv_final" if part == "linear" else "bn_final"
+    scope = "conv_bottle0" if layer == "bottleneck" else layer.replace("mlp.", "conv")
+    return scope if part == "linear" else f"{scope}/bn"
+
+
+def _is_training_state(name: str, variables: Mapping[str, Any]) -> bool:
+    """Whether a variable is an optimiser's or a counter: not one of them is part of a network."""
+    if getattr(variables[name], "shape", ()) == () or _COUNTERS.fullmatch(name):
+        return True
+    return name.rpartition("/")[0] in variables or _SLOTS.fullmatch(name) is not None
+
+
+def _listed(names: Any) -> str:
+    names = list(names)
+    rest = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + rest
