@@ -4,7 +4,7 @@ VENV ?= .venv
 DEMO_OUT ?= runs/demo
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test test-oldest lint types install clean
+.PHONY: demo test test-oldest test-tensorflow lint types install clean
 
 install: $(INSTALLED)
 
@@ -27,6 +27,17 @@ test-oldest:
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 -e '.[dev]'
 	$(VENV)-oldest/bin/python -m pytest
 
+# TensorFlow reads checkpoints of the authors; as heavy as it is, it has a venv of its own.
+TENSORFLOW_TESTS := tests/models/weights/test_tensorflow.py tests/cli/test_convert.py
+
+test-tensorflow: $(VENV)-tensorflow/.installed
+	CPNET_REQUIRE_TENSORFLOW=1 $(VENV)-tensorflow/bin/python -m pytest $(TENSORFLOW_TESTS)
+
+$(VENV)-tensorflow/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-tensorflow
+	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tensorflow]'
+	@touch $@
+
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -36,4 +47,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,9 +1,11 @@
 """Shared by all tests: generated videos, the shared data, chance that does not leak, skips."""
 
+import importlib.util
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -13,6 +15,20 @@ import torch
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 MakeVideo = Callable[..., Path]
+
+
+class OfficialNetwork(NamedTuple):
+    """A stored case of the authors' network.
+
+    Attributes:
+        variables: name to array.
+        clip: ``(B, 3, T, H, W)``.
+        stored: ``logits``, ``pooled``, ``logits_c2d``, ``knn/...`` and more.
+    """
+
+    variables: dict[str, np.ndarray]
+    clip: torch.Tensor
+    stored: Any
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -42,6 +58,27 @@ def test_data() -> Path:
     return where
 
 
+@pytest.fixture(scope="session")
+def write_tensorflow() -> Callable[[Path, dict[str, np.ndarray]], str]:
+    """``write_tensorflow(prefix, values)``: a checkpoint as TensorFlow 1 writes it."""
+    if importlib.util.find_spec("tensorflow") is None:
+        if os.environ.get("CPNET_REQUIRE_TENSORFLOW") == "1":
+            pytest.fail("CPNET_REQUIRE_TENSORFLOW=1, but TensorFlow is not installed")
+        pytest.skip("needs TensorFlow; 'make test-tensorflow' brings it")
+
+    def write(prefix: Path, values: dict[str, np.ndarray]) -> str:
+        import tensorflow
+
+        v1 = tensorflow.compat.v1
+        with v1.Graph().as_default(), v1.Session() as session:
+            for name, value in values.items():
+                v1.get_variable(name, initializer=value, use_resource=False)
+            session.run(v1.global_variables_initializer())
+            return str(v1.train.Saver().save(session, str(prefix)))
+
+    return write
+
+
 def write_frames(
     path: Path, frames: np.ndarray, *, fps: int = 10, codec: str = "libx264", **options: Any
 ) -> Path:
@@ -57,6 +94,24 @@ def write_frames(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return path
+
+
+@pytest.fixture(scope="session")
+def official_network(test_data: Path) -> OfficialNetwork:
+    """The authors' ResNet-34 as their graph had it: variables, clip, and what it made of them."""
+    folder = test_data / "oracle"
+    spec = importlib.util.spec_from_file_location("oracle_weights", folder / "weights.py")
+    assert spec is not None
+    assert spec.loader is not None
+    values = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(values)
+    about = json.loads((folder / "net_r34_112.json").read_text())
+    clip = torch.from_numpy(values.video(about["input_seed"], about["shape"]))
+    return OfficialNetwork(
+        {name: values.value(name, shape, about["scheme"]) for name, shape, _ in about["variables"]},
+        clip.permute(0, 4, 1, 2, 3),
+        np.load(folder / "net_r34_112.npz"),
+    )
 
 
 def numbered_frames(num_frames: int, height: int = 32, width: int = 48) -> np.ndarray:

@@ -1,3 +1,5 @@
+import shutil
+
 import huggingface_hub
 import numpy as np
 import pytest
@@ -164,6 +166,43 @@ def test_hub_names_are_downloaded(recognizer, tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert Recognizer.from_pretrained("owner/model").class_names == tuple(CLASSES)
     assert asked == [("owner/model", ["config.json", "model.safetensors"])]
+
+
+def test_saved_files_and_their_readme(recognizer, video, tmp_path):
+    recognizer.save_pretrained(tmp_path / "waves")
+    names = sorted(path.name for path in (tmp_path / "waves").iterdir())
+    assert names == ["README.md", "config.json", "model.safetensors"]
+    readme = tmp_path / "waves" / "README.md"
+    assert "# waves" in readme.read_text()
+    readme.write_text("my own")
+    recognizer.save_pretrained(tmp_path / "waves")
+    assert readme.read_text() == "my own"
+    again = Recognizer.from_pretrained(tmp_path / "waves")
+    assert again.predict(video) == recognizer.predict(video)
+
+
+def test_push_and_come_back(recognizer, video, tmp_path, monkeypatch):
+    class Api:
+        def __init__(self, token=None):
+            pass
+
+        def create_repo(self, repo_id, private, exist_ok):
+            return type("Repo", (), {"repo_id": repo_id})
+
+        def upload_folder(self, *, repo_id, folder_path, **_):
+            shutil.copytree(folder_path, tmp_path / repo_id)
+            return "https://hub/commit"
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
+    assert recognizer.push_to_hub("owner/waves") == "https://hub/commit"
+    assert 'from_pretrained("owner/waves")' in (tmp_path / "owner/waves/README.md").read_text()
+
+    def snapshot_download(name, allow_patterns):
+        return tmp_path / name
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    for name in ("owner/waves", "hub:owner/waves"):
+        assert Recognizer.from_pretrained(name).predict(video) == recognizer.predict(video)
 
 
 def test_hub_failure_is_one_line(monkeypatch):

@@ -184,6 +184,8 @@ class Recipe:
         validation: Folder or list file with the validation videos, if data does not hold them.
         model: Name of a model; `cpnet info` lists them.
         k: Proposals per position; the model's own if not given.
+        init: Weights to start from instead of random ones: a folder of cpnet, a torchvision or
+            timm state dict (.pth, .safetensors), a tensorpack .npz, or hub:owner/name.
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy. best makes that accuracy optimistic, being chosen for it.
@@ -202,6 +204,7 @@ class Recipe:
     validation: str | None = None
     model: str = "cpnet_nano"
     k: int | None = None
+    init: str | None = None
     model_options: dict[str, Any] = field(default_factory=dict)
     keep: Literal["last", "best"] = "last"
     validate_every: int = 1

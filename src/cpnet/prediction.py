@@ -9,23 +9,24 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union, overload
+from typing import Any, Union, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cpnet._errors import one_line
+from cpnet._files import write_atomically
 from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.sampling import sample_indices
 from cpnet.data.video import VideoError, open_video
 from cpnet.devices import resolve_device
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
-from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, load_checkpoint, save_checkpoint
+from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub, load_checkpoint, save_checkpoint
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
+README_FILE = "README.md"
 OnError = Callable[[str, VideoError], None]
 
 
@@ -97,7 +98,7 @@ class Recognizer:
 
         Args:
             source: a run folder, another folder that :meth:`save_pretrained` wrote, or the name of
-                a model on the Hugging Face hub, ``"owner/name"``.
+                a model on the Hugging Face hub, ``"owner/name"`` or ``"hub:owner/name"``.
             device: where to run it.
             k: proposals per position, instead of the model's own.
 
@@ -107,13 +108,37 @@ class Recognizer:
         model, card = load_checkpoint(find_checkpoint(source))
         return cls(model, card, device=device, k=k)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
-        """Write the weights and the card, for :meth:`from_pretrained`.
+    def save_pretrained(self, folder: str | os.PathLike[str], *, title: str = "") -> None:
+        """Write ``model.safetensors``, ``config.json`` (the card) and ``README.md``.
+
+        Args:
+            folder: made if absent; a README in it is left as it is.
+            title: what the README calls the model; the folder's name if empty.
 
         Raises:
             OSError: If the folder cannot be written.
         """
         save_checkpoint(folder, self.model, self.card)
+        readme = Path(folder, README_FILE)
+        if not readme.exists():
+            text = hub.hub_readme(self.card, title or readme.absolute().parent.name)
+            write_atomically(readme, text.encode())
+
+    def push_to_hub(self, name: str, **options: Any) -> str:
+        """Put the recognizer on the Hugging Face hub, for ``from_pretrained(name)`` anywhere.
+
+        Args:
+            name: ``"owner/name"``; made if absent.
+            **options: ``private``, ``token``, ``branch``, ``commit_message`` and others of
+                ``huggingface_hub.ModelHubMixin.push_to_hub``.
+
+        Returns:
+            Address of the commit.
+
+        Raises:
+            ValueError: If the hub refuses, for want of a token or otherwise.
+        """
+        return hub.upload(name, lambda folder: self.save_pretrained(folder, title=name), **options)
 
     @overload
     def predict(self, videos: Video, *, top: int = ..., batch_size: int = ...) -> Prediction: ...
@@ -266,6 +291,9 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
         ValueError: If there is neither such a folder nor such a hub model.
     """
     path, name = Path(source), os.fspath(source)
+    files = [CARD_FILE, WEIGHTS_FILE]
+    if name.startswith(hub.PREFIX):
+        return hub.download(name, files)
     if path.is_dir():
         return path
     if path.exists():
@@ -274,15 +302,7 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     looks_like_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not path.parent.exists()
     if isinstance(source, os.PathLike) or not looks_like_hub:
         raise ValueError(f"{name} does not exist; give a folder that 'cpnet train' wrote")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CARD_FILE, WEIGHTS_FILE]))
-    except Exception as error:  # network, permissions, names: all mean that it cannot be had
-        raise ValueError(
-            f"{name} is no folder here and cannot be had from the Hugging Face hub: "
-            f"{type(error).__name__}: {one_line(error)}"
-        ) from None
+    return hub.download(name, files)
 
 
 def _name(video: Video) -> str:

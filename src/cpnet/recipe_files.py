@@ -88,8 +88,11 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     if listing.root is not None:
         listing = replace(listing, root=os.path.abspath(listing.root))
     validation = recipe.validation and os.path.abspath(recipe.validation)
+    init = recipe.init
+    if init is not None and os.path.exists(init):  # else it names a model on the hub
+        init = os.path.abspath(init)
     return replace(
-        recipe, data=os.path.abspath(recipe.data), validation=validation, listing=listing
+        recipe, data=os.path.abspath(recipe.data), validation=validation, listing=listing, init=init
     )
 
 

@@ -38,7 +38,10 @@ _FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, "config.json", "model.safete
 _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD)
 
 # A resumed run may use another machine and go on for longer; all else would make it another run.
-_MAY_CHANGE = {"out", "data", "validation", "device", "loader", "listing.root", "optim.epochs"}
+# What it started from is of no account any more.
+_MAY_CHANGE = {
+    *("out", "data", "validation", "device", "loader", "listing.root", "optim.epochs", "init"),
+}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:

@@ -28,18 +28,6 @@ def run(videos, tmp_path_factory):
     return folder / "run"
 
 
-@pytest.fixture
-def cpnet_command(capsys):
-    """Runs a command; returns exit status, standard output and standard error."""
-
-    def call(*arguments):
-        status = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return call
-
-
 def is_one_error(err):
     return err.startswith("cpnet: error: ") and err.count("\n") == 1
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from dataclasses import replace
 
@@ -217,3 +218,61 @@ def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
     assert (card.num_frames, card.frame_stride, card.size, card.short_side) == (6, 3, 64, 64)
     assert card.options["k"] == 3
     assert build_model(card)(torch.zeros(1, 3, 6, 64, 64)).shape == (1, 2)
+
+
+def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
+    options = {"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "offset_scale": 2.0}
+    clip = ClipConfig(num_frames=3, frame_stride=1, size=24)
+    first = fit(tiny_recipe(videos, tmp_path / "a", model_options=options, clip=clip))
+    # Another data set, of which one class is known.
+    other = tmp_path / "other"
+    shutil.copytree(videos / "static", other / "static")
+    shutil.copytree(videos / "move_left", other / "wave")
+    capsys.readouterr()
+    recipe = replace(
+        tiny_recipe(other, tmp_path / "b", k=None, model_options={}, clip=ClipConfig()),
+        init=str(first.run),
+        augment=AugmentConfig(),
+        optim=OptimConfig(epochs=1, batch_size=4, lr=1e-9, weight_decay=0),
+    )
+    second = fit(recipe)
+    printed = capsys.readouterr().out
+    assert f"starts from {first.run}: " in printed
+    assert "rows of the head taken for 1 classes of these names" in printed
+    card = ModelCard.from_json((second.run / "config.json").read_text())
+    assert card.options["offset_scale"] == 2
+    assert (card.num_frames, card.frame_stride, card.size) == (3, 1, 24)
+    before, after = weights(first.run), weights(second.run)
+    torch.testing.assert_close(after["layer1.0.conv1.weight"], before["layer1.0.conv1.weight"])
+    name = "layer2.0.before_relu.mlp.0.linear.weight"
+    torch.testing.assert_close(after[name], before[name])
+    torch.testing.assert_close(after["fc.weight"][0], before["fc.weight"][2])
+
+
+def test_a_resumed_run_does_not_need_what_it_started_from(videos, tmp_path, monkeypatch):
+    start = fit(tiny_recipe(videos, tmp_path / "start"), progress=False).run
+    whole = fit(tiny_recipe(videos, tmp_path / "a", init=str(start)), progress=False).run
+    recipe = tiny_recipe(videos, tmp_path / "b", init=str(start))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_in_epoch(patch, 2)
+        fit(recipe, progress=False)
+    shutil.rmtree(start)
+    assert_same_weights(weights(whole), weights(fit(recipe, resume=True, progress=False).run))
+
+
+def test_the_licence_of_the_start_goes_along(videos, tmp_path):
+    start = fit(tiny_recipe(videos, tmp_path / "start"), progress=False).run
+    card = ModelCard.from_json((start / "config.json").read_text())
+    (start / "config.json").write_text(replace(card, license="CC-BY-NC-SA-4.0").to_json())
+    run = fit(tiny_recipe(videos, tmp_path / "run", init=str(start)), progress=False).run
+    assert json.loads((run / "config.json").read_text())["license"] == "CC-BY-NC-SA-4.0"
+
+
+def test_a_start_that_does_not_fit_leaves_no_trace(videos, tmp_path):
+    start = fit(tiny_recipe(videos, tmp_path / "start"), progress=False).run
+    recipe = tiny_recipe(videos, tmp_path / "run", model="c2d_resnet18", k=None, model_options={})
+    with pytest.raises(
+        ValueError, match="must hold weights of the model's own backbone.*cpnet_nano"
+    ):
+        fit(replace(recipe, init=str(start)), progress=False)
+    assert not (tmp_path / "run").exists()

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": ("cpnet.cli.train", "train a recognizer on folders or lists of videos"),
     "evaluate": ("cpnet.cli.evaluate", "accuracy and confusion matrix on labelled videos"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
+    "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
     "info": ("cpnet.cli.info", "list the models, or describe one or a run"),
 }
 
@@ -94,6 +95,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
         exit_on_error=False,
     )
     module.add_arguments(parser)
+    arguments = [_underscored(word) for word in arguments]
     try:
         if hasattr(module, "parse"):
             args = module.parse(parser, arguments)
@@ -106,6 +108,14 @@ def _run_command(name: str, arguments: list[str]) -> int:
     status: int = module.run(args)
     sys.stdout.flush()
     return status
+
+
+def _underscored(word: str) -> str:
+    """``--num-classes=3`` is ``--num_classes=3``: options are found in either spelling."""
+    option, equals, value = word.partition("=")
+    if not option.startswith("--"):
+        return word
+    return f"--{option[2:].replace('-', '_')}{equals}{value}"
 
 
 def _usage_message(error: Exception, parser: Any, name: str) -> str:

@@ -16,13 +16,22 @@ from cpnet.data.dataset import ClipDataset, build_loader
 from cpnet.data.listing import VideoIndex
 from cpnet.data.transforms import ClipTransform, ColorJitter, LabelSymmetries
 from cpnet.models.card import ModelCard
-from cpnet.models.registry import model_defaults, model_options
+from cpnet.models.registry import ClipDefaults, model_defaults, model_options
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
 
-def make_card(recipe: Recipe, class_names: tuple[str, ...]) -> ModelCard:
+def make_card(
+    recipe: Recipe, class_names: tuple[str, ...], start: ModelCard | None = None
+) -> ModelCard:
     """The card of the recognizer that a recipe trains, the model's defaults filled in.
+
+    Args:
+        recipe: what it says goes first.
+        class_names: of the data.
+        start: card of the recognizer that training starts from. Its licence goes with the
+            weights, and its options and clips come before a model's defaults if it is of the same
+            model.
 
     Raises:
         ValueError: If the model is unknown, there are fewer than 2 classes, or the clip's short
@@ -33,17 +42,21 @@ def make_card(recipe: Recipe, class_names: tuple[str, ...]) -> ModelCard:
             f"data must have at least 2 classes, got {len(class_names)}: {', '.join(class_names)}; "
             "put the videos of each class into a folder of its own"
         )
-    defaults, clip = model_defaults(recipe.model), recipe.clip
+    clip, options = recipe.clip, recipe.resolved_model_options()
+    defaults: ClipDefaults | ModelCard = model_defaults(recipe.model)
+    if start is not None and start.model == recipe.model:
+        defaults, options = start, {**start.options, **options}
     size = clip.size or defaults.size
     return ModelCard(
         model=recipe.model,
-        options=model_options(recipe.model, **recipe.resolved_model_options()),
+        options=model_options(recipe.model, **options),
         class_names=class_names,
         num_frames=clip.num_frames or defaults.num_frames,
         frame_stride=clip.frame_stride or defaults.frame_stride,
         sampling_mode=clip.mode,
         size=size,
         short_side=clip.short_side or size,
+        license=start.license if start else "",
     )
 
 

@@ -28,7 +28,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from cpnet.config import OptimConfig, Recipe
 from cpnet.devices import resolve_device
 from cpnet.models.card import FORMAT_VERSION, ModelCard
-from cpnet.models.weights import save_checkpoint
+from cpnet.models.weights import Weights, load_card, read_weights, save_checkpoint, start_from
 from cpnet.runs import CHECKPOINT, TENSORBOARD, begin_run, check_run, read_metrics, write_metrics
 from cpnet.sources import open_parts
 from cpnet.training.optimisation import lr_factor, make_optimizer
@@ -72,19 +72,24 @@ def fit(
 
     Raises:
         ValueError: If the run folder, the data, the model's options or the device cannot be used,
-            a video cannot be decoded, or the loss stops being a number.
+            the weights to start from do not fit, a video cannot be decoded, or the loss stops
+            being a number.
         KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
     """
     check_run(recipe, resume=resume, overwrite=overwrite)
     device = resolve_device(recipe.device)
     train, validation = open_parts(recipe)
-    card = make_card(recipe, train.class_names)
+    start, start_card = _read_start(recipe, resume)
+    card = make_card(recipe, train.class_names, start_card)
     torch.manual_seed(recipe.seed)
     model = build_model(card)
+    report = start_from(model, start, card.class_names) if start else None
     loaders = make_loaders(recipe, card, train, validation)
     run = begin_run(recipe, overwrite=overwrite)
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=not progress)
     for line in describe_start(model, card, train, validation):
+        console.print(line)
+    for line in report.lines() if report else ():
         console.print(line)
     with _quiet_lightning():
         module = TrainingModule(model, recipe.optim, card, loaders, seed=recipe.seed)
@@ -92,6 +97,17 @@ def fit(
         _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
     history = read_metrics(run)
     return FitResult(run=run, metrics=kept_epoch(history, recipe.keep), history=history)
+
+
+def _read_start(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCard | None]:
+    """The weights that a run starts from, and the card that says what they are of."""
+    if recipe.init is None:
+        return None, None
+    if resume:
+        # The weights are in the run's own checkpoint, and its card has taken over theirs.
+        return None, load_card(recipe.out)
+    weights = read_weights(recipe.init)
+    return weights, weights.card
 
 
 def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:

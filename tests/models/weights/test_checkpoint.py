@@ -1,15 +1,9 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from cpnet.models.card import ModelCard
-from cpnet.models.registry import create_model
-from cpnet.models.weights import (
-    CARD_FILE,
-    WEIGHTS_FILE,
-    inflate,
-    load_checkpoint,
-    save_checkpoint,
-)
+from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -85,22 +79,23 @@ def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
     assert sorted(path.name for path in folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
 
 
-def test_an_inflated_network_sees_a_still_video_as_its_frame():
-    torch.manual_seed(0)
-    plain = create_model("c2d_nano", num_classes=3).eval()
-    deep = create_model("c3d_nano", num_classes=3).eval()
-    deep.load_state_dict(inflate(plain.state_dict(), deep))
-    still = torch.randn(1, 3, 1, 32, 32).expand(-1, -1, 25, -1, -1)
-    x, y = still[:, :, 0], still
-    for name in ("conv1", "bn1", "relu"):
-        x, y = plain.get_submodule(name)(x), deep.get_submodule(name)(y)
-    for (_, block), (_, deep_block) in zip(plain.blocks(), deep.blocks(), strict=True):
-        x, y = block(x, 1), deep_block(y, 25)
-    # 9 convolutions of 3 frames reach 9 frames in from either end.
-    torch.testing.assert_close(y[:, :, 12], x, rtol=1e-4, atol=1e-5)
+def test_altered_weights(saved):
+    path = saved[0] / WEIGHTS_FILE
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged: its weights have been altered; copy it"):
+        load_checkpoint(saved[0])
 
 
-def test_a_kernel_of_another_size_is_not_inflated():
-    deep = create_model("c3d_nano", num_classes=3)
-    with pytest.raises(ValueError, match=r"conv1.weight must have shape \(16, 3, 3, 3\)"):
-        inflate({"conv1.weight": torch.zeros(16, 3, 7, 7)}, deep)
+def test_foreign_weights(saved):
+    (saved[0] / WEIGHTS_FILE).write_text("these are no weights")
+    with pytest.raises(ValueError, match="is damaged: .*; copy it again"):
+        load_checkpoint(saved[0])
+
+
+def test_weights_of_older_versions_carry_no_checksum(saved):
+    folder, model, _ = saved
+    save_file(model.state_dict(), folder / WEIGHTS_FILE)
+    loaded, _ = load_checkpoint(folder)
+    assert torch.equal(loaded.fc.weight, model.fc.weight)

@@ -1,6 +1,5 @@
 """Networks and modules against the outputs of the authors' own graph, and the strict load."""
 
-import importlib.util
 import json
 
 import numpy as np
@@ -167,20 +166,11 @@ def test_torchvision_pads_by_half_a_kernel():
 
 
 @pytest.fixture(scope="module")
-def network(test_data):
+def network(official_network):
     """The authors' ResNet-34, its clip, and what their graph made of it."""
-    folder = test_data / "oracle"
-    spec = importlib.util.spec_from_file_location("oracle_weights", folder / "weights.py")
-    values = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(values)
-    about = json.loads((folder / "net_r34_112.json").read_text())
-    variables = {n: values.value(n, shape, about["scheme"]) for n, shape, _ in about["variables"]}
-    model = create_model(
-        "cpnet_resnet34", num_classes=27, conventions="official", stem_stride=1
-    ).eval()
-    load_official(model, variables)
-    clip = channels_first(values.video(about["input_seed"], about["shape"]))
-    return model, clip, np.load(folder / "net_r34_112.npz"), variables
+    model = create_model("cpnet_resnet34", num_classes=27, conventions="official", stem_stride=1)
+    load_official(model.eval(), official_network.variables)
+    return model, official_network.clip, official_network.stored, official_network.variables
 
 
 def test_network(network):
@@ -201,7 +191,7 @@ def test_network(network):
 
 
 def test_network_with_silent_modules(network):
-    model, clip, stored, variables = network
+    _, clip, stored, variables = network
     plain = create_model("c2d_resnet34", num_classes=27, conventions="official", stem_stride=1)
     backbone = {name: value for name, value in variables.items() if "/pointnet/" not in name}
     load_official(plain, backbone)

@@ -64,7 +64,7 @@ def download(name: str, files: Sequence[str]) -> Path:
         return Path(snapshot_download(name, allow_patterns=list(files)))
     except Exception as error:  # network, permissions, names: all mean that it cannot be had
         raise ValueError(
-            f"{name} cannot be had from the Hugging Face hub: "
+            f"{name} is no folder here and cannot be had from the Hugging Face hub: "
             f"{type(error).__name__}: {one_line(error)}"
         ) from None
 
@@ -105,14 +105,14 @@ def hub_readme(card: ModelCard, title: str) -> str:
         card: of the model.
         title: its name there.
     """
-    dense = f"every {card.frame_stride}th" if card.frame_stride > 1 else "neighbouring"
-    spread = "spread over the video" if card.sampling_mode == "segments" else f"{dense} frame"
+    dense = f"with stride {card.frame_stride}"
+    spread = "spread over the video" if card.sampling_mode == "segments" else dense
     return _README.format(
         title=title,
         model=card.model,
         license=f"license: {card.license.lower()}\n" if card.license else "",
         license_words=card.license or "not stated",
-        clip=f"{card.num_frames} frames, {spread}",
+        clip=f"{card.num_frames} frames {spread}",
         short_side=card.short_side,
         size=card.size,
         mean=_numbers(card.mean),

@@ -79,7 +79,7 @@ def load_official(
             missing.append(prefix + name)
             continue
         value = left.pop(name)
-        fitted = to_torch_layout(value, own[entry])
+        fitted = fit(to_torch_layout(value), own[entry])
         if fitted is None:
             misfits.append(f"{prefix}{name} {tuple(value.shape)} for {tuple(own[entry].shape)}")
         else:
@@ -126,22 +126,27 @@ def official_targets(model: nn.Module) -> dict[str, str]:
     return {f"{official_layer(layer)}/{leaf}": entry for layer, leaf, entry in _entries(model)}
 
 
-def to_torch_layout(value: Any, target: Tensor) -> Tensor | None:
-    """A variable as the parameter that it is meant for, or None if the shapes do not fit.
+def to_torch_layout(value: Any) -> Tensor:
+    """A variable with the axes of PyTorch: a kernel as ``(outputs, inputs, *window)``.
 
     Args:
         value: array or tensor; a kernel as ``(*window, inputs, outputs)``.
-        target: the parameter, ``(outputs, inputs, *window)``. A window of 1 may be left out or
-            stand in either of them, as may the time of a kernel that works frame by frame.
     """
     found = value if isinstance(value, Tensor) else torch.tensor(value)
-    if target.dim() > 1 and found.dim() > 1:
-        found = found.permute(-1, -2, *range(found.dim() - 2))
-        while found.dim() > target.dim() and found.shape[2] == 1:
-            found = found.squeeze(2)
-        while found.dim() < target.dim() and target.shape[2] == 1:
-            found = found.unsqueeze(2)
-    return found.to(target.dtype) if found.shape == target.shape else None
+    return found if found.dim() < 2 else found.permute(-1, -2, *range(found.dim() - 2))
+
+
+def fit(value: Tensor, target: Tensor) -> Tensor | None:
+    """A variable in the shape and dtype of its parameter, or None if the shapes do not fit.
+
+    A window's leading sizes of 1 may be left out or stand in either of them: theirs are of 1x1
+    pixels where ours is a linear map, and have a time of 1 where ours works frame by frame.
+    """
+    while value.dim() > max(target.dim(), 2) and value.shape[2] == 1:
+        value = value.squeeze(2)
+    while 2 <= value.dim() < target.dim() and target.shape[2] == 1:
+        value = value.unsqueeze(2)
+    return value.to(target.dtype) if value.shape == target.shape else None
 
 
 def below(variables: Mapping[str, Any], prefix: str) -> dict[str, Any]:

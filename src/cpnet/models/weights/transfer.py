@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cpnet.models.blocks import SOCKETS
-from cpnet.models.weights.official import official_targets, to_torch_layout
+from cpnet.models.weights.official import fit, official_targets, to_torch_layout
 from cpnet.models.weights.sources import Weights
 
 _HEAD = ("fc.weight", "fc.bias")
@@ -84,7 +84,7 @@ def start_from(
     fresh = [n for n in own if n not in values and n not in _HEAD and not n.endswith(_COUNT)]
     unused = [name for name in values if name not in own] + foreign
     misfits = [n for n in values if n in own and values[n].shape != own[n].shape]
-    _refuse_misfits(weights.origin, fresh, unused, misfits)
+    _refuse_misfits(weights, fresh, unused, misfits)
     head, kept = _head_rows(own, source, weights, class_names)
     values = {name: value for name, value in values.items() if name in own} | head
     model.load_state_dict(values, strict=False)
@@ -143,13 +143,10 @@ def _in_our_terms(model: nn.Module, weights: Weights) -> tuple[dict[str, Tensor]
     own, left, found = model.state_dict(), dict(weights.variables), {}
     for name, entry in official_targets(model).items():
         if name in left:
-            value = left.pop(name)
-            fitted = to_torch_layout(value, own[entry])
-            # One that does not fit is passed on for the message, or to be inflated.
-            plain = torch.tensor(value)
-            found[entry] = (
-                plain.permute(-1, -2, *range(plain.dim() - 2)) if fitted is None else fitted
-            )
+            value = to_torch_layout(left.pop(name))
+            fitted = fit(value, own[entry])
+            # One that does not fit is passed on, to be inflated or refused.
+            found[entry] = value if fitted is None else fitted
     return found, list(left)
 
 
@@ -162,7 +159,13 @@ def _head_rows(
     """The head with the rows of classes that the source knows by name, and their names."""
     known = weights.card.class_names if weights.card else ()
     kept = [name for name in class_names if name in known]
-    fits = all(n in own and n in source and own[n].shape[1:] == source[n].shape[1:] for n in _HEAD)
+    fits = all(
+        name in own
+        and name in source
+        and own[name].shape[1:] == source[name].shape[1:]
+        and source[name].shape[0] == len(known)
+        for name in _HEAD
+    )
     if not kept or not fits:
         return {}, []
     into = [class_names.index(name) for name in kept]
@@ -180,7 +183,7 @@ def _is_conv_bias(name: str, own: Mapping[str, Tensor]) -> bool:
 
 
 def _refuse_misfits(
-    origin: str, fresh: Sequence[str], unused: Sequence[str], misfits: Sequence[str]
+    weights: Weights, fresh: Sequence[str], unused: Sequence[str], misfits: Sequence[str]
 ) -> None:
     missing = [name for name in fresh if not _PLUGIN.fullmatch(name)]
     left = [n for n in unused if not _PLUGIN.fullmatch(n) and "/pointnet/" not in n]
@@ -194,9 +197,10 @@ def _refuse_misfits(
         if names
     ]
     if problems:
+        hint = f"they are of {weights.card.model}" if weights.card else "name the model they are of"
         raise ValueError(
-            f"{origin} must hold weights of the model's own backbone, {'; '.join(problems)}; "
-            "name the model that they belong to"
+            f"{weights.origin} must hold weights of the model's own backbone, "
+            f"{'; '.join(problems)}; {hint}"
         )
 
 
