@@ -1,0 +1,115 @@
+"""Network -> graph: one trace, from which every format is written."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from cpnet.models.card import ModelCard
+from cpnet.models.correspondence import ProposalSearch
+from cpnet.onnx_network import OnnxNetwork
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TracedNetwork:
+    """A network as a graph from clips to logits and features.
+
+    Attributes:
+        program: the graph; clips ``(B, 3, T, size, size)`` of any B.
+        card: the network's model card.
+        dynamic_frames: whether it takes any T of at least `min_frames`, not the card's alone.
+        min_frames: the smallest T.
+    """
+
+    program: ExportedProgram
+    card: ModelCard
+    dynamic_frames: bool
+    min_frames: int
+
+    @property
+    def input_shape(self) -> tuple[Any, ...]:
+        """Of the clips; numbers, and symbols where any size is taken."""
+        return _clips_shape(self.program)
+
+
+def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) -> TracedNetwork:
+    """Trace a network.
+
+    Args:
+        model: as :func:`prepare` gives it, with the reference search: other searches are an
+            operator of this package, which nobody else's runtime knows.
+        card: its model card.
+        dynamic_frames: see :class:`TracedNetwork`.
+
+    Raises:
+        ValueError: If ``torch.export`` cannot trace it.
+    """
+    # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
+    T = max(2, card.num_frames) if dynamic_frames else card.num_frames
+    clips = torch.zeros(T + 1, 3, T, card.size, card.size)
+    axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
+    try:
+        program = torch.export.export(_BothOutputs(model), (clips,), dynamic_shapes=(axes,))
+    except Exception as error:  # torch.export's errors are of many kinds
+        raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
+    return TracedNetwork(
+        program=program,
+        card=card,
+        dynamic_frames=dynamic_frames,
+        min_frames=_fewest_frames(program, model) if dynamic_frames else T,
+    )
+
+
+def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
+    """A copy on the CPU, in float32 and for inference, whose modules search with `impl`.
+
+    Raises:
+        ValueError: If the network is an exported file.
+    """
+    if isinstance(model, OnnxNetwork):
+        raise ValueError(f"{model.path} is an exported file; give the run that it was made from")
+    model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    for search in _searches(model):
+        search.impl = impl
+    return model
+
+
+def first_line(error: BaseException) -> str:
+    """Of an error's message; the exporters' go on for pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+class _BothOutputs(nn.Module):
+    """Logits and features of a network."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.model.forward_features(clips)  # type: ignore[operator]
+        return self.model.forward_head(features), features  # type: ignore[operator]
+
+
+def _searches(model: nn.Module) -> list[ProposalSearch]:
+    return [module for module in model.modules() if isinstance(module, ProposalSearch)]
+
+
+def _fewest_frames(program: ExportedProgram, model: nn.Module) -> int:
+    """The least T that the checks on the way have let pass."""
+    # Of a dimension that nothing is known about torch.export says "at least 2", too.
+    if not _searches(model):
+        return 1
+    return int(program.range_constraints[_clips_shape(program)[2].node.expr].lower)
+
+
+def _clips_shape(program: ExportedProgram) -> tuple[Any, ...]:
+    (name,) = program.graph_signature.user_inputs
+    (node,) = (node for node in program.graph.nodes if node.name == name)
+    return tuple(node.meta["val"].shape)
