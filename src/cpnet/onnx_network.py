@@ -173,8 +173,9 @@ def _open_session(path: Path) -> Any:
             str(path), sess_options=options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's own types, which derive from nothing else
+        reason = one_line(error).rpartition("failed:")[2].strip(" .")
         raise ValueError(
-            f"{path} is no ONNX file or is damaged: {one_line(error)}; export it again"
+            f"{path} is no ONNX file or is damaged: {reason}; export it again"
         ) from None
 
 

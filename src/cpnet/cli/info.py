@@ -27,6 +27,7 @@ def run(args: Any) -> int:
     """Print the list or the description."""
     from cpnet.models.profile import describe
     from cpnet.models.registry import list_models, model_defaults
+    from cpnet.onnx_network import is_onnx
 
     classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
     if args.name is None:
@@ -38,7 +39,7 @@ def run(args: Any) -> int:
             )
         _print_list(found_all, classes)
         return 0
-    if Path(args.name).exists():
+    if Path(args.name).is_dir() or is_onnx(args.name):
         card = _read_card(args.name)
         found = describe(
             card.model,
@@ -61,15 +62,14 @@ def run(args: Any) -> int:
 def _read_card(path: str) -> ModelCard:
     """The card of a run folder or an exported file, if it can be used."""
     from cpnet.models.weights import load_checkpoint
-    from cpnet.onnx_network import is_onnx, load_onnx
-    from cpnet.prediction import find_checkpoint
+    from cpnet.onnx_network import load_onnx
 
-    if is_onnx(path):
-        network, card = load_onnx(path)
-        shape = ", ".join(map(str, network.input_shape))
-        output().print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
-        return card
-    return load_checkpoint(find_checkpoint(path))[1]
+    if Path(path).is_dir():
+        return load_checkpoint(path)[1]
+    network, card = load_onnx(path)
+    shape = ", ".join(map(str, network.input_shape))
+    output().print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
+    return card
 
 
 def _print_list(models: list[ModelDescription], num_classes: int) -> None:

@@ -89,6 +89,8 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
             if dim.HasField("dim_param"):
                 dim.dim_param = names.get(dim.dim_param, dim.dim_param)
     del proto.graph.value_info[:]  # they speak of the dimensions by their old names
+    for entry in (*proto.graph.node, *proto.graph.initializer, *proto.graph.input):
+        del entry.metadata_props[:]  # of use to the exporter's developers, half of a small file
     proto.producer_name, proto.producer_version = "cpnet", __version__
     del proto.metadata_props[:]
     for key, text in {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from cpnet.models.capture import capture_proposals
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import ProposalSearch
 from cpnet.onnx_network import OnnxNetwork
@@ -57,11 +59,13 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
         program = torch.export.export(_BothOutputs(model), (clips,), dynamic_shapes=(axes,))
     except Exception as error:  # torch.export's errors are of many kinds
         raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine have no place in a file
     return TracedNetwork(
         program=program,
         card=card,
         dynamic_frames=dynamic_frames,
-        min_frames=_fewest_frames(program, model) if dynamic_frames else T,
+        min_frames=_fewest_frames(model, clips[:1]) if dynamic_frames else T,
     )
 
 
@@ -74,8 +78,9 @@ def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
     if isinstance(model, OnnxNetwork):
         raise ValueError(f"{model.path} is an exported file; give the run that it was made from")
     model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
-    for search in _searches(model):
-        search.impl = impl
+    for module in model.modules():
+        if isinstance(module, ProposalSearch):
+            module.impl = impl
     return model
 
 
@@ -97,16 +102,12 @@ class _BothOutputs(nn.Module):
         return self.model.forward_head(features), features  # type: ignore[operator]
 
 
-def _searches(model: nn.Module) -> list[ProposalSearch]:
-    return [module for module in model.modules() if isinstance(module, ProposalSearch)]
-
-
-def _fewest_frames(program: ExportedProgram, model: nn.Module) -> int:
-    """The least T that the checks on the way have let pass."""
-    # Of a dimension that nothing is known about torch.export says "at least 2", too.
-    if not _searches(model):
-        return 1
-    return int(program.range_constraints[_clips_shape(program)[2].node.expr].lower)
+def _fewest_frames(model: nn.Module, clip: Tensor) -> int:
+    """The least T in which every search finds k positions in other frames, from one clip."""
+    with torch.no_grad(), capture_proposals(model) as seen:
+        model(clip)
+    shapes = [proposals.indices.shape for proposals in seen.values()]
+    return max([1, *(1 + math.ceil(k / S) for _, _, S, k in shapes)])
 
 
 def _clips_shape(program: ExportedProgram) -> tuple[Any, ...]:
