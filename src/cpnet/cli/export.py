@@ -87,7 +87,7 @@ def _print_parity(parity: Parity) -> None:
 
     table = Table(title="Exported against original", title_justify="left")
     table.add_column("clips", overflow="fold")
-    for heading in ("shape", "largest difference", "relative", "left open by ties"):
+    for heading in ("shape", "largest difference", "relative", "with ties"):
         table.add_column(heading, justify="right")
     for row in parity.rows:
         table.add_row(
@@ -95,8 +95,13 @@ def _print_parity(parity: Parity) -> None:
             "x".join(map(str, row.shape)),
             f"{row.largest:.1e}",
             f"{row.relative:.1e}",
-            f"{row.ties:.1e}",
+            "" if row.undithered is None else f"{row.undithered:.1e}",
         )
     console = output()
     console.print(table)
     console.print(f"tolerance {parity.tolerance:g} of the norm of a clip's logits or features")
+    if any(row.undithered is not None for row in parity.rows):
+        console.print(
+            "Real clips are compared with noise of half a grey level: positions that are exactly "
+            "alike leave the search a choice."
+        )

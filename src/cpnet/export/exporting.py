@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from cpnet._files import check_writable, write_atomically
 from cpnet.export.formats import DEFAULT_OPSET, find_writer, load_exported
-from cpnet.export.graph import prepare, trace
+from cpnet.export.graph import BothOutputs, prepare, trace
 from cpnet.export.parity import (
     TOLERANCE,
     NamedClips,
@@ -22,6 +24,8 @@ from cpnet.export.parity import (
     random_clips,
 )
 from cpnet.prediction import Recognizer, Video
+
+HALF_A_GREY_LEVEL = 0.5 / 255
 
 # What the exporters log is of use to their developers.
 CHATTY = ("torch.onnx", "torch.export", "torch._inductor", "onnxscript", "onnx_ir")
@@ -49,7 +53,7 @@ def export_recognizer(
         aot: compile for this machine's processor with AOTInductor, for ``.pt2``.
         videos: real ones to check on, besides random clips; as for
             :meth:`cpnet.Recognizer.predict`.
-        tolerance: see :class:`cpnet.parity.Parity`.
+        tolerance: see :class:`cpnet.export.Parity`.
 
     Returns:
         The comparison with the original.
@@ -65,18 +69,21 @@ def export_recognizer(
     write = find_writer(path, opset=opset, aot=aot)
     check_writable(path.parent)
     card, T = recognizer.card, recognizer.card.num_frames
-    real = [NamedClips(_name(video), recognizer.load_clip(video)[None]) for video in videos]
-    original, reference = (prepare(recognizer.model, impl) for impl in ("auto", "reference"))
-    with tempfile.TemporaryDirectory(prefix="cpnet-") as folder, _quiet():
+    clips = [(_name(video), recognizer.load_clip(video)[None]) for video in videos]
+    with tempfile.TemporaryDirectory(prefix="cpnet-") as folder, _quiet(), torch.no_grad():
         draft = Path(folder, path.name)
+        reference = prepare(recognizer.model, "reference")
         traced = trace(reference, card, dynamic_frames=dynamic_frames)
         write(traced, draft)
         lengths = {max(traced.min_frames, T // 2), T, T + 3} if dynamic_frames else {T}
+        dither = HALF_A_GREY_LEVEL / max(card.std)
         parity = check_parity(
             load_exported(draft),
-            original,
-            reference,
-            [*random_clips(card.size, sorted(lengths)), *real],
+            BothOutputs(prepare(recognizer.model, "auto")),
+            [
+                *random_clips(card.size, sorted(lengths)),
+                *(NamedClips(name, clip, dither) for name, clip in clips),
+            ],
             tolerance=tolerance,
         )
         if parity.failed:

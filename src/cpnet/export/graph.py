@@ -39,6 +39,19 @@ class TracedNetwork:
         return _clips_shape(self.program)
 
 
+class BothOutputs(nn.Module):
+    """A network that returns its logits and the features that they are made of."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and features ``(B, D)`` of clips ``(B, 3, T, H, W)``."""
+        features = self.model.forward_features(clips)  # type: ignore[operator]
+        return self.model.forward_head(features), features  # type: ignore[operator]
+
+
 def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) -> TracedNetwork:
     """Trace a network.
 
@@ -56,7 +69,7 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
     clips = torch.zeros(T + 1, 3, T, card.size, card.size)
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
     try:
-        program = torch.export.export(_BothOutputs(model), (clips,), dynamic_shapes=(axes,))
+        program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))
     except Exception as error:  # torch.export's errors are of many kinds
         raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
     for node in program.graph.nodes:
@@ -88,18 +101,6 @@ def first_line(error: BaseException) -> str:
     """Of an error's message; the exporters' go on for pages."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
-
-
-class _BothOutputs(nn.Module):
-    """Logits and features of a network."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.model.forward_features(clips)  # type: ignore[operator]
-        return self.model.forward_head(features), features  # type: ignore[operator]
 
 
 def _fewest_frames(model: nn.Module, clip: Tensor) -> int:

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-# Of the norm of a clip's logits or features. Rounding of float32 was measured at 1e-7 to 5e-5 of
-# it (other kernels sum in another order, and a near tie of two proposals may fall differently); a
-# wrong weight or a wrong axis gives 1e-2 and more.
-TOLERANCE = 1e-4
-
-# A clip with exact ties, such as one with repeated frames, has several right answers, which the
-# two searches of the network itself give: an exported one may be that many times as far away.
-TIE_FACTOR = 3.0
+# Of the norm of a clip's logits or features. Rounding was measured at 1e-7 to 1e-6 of it, and one
+# position's near tie that rounding decides otherwise at up to 1e-4; a wrong axis or weight gives
+# 1e-2 and more.
+TOLERANCE = 1e-3
 
 Outputs = tuple[Tensor, Tensor]
 """Logits ``(B, num_classes)`` and features ``(B, D)``."""
@@ -28,10 +24,15 @@ class NamedClips(NamedTuple):
     Attributes:
         name: for the table.
         clips: float ``(B, 3, T, H, W)``.
+        dither: noise that is added to every value is at most that far from zero. In real clips
+            positions are often exactly alike (black bars, a still ground); which of them are
+            nearest is left open, and two right searches may differ. A trace of noise gives every
+            search one right answer.
     """
 
     name: str
     clips: Tensor
+    dither: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,15 +44,15 @@ class ClipParity:
         shape: of the clips.
         largest: largest difference of a logit.
         relative: largest distance of a clip's logits, or of its features, relative to their norm.
-        ties: the same between the network's own two searches: how much is left open by proposals
-            at equal distances.
+        undithered: the same on the clips as they are, ties and all, where they were dithered; for
+            information.
     """
 
     name: str
     shape: tuple[int, ...]
     largest: float
     relative: float
-    ties: float
+    undithered: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,8 +61,7 @@ class Parity:
 
     Attributes:
         rows: one a batch of clips.
-        tolerance: what `relative` may be on clips without ties; with ties it may be
-            ``TIE_FACTOR * ties`` more.
+        tolerance: what `relative` may be.
     """
 
     rows: tuple[ClipParity, ...]
@@ -70,9 +70,7 @@ class Parity:
     @property
     def failed(self) -> tuple[ClipParity, ...]:
         """Rows beyond the tolerance; a difference that is not finite is."""
-        return tuple(
-            row for row in self.rows if not row.relative <= self.tolerance + TIE_FACTOR * row.ties
-        )
+        return tuple(row for row in self.rows if not row.relative <= self.tolerance)
 
 
 class ParityError(ValueError):
@@ -93,8 +91,7 @@ class ParityError(ValueError):
 
 def check_parity(
     exported: Callable[[Tensor], Outputs],
-    original: nn.Module,
-    reference: nn.Module,
+    original: Callable[[Tensor], Outputs],
     batches: Iterable[NamedClips],
     *,
     tolerance: float = TOLERANCE,
@@ -103,24 +100,22 @@ def check_parity(
 
     Args:
         exported: from clips to logits and features.
-        original: with ``forward_features`` and ``forward_head``, in inference mode, on the CPU.
-        reference: the same network with the search that was exported.
+        original: likewise.
         batches: the clips.
         tolerance: see :class:`Parity`.
     """
+    chance = torch.Generator().manual_seed(0)
     rows = []
-    for name, clips in batches:
-        with torch.no_grad():
-            wanted, other, found = (
-                run(clips) for run in (_both(original), _both(reference), exported)
-            )
+    for name, clips, dither in batches:
+        noise = (2 * torch.rand(clips.shape, generator=chance) - 1) * dither
+        wanted, found = original(clips + noise), exported(clips + noise)
         rows.append(
             ClipParity(
                 name=name,
                 shape=tuple(clips.shape),
                 largest=(found[0] - wanted[0]).abs().max().item(),
                 relative=_relative(found, wanted),
-                ties=_relative(other, wanted),
+                undithered=_relative(exported(clips), original(clips)) if dither else None,
             )
         )
     return Parity(rows=tuple(rows), tolerance=tolerance)
@@ -135,14 +130,6 @@ def random_clips(
         for B in batch_sizes:
             clips = torch.randn(B, 3, T, size, size, generator=chance)
             yield NamedClips("random", clips)
-
-
-def _both(model: nn.Module) -> Callable[[Tensor], Outputs]:
-    def run(clips: Tensor) -> Outputs:
-        features = model.forward_features(clips)  # type: ignore[operator]
-        return model.forward_head(features), features  # type: ignore[operator]
-
-    return run
 
 
 def _relative(found: Outputs, wanted: Outputs) -> float:
