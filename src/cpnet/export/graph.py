@@ -66,7 +66,7 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
     """
     # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
     T = max(2, card.num_frames) if dynamic_frames else card.num_frames
-    clips = torch.zeros(T + 1, 3, T, card.size, card.size)
+    clips = torch.zeros(3 if T == 2 else 2, 3, T, card.size, card.size)
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
     try:
         program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))
