@@ -2,6 +2,7 @@ import json
 import math
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
+import cpnet
 from cpnet.export.formats import _frexp, find_writer, load_exported
 from cpnet.models.card import ModelCard
 from export_cards import small_recognizer
@@ -52,6 +54,10 @@ def test_onnx_file_says_what_it_is(exported):
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", 20)]
     assert proto.producer_name == "cpnet"
     assert all(entry.data_location == onnx.TensorProto.DEFAULT for entry in proto.graph.initializer)
+
+
+def test_file_holds_no_paths_of_the_machine_that_wrote_it(exported):
+    assert str(Path(cpnet.__file__).parent).encode() not in exported.read_bytes()
 
 
 def test_file_works_from_plain_onnxruntime(exported):
