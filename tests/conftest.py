@@ -151,3 +151,14 @@ def class_folders(make_video: MakeVideo, tmp_path: Path) -> Path:
             noise = rng.integers(0, 256, (8, 32, 48, 3), dtype=np.uint8)
             make_video(f"data/{name}/{number}.mp4", frames=noise, preset="ultrafast")
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``net.onnx``: the small recognizer of ``export_cards``, taking any number of frames."""
+    from cpnet.export import export_recognizer
+    from export_cards import small_recognizer
+
+    path = tmp_path_factory.mktemp("exported") / "net.onnx"
+    export_recognizer(small_recognizer(), path, dynamic_frames=True)
+    return path

@@ -20,6 +20,8 @@ FORBIDDEN = {
     "evaluation.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "prediction.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "drawing": ("cpnet.training", "cpnet.cli"),
+    "onnx_network.py": ("cpnet.data", "cpnet.training", "cpnet.prediction", "cpnet.export"),
+    "export": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
 }
 # Libraries that only one place may know.
 HOMES = {

@@ -1,4 +1,4 @@
-"""Packages that only some need: imported when they are used, with a hint where they are missing."""
+"""Packages that only some uses need."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from typing import Any
 
 
 def require(name: str, extra: str) -> Any:
-    """Import a package of an extra.
+    """Import a package that an extra of this one brings.
 
     Args:
-        name: of the module.
-        extra: of cpnet that brings it.
+        name: of the package, as it is imported.
+        extra: of cpnet, that lists it.
+
+    Returns:
+        The module.
 
     Raises:
         ImportError: If it is not installed; the message says how to install it.
+
+    Example:
+        >>> require("math", "export").sqrt(4)
+        2.0
     """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name.partition(".")[0]:
-            raise
+        if error.name != name:
+            raise  # it is there, and misses something itself
         raise ImportError(
-            f"this needs {name}, which is not installed: pip install 'cpnet[{extra}]'"
+            f"{name} is needed here and not installed: pip install 'cpnet[{extra}]'"
         ) from None

@@ -24,6 +24,7 @@ from cpnet.devices import resolve_device
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub, load_checkpoint, save_checkpoint
+from cpnet.onnx_network import is_onnx, load_onnx
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
@@ -97,14 +98,19 @@ class Recognizer:
         """Load a recognizer.
 
         Args:
-            source: a run folder, another folder that :meth:`save_pretrained` wrote, or the name of
-                a model on the Hugging Face hub, ``"owner/name"`` or ``"hub:owner/name"``.
+            source: a run folder, another folder that :meth:`save_pretrained` wrote, an ``.onnx``
+                file that `cpnet export` wrote, or the name of a model on the Hugging Face hub,
+                ``"owner/name"`` or ``"hub:owner/name"``.
             device: where to run it.
             k: proposals per position, instead of the model's own.
 
         Raises:
-            ValueError: If there is no such folder or hub model, or its files cannot be used.
+            ValueError: If there is no such folder or hub model, or its files cannot be used; for
+                an ``.onnx`` file, also if a k or a device other than the CPU is asked for.
+            ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
         """
+        if is_onnx(source):
+            return cls(*load_onnx(source, device=device, k=k))
         model, card = load_checkpoint(find_checkpoint(source))
         return cls(model, card, device=device, k=k)
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "train": ("cpnet.cli.train", "train a recognizer on folders or lists of videos"),
     "evaluate": ("cpnet.cli.evaluate", "accuracy and confusion matrix on labelled videos"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
+    "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
     "info": ("cpnet.cli.info", "list the models, or describe one or a run"),
 }

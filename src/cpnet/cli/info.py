@@ -1,4 +1,4 @@
-"""List the models, or describe one of them or a trained run."""
+"""List the models, or describe one of them, a trained run or an exported file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ DEFAULT_NUM_CLASSES = 400
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument("name", nargs="?", help="a model or a run folder; all models if left out")
+    parser.add_argument(
+        "name", nargs="?", help="a model, a run folder or an .onnx file; all models if left out"
+    )
     parser.add_argument("--num_classes", type=int, help="of a model, default 400")
 
 
@@ -25,6 +27,7 @@ def run(args: Any) -> int:
     """Print the list or the description."""
     from cpnet.models.profile import describe
     from cpnet.models.registry import list_models, model_defaults
+    from cpnet.onnx_network import is_onnx
 
     classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
     if args.name is None:
@@ -36,10 +39,8 @@ def run(args: Any) -> int:
             )
         _print_list(found_all, classes)
         return 0
-    if Path(args.name).is_dir():
-        from cpnet.models.weights import load_checkpoint
-
-        _, card = load_checkpoint(args.name)
+    if Path(args.name).is_dir() or is_onnx(args.name):
+        card = _read_card(args.name)
         found = describe(
             card.model,
             num_classes=len(card.class_names),
@@ -56,6 +57,19 @@ def run(args: Any) -> int:
     )
     _print_description(found)
     return 0
+
+
+def _read_card(path: str) -> ModelCard:
+    """The card of a run folder or an exported file, if it can be used."""
+    from cpnet.models.weights import load_checkpoint
+    from cpnet.onnx_network import load_onnx
+
+    if Path(path).is_dir():
+        return load_checkpoint(path)[1]
+    network, card = load_onnx(path)
+    shape = ", ".join(map(str, network.input_shape))
+    output().print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
+    return card
 
 
 def _print_list(models: list[ModelDescription], num_classes: int) -> None:

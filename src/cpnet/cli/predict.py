@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", help="run folder, or a model on the Hugging Face hub")
+    parser.add_argument(
+        "run", help="run folder, exported .onnx file, or a model on the Hugging Face hub"
+    )
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="videos, or folders with all videos inside"
     )

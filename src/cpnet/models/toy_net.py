@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -64,8 +65,7 @@ class ToyNet(nn.Module):
     def forward_features(self, clip: Tensor) -> Tensor:
         """The pooled embedding ``(B, num_features)``."""
         T = clip.shape[2]
-        # Black is the least value of a clip, whatever its normalisation.
-        x = F.pad(clip, [self.margin] * 4, value=float(clip.min())) if self.margin else clip
+        x = _black_margin(clip, self.margin) if self.margin else clip
         if self.form == "c2d":
             x = x.transpose(1, 2).flatten(0, 1)
         x = F.relu(self.bn1(self.conv1(x)))
@@ -79,3 +79,13 @@ class ToyNet(nn.Module):
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
         return self.fc(features)  # type: ignore[no-any-return]
+
+
+def _black_margin(clip: Tensor, margin: int) -> Tensor:
+    """Put black around every frame: the least value of the clips, whatever their normalisation.
+
+    By a mask, not by the padding's own value, which has to be a number: a traced graph has none.
+    """
+    margins = [margin] * 4
+    inside = F.pad(torch.ones_like(clip[:1, :1, :1]), margins) > 0
+    return torch.where(inside, F.pad(clip, margins), clip.min())

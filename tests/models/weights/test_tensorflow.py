@@ -47,7 +47,9 @@ def test_missing_checkpoint(tmp_path):
 def test_without_tensorflow_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "x.ckpt.index").touch()
     monkeypatch.setitem(__import__("sys").modules, "tensorflow", None)
-    with pytest.raises(ImportError, match=r"needs tensorflow.*pip install 'cpnet\[tensorflow\]'"):
+    with pytest.raises(
+        ImportError, match=r"tensorflow is needed here.*pip install 'cpnet\[tensorflow\]'"
+    ):
         read_tensorflow(tmp_path / "x.ckpt")
 
 

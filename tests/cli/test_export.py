@@ -1,0 +1,99 @@
+import json
+
+import pytest
+
+from cpnet.cli import main
+from export_cards import small_recognizer
+from motion_videos import CLASSES, write_video
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    small_recognizer("toy_c2d").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    path = tmp_path_factory.mktemp("video") / "left.mp4"
+    write_video(path, CLASSES["move_left"], seed=1)
+    return path
+
+
+def test_export_then_predict_as_the_run_does(run, video, tmp_path, capfd):
+    out = tmp_path / "net.onnx"
+    assert main(["export", str(run), str(out), "--clips", str(video)]) == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    assert f"{out}: ONNX, opset 20, 0." in told.out
+    assert "clips     float32 (batch, 3, 4, 16, 16)" in told.out
+    assert "features  float32 (batch, 8)" in told.out
+    assert "tolerance 0.001 of the norm" in told.out
+    assert told.out.count("3x3x4x16x16") == 1
+    assert "left.mp4" in told.out
+    assert "No real clips" not in told.out
+
+    found = []
+    for source in (run, out):
+        assert main(["predict", str(source), str(video), "--json", "--top", "3"]) == 0
+        found.append(json.loads(capfd.readouterr().out)["predictions"])
+    assert [p["label"] for p in found[0]] == [p["label"] for p in found[1]]
+    assert found[1][0]["probability"] == pytest.approx(found[0][0]["probability"], abs=1e-4)
+
+
+def test_program_without_real_clips(run, tmp_path, capfd):
+    assert main(["export", str(run), str(tmp_path / "net.pt2"), "--dynamic_frames"]) == 0
+    told = capfd.readouterr()
+    assert told.err == ""
+    assert "net.pt2: torch.export" in told.out
+    assert "clips     float32 (batch, 3, num_frames, 16, 16)" in told.out
+    assert "No real clips were compared; --clips FILE... names some." in told.out
+
+
+def test_failed_check_prints_the_table_and_keeps_the_old_file(run, tmp_path, capsys):
+    out = tmp_path / "net.pt2"
+    out.write_text("before")
+    assert main(["export", str(run), str(out), "--tolerance", "-1"]) == 2
+    told = capsys.readouterr()
+    assert "1x3x4x16x16" in told.out
+    assert told.err.startswith("cpnet: error: the exported network must agree with the original")
+    assert out.read_text() == "before"
+
+
+def test_info_describes_a_file(exported, capsys):
+    assert main(["info", str(exported)]) == 0
+    told = capsys.readouterr().out
+    assert "exported       ONNX, opset 20, clips (batch, 3, num_frames, 16, 16)" in told
+    assert "classes        3: move_left, move_right, static" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "{run}"], "required"),
+        (["export", "nix", "{tmp}/net.onnx"], "nix does not exist"),
+        (["export", "{run}", "{tmp}/net.pth"], "must end in .onnx or .pt2, got net.pth"),
+        (["export", "{run}", "{tmp}/net.onnx", "--aot"], "aot makes a .pt2 file"),
+        (["export", "{run}", "{tmp}/net.pt2", "--opset", "20"], "opset is for .onnx files"),
+        (["export", "{run}", "{tmp}/net.onnx", "--opset", "3"], "opset must be 18 to"),
+        (["export", "{run}", "{tmp}/net.onnx", "--clips", "{tmp}/nix.mp4"], "nix.mp4"),
+        (["export", "{run}", "{tmp}/file/net.onnx"], "must be a folder that can be written"),
+        (["export", "{onnx}", "{tmp}/net.onnx"], "is an exported file; give the run"),
+        (["predict", "{onnx}", "x.mp4", "--k", "3"], "k is built into an .onnx file"),
+        (["predict", "{onnx}", "x.mp4", "--device", "mps"], "device must be 'auto' or 'cpu'"),
+        (["predict", "{tmp}/text.onnx", "x.mp4"], "text.onnx is no ONNX file or is damaged"),
+        (["evaluate", "{onnx}", "--data", "x"], "is a file"),
+        (["info", "{tmp}/nix.onnx"], "nix.onnx does not exist"),
+    ],
+)
+def test_mistakes_end_in_one_line(arguments, message, run, exported, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    (tmp_path / "text.onnx").write_text("hello")
+    filled = [a.format(tmp=tmp_path, run=run, onnx=exported) for a in arguments]
+    assert main(filled) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("cpnet: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "text.onnx"]

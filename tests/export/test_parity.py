@@ -1,0 +1,66 @@
+import pytest
+import torch
+from torch import nn
+
+from cpnet.export.parity import NamedClips, ParityError, check_parity, random_clips
+
+
+class Sums(nn.Module):
+    """Features: three sums; logits: the same, and `shift` more."""
+
+    def __init__(self, shift=0.0):
+        super().__init__()
+        self.shift = shift
+
+    def forward_features(self, clips):
+        return clips.sum((2, 3, 4))
+
+    def forward_head(self, features):
+        return features + self.shift
+
+    def forward(self, clips):
+        features = self.forward_features(clips)
+        return self.forward_head(features), features
+
+
+CLIPS = [NamedClips("ones", torch.ones(2, 3, 2, 4, 4))]  # sums of 32
+
+
+@pytest.mark.parametrize(("shift", "passes"), [(0.0, True), (0.016, True), (0.064, False)])
+def test_difference_is_relative(shift, passes):
+    parity = check_parity(Sums(shift), Sums(), CLIPS)
+    (row,) = parity.rows
+    assert row.shape == (2, 3, 2, 4, 4)
+    assert row.largest == pytest.approx(shift, rel=1e-3)
+    assert row.relative == pytest.approx(shift / 32, rel=1e-3)
+    assert row.undithered is None
+    assert (not parity.failed) == passes
+
+
+def test_dithered_clips_are_compared_as_they_are_too():
+    def jumps_where_all_is_alike(clips):
+        return Sums(4.0 if (clips == 1).all() else 0.0)(clips)
+
+    clips = [CLIPS[0]._replace(dither=1e-3)]
+    (row,) = check_parity(jumps_where_all_is_alike, Sums(), clips).rows
+    assert row.relative == 0
+    assert row.undithered == pytest.approx(4 / 32)
+
+
+def test_what_is_not_finite_fails():
+    parity = check_parity(Sums(torch.nan), Sums(), CLIPS)
+    assert parity.failed == parity.rows
+    assert "to 0.001 of the outputs' norm, got inf on ones; nothing" in str(ParityError(parity))
+
+
+def test_random_clips_are_the_same_each_time_and_leave_chance_alone():
+    state = torch.get_rng_state()
+    one, other = list(random_clips(4, [2, 3])), list(random_clips(4, [2, 3]))
+    assert [tuple(clips.shape[:3]) for _, clips, _ in one] == [
+        (1, 3, 2),
+        (3, 3, 2),
+        (1, 3, 3),
+        (3, 3, 3),
+    ]
+    assert all(torch.equal(a.clips, b.clips) for a, b in zip(one, other, strict=True))
+    assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,31 @@
+"""A small recognizer to export."""
+
+import torch
+
+from cpnet.models.card import ModelCard
+from cpnet.models.correspondence import CorrespondenceProposal
+from cpnet.prediction import Recognizer
+from motion_videos import CLASSES
+
+
+def small_recognizer(model="toy_cpnet", options=None, size=16):
+    """With random weights and modules that are no longer the identity."""
+    if options is None:
+        options = {"widths": [4, 8]}
+    card = ModelCard(
+        model=model,
+        options=options,
+        class_names=tuple(CLASSES),
+        num_frames=4,
+        frame_stride=2,
+        size=size,
+        short_side=size,
+        license="CC-BY-4.0",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = card.build()
+        for module in net.modules():
+            if isinstance(module, CorrespondenceProposal):
+                torch.nn.init.ones_(module.projection.norm.weight)
+    return Recognizer(net, card)
