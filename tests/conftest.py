@@ -42,8 +42,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(autouse=True)
 def _restore_random_states() -> Iterator[None]:
-    """No test depends on the chance that another one used up."""
+    """No test depends on chance, nor on what another one used up of it."""
     numpy_state, torch_state = np.random.get_state(), torch.get_rng_state()
+    np.random.seed(0)
+    torch.manual_seed(0)
     yield
     np.random.set_state(numpy_state)
     torch.set_rng_state(torch_state)
