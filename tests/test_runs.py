@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +8,7 @@ from cpnet.config import LoaderConfig, OptimConfig, Recipe
 from cpnet.recipe_files import load_recipe
 from cpnet.runs import (
     CHECKPOINT,
-    begin_run,
+    begun_run,
     check_run,
     read_metrics,
     run_recipe,
@@ -22,10 +23,21 @@ def recipe(tmp_path):
 
 @pytest.fixture
 def begun(recipe):
-    run = begin_run(recipe)
-    (run / CHECKPOINT).parent.mkdir()
-    (run / CHECKPOINT).touch()
+    finish_epoch(recipe)
     return recipe
+
+
+def finish_epoch(recipe, **options):
+    """Begin a run and leave what its first epoch leaves."""
+    with begun_run(recipe, **options) as run:
+        (run / CHECKPOINT).parent.mkdir(exist_ok=True)
+        (run / CHECKPOINT).touch()
+        (run / "config.json").write_text(str(recipe.seed))
+    return run
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def test_check_leaves_no_trace(recipe, tmp_path):
@@ -34,7 +46,7 @@ def test_check_leaves_no_trace(recipe, tmp_path):
 
 
 def test_begun_run_holds_recipe_and_versions(recipe):
-    run = begin_run(recipe)
+    run = finish_epoch(recipe)
     stored = load_recipe(run / "recipe.yaml")
     assert stored.data.endswith("/videos")
     versions = json.loads((run / "versions.json").read_text())
@@ -48,11 +60,62 @@ def test_a_run_is_not_overwritten_unasked(begun, tmp_path):
 
 
 def test_overwriting_leaves_other_files(begun):
-    run = begin_run(begun)
+    run = Path(begun.out)
     (run / "notes.txt").touch()
-    begin_run(begun, overwrite=True)
-    assert (run / "notes.txt").exists()
-    assert not (run / CHECKPOINT).exists()
+    (run / "evaluation").mkdir()
+    (run / "evaluation" / "report.json").touch()
+    finish_epoch(replace(begun, seed=1), overwrite=True)
+    assert files(run) == [
+        "checkpoints/last.ckpt",
+        "config.json",
+        "notes.txt",
+        "recipe.yaml",
+        "versions.json",
+    ]
+    assert (run / "config.json").read_text() == "1"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_run_without_an_epoch_leaves_no_trace(recipe, error):
+    with pytest.raises(error), begun_run(recipe):
+        raise error
+    assert not Path(recipe.out).exists()
+
+
+def test_a_run_without_an_epoch_gives_back_what_it_was_to_replace(begun):
+    run = Path(begun.out)
+    before = {name: (run / name).read_bytes() for name in files(run)}
+    with pytest.raises(ValueError, match="broken"), begun_run(begun, overwrite=True):
+        raise ValueError("broken")
+    assert {name: (run / name).read_bytes() for name in files(run)} == before
+    check_run(begun, resume=True)
+
+
+def test_a_run_that_was_killed_before_its_first_epoch_is_begun_anew(recipe):
+    run = Path(recipe.out)
+    run.mkdir(parents=True)
+    (run / "recipe.yaml").touch()
+    check_run(recipe)
+    finish_epoch(recipe)
+
+
+def test_a_run_that_was_killed_while_replacing_another_keeps_that(begun):
+    run = Path(begun.out)
+    context = begun_run(begun, overwrite=True)
+    context.__enter__()  # and never left, as in a process that is killed
+    with pytest.raises(ValueError, match="must not hold a run yet"):
+        check_run(begun)
+    with pytest.raises(ValueError, match="broken"), begun_run(begun, overwrite=True):
+        raise ValueError("broken")
+    assert (run / "config.json").read_text() == "0"
+    context.gen.close()
+
+
+def test_resumed_runs_keep_everything_when_they_fail(begun):
+    before = files(Path(begun.out))
+    with pytest.raises(ValueError, match="broken"), begun_run(begun, resume=True):
+        raise ValueError("broken")
+    assert files(Path(begun.out)) == before
 
 
 def test_resume_needs_a_checkpoint(recipe):

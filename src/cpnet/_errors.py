@@ -39,16 +39,17 @@ def parser_message(error: BaseException) -> str:
     text = one_line(error)
     # Of a union's members the first tells what is meant; the others are None and the like.
     text = re.sub(
-        r"Does not validate against any of the Union subtypes.*?Errors: - (.*?)(?: - .*)? "
+        r"Does not validate against any of the Union subtypes.*?Errors: - (.*?)(?: - .*?)? "
         r"Given value type: .*? Given value: ",
         r"\1. Got value: ",
         text,
     )
-    found = re.fullmatch(r'Parser key "([^"]+)": Expected an? (.+?)\.? Got value: (.*)', text)
+    found = re.fullmatch(r'Parser key "([^"]+)": Expected (?:an? )?(.+?)\.? Got value: (.*)', text)
     if not found:
         return text
     key, wanted, value = found.groups()
     wanted = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", wanted)
     wanted = re.sub(r"<class '(\w+)'>", r"\1", wanted)
     words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+    words["dict"] = "a mapping such as {left: right}"
     return f"{key} must be {words.get(wanted, wanted)}, got {value}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -257,11 +256,7 @@ class Recognizer:
             VideoError: If it cannot be decoded.
         """
         with open_video(video) as reader:
-            if reader.num_frames == 1:
-                warnings.warn(
-                    f"{_name(video)}: the video has one frame, which is repeated: no motion to see",
-                    stacklevel=2,
-                )
+            reader.warn_of_stillness()
             frames = reader.read(sample_indices(reader.num_frames, self._sampling))
         clip: Tensor = self._preprocess(frames.data)
         return clip

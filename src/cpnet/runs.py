@@ -18,7 +18,8 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,9 @@ CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
 # Names are those of cpnet.models.weights, which would bring in torch.
 _FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, "config.json", "model.safetensors")
-_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD)
+_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation")
+# Where a run waits that is being overwritten.
+_REPLACED = ".replaced"
 
 # A resumed run may use another machine and go on for longer; all else would make it another run.
 # What it started from is of no account any more.
@@ -59,7 +62,8 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     run = Path(recipe.out)
     if resume and overwrite:
         raise ValueError("resume and overwrite exclude each other; give one")
-    holds_run = (run / RECIPE_FILE).exists() or (run / CHECKPOINT).exists()
+    # A recipe alone is what a run leaves that was killed before its first checkpoint.
+    holds_run = any((run / name).exists() for name in (CHECKPOINT, "config.json", _REPLACED))
     if resume:
         check_resumable(recipe)
     elif holds_run and not overwrite:
@@ -70,23 +74,44 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     check_writable(run)
 
 
-def begin_run(recipe: Recipe, *, overwrite: bool = False) -> Path:
-    """Make the run folder and write the recipe and the versions into it.
+@contextmanager
+def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
+    """The run folder, with the recipe and the versions in it, while a run is made.
+
+    A run that ends before its first checkpoint leaves no trace, and the run that it was to
+    replace comes back. If the process is killed instead, that one lies in ``.replaced``.
 
     Args:
         recipe: has passed :func:`check_run`.
-        overwrite: remove a run that the folder holds; other files in it are left.
+        resume: go on with the run in the folder.
+        overwrite: replace a run that the folder holds; other files in it are left.
 
     Raises:
         OSError: If the folder cannot be written.
     """
     run = Path(recipe.out)
+    is_new = not run.exists()
     run.mkdir(parents=True, exist_ok=True)
-    if overwrite:
+    aside = run / _REPLACED
+    if overwrite and not aside.exists():
+        _move_run(run, aside)
+    if not resume:
         remove_run(run)
-    save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
-    (run / VERSIONS_FILE).write_text(json.dumps(versions(), indent=2) + "\n", encoding="utf-8")
-    return run
+    try:
+        save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
+        (run / VERSIONS_FILE).write_text(json.dumps(versions(), indent=2) + "\n", encoding="utf-8")
+        yield run
+    finally:
+        if (run / CHECKPOINT).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif not resume:
+            remove_run(run)
+            if aside.exists():
+                _move_run(aside, run)
+                aside.rmdir()
+            if is_new:
+                with suppress(OSError):  # somebody else has put something there
+                    run.rmdir()
 
 
 def check_resumable(recipe: Recipe) -> None:
@@ -96,10 +121,7 @@ def check_resumable(recipe: Recipe) -> None:
         ValueError: If it does not; a recipe that differs is named with the fields that do.
     """
     run = Path(recipe.out)
-    if not (run / CHECKPOINT).is_file():
-        raise ValueError(
-            f"{run} holds no {CHECKPOINT} to resume from; leave --resume out to start a run"
-        )
+    check_checkpoint_exists(run)
     before = _flat(asdict(load_recipe(run / RECIPE_FILE)))
     now = _flat(asdict(recipe))
     changed = [
@@ -116,12 +138,33 @@ def check_resumable(recipe: Recipe) -> None:
         )
 
 
+def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
+    """Make sure that a folder holds a run that has finished an epoch.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if not all((Path(run) / name).is_file() for name in (CHECKPOINT, RECIPE_FILE)):
+        raise ValueError(
+            f"{os.fspath(run)} holds no {CHECKPOINT} to resume from; leave --resume out to start "
+            "a run"
+        )
+
+
 def remove_run(run: Path) -> None:
     """Delete what a run has left in a folder, and nothing else."""
     for name in _FILES:
         (run / name).unlink(missing_ok=True)
     for name in _FOLDERS:
         shutil.rmtree(run / name, ignore_errors=True)
+
+
+def _move_run(source: Path, target: Path) -> None:
+    """Move what a run has left in a folder, and nothing else."""
+    target.mkdir(exist_ok=True)
+    for name in (*_FILES, *_FOLDERS):
+        if (source / name).exists():
+            (source / name).rename(target / name)
 
 
 def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
@@ -184,7 +227,7 @@ def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
     with (run / METRICS_FILE).open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(row | {"epoch": int(row["epoch"])} for row in rows)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

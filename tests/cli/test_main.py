@@ -215,3 +215,41 @@ def test_a_reader_that_leaves_is_no_error():
     )
     os.close(writer)
     assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_resuming_without_a_run(tmp_path, cpnet_command):
+    status, _, err = cpnet_command("train", "--out", tmp_path / "absent", "--resume")
+    assert status == 2
+    assert is_one_error(err)
+    assert "absent holds no checkpoints/last.ckpt to resume from; leave --resume out" in err
+
+
+def test_abbreviated_options_are_not_guessed(cpnet_command):
+    status, _, err = cpnet_command("train", "--data", "x", "--out", "y", "--optim.epoch", 3)
+    assert status == 2
+    assert is_one_error(err)
+    assert "unknown option --optim.epoch, did you mean '--optim.epochs'?" in err
+
+
+def test_a_value_of_the_wrong_kind(cpnet_command):
+    status, _, err = cpnet_command(
+        "train", "--data", "x", "--out", "y", "--augment.horizontal_flip", "a"
+    )
+    assert status == 2
+    assert err.startswith(
+        "cpnet: error: augment.horizontal_flip must be a mapping such as {left: right}, got a"
+    )
+
+
+def test_either_spelling_of_an_option(cpnet_command):
+    ours = cpnet_command("info", "c2d_nano", "--num_classes", 3)
+    assert ours[0] == 0
+    assert cpnet_command("info", "c2d_nano", "--num-classes", 3) == ours
+    assert cpnet_command("info", "c2d_nano", "--num-classes=3") == ours
+
+
+def test_an_empty_name_is_no_folder(run, cpnet_command):
+    status, _, err = cpnet_command("predict", run, "")
+    assert status == 2
+    assert is_one_error(err)
+    assert "a file's name must not be empty" in err

@@ -51,6 +51,21 @@ def test_injected_proposals_are_used_and_gone_afterwards(network):
     assert not seen
 
 
+def test_captured_are_injected_proposals_whichever_came_first(network):
+    others = torch.zeros(1, 4, 16, 2, dtype=torch.int64)
+    with torch.no_grad(), capture_proposals(network) as seen:
+        with inject_proposals(network, {"layer3.0": others}):
+            network(torch.randn(1, 3, 4, 32, 32))
+    assert torch.equal(seen["layer3.0"].indices, others)
+
+
+def test_injected_proposals_need_no_search(network):
+    network.block("layer3.0").before_relu.k = 1000
+    others = torch.zeros(1, 4, 16, 2, dtype=torch.int64)
+    with torch.no_grad(), inject_proposals(network, {"layer3.0": others}):
+        network(torch.randn(1, 3, 4, 32, 32))
+
+
 def test_refusals(network):
     fine = torch.zeros(1, 4, 16, 2, dtype=torch.int64)
     with (

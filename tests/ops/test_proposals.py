@@ -199,9 +199,14 @@ def test_refuses_features_that_are_not_finite(bad, metric):
         (torch.zeros(1, 1, 3, 4), {}, "at least T = 2 frames, got 1; sample more frames"),
         (torch.zeros(1, 2, 0, 4), {}, "at least one position and channel"),
         (torch.zeros(1, 4, 196, 4), {"k": 700}, r"k must be at most \(T-1\)\*S = 588, got 700"),
-        (torch.zeros(1, 2, 3, 4), {"k": 0}, "k must be at least 1, got 0"),
+        (torch.zeros(1, 2, 3, 4), {"k": 0}, "k must be a whole number of at least 1, got 0"),
         (torch.zeros(1, 2, 3, 4), {"metric": "l1"}, "metric must be one of l2, dot, cosine"),
-        (torch.zeros(1, 2, 3, 4), {"window": 0}, "window must be at least 1 frame"),
+        (torch.zeros(1, 2, 3, 4), {"k": 1.5}, "k must be a whole number of at least 1, got 1.5"),
+        (
+            torch.zeros(1, 2, 3, 4),
+            {"window": 0},
+            "window must be a whole number of at least 1 frame",
+        ),
         (torch.zeros(1, 2, 3, 4), {"impl": "cuda"}, "impl must be"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from cpnet.config import AugmentConfig, ClipConfig, OptimConfig
+from cpnet.data.frames import VideoWarning
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import DEFAULT_OFFSET_SCALE
 from cpnet.models.registry import model_options
@@ -15,7 +16,7 @@ from cpnet.runs import CHECKPOINT
 from cpnet.training import trainer
 from cpnet.training.setup import build_model, make_card
 from cpnet.training.trainer import fit, kept_epoch
-from motion_videos import tiny_recipe, write_dataset
+from motion_videos import tiny_recipe, write_dataset, write_video
 
 
 @pytest.fixture(scope="module")
@@ -277,3 +278,36 @@ def test_a_start_that_does_not_fit_leaves_no_trace(videos, tmp_path):
     ):
         fit(replace(recipe, init=str(start)), progress=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_bad_data_does_not_cost_the_run_that_was_to_be_replaced(videos, tmp_path):
+    run = fit(tiny_recipe(videos, tmp_path / "run"), progress=False).run
+    before = weights(run)
+    broken = tmp_path / "broken"
+    shutil.copytree(videos, broken)
+    for path in broken.glob("*/*.mp4"):
+        path.write_text("no video")
+    with pytest.raises(ValueError, match=r"\.mp4"):
+        fit(tiny_recipe(broken, run), overwrite=True, progress=False)
+    assert_same_weights(weights(run), before)
+    with pytest.raises(ValueError, match=r"\.mp4"):
+        fit(tiny_recipe(broken, tmp_path / "new"), progress=False)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("content", [b"junk", None], ids=["foreign", "truncated"])
+def test_a_damaged_checkpoint_is_named(videos, tmp_path, content):
+    recipe = tiny_recipe(videos, tmp_path / "run", optim=OptimConfig(epochs=1, batch_size=4))
+    path = fit(recipe, progress=False).run / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:3000] if content is None else content)
+    with pytest.raises(ValueError, match=r"last.ckpt is damaged: .*; start anew with --overwrite"):
+        fit(recipe, resume=True, progress=False)
+
+
+def test_a_video_of_one_frame_is_warned_of(videos, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(videos, data)
+    write_video(data / "static" / "0.mp4", (0, 0), seed=0, num_frames=1)
+    recipe = tiny_recipe(data, tmp_path / "run", optim=OptimConfig(epochs=1, batch_size=4))
+    with pytest.warns(VideoWarning, match="0.mp4: the video has one frame, which is repeated"):
+        fit(recipe, progress=False)

@@ -94,6 +94,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
         description=module.__doc__,
         epilog="--debug shows where an error comes from.",
         exit_on_error=False,
+        allow_abbrev=False,
     )
     module.add_arguments(parser)
     arguments = [_underscored(word) for word in arguments]

@@ -67,6 +67,9 @@ def _expand(files: list[str], report_broken: Any) -> list[str]:
 
     videos: list[str] = []
     for name in files:
+        if not name:
+            report_broken(name, ValueError("a file's name must not be empty, got ''; name a video"))
+            continue
         path = Path(name)
         if not path.is_dir() or is_video(path):
             videos.append(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from cpnet.config import Recipe
 from cpnet.recipe_files import read_recipe_file, recipe_from
-from cpnet.runs import RECIPE_FILE
+from cpnet.runs import CHECKPOINT, RECIPE_FILE, check_checkpoint_exists
 
 
 def add_arguments(parser: Any) -> None:
@@ -31,7 +31,8 @@ def parse(parser: Any, argv: list[str]) -> Any:
     """Parse after a check of the recipe files' keys, with the run's own recipe if it is resumed."""
     files = _values(argv, "--config")
     out = _values(argv, "--out")
-    if "--resume" in argv and not files and out and (Path(out[-1]) / RECIPE_FILE).is_file():
+    if "--resume" in argv and not files and out:
+        check_checkpoint_exists(out[-1])
         files = [str(Path(out[-1]) / RECIPE_FILE)]
         argv = ["--config", files[0], *argv]
     for path in files:
@@ -51,9 +52,11 @@ def run(args: Any) -> int:
     try:
         result = fit(recipe, resume=args.resume, overwrite=args.overwrite, progress=not args.quiet)
     except KeyboardInterrupt:
-        print(
-            f"cpnet: stopped; go on with: cpnet train --out {recipe.out} --resume", file=sys.stderr
-        )
+        if (Path(recipe.out) / CHECKPOINT).exists():
+            what = f"go on with: cpnet train --out {recipe.out} --resume"
+        else:
+            what = "no epoch was finished, nothing is left of the run"
+        print(f"cpnet: stopped; {what}", file=sys.stderr)
         raise
     if not args.quiet:
         print(_summary(result.metrics, recipe))

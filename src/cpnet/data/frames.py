@@ -6,6 +6,7 @@ Letters: T frames, H W rows and columns.
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,6 +154,19 @@ class VideoReader(ABC):
             data = data[torch.from_numpy(places)]
         times_s = torch.from_numpy(self.times_s[wanted])
         return Frames(data=data, times_s=times_s, fps=self.fps)
+
+    def warn_of_stillness(self) -> None:
+        """Warn if the video has a single frame, which cannot show motion.
+
+        Raises:
+            VideoWarning: If so.
+        """
+        if self.num_frames == 1:
+            warnings.warn(
+                f"{self.name}: the video has one frame, which is repeated: no motion to see",
+                VideoWarning,
+                stacklevel=3,
+            )
 
     def _check_indices(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
         wanted = np.asarray(indices)

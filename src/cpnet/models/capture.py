@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from cpnet._errors import nearest
@@ -80,24 +79,12 @@ def inject_proposals(model: nn.Module, indices: Mapping[str, Tensor]) -> Iterato
             raise ValueError(
                 f"indices of block {name!r} must be at least 0, got {int(given.min())}"
             )
-    with ExitStack() as stack:
-        for name, given in indices.items():
-
-            def replace(_: nn.Module, args: Any, __: Any, given: Tensor = given) -> Proposals:
-                return _given_proposals(args[0], given)
-
-            stack.callback(modules[name].search.register_forward_hook(replace).remove)
+    searches = {modules[name].search: given for name, given in indices.items()}
+    before = {search: search.given for search in searches}
+    try:
+        for search, given in searches.items():
+            search.given = given
         yield
-
-
-def _given_proposals(features: Tensor, indices: Tensor) -> Proposals:
-    B, T, S, _ = features.shape
-    if indices.shape[0] != B or indices[..., 0].numel() != B * T * S or indices.max() >= T * S:
-        raise ValueError(
-            f"indices must have shape ({B}, {T}, {S}, K) and lie below T*S = {T * S}, "
-            f"got {tuple(indices.shape)} up to {int(indices.max())}"
-        )
-    indices = indices.reshape(B, T, S, -1).to(features.device, torch.int64)
-    # Distances of given proposals are not measured: nothing downstream of the search uses them.
-    distances = torch.full(indices.shape, torch.nan, device=features.device)
-    return Proposals(indices, distances)
+    finally:
+        for search, given_before in before.items():
+            search.given = given_before

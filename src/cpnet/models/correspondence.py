@@ -180,6 +180,8 @@ class ProposalSearch(nn.Module):
         self.window = window
         self.causal = causal
         self.impl: Literal["auto", "reference"] = "auto"
+        # What cpnet.inject_proposals puts in the place of a search.
+        self.given: Tensor | None = None
 
     @property
     def may_run_short(self) -> bool:
@@ -188,6 +190,8 @@ class ProposalSearch(nn.Module):
 
     def forward(self, features: Tensor) -> Proposals:
         """Find the proposals of features ``(B, T, S, C)``."""
+        if self.given is not None:
+            return _given_proposals(features, self.given)
         return knn_proposals(
             features,
             self.k,
@@ -200,6 +204,19 @@ class ProposalSearch(nn.Module):
     def extra_repr(self) -> str:
         """What ``repr`` shows between the brackets."""
         return f"k={self.k}, metric={self.metric}, window={self.window}, causal={self.causal}"
+
+
+def _given_proposals(features: Tensor, indices: Tensor) -> Proposals:
+    B, T, S, _ = features.shape
+    if indices.shape[0] != B or indices[..., 0].numel() != B * T * S or indices.max() >= T * S:
+        raise ValueError(
+            f"indices must have shape ({B}, {T}, {S}, K) and lie below T*S = {T * S}, "
+            f"got {tuple(indices.shape)} up to {int(indices.max())}"
+        )
+    indices = indices.reshape(B, T, S, -1).to(features.device, torch.int64)
+    # Distances of given proposals are not measured: nothing downstream of the search uses them.
+    distances = torch.full(indices.shape, torch.nan, device=features.device)
+    return Proposals(indices, distances)
 
 
 class NormedLinear(nn.Module):

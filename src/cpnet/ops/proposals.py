@@ -45,7 +45,9 @@ def knn_proposals(
 
     The choice is discrete and has no gradient; gradients flow through the features gathered with
     it (:func:`gather_neighbors`). Which of several equally distant positions is taken is
-    unspecified. Half precision is searched in float32, under autocast too.
+    unspecified. Half precision is searched in float32, under autocast too. Exact means: up to the
+    rounding of float32 products of centred features; clusters of features that lie 1e5 times as
+    far apart as their members do lose the order among the members.
 
     Args:
         features: ``(B, T, S, C)``, any float dtype, any strides.
@@ -141,17 +143,18 @@ def _check(features: Tensor, k: int, metric: str, window: int | None) -> None:
         raise ValueError(f"features must hold at least T = 2 frames, got {T}; sample more frames")
     if S < 1 or C < 1:
         raise ValueError(f"features must have at least one position and channel, got S={S}, C={C}")
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"k must be a whole number of at least 1, got {k}")
     if k > (T - 1) * S:
         raise ValueError(
             f"k must be at most (T-1)*S = {(T - 1) * S}, got {k}; lower k or sample more frames"
         )
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
-    if window is not None and window < 1:
+    if window is not None and (not isinstance(window, int) or window < 1):
         raise ValueError(
-            f"window must be at least 1 frame on either side, got {window}; None is all"
+            f"window must be a whole number of at least 1 frame on either side, got {window}; "
+            "None is all"
         )
 
 

@@ -25,11 +25,12 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from cpnet._errors import one_line
 from cpnet.config import OptimConfig, Recipe
 from cpnet.devices import resolve_device
 from cpnet.models.card import FORMAT_VERSION, ModelCard
 from cpnet.models.weights import Weights, load_card, read_weights, save_checkpoint, start_from
-from cpnet.runs import CHECKPOINT, TENSORBOARD, begin_run, check_run, read_metrics, write_metrics
+from cpnet.runs import CHECKPOINT, TENSORBOARD, begun_run, check_run, read_metrics, write_metrics
 from cpnet.sources import open_parts
 from cpnet.training.optimisation import lr_factor, make_optimizer
 from cpnet.training.setup import Loaders, build_model, describe_start, make_card, make_loaders
@@ -85,13 +86,12 @@ def fit(
     model = build_model(card)
     report = start_from(model, start, card.class_names) if start else None
     loaders = make_loaders(recipe, card, train, validation)
-    run = begin_run(recipe, overwrite=overwrite)
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=not progress)
-    for line in describe_start(model, card, train, validation):
-        console.print(line)
-    for line in report.lines() if report else ():
-        console.print(line)
-    with _quiet_lightning():
+    with begun_run(recipe, resume=resume, overwrite=overwrite) as run, _quiet_lightning():
+        for line in describe_start(model, card, train, validation):
+            console.print(line)
+        for line in report.lines() if report else ():
+            console.print(line)
         module = TrainingModule(model, recipe.optim, card, loaders, seed=recipe.seed)
         trainer = _make_trainer(recipe, run, device, console)
         _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
@@ -324,6 +324,8 @@ def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Cons
 
 def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
     """Train; an interrupt comes out as KeyboardInterrupt, as everywhere else in Python."""
+    if checkpoint is not None:
+        _check_checkpoint(checkpoint)
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
@@ -332,6 +334,16 @@ def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path |
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
+
+
+def _check_checkpoint(path: Path) -> None:
+    """Refuse a damaged checkpoint before Lightning meets it, whose words are of no use."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception as error:  # zip, pickle, end of file: torch's errors are of many types
+        raise ValueError(
+            f"{path} is damaged: {one_line(error)[:80]}; start anew with --overwrite"
+        ) from None
 
 
 @contextmanager
