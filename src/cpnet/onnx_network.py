@@ -75,6 +75,12 @@ class OnnxNetwork(nn.Module):
                 f"got {clips.name!r} to {', '.join(map(repr, found))}; export it again"
             )
         self.input_shape: tuple[int | str, ...] = tuple(clips.shape)
+        logits = self._session.get_outputs()[found.index("logits")].shape[-1]
+        if logits != len(self.card.class_names):
+            raise ValueError(
+                f"{self.path} must have a label for each of its {logits} logits, "
+                f"got {len(self.card.class_names)}; export it again"
+            )
 
     def forward(self, clips: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``, on the clips' device."""

@@ -223,7 +223,7 @@ def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
 
 def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
     options = {"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "offset_scale": 2.0}
-    clip = ClipConfig(num_frames=3, frame_stride=1, size=24)
+    clip = ClipConfig(num_frames=3, frame_stride=1, size=24, short_side=28)
     first = fit(tiny_recipe(videos, tmp_path / "a", model_options=options, clip=clip))
     # Another data set, of which one class is known.
     other = tmp_path / "other"
@@ -242,7 +242,7 @@ def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
     assert "rows of the head taken for 1 classes of these names" in printed
     card = ModelCard.from_json((second.run / "config.json").read_text())
     assert card.options["offset_scale"] == 2
-    assert (card.num_frames, card.frame_stride, card.size) == (3, 1, 24)
+    assert (card.num_frames, card.frame_stride, card.size, card.short_side) == (3, 1, 24, 28)
     before, after = weights(first.run), weights(second.run)
     torch.testing.assert_close(after["layer1.0.conv1.weight"], before["layer1.0.conv1.weight"])
     name = "layer2.0.before_relu.mlp.0.linear.weight"

@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         standard error says which), 130 if interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # TensorFlow, which tensorboard imports where it is installed, has nothing to say to our users.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")

@@ -58,6 +58,8 @@ class ModelCard:
                 f"format_version must be at most {FORMAT_VERSION}, got {self.format_version}; "
                 "the checkpoint was written by a newer cpnet, upgrade this one"
             )
+        if not all(isinstance(name, str) for name in self.class_names):
+            raise ValueError(f"class_names must be texts, got {self.class_names[0]!r} and others")
         if not self.class_names or len(set(self.class_names)) != len(self.class_names):
             raise ValueError(
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "

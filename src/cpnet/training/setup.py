@@ -47,6 +47,10 @@ def make_card(
     if start is not None and start.model == recipe.model:
         defaults, options = start, {**start.options, **options}
     size = clip.size or defaults.size
+    short_side = clip.short_side
+    if short_side is None:
+        same_size = isinstance(defaults, ModelCard) and size == defaults.size
+        short_side = defaults.short_side if same_size else size  # type: ignore[union-attr]
     return ModelCard(
         model=recipe.model,
         options=model_options(recipe.model, **options),
@@ -55,7 +59,7 @@ def make_card(
         frame_stride=clip.frame_stride or defaults.frame_stride,
         sampling_mode=clip.mode,
         size=size,
-        short_side=clip.short_side or size,
+        short_side=short_side,
         license=start.license if start else "",
     )
 

@@ -99,3 +99,17 @@ def test_weights_of_older_versions_carry_no_checksum(saved):
     save_file(model.state_dict(), folder / WEIGHTS_FILE)
     loaded, _ = load_checkpoint(folder)
     assert torch.equal(loaded.fc.weight, model.fc.weight)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"k": 2', '"widths": [1000000000, 1000000000]', "config.json cannot be used: "),
+        ('"a"', "1", "class_names must be texts, got 1"),
+    ],
+)
+def test_absurd_cards(saved, old, new, message):
+    path = saved[0] / CARD_FILE
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[0])

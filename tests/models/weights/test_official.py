@@ -210,10 +210,50 @@ def test_variables_left_over_missing_and_misshapen_are_listed(network):
     with pytest.raises(
         ValueError,
         match=r"1 missing: group3/block2/conv2/bn/beta; 1 left over: group4/block0/conv1/weights; "
-        r"1 of another shape: fc/biases \(5,\) for \(27,\)",
+        r"1 of another shape: fc/biases \(5,\) instead of \(27,\)",
     ):
         load_official(model, odd)
     assert torch.equal(model.state_dict()["conv1.weight"], before)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("fc/weights", np.zeros((27, 512)), r"fc/weights \(27, 512\) instead of \(512, 27\)"),
+        ("fc/biases", np.full(27, np.nan), "fc/biases holds NaN or inf"),
+        ("conv0/bn/moving_variance", np.full(64, -1.0), "moving_variance is negative"),
+        ("fc/biases", np.zeros(27, np.complex64), "fc/biases is complex64"),
+        ("fc/biases", np.array(["a"] * 27), "fc/biases holds no numbers"),
+    ],
+)
+def test_variables_with_wrong_numbers_are_listed(network, name, value, message):
+    model, _, _, variables = network
+    with pytest.raises(ValueError, match=message):
+        load_official(model, {**variables, name: value})
+
+
+def test_a_variable_under_two_names_is_refused(network):
+    model, _, _, variables = network
+    with pytest.raises(ValueError, match="named once each, got fc/biases twice"):
+        load_official(model, {**variables, "fc/biases:0": np.zeros(27)})
+
+
+def test_modules_of_another_form(test_data):
+    stored = np.load(test_data / "oracle" / "cp_c128_k8_s2.npz")
+    variables = {n.removeprefix("var/"): stored[n] for n in stored.files if n.startswith("var/")}
+    options = {"downsample": 2, "conv_bias": True, "eps": 1e-3, "offset_scale": 1}
+
+    def load(**changes):
+        module = CorrespondenceProposal(128, **{**options, **changes})
+        return load_official(module, variables, prefix="cp_c128_k8_s2/")
+
+    load()
+    with pytest.raises(ValueError, match="offset_scale=1 as the authors' have, got 16; build it"):
+        load(offset_scale=16)
+    with pytest.warns(UserWarning, match="epsilon of 0.001, this one's 1e-05: its answers will"):
+        load(eps=1e-5)
+    with pytest.warns(UserWarning, match="search by l2, this one's cosine: its answers will"):
+        load(metric="cosine")
 
 
 def test_training_state_is_ignored(network):

@@ -57,6 +57,11 @@ def test_folder_of_ours(tmp_path, card):
     assert torch.equal(weights.state["conv1.weight"], model.conv1.weight)
 
 
+def test_the_weights_file_of_a_folder_of_ours_goes_with_its_card(tmp_path, card):
+    save_checkpoint(tmp_path, card.build(), card)
+    assert read_weights(tmp_path / "model.safetensors").card == card
+
+
 def test_hub_model_of_another_library(tmp_path, monkeypatch):
     save_file(STATE, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text('{"architecture": "resnet18"}')
@@ -142,7 +147,8 @@ def test_damaged_files(tmp_path, suffix, content):
         ("absent.pth", "absent.pth does not exist; give a checkpoint's folder, a file"),
         ("w.txt", "must be a file with one of the endings .pth, .pt,"),
         ("folder", "folder holds no model.safetensors; give a folder or model that does"),
-        ("list.pth", "must hold a network's state_dict.., got list"),
+        ("hub:", "a model on the hub must be named owner/name, got ''"),
+        ("list.pth", "must hold a network's state_dict.., got a list without tensors"),
     ],
 )
 def test_what_is_no_weights(tmp_path, name, message):
@@ -150,4 +156,4 @@ def test_what_is_no_weights(tmp_path, name, message):
     (tmp_path / "folder").mkdir()
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match=message):
-        read_weights(tmp_path / name)
+        read_weights(name if name.startswith("hub:") else tmp_path / name)

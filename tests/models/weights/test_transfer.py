@@ -82,6 +82,7 @@ def test_rows_of_the_head_are_taken_by_class_name():
     assert torch.equal(model.fc.bias[1:], source.fc.bias.flip(0))
     assert torch.equal(model.fc.weight[0], before)
     assert report.fresh == ("fc.weight", "fc.bias")
+    assert "  fresh: fc (all other classes)" in report.lines()
     assert "  rows of the head taken for 2 classes of these names" in report.lines()
 
 
@@ -107,6 +108,13 @@ def test_weights_without_biases_start_the_official_form():
     report = start_from(model, weights_of(source))
     assert "conv1.bias" in report.zeroed
     assert all(not model.state_dict()[name].any() for name in report.zeroed)
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    source = network()
+    source.layer2[0].conv1.weight.data[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="started from: layer2.0.conv1.weight holds NaN or inf"):
+        start_from(network(), weights_of(source))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from cpnet._errors import one_line
 from cpnet._files import write_atomically
 from cpnet.models.card import ModelCard
 
@@ -64,8 +65,9 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
     try:
         model = card.build()
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{folder / CARD_FILE} cannot be used: {error}") from None
+    except (ValueError, TypeError, RuntimeError) as error:  # torch's, for absurd sizes
+        reason = one_line(error)[:200]
+        raise ValueError(f"{folder / CARD_FILE} cannot be used: {reason}") from None
     state = load_safetensors(folder / WEIGHTS_FILE)
     try:
         model.load_state_dict(state)

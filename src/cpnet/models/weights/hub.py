@@ -60,6 +60,8 @@ def download(name: str, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     name = name.removeprefix(PREFIX)
+    if "/" not in name.strip("/"):
+        raise ValueError(f"a model on the hub must be named owner/name, got {name!r}")
     try:
         return Path(snapshot_download(name, allow_patterns=list(files)))
     except Exception as error:  # network, permissions, names: all mean that it cannot be had

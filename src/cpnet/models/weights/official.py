@@ -7,6 +7,7 @@ Names are those of their TensorFlow graph (``group1/block2/conv1/weights``). Ker
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from cpnet.models.conventions import CONVENTIONS
 from cpnet.models.correspondence import CorrespondenceProposal
 from cpnet.models.resnet import VideoResNet
 
@@ -66,22 +68,31 @@ def load_official(
 
     Raises:
         ValueError: If a variable is missing, left over, or of another shape; the message lists
-            them. The network is then as it was.
+            them. Also if a CP module multiplies its offsets, which the authors' do not. The network
+            is then as it was.
+
+    Warns:
+        UserWarning: If a norm's epsilon or a module's metric is not the authors'.
     """
+    _refuse_scaled_offsets(model)
     given = below(variables, prefix)
     ignored = [name for name in given if _is_training_state(name, given)]
     left = {name: value for name, value in given.items() if name not in set(ignored)}
     targets, own = official_targets(model), model.state_dict()
     values: dict[str, Tensor] = {}
-    missing, misfits = [], []
+    missing, misfits, broken = [], [], []
     for name, entry in targets.items():
         if name not in left:
             missing.append(prefix + name)
             continue
         value = left.pop(name)
+        if (problem := wrong_numbers(name, value)) is not None:
+            broken.append(f"{prefix}{name} {problem}")
+            continue
         fitted = fit(to_torch_layout(value), own[entry])
         if fitted is None:
-            misfits.append(f"{prefix}{name} {tuple(value.shape)} for {tuple(own[entry].shape)}")
+            wanted = _their_shape(own[entry])
+            misfits.append(f"{prefix}{name} {tuple(value.shape)} instead of {wanted}")
         else:
             values[entry] = fitted
     problems = [
@@ -90,6 +101,7 @@ def load_official(
             ("missing", missing),
             ("left over", [prefix + name for name in left]),
             ("of another shape", misfits),
+            ("with wrong numbers", broken),
         )
         if names
     ]
@@ -99,6 +111,7 @@ def load_official(
             f"{'; '.join(problems)}"
         )
     model.load_state_dict(values, strict=False)
+    _warn_of_form(model)
     return OfficialReport(
         {prefix + name: entry for name, entry in targets.items()},
         tuple(prefix + name for name in ignored),
@@ -155,17 +168,66 @@ def below(variables: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     Raises:
         ValueError: If there are none.
     """
-    found = {
-        name.removesuffix(":0").removeprefix(prefix): value
-        for name, value in variables.items()
-        if name.startswith(prefix)
-    }
+    found = {}
+    for name, value in variables.items():
+        if name.startswith(prefix):
+            short = name.removesuffix(":0").removeprefix(prefix)
+            if short in found:
+                raise ValueError(f"variables must be named once each, got {prefix}{short} twice")
+            found[short] = value
     if not found:
         raise ValueError(
             f"prefix must be the beginning of a variable's name, got {prefix!r}; "
             f"the variables are {_listed(variables) or 'none'}"
         )
     return found
+
+
+def wrong_numbers(name: str, value: Any) -> str | None:
+    """What is wrong with the numbers of a variable; None if nothing is."""
+    try:
+        numbers = value if isinstance(value, Tensor) else torch.tensor(value)
+    except (TypeError, ValueError):
+        return "holds no numbers"
+    if numbers.is_complex() or numbers.dtype == torch.bool:
+        return f"is {numbers.dtype}".replace("torch.", "")
+    if not torch.isfinite(numbers).all():
+        return "holds NaN or inf"
+    if name.endswith(("moving_variance", "running_var")) and (numbers < 0).any():
+        return "is negative"
+    return None
+
+
+def _refuse_scaled_offsets(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, CorrespondenceProposal) and module.offset_scale != 1:
+            raise ValueError(
+                "model must have CP modules with offset_scale=1 as the authors' have, got "
+                f"{module.offset_scale:g}; build it with conventions='official'"
+            )
+
+
+def _warn_of_form(model: nn.Module) -> None:
+    """Warn of what no variable says and makes it another network than the authors'."""
+    modules = list(model.modules())
+    metrics = {m.search.metric for m in modules if isinstance(m, CorrespondenceProposal)} - {"l2"}
+    epsilons = {m.eps for m in modules if isinstance(m, _BatchNorm)}
+    wanted = CONVENTIONS["official"].norm_eps
+    for what, theirs, found in (
+        ("modules search by", "l2", metrics),
+        ("norms have an epsilon of", f"{wanted:g}", epsilons - {wanted}),
+    ):
+        for value in found:
+            warnings.warn(
+                f"the authors' {what} {theirs}, this one's {value}: its answers will differ",
+                stacklevel=3,
+            )
+
+
+def _their_shape(target: Tensor) -> tuple[int, ...]:
+    """The shape of a parameter's variable, as far as ours says it."""
+    shape = tuple(target.shape)
+    return shape if len(shape) < 2 else (*shape[2:], shape[1], shape[0])
 
 
 def _entries(model: nn.Module) -> Iterator[tuple[str, str, str]]:

@@ -61,8 +61,9 @@ def read_weights(source: str | os.PathLike[str]) -> Weights:
         folder = hub.download(name, [CARD_FILE, WEIGHTS_FILE, _PICKLED_FILE])
         return _read_folder(folder, name)
     path = Path(source)
-    if path.is_dir():
-        return _read_folder(path, name)
+    # The weights of a checkpoint go with the card beside them, by whichever name they are called.
+    if path.is_dir() or (path.name == WEIGHTS_FILE and path.is_file()):
+        return _read_folder(path if path.is_dir() else path.parent, name)
     if not path.is_file():
         raise ValueError(
             f"{name} does not exist; give a checkpoint's folder, a file with one of the endings "
@@ -112,7 +113,8 @@ def _load_pickled(path: Path) -> Mapping[str, Tensor]:
             found = found[nest]
     tensors = isinstance(found, Mapping) and any(isinstance(v, Tensor) for v in found.values())
     if not tensors:
-        raise ValueError(f"{path} must hold a network's state_dict(), got {type(found).__name__}")
+        kind = type(found).__name__
+        raise ValueError(f"{path} must hold a network's state_dict(), got a {kind} without tensors")
     return {name: value for name, value in found.items() if isinstance(value, Tensor)}
 
 

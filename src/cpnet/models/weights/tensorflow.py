@@ -41,8 +41,6 @@ def read_tensorflow(path: str | os.PathLike[str]) -> dict[str, Any]:
             f"{prefix}.index does not exist; give the beginning that the checkpoint's files share, "
             "such as model-0.ckpt"
         )
-    # Its notices on the processor are not for the user of this command.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tensorflow = require("tensorflow", extra="tensorflow")
     if is_folder:
         latest = tensorflow.train.latest_checkpoint(prefix)

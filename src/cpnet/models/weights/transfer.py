@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cpnet.models.blocks import SOCKETS
-from cpnet.models.weights.official import fit, official_targets, to_torch_layout
+from cpnet.models.weights.official import fit, official_targets, to_torch_layout, wrong_numbers
 from cpnet.models.weights.sources import Weights
 
 _HEAD = ("fc.weight", "fc.bias")
@@ -49,7 +49,8 @@ class TransferReport(NamedTuple):
         if self.kept_classes:
             yield f"  rows of the head taken for {len(self.kept_classes)} classes of these names"
         if self.fresh:
-            yield f"  fresh: {_by_layer(self.fresh)}"
+            rest = " (all other classes)" if self.kept_classes and self.fresh[-1] in _HEAD else ""
+            yield f"  fresh: {_by_layer(self.fresh)}{rest}"
         if self.unused:
             yield f"  of the source unused: {_by_layer(self.unused)}"
 
@@ -77,6 +78,9 @@ def start_from(
     """
     own = model.state_dict()
     source, foreign = _in_our_terms(model, weights)
+    for name, value in source.items():
+        if (problem := wrong_numbers(name, value)) is not None:
+            raise ValueError(f"{weights.origin} cannot be started from: {name} {problem}")
     values = inflate({n: v for n, v in source.items() if n not in _HEAD}, model)
     inflated = [name for name in values if values[name].dim() > source[name].dim()]
     zeroed = [name for name in own if name not in values and _is_conv_bias(name, own)]
