@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 DEMO_OUT ?= runs/demo
 INSTALLED := $(VENV)/.installed
+# Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
+TRITON := $(VENV)-triton
 
-.PHONY: demo test test-oldest test-tensorflow lint types install clean
+.PHONY: demo test test-triton test-oldest test-tensorflow lint types install clean
 
 install: $(INSTALLED)
 
@@ -20,6 +22,15 @@ demo: $(INSTALLED)
 
 test: lint types
 	$(VENV)/bin/python -m pytest
+
+# The GPU kernel on the CPU: interpreted, and compiled without being run.
+test-triton: $(INSTALLED) $(TRITON)/.installed
+	TRITON_INTERPRET=1 PYTHONPATH=$(TRITON) $(VENV)/bin/python -m pytest -m interpret tests/ops tests/benchmarks
+
+$(TRITON)/.installed: constraints.txt | $(INSTALLED)
+	rm -rf $(TRITON)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target $(TRITON) triton
+	@touch $@
 
 # The oldest torch that is supported, in a venv of its own; on Linux several gigabytes.
 test-oldest:
@@ -47,4 +58,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(TRITON) build dist .pytest_cache .mypy_cache .ruff_cache

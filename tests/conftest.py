@@ -32,12 +32,17 @@ class OfficialNetwork(NamedTuple):
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a GPU where there is none, unless the machine is said to have one."""
+    """Skip what needs a GPU or an interpreted kernel where there is none, unless it is demanded."""
     needs_cuda = item.get_closest_marker("cuda") is not None
     if needs_cuda and not torch.cuda.is_available():
         if os.environ.get("CPNET_REQUIRE_CUDA") == "1":
             pytest.fail("CPNET_REQUIRE_CUDA=1, but torch finds no CUDA device")
         pytest.skip("needs a CUDA device")
+    if item.get_closest_marker("interpret") is not None:
+        if os.environ.get("TRITON_INTERPRET") != "1":
+            pytest.skip("runs with TRITON_INTERPRET=1: make test-triton")
+        if importlib.util.find_spec("triton") is None:
+            pytest.fail("TRITON_INTERPRET=1, but Triton is not installed")
 
 
 @pytest.fixture(autouse=True)
