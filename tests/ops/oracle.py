@@ -45,13 +45,17 @@ def all_distances(
     return table
 
 
+def pair_features(features, indices, grid, offset_scale=1.0):
+    """Every pair as the MLP of the paper sees it: offset, query, neighbour."""
+    neighbours = gather_neighbors(features, indices)
+    queries = features.unsqueeze(3).expand(-1, -1, -1, indices.shape[3], -1)
+    offsets = pair_offsets(indices, grid, dtype=features.dtype) * offset_scale
+    return torch.cat([offsets, queries, neighbours], dim=-1)
+
+
 def unfactorised(features, indices, grid, layers, offset_scale):
     """Build every pair, concatenate, run the MLP, mask, take the maximum."""
-    K = indices.shape[3]
-    neighbours = gather_neighbors(features, indices)
-    queries = features.unsqueeze(3).expand(-1, -1, -1, K, -1)
-    offsets = pair_offsets(indices, grid, dtype=features.dtype) * offset_scale
-    hidden = torch.cat([offsets, queries, neighbours], dim=-1)
+    hidden = pair_features(features, indices, grid, offset_scale)
     for layer in layers:
         hidden = F.linear(hidden, layer.weight, layer.bias)
         if layer.norm is not None:

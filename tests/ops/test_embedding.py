@@ -3,8 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.ops import PairLayer, knn_proposals, pair_embedding, pair_responses
-from ops.oracle import unfactorised
+from cpnet.benchmarks.timing import peak_memory
+from cpnet.ops import PairLayer, PairNorm, knn_proposals, pair_embedding
+from ops.oracle import pair_features, unfactorised
 
 
 def random_layers(C, widths, dtype=torch.float64, bias=True):
@@ -53,19 +54,62 @@ def test_a_position_without_proposals_gives_zero():
     assert torch.equal(pair_embedding(features, indices, (1, 3), layers)[0, 0], torch.zeros(3, 5))
 
 
-def test_norms_see_whether_pairs_exist():
+def with_norms(layers, record):
+    """The layers with fresh norms, which tell `record` of their statistics."""
+    return [
+        layer._replace(
+            norm=PairNorm(torch.ones_like(layer.bias), torch.zeros_like(layer.bias), 1e-5, record)
+        )
+        for layer in layers
+    ]
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_norms_record_the_statistics_of_pairs_that_exist(padded):
     features = torch.randn(1, 3, 4, 2)
-    indices = knn_proposals(features, 6, causal=True).indices
+    indices = knn_proposals(features, 6, causal=padded).indices
     seen = []
+    layers = random_layers(2, (3, 4), torch.float32)
+    normed = with_norms(layers, lambda mean, variance: seen.append((mean, variance)))
+    pair_embedding(features, indices, (2, 2), normed, padded=padded)
+    # The first layer's sums before its norm are those of a network of one layer without ReLU.
+    pairs = pair_features(features, indices, (2, 2))[(indices >= 0)]
+    sums = pairs @ layers[0].weight.T + layers[0].bias
+    torch.testing.assert_close(seen[0][0], sums.mean(0))
+    torch.testing.assert_close(seen[0][1], sums.var(0))
+    assert len(seen) == 2
 
-    def norm(pairs, exists):
-        seen.append((pairs.shape, None if exists is None else int(exists.sum())))
-        return pairs
 
-    layers = [layer._replace(norm=norm) for layer in random_layers(2, (3,), torch.float32)]
-    pair_responses(features, indices, (2, 2), layers)
-    pair_responses(features, indices.clamp_min(0), (2, 2), layers, padded=False)
-    assert seen == [((72, 3), int((indices >= 0).sum())), ((72, 3), None)]
+def test_norms_record_once_although_pairs_are_computed_again():
+    features = torch.randn(1, 3, 4, 2, requires_grad=True)
+    indices = knn_proposals(features, 3).indices
+    seen = []
+    layers = with_norms(random_layers(2, (3, 4), torch.float32), lambda *_: seen.append(0))
+    pair_embedding(features, indices, (2, 2), layers).sum().backward()
+    assert len(seen) == 2
+    assert features.grad is not None
+
+
+def test_training_keeps_one_tensor_of_all_pairs():
+    features = torch.randn(1, 4, 64, 8, requires_grad=True)
+    indices = knn_proposals(features, 8).indices
+    layers = with_norms(random_layers(8, (16, 32), torch.float32), lambda *_: None)
+    largest = indices.numel() * 32 * 4  # bytes of the last layer's pairs
+
+    def step():
+        pair_embedding(features, indices, (8, 8), layers).sum().backward()
+
+    # The tensor, its gradient, and some without the pairs' dimension; the inputs and outputs of
+    # both norms, which autograd would keep by itself, would be three more.
+    assert peak_memory(step, features.device) < 4.5 * largest
+
+
+def test_one_pair_has_no_variance():
+    features = torch.randn(1, 2, 1, 2)
+    indices = knn_proposals(features, 1, causal=True).indices
+    layers = with_norms(random_layers(2, (3,), torch.float32), lambda *_: None)
+    with pytest.raises(ValueError, match="norms need at least 2 pairs in training, got 1"):
+        pair_embedding(features, indices, (1, 1), layers)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +117,10 @@ def test_norms_see_whether_pairs_exist():
     [
         ({"grid": (2, 3)}, r"grid must be \(H, W\) with H\*W = S = 4, got \(2, 3\)"),
         ({"indices": torch.zeros(1, 2, 5, 1).long()}, "must agree in B, T and S"),
+        (
+            {"layers": [*with_norms(random_layers(3, (2,)), None), *random_layers(3, (2,))[:1]]},
+            "layers must all have a norm or none, got both",
+        ),
         ({"layers": []}, "at least one layer, got none"),
         ({"layers": random_layers(4, (2,))}, r"layers\[0\].weight must have 9 inputs, got 11"),
     ],

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.models.resize import resize_grid
-from cpnet.ops import PairLayer, Proposals, knn_proposals, pair_embedding
+from cpnet.ops import PairLayer, PairNorm, Proposals, knn_proposals, pair_embedding
+from cpnet.ops.implementations import Impl
 from cpnet.ops.scoring import METRICS, Metric
 
 # Chosen by measurement over several seeds: docs/results/offset_scale.md.
@@ -99,6 +99,7 @@ class CorrespondenceProposal(nn.Module):
         self.search = ProposalSearch(k, metric=metric, window=window, causal=causal)
         self.mlp = nn.ModuleList(layer(a, b) for a, b in zip(inputs, widths, strict=False))
         self.projection = layer(widths[-1], channels)
+        assert self.projection.norm is not None
         nn.init.zeros_(self.projection.norm.weight)
 
     @property
@@ -179,7 +180,7 @@ class ProposalSearch(nn.Module):
         self.metric = metric
         self.window = window
         self.causal = causal
-        self.impl: Literal["auto", "reference"] = "auto"
+        self.impl: Impl = "auto"
         # What cpnet.inject_proposals puts in the place of a search.
         self.given: Tensor | None = None
 
@@ -234,21 +235,30 @@ class NormedLinear(nn.Module):
     def __init__(self, inputs: int, outputs: int, *, bias: bool, eps: float) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, outputs, bias=bias)
-        self.norm = nn.BatchNorm1d(outputs, eps=eps)
+        self.norm: nn.BatchNorm1d | None = nn.BatchNorm1d(outputs, eps=eps)
         nn.init.kaiming_normal_(self.linear.weight, nonlinearity="relu")
         if bias:
             nn.init.zeros_(self.linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., inputs)`` to ``(..., outputs)``."""
-        if not self.norm.training:
+        if self.norm is None or not self.norm.training:
             return F.linear(x, *self.folded())
         x = self.linear(x)
         return self.norm(x.flatten(0, -2)).view(x.shape)  # type: ignore[no-any-return]
 
+    def fold(self) -> None:
+        """Become the one linear map that inference needs, for good."""
+        weight, bias = self.folded()
+        self.linear.weight = nn.Parameter(weight.detach(), requires_grad=False)
+        self.linear.bias = nn.Parameter(bias.detach(), requires_grad=False)
+        self.norm = None
+
     def folded(self) -> tuple[Tensor, Tensor]:
         """Weight and bias of the one linear map that inference needs."""
         norm, weight = self.norm, self.linear.weight
+        if norm is None:
+            return weight, self.linear.bias
         assert norm.running_mean is not None
         assert norm.running_var is not None
         # An eps of 1e-5 is lost in half precision.
@@ -260,18 +270,25 @@ class NormedLinear(nn.Module):
 
     def as_pair_layer(self) -> PairLayer:
         """As a layer of the pair MLP."""
-        if not self.norm.training:
+        if self.norm is None or not self.norm.training:
             return PairLayer(*self.folded())
-        return PairLayer(self.linear.weight, self.linear.bias, partial(_norm_existing, self.norm))
+        norm = PairNorm(self.norm.weight, self.norm.bias, self.norm.eps, self.record)
+        return PairLayer(self.linear.weight, self.linear.bias, norm)
 
-
-def _norm_existing(norm: nn.Module, pairs: Tensor, exists: Tensor | None) -> Tensor:
-    """Normalise pairs ``(P, M)``; only those that exist count in the statistics."""
-    if exists is None:
-        return norm(pairs)  # type: ignore[no-any-return]
-    normed = torch.zeros_like(pairs)
-    normed[exists] = norm(pairs[exists])
-    return normed
+    @torch.no_grad()
+    def record(self, mean: Tensor, variance: Tensor) -> None:
+        """Let a batch's statistics into the running ones, as a batch norm does."""
+        norm = self.norm
+        assert norm is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        assert norm.num_batches_tracked is not None
+        norm.num_batches_tracked += 1
+        part = norm.momentum
+        if part is None:  # a plain mean over all batches
+            part = 1 / float(norm.num_batches_tracked)
+        norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), part)
+        norm.running_var.lerp_(variance.to(norm.running_var.dtype), part)
 
 
 def set_num_proposals(model: nn.Module, k: int) -> None:

@@ -1,10 +1,12 @@
 """Tensor operations of the correspondence-proposal module; they need torch alone."""
 
 from cpnet.ops.embedding import PairLayer, pair_embedding, pair_responses
+from cpnet.ops.pair_norm import PairNorm
 from cpnet.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets
 
 __all__ = [
     "PairLayer",
+    "PairNorm",
     "Proposals",
     "gather_neighbors",
     "knn_proposals",

@@ -7,13 +7,15 @@ CP module.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from cpnet.ops import proposals_cpu, proposals_reference
+from cpnet.ops.implementations import Impl, search_by_name, search_on_cuda
 from cpnet.ops.scoring import METRICS, Metric
+from cpnet.ops.workspace import release
 
 
 class Proposals(NamedTuple):
@@ -39,7 +41,7 @@ def knn_proposals(
     metric: Metric = "l2",
     window: int | None = None,
     causal: bool = False,
-    impl: Literal["auto", "reference"] = "auto",
+    impl: Impl = "auto",
 ) -> Proposals:
     """Find for each position the k nearest positions in feature space in *other* frames.
 
@@ -57,16 +59,18 @@ def knn_proposals(
         window: how many frames on either side are searched, at least 1; None for all.
         causal: search past frames only.
         impl: ``"auto"`` takes the fastest search for the device; ``"reference"`` plain PyTorch
-            operations, for exporting and debugging.
+            operations, for exporting and debugging; ``"cpu"`` and ``"triton"`` name the searches
+            that "auto" chooses from, for debugging.
 
     Returns:
         The proposals. With `window` or `causal`, positions with fewer than k candidates are
         padded with index -1 and distance inf.
 
     Raises:
-        ValueError: If the shape, dtype, k, metric or window is not as above, or if the features
-            hold NaN or inf (found for free by the search on CPUs; not looked for on other
-            devices, where it would stall the queue, and in ``impl="reference"``).
+        ValueError: If the shape, dtype, k, metric or window is not as above, if the search that
+            `impl` names cannot run on these features here, or if the features hold NaN or inf
+            (found for free by the search on CPUs; not looked for on other devices, where it would
+            stall the queue, and in ``impl="reference"``).
 
     Example:
         >>> features = torch.tensor([[[[0.0], [5.0]], [[4.0], [1.0]]]])  # 2 frames, 2 positions
@@ -75,11 +79,11 @@ def knn_proposals(
     """
     _check(features, k, metric, window)
     features = features.detach()
-    if impl == "auto":
-        return Proposals(*_knn_proposals(features, k, metric, window, causal))
-    if impl == "reference":
-        return Proposals(*proposals_reference.search(features, k, metric, window, causal))
-    raise ValueError(f"impl must be 'auto' or 'reference', got {impl!r}")
+    search = _knn_proposals if impl == "auto" else search_by_name(impl, features, k)
+    found = Proposals(*search(features, k, metric, window, causal))
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        release()  # in training memory is dearer than the time that keeping some saves
+    return found
 
 
 def gather_neighbors(features: Tensor, indices: Tensor) -> Tensor:
@@ -167,6 +171,7 @@ def _knn_proposals(
 
 
 _knn_proposals.register_kernel("cpu")(proposals_cpu.search)
+_knn_proposals.register_kernel("cuda")(search_on_cuda)
 
 
 @_knn_proposals.register_fake

@@ -19,6 +19,9 @@ from torch import Tensor
 Metric = Literal["l2", "dot", "cosine"]
 METRICS: tuple[str, ...] = get_args(Metric)
 
+# Two to the power of it is an ordinary number, and so is its reciprocal.
+_MOST_EXPONENT = {torch.float32: 126, torch.float64: 1022}
+
 
 class Scoring(NamedTuple):
     """What a search needs to rank the positions of a clip.
@@ -75,14 +78,15 @@ def prepare(features: Tensor, metric: str) -> Scoring:
         The scoring rule.
     """
     points = features.to(torch.promote_types(features.dtype, torch.float32))
-    low, high = torch.aminmax(points.flatten(1), dim=1, keepdim=True)
-    largest = torch.maximum(-low, high)
+    # Row by row: a maximum with one result runs on one core.
+    largest = points.abs().amax(-1).amax(1, keepdim=True)
     if metric == "cosine":
         return _prepare_cosine(points, largest)
-    exponent = torch.frexp(largest).exponent
+    most = _MOST_EXPONENT[points.dtype]
+    exponent = torch.frexp(largest).exponent.clamp(-most, most)
     unit = torch.ldexp(torch.ones_like(largest), exponent)
+    points = points * unit.reciprocal()[..., None]
     unit = torch.where(largest.isfinite(), unit, largest)
-    points = torch.ldexp(points, -exponent[..., None])
     centre = points.mean(1, keepdim=True)
     points = points - centre
     if metric == "l2":
