@@ -180,3 +180,11 @@ def test_broken_video_is_named(run, tmp_path):
 
 def test_card_is_all_that_is_needed(run):
     assert ModelCard.from_json((run / "config.json").read_text()).class_names == tuple(CLASSES)
+
+
+def test_half_precision_is_recorded_and_close(run, videos):
+    usual = evaluate(run, videos, split="all", num_workers=0, device="cpu")
+    half = evaluate(run, videos, split="all", num_workers=0, device="cpu", dtype=torch.bfloat16)
+    assert half.settings["dtype"] == "torch.bfloat16"
+    assert usual.settings["dtype"] is None
+    assert np.abs(half.probabilities - usual.probabilities).max() < 0.1

@@ -168,6 +168,18 @@ def test_hub_names_are_downloaded(recognizer, tmp_path, monkeypatch):
     assert asked == [("owner/model", ["config.json", "model.safetensors"])]
 
 
+def test_an_optimized_copy_predicts_the_same(recognizer, video):
+    expected = recognizer.predict(video)
+    fast = recognizer.optimized()
+    found = fast.predict(video)
+    assert found.labels == expected.labels
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    torch.testing.assert_close(fast.embed(video), recognizer.embed(video), rtol=1e-4, atol=1e-5)
+    assert recognizer.predict(video) == expected
+    half = recognizer.optimized(dtype=torch.bfloat16).predict(video)
+    assert sum(half.probabilities) == pytest.approx(1, abs=1e-5)
+
+
 def test_saved_files_and_their_readme(recognizer, video, tmp_path):
     recognizer.save_pretrained(tmp_path / "waves")
     names = sorted(path.name for path in (tmp_path / "waves").iterdir())

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from cpnet.evaluation import evaluate
     from cpnet.models.capture import capture_proposals, inject_proposals
     from cpnet.models.correspondence import CorrespondenceProposal, set_num_proposals
+    from cpnet.models.optimize import optimize
     from cpnet.models.registry import create_model, list_models
+    from cpnet.models.streaming import FrameStream
     from cpnet.ops import Proposals
     from cpnet.prediction import Prediction, Recognizer
     from cpnet.recipe_files import load_recipe
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CorrespondenceProposal": "cpnet.models.correspondence",
+    "FrameStream": "cpnet.models.streaming",
     "Prediction": "cpnet.prediction",
     "Proposals": "cpnet.ops",
     "Recipe": "cpnet.config",
@@ -35,11 +38,13 @@ _HOME = {
     "inject_proposals": "cpnet.models.capture",
     "list_models": "cpnet.models.registry",
     "load_recipe": "cpnet.recipe_files",
+    "optimize": "cpnet.models.optimize",
     "set_num_proposals": "cpnet.models.correspondence",
 }
 
 __all__ = [
     "CorrespondenceProposal",
+    "FrameStream",
     "Prediction",
     "Proposals",
     "Recipe",
@@ -52,6 +57,7 @@ __all__ = [
     "inject_proposals",
     "list_models",
     "load_recipe",
+    "optimize",
     "set_num_proposals",
 ]
 

@@ -19,6 +19,7 @@ from cpnet.data.listing import VideoIndex
 from cpnet.devices import resolve_device
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
+from cpnet.models.optimize import optimize
 from cpnet.models.weights import load_checkpoint
 from cpnet.report import EvaluationReport
 from cpnet.sources import Split, align_classes, open_evaluated
@@ -46,6 +47,7 @@ def evaluate(
     num_workers: int | None = None,
     device: str = "auto",
     k: int | None = None,
+    dtype: torch.dtype | None = None,
     out: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationReport:
@@ -61,6 +63,8 @@ def evaluate(
         num_workers: processes that decode; by default one a free CPU core.
         device: see :func:`cpnet.devices.resolve_device`.
         k: proposals per position, instead of the model's own.
+        dtype: evaluate what :func:`cpnet.optimize` makes of the model in this dtype, such as
+            ``torch.bfloat16``; the model as it is if None.
         out: folder to write ``report.json`` and ``confusion.csv`` into.
         on_progress: called after every batch with the videos done and their number in all.
 
@@ -86,6 +90,8 @@ def evaluate(
     if k is not None:
         model = copy.deepcopy(model)
         set_num_proposals(model, k)
+    if dtype is not None:
+        model = optimize(model, dtype=dtype)
     num_workers = LoaderConfig(num_workers=num_workers).resolve_num_workers()
     probabilities = predict_index(
         model,
@@ -101,7 +107,7 @@ def evaluate(
         paths=tuple(str(index.path(i)) for i in range(len(index))),
         labels=np.asarray(index.labels, dtype=np.int64),
         probabilities=probabilities.numpy(),
-        settings={"model": card.model, "k": k, "split": split},
+        settings={"model": card.model, "k": k, "split": split, "dtype": dtype and str(dtype)},
     )
     if out is not None:
         report.write(Path(out))

@@ -22,8 +22,9 @@ from cpnet.data.video import VideoError, open_video
 from cpnet.devices import resolve_device
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
+from cpnet.models.optimize import optimize
 from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub, load_checkpoint, save_checkpoint
-from cpnet.onnx_network import is_onnx, load_onnx
+from cpnet.onnx_network import OnnxNetwork, is_onnx, load_onnx
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
@@ -112,6 +113,20 @@ class Recognizer:
             return cls(*load_onnx(source, device=device, k=k))
         model, card = load_checkpoint(find_checkpoint(source))
         return cls(model, card, device=device, k=k)
+
+    def optimized(self, *, dtype: torch.dtype | None = None) -> Recognizer:
+        """A copy that predicts the same faster, and does nothing else; see :func:`cpnet.optimize`.
+
+        Args:
+            dtype: of its weights, such as ``torch.bfloat16`` where the processor has it; the
+                probabilities are float32 all the same.
+
+        Raises:
+            ValueError: If the recognizer is an ``.onnx`` file.
+        """
+        if isinstance(self.model, OnnxNetwork):
+            raise ValueError(f"{self.model.path} is optimised already and cannot be changed")
+        return Recognizer(optimize(self.model, dtype=dtype), self.card, device=str(self.device))
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, title: str = "") -> None:
         """Write ``model.safetensors``, ``config.json`` (the card) and ``README.md``.

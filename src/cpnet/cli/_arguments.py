@@ -9,6 +9,10 @@ from cpnet.config import ListingConfig
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from cpnet.prediction import Recognizer
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
 
 def add_device(parser: Any) -> None:
     """Add ``--device``."""
@@ -23,6 +27,33 @@ def add_device(parser: Any) -> None:
 def add_k(parser: Any) -> None:
     """Add ``--k``."""
     parser.add_argument("--k", type=int, help="proposals per position, instead of the model's own")
+
+
+def add_dtype(parser: Any) -> None:
+    """Add ``--dtype``."""
+    parser.add_argument(
+        "--dtype",
+        choices=list(DTYPES),
+        default="fp32",
+        help="of the network: bf16 is faster on processors that have it, and rounds",
+    )
+
+
+def optimized(recognizer: Recognizer, dtype: str) -> Recognizer:
+    """The recognizer made ready for prediction in ``--dtype``; an exported one is as it is.
+
+    Raises:
+        ValueError: If an exported one is to have another dtype.
+    """
+    import torch
+
+    from cpnet.onnx_network import OnnxNetwork
+
+    if isinstance(recognizer.model, OnnxNetwork):
+        if dtype != "fp32":
+            raise ValueError(f"dtype of an exported file is fp32, got {dtype}; give the run")
+        return recognizer
+    return recognizer.optimized(dtype=getattr(torch, DTYPES[dtype]))
 
 
 def add_batch_size(parser: Any, default: int) -> None:

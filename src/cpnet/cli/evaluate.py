@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from cpnet.cli._arguments import (
+    DTYPES,
     add_batch_size,
     add_device,
+    add_dtype,
     add_k,
     add_listing,
     given_listing,
@@ -38,12 +40,15 @@ def add_arguments(parser: Any) -> None:
     add_batch_size(parser, 16)
     parser.add_argument("--num_workers", type=int, help="processes that decode")
     add_k(parser)
+    add_dtype(parser)
     add_device(parser)
     add_listing(parser)
 
 
 def run(args: Any) -> int:
     """Evaluate and print the report."""
+    import torch
+
     from cpnet._files import check_writable
     from cpnet.evaluation import evaluate
     from cpnet.prediction import find_checkpoint
@@ -63,6 +68,7 @@ def run(args: Any) -> int:
         num_workers=args.num_workers,
         device=args.device,
         k=args.k,
+        dtype=None if args.dtype == "fp32" else getattr(torch, DTYPES[args.dtype]),
         out=out,
         on_progress=_show_progress if sys.stderr.isatty() else None,
     )

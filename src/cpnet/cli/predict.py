@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpnet._errors import one_line
-from cpnet.cli._arguments import add_batch_size, add_device, add_k, output
+from cpnet.cli._arguments import add_batch_size, add_device, add_dtype, add_k, optimized, output
 
 if TYPE_CHECKING:
     from cpnet.prediction import Prediction
@@ -26,6 +26,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_batch_size(parser, 8)
     add_k(parser)
+    add_dtype(parser)
     add_device(parser)
 
 
@@ -33,7 +34,9 @@ def run(args: Any) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     from cpnet.prediction import Recognizer
 
-    recognizer = Recognizer.from_pretrained(args.run, device=args.device, k=args.k)
+    recognizer = optimized(
+        Recognizer.from_pretrained(args.run, device=args.device, k=args.k), args.dtype
+    )
     failed = []
 
     def report_broken(path: str, error: Exception) -> None:

@@ -42,10 +42,22 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """Run frames ``(B*T, C, H, W)`` with T = `num_frames`, or clips ``(B, C, T, H, W)``."""
+        return self.finish(self.summed(x, num_frames), num_frames)
+
+    def summed(self, x: Tensor, num_frames: int) -> Tensor:
+        """The block up to the sum of branch and shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        out = self.residual(_plug(self.before_conv1, x, num_frames)) + shortcut
+        return self.residual(_plug(self.before_conv1, x, num_frames)) + shortcut
+
+    def finish(self, out: Tensor, num_frames: int) -> Tensor:
+        """The block from the sum on."""
         out = self.relu(_plug(self.before_relu, out, num_frames))
         return _plug(self.after_block, out, num_frames)
+
+    def looks_at_frames_alone(self, *, up_to_sum: bool = False) -> bool:
+        """Whether no plug-in mixes frames, in the block or before its sum."""
+        late = () if up_to_sum else (self.before_relu, self.after_block)
+        return all(plugin is None for plugin in (self.before_conv1, *late))
 
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut."""

@@ -83,13 +83,23 @@ class VideoResNet(nn.Module):
         """The pooled embedding ``(B, num_features)``: mean over T, H and W after res5."""
         if clip.dim() != 5 or clip.shape[1] != 3:
             raise ValueError(f"clip must have shape (B, 3, T, H, W), got {tuple(clip.shape)}")
-        B, _, T, _, _ = clip.shape
+        T = clip.shape[2]
         x = clip.transpose(1, 2).flatten(0, 1) if self.form == "c2d" else clip
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.stem(x)
         for _, block in self.blocks():
             x = block(x, T)
+        return self.pool(x, T)
+
+    def stem(self, x: Tensor) -> Tensor:
+        """What comes before the blocks, of frames ``(B*T, 3, H, W)`` or clips."""
+        # Weights may be of half precision where clips are not.
+        x = x.to(self.conv1.weight.dtype)  # type: ignore[arg-type]
+        return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
+
+    def pool(self, x: Tensor, num_frames: int) -> Tensor:
+        """The mean ``(B, num_features)`` of what the last block makes of frames or clips."""
         if self.form == "c2d":
-            x = x.view(B, T, *x.shape[1:]).transpose(1, 2)
+            x = x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
         pooled: Tensor = x.mean((2, 3, 4))
         return pooled
 

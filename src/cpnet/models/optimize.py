@@ -1,0 +1,52 @@
+"""A network made ready for inference: norms folded, channels-last, in any float dtype."""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from cpnet.models.correspondence import NormedLinear
+
+Network = TypeVar("Network", bound=nn.Module)
+
+# Names of a convolution and the norm behind it: in stems and blocks, and in shortcuts.
+_PAIRS = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1")]
+
+
+def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
+    """A copy of a network that gives the same answers faster, in inference alone.
+
+    Every batch norm is folded into the linear map or convolution before it, and weights are laid
+    out channels-last, which the modules' search reads without a copy.
+
+    Args:
+        model: any network of this package; it is left as it is.
+        dtype: of the weights, ``torch.bfloat16`` for processors that have it; the model's own if
+            None. Clips may be float32 all the same; logits are of this dtype. Searches run in
+            float32.
+
+    Returns:
+        The copy, in inference mode, its parameters without gradients. Its ``state_dict`` is
+        another one: keep the original for saving and training.
+    """
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, NormedLinear):
+            module.fold()
+        children = dict(module.named_children())
+        for first, second in _PAIRS:
+            conv, norm = children.get(first), children.get(second)
+            if isinstance(conv, nn.Conv2d | nn.Conv3d) and isinstance(norm, _BatchNorm):
+                setattr(module, first, fuse_conv_bn_eval(conv, norm))
+                setattr(module, second, nn.Identity())
+    model = model.to(dtype)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            layout = torch.channels_last if module.weight.dim() == 4 else torch.channels_last_3d
+            module.to(memory_format=layout)  # type: ignore[call-overload]
+    return model
