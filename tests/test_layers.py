@@ -19,6 +19,7 @@ FORBIDDEN = {
     "training": ("cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "evaluation.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "prediction.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
+    "benchmarks": ("cpnet.training", "cpnet.drawing", "cpnet.cli"),
     "drawing": ("cpnet.training", "cpnet.cli"),
     "onnx_network.py": ("cpnet.data", "cpnet.training", "cpnet.prediction", "cpnet.export"),
     "export": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
@@ -64,7 +65,7 @@ def test_a_library_has_one_home():
 
 BLOCKED = [
     "lightning", "av", "kornia", "matplotlib", "rich", "jsonargparse", "torchmetrics",
-    "safetensors", "tensorboard", "huggingface_hub", "PIL",
+    "safetensors", "tensorboard", "huggingface_hub", "PIL", "triton",
 ]  # fmt: skip
 
 
@@ -81,6 +82,12 @@ with cpnet.capture_proposals(model), cpnet.inject_proposals(model, {{}}):
     cpnet.CorrespondenceProposal(8, k=1)(torch.randn(1, 8, 2, 2, 2))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_the_fused_kernel_knows_triton():
+    for path in files("."):
+        if "triton" in {name.partition(".")[0] for name in imports(path)}:
+            assert path.relative_to(SOURCE) == Path("ops", "proposals_triton.py")
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
+    "bench": ("cpnet.cli.bench", "measure speed and memory on this machine"),
     "info": ("cpnet.cli.info", "list the models, or describe one or a run"),
 }
 

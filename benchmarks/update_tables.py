@@ -1,0 +1,61 @@
+"""Write the tables of stored benchmark results into README.md and docs/speed.md.
+
+    python benchmarks/update_tables.py
+
+Each stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``; a test keeps them up to date.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cpnet.benchmarks.report import load, markdown
+
+ROOT = Path(__file__).resolve().parents[1]
+STORED = {"fp32": "docs/results/speed.json", "bf16": "docs/results/speed_bf16.json"}
+PAGES = ("README.md", "docs/speed.md")
+# What the README shows of all.
+CHOSEN = {
+    ("module, inference", "res4 8x14x14, 256 channels"),
+    ("module, inference", "res4 32x14x14, 256 channels"),
+    ("module, forward and backward", "res4 8x14x14, 256 channels"),
+    ("ResNet-34, inference", "8x112x112"),
+    ("stream", "8x112x112, one frame on"),
+}
+
+
+def tables() -> dict[str, str]:
+    """Name of a table to its Markdown."""
+    fp32, about = load(ROOT / STORED["fp32"])
+    bf16, _ = load(ROOT / STORED["bf16"])
+    networks = [result for result in fp32 if not result.group.startswith("module")]
+    modules = [result for result in fp32 if result.group.startswith("module")]
+    return {
+        "speed-chosen": markdown([r for r in fp32 if (r.group, r.name) in CHOSEN]),
+        "speed-modules": markdown(modules),
+        "speed-networks": markdown(networks),
+        "speed-bf16": markdown(bf16),
+        "speed-machine": _machine(about),
+    }
+
+
+def updated(text: str) -> str:
+    """A page with its tables replaced."""
+    for name, table in tables().items():
+        pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = pattern.sub(lambda found, t=table: found[1] + t + found[2], text)
+    return text
+
+
+def _machine(about: dict[str, object]) -> str:
+    return (
+        f"{about['device']}, {about['threads']} threads, {about['system']}, "
+        f"Python {about['python']}, torch {about['torch']}\n"
+    )
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")

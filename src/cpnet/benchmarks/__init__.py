@@ -1,0 +1,1 @@
+"""What ``cpnet bench`` runs: cases of real sizes, side by side with what else one could use."""

@@ -1,0 +1,29 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def script():
+    path = ROOT / "benchmarks" / "update_tables.py"
+    spec = importlib.util.spec_from_file_location("update_tables", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_show_the_stored_results(script):
+    shown = set()
+    for page in script.PAGES:
+        text = (ROOT / page).read_text()
+        assert script.updated(text) == text, "run: python benchmarks/update_tables.py"
+        shown |= {name for name in script.tables() if f"<!-- {name} -->" in text}
+    assert shown == set(script.tables())
+
+
+def test_the_chosen_cases_exist(script):
+    results, _ = script.load(ROOT / script.STORED["fp32"])
+    assert {(result.group, result.name) for result in results} >= script.CHOSEN
