@@ -15,8 +15,8 @@ def test_counts_of_a_toy_network():
     assert ours.parameters == sum(value.numel() for value in model.parameters())
     N, S, C = 1024, 256, 32
     search = N * (N - S) * C
-    # Query and neighbour parts once a position; the second layer for 4 pairs; the projection.
-    embedding = N * (2 * C * 8) + 4 * N * 8 * 16 + N * 16 * C
+    # Query, neighbour and place once a position; the second layer for 4 pairs; the projection.
+    embedding = N * (2 * C * 8 + 3 * 8) + 4 * N * 8 * 16 + N * 16 * C
     assert ours.multiply_adds - plain.multiply_adds == search + embedding
 
 

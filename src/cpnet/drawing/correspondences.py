@@ -17,6 +17,8 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 QUERY_COLOUR = "#E69F00"
 KEPT_COLOUR = "#56B4E9"
 DROPPED_COLOUR = "#BBBBBB"
+# Height of an arrow's arc, as a part of its length.
+_BEND = 0.18
 _GAP = 0.08
 
 
@@ -97,6 +99,8 @@ def draw_match(ax: Axes, match: Match, size: tuple[int, int]) -> None:
     # Pale ones first, so that they never hide a strong one.
     for frame, row, column, wins in sorted(match.targets, key=lambda target: target[3]):
         end = _centre(frame, row, column, match.grid, size)
+        # Arcs bend towards the middle, where there is room for them.
+        bend = _BEND if (end[0] < start[0]) == (start[1] > size[0] / 2) else -_BEND
         kept = wins > 0
         colour = KEPT_COLOUR if kept else DROPPED_COLOUR
         weight = wins / strongest if kept else 0.0
@@ -105,7 +109,7 @@ def draw_match(ax: Axes, match: Match, size: tuple[int, int]) -> None:
             FancyArrowPatch(
                 start,
                 end,
-                connectionstyle="arc3,rad=-0.18",
+                connectionstyle=f"arc3,rad={bend}",
                 arrowstyle="-|>",
                 mutation_scale=11 if kept else 8,
                 linewidth=1.0 + 1.6 * weight,
