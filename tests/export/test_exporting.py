@@ -1,10 +1,12 @@
 import shutil
 import stat
 
+import numpy as np
 import pytest
 import torch
 
 from cpnet.export import ParityError, export_recognizer, load_exported
+from cpnet.export.graph import prepare
 from cpnet.onnx_network import OnnxNetwork
 from cpnet.prediction import Recognizer
 from export_cards import small_recognizer
@@ -30,6 +32,21 @@ def test_failed_check_leaves_everything_as_it_was(tmp_path):
         export_recognizer(small_recognizer("toy_c2d"), path, tolerance=-1)
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("change", [1.02, -1.0])
+def test_a_network_with_a_wrong_weight_is_refused(tmp_path, monkeypatch, change):
+    def prepare_wrongly(model, implementation):
+        model = prepare(model, implementation)
+        if implementation == "reference":
+            next(p for p in model.parameters() if p.ndim == 5).data[0] *= change
+        return model
+
+    monkeypatch.setattr("cpnet.export.exporting.prepare", prepare_wrongly)
+    clip = np.zeros((6, 16, 16, 3), np.uint8)  # flat: rounding decides everything
+    with pytest.raises(ParityError, match="must agree"):
+        export_recognizer(small_recognizer(), tmp_path / "net.pt2", videos=[clip])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_program_of_torch_export(tmp_path):

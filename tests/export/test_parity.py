@@ -47,6 +47,47 @@ def test_dithered_clips_are_compared_as_they_are_too():
     assert row.undithered == pytest.approx(4 / 32)
 
 
+DITHERED = [CLIPS[0]._replace(dither=1e-3)]
+
+
+def test_a_near_tie_in_one_draw_of_the_noise_is_met_by_another():
+    first = iter([4.0, 4.0])  # as it is, and with the first noise
+
+    def jumps_at_first(clips):
+        return Sums(next(first, 0.0))(clips)
+
+    parity = check_parity(jumps_at_first, Sums(), DITHERED)
+    assert not parity.failed
+    (row,) = parity.rows
+    assert (row.relative, row.rounding) == (0, None)
+
+
+def test_ties_in_every_draw_are_held_against_rounding_of_the_original():
+    def jumps_by_the_last_digits(clips):
+        shift = 4.0 if (clips.double().sum() * 1e9).long() % 2 else 0.0
+        return Sums(shift)(clips)
+
+    parity = check_parity(Sums(2.0), jumps_by_the_last_digits, DITHERED)
+    (row,) = parity.rows
+    assert not parity.failed
+    assert row.relative > parity.tolerance
+    assert row.rounding == pytest.approx(4 / 32, rel=0.2)
+    strict = check_parity(Sums(2.0), jumps_by_the_last_digits, CLIPS)
+    assert strict.failed
+
+
+def test_a_fault_in_every_draw_fails():
+    parity = check_parity(Sums(0.064), Sums(), DITHERED)
+    (row,) = parity.failed
+    assert row.relative == pytest.approx(0.002, rel=0.01)
+    assert row.rounding < 1e-6
+
+
+def test_an_original_that_is_not_finite_excuses_nothing():
+    for one, other in [(torch.nan, 0.0), (0.0, torch.nan), (torch.nan, torch.nan)]:
+        assert check_parity(Sums(one), Sums(other), DITHERED).failed
+
+
 def test_what_is_not_finite_fails():
     parity = check_parity(Sums(torch.nan), Sums(), CLIPS)
     assert parity.failed == parity.rows

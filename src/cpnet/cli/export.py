@@ -87,7 +87,7 @@ def _print_parity(parity: Parity) -> None:
 
     table = Table(title="Exported against original", title_justify="left")
     table.add_column("clips", overflow="fold")
-    for heading in ("shape", "largest difference", "relative", "with ties"):
+    for heading in ("shape", "largest difference", "relative", "with ties", "rounding"):
         table.add_column(heading, justify="right")
     for row in parity.rows:
         table.add_row(
@@ -95,7 +95,7 @@ def _print_parity(parity: Parity) -> None:
             "x".join(map(str, row.shape)),
             f"{row.largest:.1e}",
             f"{row.relative:.1e}",
-            "" if row.undithered is None else f"{row.undithered:.1e}",
+            *("" if x is None else f"{x:.1e}" for x in (row.undithered, row.rounding)),
         )
     console = output()
     console.print(table)
@@ -104,4 +104,9 @@ def _print_parity(parity: Parity) -> None:
         console.print(
             "Real clips are compared with noise of half a grey level: positions that are exactly "
             "alike leave the search a choice."
+        )
+    if any(row.rounding is not None for row in parity.rows):
+        console.print(
+            "Where the difference is beyond the tolerance, it may be twice what a change of the "
+            "clip by a millionth makes of the original, in the column rounding."
         )

