@@ -34,12 +34,12 @@ def test_failed_check_leaves_everything_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("change", [1.02, -1.0])
+@pytest.mark.parametrize("change", [1.01, -1.0])
 def test_a_network_with_a_wrong_weight_is_refused(tmp_path, monkeypatch, change):
     def prepare_wrongly(model, implementation):
         model = prepare(model, implementation)
         if implementation == "reference":
-            next(p for p in model.parameters() if p.ndim == 5).data[0] *= change
+            next(p for p in model.parameters() if p.ndim > 2).data.mul_(change)
         return model
 
     monkeypatch.setattr("cpnet.export.exporting.prepare", prepare_wrongly)
