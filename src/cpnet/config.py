@@ -81,7 +81,8 @@ class AugmentConfig:
         contrast: Greatest relative change; 0 for none.
         saturation: Greatest relative change; 0 for none.
         hue: Greatest turn, of a full one; at most 0.5, 0 for none.
-        horizontal_flip: Class names that swap under it; null for no flips.
+        horizontal_flip: Class names that swap under it; null for no flips; catalog for what the
+            catalogue says of a prepared data set.
         vertical_flip: Class names that swap under it; null for no flips.
         time_reversal: Class names that swap under it; null for no reversal.
     """
@@ -92,7 +93,7 @@ class AugmentConfig:
     contrast: float = 0.25
     saturation: float = 0.25
     hue: float = 0.1
-    horizontal_flip: dict[str, str] | None = None
+    horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
     vertical_flip: dict[str, str] | None = None
     time_reversal: dict[str, str] | None = None
 

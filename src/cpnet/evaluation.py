@@ -22,7 +22,7 @@ from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.optimize import optimize
 from cpnet.models.weights import load_checkpoint
 from cpnet.report import EvaluationReport
-from cpnet.sources import Split, align_classes, open_evaluated
+from cpnet.sources import Split, open_evaluated
 
 
 class HasModelAndCard(Protocol):
@@ -86,7 +86,7 @@ def evaluate(
         model, card = recognizer.model, recognizer.card
     if not isinstance(data, VideoIndex):
         data = open_evaluated(run, data, split, listing)
-    index = align_classes(data, card.class_names)
+    index = data.with_classes(card.class_names)
     if k is not None:
         model = copy.deepcopy(model)
         set_num_proposals(model, k)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cpnet._errors import nearest
 from cpnet.config import ListingConfig, Recipe
 from cpnet.data.listing import (
     VALIDATION_FOLDERS,
@@ -18,9 +19,10 @@ from cpnet.data.listing import (
     index_list,
     load_split,
 )
+from cpnet.data.prepared import is_prepared, load_part
 from cpnet.runs import RECIPE_FILE, run_recipe
 
-Split = Literal["train", "validation", "all"]
+Split = Literal["train", "validation", "test", "all"]
 
 
 def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
@@ -34,7 +36,10 @@ def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
         train, validation = _open_split(recipe.data, recipe.listing)
     else:
         train = open_all(recipe.data, recipe.listing)
-        validation = align_classes(open_all(recipe.validation, recipe.listing), train.class_names)
+        validation = open_all(recipe.validation, recipe.listing)
+    validation = validation.with_classes(train.class_names)
+    if train.targets is not None or validation.targets is not None:
+        train, validation = train.with_targets(), validation.with_targets()
     for name, part in (("training", train), ("validation", validation)):
         if not len(part):
             raise ValueError(
@@ -45,12 +50,15 @@ def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
 
 
 def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
-    """All videos of a folder of class folders, or of a list file.
+    """All videos of a folder of class folders, of a list file, or of a prepared data set.
 
     Raises:
         ValueError: If it does not exist or cannot be used.
     """
-    if _existing(data).is_dir():
+    if is_prepared(_existing(data)):
+        train, validation = _open_split(data, listing)
+        return _join(train, validation)
+    if Path(data).is_dir():
         return index_folder(data)
     return index_list(data, root=listing.root, separator=listing.separator, pattern=listing.pattern)
 
@@ -82,43 +90,34 @@ def open_evaluated(
     if data is None:
         if recipe is None:
             raise ValueError("data must be given, for a recognizer that is no run folder has none")
-        if split == "all":
+        if split == "test" and is_prepared(Path(recipe.data)):
+            return load_part(recipe.data, "test")
+        if split in ("all", "test"):
             raise ValueError("split must be 'train' or 'validation' where no data is given")
         train, validation = open_parts(recipe)
         return train if split == "train" else validation
+    path = _existing(data)
+    if split == "test":
+        if not is_prepared(path):
+            raise ValueError(f"split test is of a prepared data set, {path} is none; leave it out")
+        return load_part(path, "test")
     # With a validation part of its own, what was trained on is meant when it is named.
     splits_own = recipe is not None and recipe.validation is None and _same(data, recipe.data)
     if splits_own and recipe is not None and split != "all":
         train, validation = open_parts(recipe)
         return train if split == "train" else validation
-    path = _existing(data)
-    has_parts = path.is_dir() and any((path / name).is_dir() for name in VALIDATION_FOLDERS)
+    has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
     if split == "all" or (split is None and not has_parts):
         return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
     train, validation = _open_split(data, listing)
     return train if split == "train" else validation
 
 
-def align_classes(index: VideoIndex, class_names: tuple[str, ...]) -> VideoIndex:
-    """The same videos with labels counted in ``class_names``, of which they may use a part.
-
-    Raises:
-        ValueError: If a video has a class that is not among them.
-    """
-    for name in index.class_names:
-        if name not in class_names:
-            raise ValueError(
-                f"class {name!r} is not known{nearest(name, class_names)}; "
-                f"known are {', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
-            )
-    positions = np.array([class_names.index(name) for name in index.class_names], dtype=np.int64)
-    return replace(index, labels=positions[index.labels], class_names=class_names)
-
-
 def _open_split(
     data: str | os.PathLike[str], listing: ListingConfig
 ) -> tuple[VideoIndex, VideoIndex]:
-    _existing(data)
+    if is_prepared(_existing(data)):
+        return load_part(data, "train"), load_part(data, "validation")
     return load_split(
         data,
         fraction=listing.validation_fraction,
@@ -131,7 +130,7 @@ def _open_split(
 
 def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
     """The videos of two parts, which may lie under different roots."""
-    parts = (first, align_classes(second, first.class_names))
+    parts = (first, second.with_classes(first.class_names))
     paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
     return replace(
         first,
@@ -139,7 +138,15 @@ def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
         labels=np.concatenate([part.labels for part in parts]),
         starts_s=np.concatenate([part.starts_s for part in parts]),
         ends_s=np.concatenate([part.ends_s for part in parts]),
+        targets=_join_targets(parts),
     )
+
+
+def _join_targets(parts: Sequence[VideoIndex]) -> NDArray[np.bool_] | None:
+    if all(part.targets is None for part in parts):
+        return None
+    targets = [part.with_targets().targets for part in parts]
+    return np.concatenate([part for part in targets if part is not None])
 
 
 def _existing(data: str | os.PathLike[str]) -> Path:

@@ -68,7 +68,31 @@ def test_refuses_what_does_not_fit_together(index):
     nan = np.full(1, np.nan)
     with pytest.raises(ValueError, match=r"must be equally long, got \[1, 2\]"):
         VideoIndex(Path(), np.array(["x"]), np.array([0, 0]), ("a",), nan, nan)
-    with pytest.raises(ValueError, match=r"labels must lie in 0\.\.0, got 1\.\.1"):
+    with pytest.raises(ValueError, match=r"must lie in 0\.\.0, or be -1 where unknown, got 1\.\.1"):
         VideoIndex(Path(), np.array(["x"]), np.array([1]), ("a",), nan, nan)
     with pytest.raises(ValueError, match="class_names must be distinct, got 'a' twice"):
         VideoIndex(Path(), np.array(["x"]), np.array([1]), ("a", "b", "a"), nan, nan)
+
+
+def test_videos_with_several_labels_have_targets():
+    entries = [ListEntry("1", "b|a"), ListEntry("2", "c"), ListEntry("3", "")]
+    index = VideoIndex.of(Path(), entries)
+    assert index.class_names == ("a", "b", "c")
+    assert index.labels.tolist() == [1, 2, -1]
+    assert index.targets.astype(int).tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert not index.is_labelled
+    assert index.counts() == {"a": 1, "b": 1, "c": 1}
+    assert index.subset([1, 2]).targets.shape == (2, 3)
+    wider = index.with_classes(("c", "x", "b", "a"))
+    assert wider.labels.tolist() == [2, 0, -1]
+    assert wider.targets.astype(int).tolist() == [[0, 0, 1, 1], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_targets_of_single_labels(index):
+    assert index.targets is None
+    assert index.with_targets().targets.astype(int).tolist() == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_other_class_names_must_hold_all(index):
+    with pytest.raises(ValueError, match="class 'a' is not known, did you mean 'aa'"):
+        index.with_classes(("b", "aa"))

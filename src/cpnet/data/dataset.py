@@ -25,13 +25,20 @@ class ClipItem(TypedDict):
 
     Attributes:
         clip: float32 ``(3, T, h, w)``.
-        label: after the symmetries that the clip has undergone.
+        label: after the symmetries that the clip has undergone; of a set whose videos may show
+            several classes, targets float32 ``(K,)``.
         index: position in the data set.
+        weight: 1; or 0 for a clip that only fills up a process's share and is not to count.
     """
 
     clip: Tensor
-    label: int
+    label: int | Tensor
     index: int
+    weight: float
+
+
+class Padding(int):
+    """Index of a clip that only fills up a process's share: its weight is 0."""
 
 
 class ClipDataset(Dataset[ClipItem]):
@@ -97,7 +104,8 @@ class ClipDataset(Dataset[ClipItem]):
     def __getitem__(self, i: int) -> ClipItem:
         if not 0 <= i < len(self):
             raise IndexError(f"index must lie in 0..{len(self) - 1}, got {i}")
-        label = int(self.index.labels[i])
+        targets = self.index.targets
+        label: Any = int(self.index.labels[i]) if targets is None else targets[i]
         rng = None
         if self.training:
             rng = np.random.default_rng([self.seed, self.epoch, _CLIP_STREAM, i])
@@ -107,7 +115,10 @@ class ClipDataset(Dataset[ClipItem]):
             clip, label = self.transform(frames, label, rng)
         else:
             clip = self.transform(frames)
-        return {"clip": clip, "label": label, "index": i}
+        if targets is not None:
+            label = torch.from_numpy(label.astype(np.float32))
+        weight = 0.0 if isinstance(i, Padding) else 1.0
+        return {"clip": clip, "label": label, "index": int(i), "weight": weight}
 
     @property
     def epoch(self) -> int:

@@ -22,12 +22,16 @@ _HEADERS = {
 _COLUMNS = tuple(_HEADERS)
 
 
+# Between the class names of a video that has several.
+LABEL_SEPARATOR = "|"
+
+
 class ListEntry(NamedTuple):
     """One line of a list.
 
     Attributes:
         path: as the list has it.
-        label: name of the class.
+        label: name of the class, several as ``one|other``; empty if the list does not say.
         start_s: where the clip begins in the video, seconds; nan if the list does not say.
         end_s: where it ends; nan likewise.
     """
@@ -38,7 +42,9 @@ class ListEntry(NamedTuple):
     end_s: float = math.nan
 
 
-def read_list(path: Path, separator: str | None = None) -> list[ListEntry]:
+def read_list(
+    path: Path, separator: str | None = None, *, labelled: bool = True
+) -> list[ListEntry]:
     """Read a list of videos.
 
     CSV has the columns path, label and, if wanted, start and end in seconds; or a first line
@@ -49,6 +55,7 @@ def read_list(path: Path, separator: str | None = None) -> list[ListEntry]:
         path: the file, UTF-8.
         separator: one character between the columns of CSV; guessed among comma, semicolon and
             tab if None.
+        labelled: every line must have a label; else it may be empty.
 
     Returns:
         The entries in the order of the file, at least one.
@@ -66,7 +73,7 @@ def read_list(path: Path, separator: str | None = None) -> list[ListEntry]:
         raise ValueError(f"{path}: names no video; write one a line, as path,label")
     is_json = path.suffix.lower() in _JSON_SUFFIXES or lines[0][1].lstrip().startswith("{")
     rows = _json_rows(path, lines) if is_json else _csv_rows(path, lines, separator)
-    entries = [_entry(f"{path}: line {number}", row) for number, row in rows]
+    entries = [_entry(f"{path}: line {number}", row, labelled) for number, row in rows]
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return entries
@@ -137,15 +144,17 @@ def _header(cells: Sequence[str]) -> dict[str, int] | None:
     return found if {"path", "label"} <= found.keys() else None
 
 
-def _entry(where: str, row: dict[str, Any]) -> ListEntry:
+def _entry(where: str, row: dict[str, Any], labelled: bool) -> ListEntry:
     for name in ("path", "label"):
         value = row.get(name)
+        if name == "label" and value in (None, "") and not labelled:
+            continue
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
             raise ValueError(f"{where} must have a {name}, got {value!r}; add it")
     start_s, end_s = (_seconds(where, name, row.get(name)) for name in ("start", "end"))
     if start_s >= end_s:
         raise ValueError(f"{where}: start must come before end, got {start_s:g} and {end_s:g}")
-    return ListEntry(str(row["path"]), str(row["label"]), start_s, end_s)
+    return ListEntry(str(row["path"]), str(row.get("label") or ""), start_s, end_s)
 
 
 def _seconds(where: str, name: str, value: Any) -> float:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Label = TypeVar("Label", int, NDArray[np.bool_])
 
 
 class AppliedSymmetries(NamedTuple):
@@ -91,16 +93,18 @@ class ResolvedSymmetries:
             )
         )
 
-    def label_after(self, label: int, applied: AppliedSymmetries) -> int:
+    def label_after(self, label: Label, applied: AppliedSymmetries) -> Label:
         """The label of a clip that has undergone symmetries.
 
         Args:
-            label: the clip's label before, in ``0..K - 1``.
+            label: the clip's label before, in ``0..K - 1``; or its targets, ``(K,)``.
             applied: symmetries, all of which must be allowed.
         """
         for field, is_applied in applied._asdict().items():
             if is_applied:
-                label = int(getattr(self, field)[label])
+                swap = getattr(self, field)
+                # A swap is its own inverse, so that indexing with it moves targets as well.
+                label = int(swap[label]) if isinstance(label, int) else label[swap]
         return label
 
 

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cpnet.data.colors import ColorJitter
-from cpnet.data.symmetries import LabelSymmetries, ResolvedSymmetries
+from cpnet.data.symmetries import Label, LabelSymmetries, ResolvedSymmetries
 
 __all__ = ["ClipTransform", "ColorJitter", "LabelSymmetries", "Preprocessing", "resize_frames"]
 
@@ -140,13 +140,13 @@ class ClipTransform:
         _ = self._resolved
 
     def __call__(
-        self, frames: Tensor, label: int, rng: np.random.Generator | int
-    ) -> tuple[Tensor, int]:
+        self, frames: Tensor, label: Label, rng: np.random.Generator | int
+    ) -> tuple[Tensor, Label]:
         """Make one clip; the same ``rng`` state or seed makes the same clip.
 
         Args:
             frames: uint8 ``(T, 3, H, W)``.
-            label: in ``0..len(class_names) - 1``.
+            label: in ``0..len(class_names) - 1``; or targets, bool ``(len(class_names),)``.
             rng: all chance comes from it; global random states are neither read nor changed.
 
         Returns:

@@ -32,6 +32,8 @@ class ModelCard:
         short_side: frames are resized to that short side before the centre crop, pixels.
         mean: of the three colours, for pixels in 0 to 1.
         std: likewise.
+        multi_label: whether a video may show several classes: a logit then says yes or no by
+            itself, through a sigmoid.
         license: of the weights, an SPDX identifier or free text; empty if nobody said.
         format_version: of the checkpoint's files.
 
@@ -49,6 +51,7 @@ class ModelCard:
     sampling_mode: Literal["dense", "segments"] = "dense"
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    multi_label: bool = False
     license: str = ""
     format_version: int = FORMAT_VERSION
 
@@ -84,7 +87,10 @@ class ModelCard:
 
     def to_json(self) -> str:
         """As a JSON object."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        values = asdict(self)
+        if not self.multi_label:  # cards of one label stay as they were, and older readers' too
+            del values["multi_label"]
+        return json.dumps(values, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:

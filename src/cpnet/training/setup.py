@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -103,7 +103,7 @@ def make_loaders(
             hue=augment.hue,
         ),
         symmetries=LabelSymmetries(
-            horizontal_flip=augment.horizontal_flip,
+            horizontal_flip=_horizontal_flip(recipe, train),
             vertical_flip=augment.vertical_flip,
             time_reversal=augment.time_reversal,
         ),
@@ -122,6 +122,19 @@ def make_loaders(
         build_loader(dataset, shuffle=True, **common),
         build_loader(held_out, shuffle=False, **common),
     )
+
+
+def _horizontal_flip(recipe: Recipe, train: VideoIndex) -> Mapping[str, str] | None:
+    """What swaps when a clip is mirrored, as the recipe or the data set's catalogue says."""
+    pairs = recipe.augment.horizontal_flip
+    if pairs != "catalog":
+        return pairs
+    if train.flip_pairs is None:
+        raise ValueError(
+            f"augment.horizontal_flip is catalog, but no catalogue knows {recipe.data}; prepare "
+            "it with 'cpnet prepare', or name the classes that swap"
+        )
+    return train.flip_pairs
 
 
 def describe_start(
