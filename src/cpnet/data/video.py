@@ -20,6 +20,7 @@ from cpnet.data.frame_index import FrameIndex, StoredPacket, index_decoded, inde
 from cpnet.data.frames import Frames, VideoError, VideoReader, VideoWarning
 from cpnet.data.pictures import ArrayReader, FolderReader
 from cpnet.data.probing import check_file, read_fps, read_turn
+from cpnet.data.shards import ShardReader, is_shard_path
 
 __all__ = [
     "VIDEO_SUFFIXES",
@@ -51,7 +52,8 @@ def open_video(
 
     Args:
         video: a video file that FFmpeg reads; a folder with one ``.jpg``, ``.jpeg`` or ``.png``
-            a frame; or uint8 pictures in memory, ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
+            a frame; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory,
+            ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: rate of folders and arrays, which do not tell their own; files do.
@@ -75,6 +77,8 @@ def open_video(
     path = Path(video)
     if path.is_dir():
         return FolderReader(path, fps=fps, start_s=start_s, end_s=end_s)
+    if is_shard_path(path):
+        return ShardReader(path, start_s=start_s, end_s=end_s)
     return FileReader(path, start_s=start_s, end_s=end_s)
 
 
