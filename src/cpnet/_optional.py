@@ -26,7 +26,7 @@ def require(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name != name:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # it is there, and misses something itself
         raise ImportError(
             f"{name} is needed here and not installed: pip install 'cpnet[{extra}]'"

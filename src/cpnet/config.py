@@ -156,10 +156,13 @@ class LoaderConfig:
             free CPU core, at most 8.
         cache: Keep the decoded videos in memory, resized to a little above the crop: for data
             sets that fit.
+        decoder: Of video files. torchcodec, if installed, gives the same frames as pyav: files on
+            which the two might differ are left to pyav.
     """
 
     num_workers: int | None = None
     cache: bool = False
+    decoder: Literal["pyav", "torchcodec"] = "pyav"
 
     def __post_init__(self) -> None:
         if self.num_workers is not None:

@@ -40,6 +40,8 @@ def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
     validation = validation.with_classes(train.class_names)
     if train.targets is not None or validation.targets is not None:
         train, validation = train.with_targets(), validation.with_targets()
+    decoder = recipe.loader.decoder
+    train, validation = replace(train, decoder=decoder), replace(validation, decoder=decoder)
     for name, part in (("training", train), ("validation", validation)):
         if not len(part):
             raise ValueError(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cpnet._errors import nearest
+from cpnet.data.frames import Decoder
 from cpnet.data.lists import LABEL_SEPARATOR, ListEntry
 
 
@@ -35,6 +36,7 @@ class VideoIndex:
             where each shows one.
         flip_pairs: class names that swap when a clip is mirrored left to right, where the data
             set's catalogue tells; None where nobody has told.
+        decoder: of video files.
 
     Raises:
         ValueError: If lengths differ or a label has no name.
@@ -49,6 +51,7 @@ class VideoIndex:
     fps: float = 12.0
     targets: NDArray[np.bool_] | None = None
     flip_pairs: Mapping[str, str] | None = None
+    decoder: Decoder = "pyav"
 
     def __post_init__(self) -> None:
         lengths = {len(getattr(self, n)) for n in ("paths", "labels", "starts_s", "ends_s")}

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cpnet.data.files import VIDEO_SUFFIXES, find_videos, is_video
 from cpnet.data.frame_index import FrameIndex, StoredPacket, index_decoded, index_packets
-from cpnet.data.frames import Frames, VideoError, VideoReader, VideoWarning
+from cpnet.data.frames import Decoder, Frames, VideoError, VideoReader, VideoWarning
 from cpnet.data.pictures import ArrayReader, FolderReader
 from cpnet.data.probing import check_file, read_fps, read_turn
 from cpnet.data.shards import ShardReader, is_shard_path
@@ -47,6 +47,7 @@ def open_video(
     start_s: float | None = None,
     end_s: float | None = None,
     fps: float = 12.0,
+    decoder: Decoder = "pyav",
 ) -> VideoReader:
     """Open anything that shows frames.
 
@@ -57,12 +58,14 @@ def open_video(
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: rate of folders and arrays, which do not tell their own; files do.
+        decoder: of video files: ``"pyav"``, or ``"torchcodec"`` where that gives the same frames.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
 
     Raises:
         VideoError: If there is nothing there, it is no video, or it has no frame to show.
+        ImportError: If torchcodec is asked for and cannot be used.
 
     Warns:
         VideoWarning: If a file holds fewer frames than it announces.
@@ -79,6 +82,10 @@ def open_video(
         return FolderReader(path, fps=fps, start_s=start_s, end_s=end_s)
     if is_shard_path(path):
         return ShardReader(path, start_s=start_s, end_s=end_s)
+    if decoder == "torchcodec":
+        from cpnet.data.torchcodec_reader import TorchcodecReader
+
+        return TorchcodecReader(path, start_s=start_s, end_s=end_s)
     return FileReader(path, start_s=start_s, end_s=end_s)
 
 
