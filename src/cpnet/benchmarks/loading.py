@@ -13,6 +13,10 @@ from PIL import Image
 
 from cpnet.benchmarks.suites import Case, Setting
 from cpnet.benchmarks.timing import Run
+from cpnet.data.frames import Decoder
+from cpnet.data.lists import ListEntry
+from cpnet.data.packing import Packing, pack
+from cpnet.data.prepared import PreparedSet, load_part, save_description, save_part
 from cpnet.data.sampling import Sampling, sample_indices
 from cpnet.data.transforms import Preprocessing
 from cpnet.data.video import open_video
@@ -25,18 +29,31 @@ PREPROCESSING = Preprocessing(size=112, short_side=112)
 
 def data_suite(_: Setting) -> Iterator[Case]:
     """Decode 8 of 64 frames and make a clip of them, in one process."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         frames = moving_texture()
-        video, pictures = Path(folder, "video.mp4"), Path(folder, "pictures")
-        write_video(video, frames)
-        pictures.mkdir()
+        write_video(folder / "video.mp4", frames)
+        (folder / "pictures").mkdir()
         for number, frame in enumerate(frames):
-            Image.fromarray(frame).save(pictures / f"{number:05}.jpg", quality=90)
-        runs = {"PyAV, h264": _load(video), "folder of JPEG": _load(pictures)}
+            Image.fromarray(frame).save(folder / "pictures" / f"{number:05}.jpg", quality=90)
+        video = folder / "video.mp4"
+        runs = {"PyAV, h264": _load(video), "folder of JPEG": _load(folder / "pictures")}
         if importlib.util.find_spec("torchcodec"):
-            runs["torchcodec, h264"] = _load_with_torchcodec(video)
-        name = f"{SAMPLING.num_frames} of {FRAMES} frames, {COLUMNS}x{ROWS}, to 112x112"
-        yield Case(name, "loading", runs, (1, "clips"))
+            runs["torchcodec, h264"] = _load(video, "torchcodec")
+            runs["torchcodec alone, h264"] = _load_with_torchcodec_alone(video)
+        for short_side in (ROWS, PREPROCESSING.short_side):
+            shard = _pack(folder, video.name, short_side)
+            runs[f"shard, short side {short_side}"] = _load(shard)
+        title = f"{SAMPLING.num_frames} of {FRAMES} frames, {COLUMNS}x{ROWS}, to 112x112"
+        yield Case(title, "loading", runs, (1, "clips"))
+
+
+def _pack(folder: Path, video: str, short_side: int) -> Path:
+    save_part(folder, "train", [ListEntry(video, "a")], [FRAMES])
+    save_description(folder, PreparedSet(name="list", class_names=("a",)))
+    out = folder / str(short_side)
+    pack(folder, out, Packing(short_side=short_side), num_workers=0)
+    return load_part(out, "train").path(0)
 
 
 def moving_texture() -> NDArray[np.uint8]:
@@ -49,20 +66,21 @@ def moving_texture() -> NDArray[np.uint8]:
     return np.stack([canvas[:, 3 * t : 3 * t + COLUMNS] for t in range(FRAMES)])
 
 
-def _load(path: Path) -> Run:
+def _load(path: Path, decoder: Decoder = "pyav") -> Run:
     def run() -> None:
-        with open_video(path) as reader:
+        with open_video(path, decoder=decoder) as reader:
             PREPROCESSING(reader.read(sample_indices(reader.num_frames, SAMPLING)).data)
 
     return run
 
 
-def _load_with_torchcodec(path: Path) -> Run:
+def _load_with_torchcodec_alone(path: Path) -> Run:
+    """Without this package's look at which frames the file really presents."""
     from torchcodec.decoders import VideoDecoder
 
     def run() -> None:
-        decoder = VideoDecoder(str(path))
+        decoder = VideoDecoder(str(path), num_ffmpeg_threads=1)
         indices = sample_indices(len(decoder), SAMPLING)
-        PREPROCESSING(decoder.get_frames_at(list(map(int, indices))).data)
+        PREPROCESSING(decoder.get_frames_at(indices.tolist()).data)
 
     return run
