@@ -65,16 +65,18 @@ class OnnxNetwork(nn.Module):
             self.card = ModelCard.from_json(metadata[CARD_KEY])
             self.opset = int(metadata.get(OPSET_KEY, 0))
             self.min_frames = int(metadata.get(MIN_FRAMES_KEY, 1))
-            (clips,) = self._session.get_inputs()
+            inputs = self._session.get_inputs()
             found = [output.name for output in self._session.get_outputs()]
         except ValueError as error:
             raise ValueError(f"{self.path} cannot be used: {one_line(error)}") from None
-        if clips.name != INPUT or len(clips.shape) != 5 or not set(OUTPUTS) <= set(found):
+        names = [clips.name for clips in inputs]
+        if names != [INPUT] or len(inputs[0].shape) != 5 or not set(OUTPUTS) <= set(found):
             raise ValueError(
                 f"{self.path} must map {INPUT!r} to {' and '.join(map(repr, OUTPUTS))}, "
-                f"got {clips.name!r} to {', '.join(map(repr, found))}; export it again"
+                f"got {', '.join(map(repr, names))} to {', '.join(map(repr, found))}; "
+                "export it again"
             )
-        self.input_shape: tuple[int | str, ...] = tuple(clips.shape)
+        self.input_shape: tuple[int | str, ...] = tuple(inputs[0].shape)
         logits = self._session.get_outputs()[found.index("logits")].shape[-1]
         if logits != len(self.card.class_names):
             raise ValueError(
@@ -109,7 +111,13 @@ class OnnxNetwork(nn.Module):
     def _run(self, clips: Tensor, *outputs: str) -> list[Tensor]:
         self._check(clips)
         array = clips.detach().to("cpu", torch.float32).contiguous().numpy()
-        found = self._session.run(list(outputs), {INPUT: array})
+        try:
+            found = self._session.run(list(outputs), {INPUT: array})
+        except Exception as error:  # onnxruntime's own types
+            raise ValueError(
+                f"{self.path} cannot be run on clips {tuple(clips.shape)}: "
+                f"{one_line(error)[:200]}; export it again"
+            ) from None
         return [torch.from_numpy(value).to(clips.device) for value in found]
 
     def _check(self, clips: Tensor) -> None:

@@ -50,3 +50,11 @@ def test_refusals(cpnet_command, options, message):
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
+
+
+def test_a_folder_in_the_place_of_the_results(tmp_path, cpnet_command):
+    (tmp_path / "results.json").mkdir()
+    status, _, err = cpnet_command("bench", "--suite", "data", "--out", tmp_path)
+    assert status == 2
+    assert "out must have room for the file results.json" in err
+    assert err.count("\n") == 1

@@ -105,3 +105,13 @@ def test_random_clips_are_the_same_each_time_and_leave_chance_alone():
     ]
     assert all(torch.equal(a.clips, b.clips) for a, b in zip(one, other, strict=True))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_outputs_of_other_shapes_fail():
+    def swapped(clips):
+        logits, features = Sums()(clips)
+        return logits[:, :2], features
+
+    parity = check_parity(swapped, Sums(), CLIPS)
+    assert parity.failed == parity.rows
+    assert parity.rows[0].largest == torch.inf

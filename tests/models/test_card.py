@@ -30,6 +30,8 @@ def test_round_trip():
         ({"short_side": 31}, "short_side must be at least size = 32, got 31"),
         ({"sampling_mode": "random"}, "sampling_mode must be 'dense' or 'segments', got 'random'"),
         ({"format_version": FORMAT_VERSION + 1}, "written by a newer cpnet"),
+        ({"mean": (0.5, "x", 0.5)}, "mean must be 3 numbers"),
+        ({"std": (1.0, 0.0, 1.0)}, "std must be 3 numbers above 0"),
     ],
 )
 def test_refusals(change, message):
@@ -44,6 +46,9 @@ def test_refusals(change, message):
         ("[1]", "with 'model' and 'class_names'"),
         (json.dumps({**VALUES, "colour": 1}), "known fields only, got colour"),
         (json.dumps({"model": "m", "class_names": ["a"]}), "must be complete"),
+        (json.dumps({**VALUES, "class_names": None}), "class_names of a model card must be a list"),
+        (json.dumps({**VALUES, "format_version": "1"}), "must be a number, got '1'"),
+        ("[" * 100_000, "must be JSON"),
     ],
 )
 def test_foreign_text(text, message):

@@ -215,3 +215,9 @@ def test_folding_keeps_the_function():
     layer = randomised(NormedLinear(3, 5, bias=True, eps=1e-3)).double().eval()
     x = torch.randn(7, 3, dtype=torch.float64)
     torch.testing.assert_close(layer(x), layer.norm(layer.linear(x)))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_empty_batch_stays_empty(training):
+    module = CorrespondenceProposal(8, k=2).train(training)
+    assert module(torch.randn(0, 8, 3, 4, 4)).shape == (0, 8, 3, 4, 4)

@@ -49,6 +49,17 @@ def test_the_original_stays_as_it_is():
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.parametrize("name", ["toy_cpnet", "toy_c2d", "toy_c3d", "c3d_nano"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_every_network_takes_clips_of_float32(name, dtype):
+    model = noisy(name).eval()
+    clip = torch.randn(2, 3, 4, 32, 32)
+    with torch.no_grad():
+        found, expected = optimize(model, dtype=dtype)(clip), model(clip)
+    assert found.dtype == dtype
+    torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.1)
+
+
 def test_half_precision_takes_clips_of_float32():
     model = noisy("cpnet_nano").eval()
     fast = optimize(model, dtype=torch.bfloat16)

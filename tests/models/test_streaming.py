@@ -90,8 +90,8 @@ def test_windows_apart_pass_over_what_lies_between():
     [
         ({"model": "c3d_nano"}, "model must be a VideoResNet that works frame by frame, got c3d"),
         ({"model": "toy_c2d"}, "model must be a VideoResNet that works frame by frame, got c2d"),
-        ({"num_frames": 0}, "num_frames must be at least 1, got 0"),
-        ({"hop": 0}, "hop must be at least 1, got 0"),
+        ({"num_frames": 0}, "num_frames must be a whole number of at least 1, got 0"),
+        ({"hop": 0}, "hop must be a whole number of at least 1, got 0"),
     ],
 )
 def test_refusals(arguments, message):
@@ -111,3 +111,48 @@ def test_training_mode_and_shapes_are_refused():
     stream.push(torch.zeros(1, 3, 32, 32))
     with pytest.raises(ValueError, match="frames must keep the size .* 32x32, got 16x16"):
         stream.push(torch.zeros(1, 3, 16, 16))
+
+
+def test_stands_where_it_did_after_an_error():
+    model = network("cpnet_nano")
+    frames = torch.randn(8, 3, 32, 32)
+    damaged = frames[4:5].clone()
+    damaged[0, 0, 3, 3] = torch.nan
+    stream = FrameStream(model, 2, hop=3)
+    stream.push(frames[:2])
+    with pytest.raises(ValueError, match="frames must be finite numbers"):
+        stream.push(torch.cat([frames[2:4], damaged]))
+    found = stream.push(frames[2:5])
+    with torch.no_grad():
+        expected = model(frames[3:5].transpose(0, 1)[None])
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_an_error_does_not_fix_the_size():
+    stream = FrameStream(network("cpnet_nano"), T)
+    with pytest.raises(ValueError, match="k must be"):
+        stream.push(torch.randn(T, 3, 1, 1))
+    assert stream.push(torch.randn(T, 3, 32, 32)).shape == (1, 5)
+
+
+def test_begins_anew_after_reset():
+    model = network("cpnet_nano")
+    frames = torch.randn(T, 3, 32, 32)
+    stream = FrameStream(model, T)
+    stream.push(torch.randn(2, 3, 48, 48))
+    stream.reset()
+    torch.testing.assert_close(stream.push(frames), one_by_one(model, frames, 1))
+
+
+def test_training_mode_is_refused_later_too():
+    model = network("cpnet_nano")
+    stream = FrameStream(model, T)
+    model.train()
+    with pytest.raises(ValueError, match="must be in inference mode"):
+        stream.push(torch.randn(1, 3, 32, 32))
+
+
+@pytest.mark.parametrize("value", [0, 2.5])
+def test_numbers_of_frames_are_whole(value):
+    with pytest.raises(ValueError, match="num_frames must be a whole number of at least 1"):
+        FrameStream(network("cpnet_nano"), value)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cpnet.benchmarks.suites import Case, Setting
 
 SUITES = ("ops", "models", "data")
+RESULTS_FILE, TABLES_FILE = "results.json", "tables.md"
 
 
 def add_arguments(parser: Any) -> None:
@@ -42,6 +43,9 @@ def run(args: Any) -> int:
             raise ValueError(f"{name} must be above 0, got {getattr(args, name)}")
     if args.out is not None:
         check_writable(args.out)
+        for name in (RESULTS_FILE, TABLES_FILE):
+            if Path(args.out, name).is_dir():
+                raise ValueError(f"out must have room for the file {name}, it is a folder there")
     import torch
 
     from cpnet.benchmarks.report import machine
@@ -103,9 +107,9 @@ def _write(out: Path, results: list[Result], about: dict[str, Any]) -> None:
     from cpnet.benchmarks.report import markdown, save
     from cpnet.drawing.scaling import draw_scaling
 
-    save(out / "results.json", results, about)
-    (out / "tables.md").write_text(markdown(results), encoding="utf-8")
-    written = ["results.json", "tables.md"]
+    save(out / RESULTS_FILE, results, about)
+    (out / TABLES_FILE).write_text(markdown(results), encoding="utf-8")
+    written = [RESULTS_FILE, TABLES_FILE]
     costs: dict[str, list[tuple[int, float]]] = {}
     for result in results:
         frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result.name)

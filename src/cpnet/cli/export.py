@@ -107,6 +107,6 @@ def _print_parity(parity: Parity) -> None:
         )
     if any(row.rounding is not None for row in parity.rows):
         console.print(
-            "Where the difference is beyond the tolerance, it may be twice what a change of the "
-            "clip by a millionth makes of the original, in the column rounding."
+            "Clips with an entry under rounding are so flat that a change by a millionth moves the "
+            "original, too, by that much. They may differ by twice that, and check little."
         )

@@ -140,10 +140,13 @@ class _Pair:
 
     def compare(self, named: NamedClips, clips: Tensor) -> ClipParity:
         wanted, found = self.original(clips), self.exported(clips)
+        largest = torch.inf
+        if found[0].shape == wanted[0].shape:
+            largest = (found[0] - wanted[0]).abs().max().item()
         return ClipParity(
             name=named.name,
             shape=tuple(clips.shape),
-            largest=(found[0] - wanted[0]).abs().max().item(),
+            largest=largest,
             relative=_relative(found, wanted),
         )
 
@@ -191,6 +194,8 @@ def _relative(found: Outputs, wanted: Outputs) -> float:
     """Largest distance of a row, relative to the row's norm."""
     worst = 0.0
     for one, other in zip(found, wanted, strict=True):
+        if one.shape != other.shape:
+            return torch.inf
         norm = torch.linalg.vector_norm(other, dim=1).clamp_min(torch.finfo(other.dtype).tiny)
         distance = torch.linalg.vector_norm(one - other, dim=1) / norm
         worst = max(worst, distance.max().nan_to_num(torch.inf).item())

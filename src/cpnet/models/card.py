@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any, Literal
 
 from torch import nn
@@ -76,6 +77,12 @@ class ModelCard:
             raise ValueError(
                 f"short_side must be at least size = {self.size}, got {self.short_side}"
             )
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            numbers = all(isinstance(value, (int, float)) and isfinite(value) for value in values)
+            if len(values) != 3 or not numbers or (name == "std" and min(values) <= 0):
+                wanted = "3 numbers above 0" if name == "std" else "3 numbers"
+                raise ValueError(f"{name} must be {wanted} (red, green, blue), got {values}")
         if self.sampling_mode not in ("dense", "segments"):
             raise ValueError(
                 f"sampling_mode must be 'dense' or 'segments', got {self.sampling_mode!r}"
@@ -101,16 +108,21 @@ class ModelCard:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"a model card must be JSON, got {error}") from None
         known = {entry.name for entry in fields(cls)}
         if not isinstance(values, dict) or not {"model", "class_names"} <= values.keys():
             raise ValueError("a model card must be a JSON object with 'model' and 'class_names'")
-        if values.get("format_version", FORMAT_VERSION) <= FORMAT_VERSION and values.keys() - known:
+        version = values.get("format_version", FORMAT_VERSION)
+        if not isinstance(version, int):
+            raise ValueError(f"format_version of a model card must be a number, got {version!r}")
+        if version <= FORMAT_VERSION and values.keys() - known:
             unknown = ", ".join(sorted(values.keys() - known))
             raise ValueError(f"a model card must hold known fields only, got {unknown}")
         for name in ("class_names", "mean", "std"):
             if name in values:
+                if not isinstance(values[name], list):
+                    raise ValueError(f"{name} of a model card must be a list, got {values[name]!r}")
                 values[name] = tuple(values[name])
         try:
             return cls(**{name: value for name, value in values.items() if name in known})

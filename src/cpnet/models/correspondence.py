@@ -121,6 +121,8 @@ class CorrespondenceProposal(nn.Module):
             raise ValueError(
                 f"x must have shape (B, {self.channels}, T, H, W), got {tuple(x.shape)}"
             )
+        if x.shape[0] == 0:
+            return x
         features, grid = self.searched_features(x)
         proposals = self.search(features)
         embedded = pair_embedding(

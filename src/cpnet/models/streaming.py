@@ -44,15 +44,18 @@ class FrameStream:
                 f"model must be a VideoResNet that works frame by frame, got {kind}; "
                 "run the windows one by one"
             )
-        if model.training:
-            raise ValueError("model must be in inference mode, got training; call model.eval()")
+        _check_mode(model)
         for name, value in (("num_frames", num_frames), ("hop", hop)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         self.model = model
         self.num_frames = num_frames
         self.hop = hop
         self._blocks, self._seam, self._rest = _split([block for _, block in model.blocks()])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames: the next one begins another stream."""
         self._size: tuple[int, int] | None = None
         self._kept: Tensor | None = None
         # Frames that may pass before the next window's first one.
@@ -60,7 +63,7 @@ class FrameStream:
 
     @torch.inference_mode()
     def push(self, frames: Tensor) -> Tensor:
-        """Take the next frames of the stream.
+        """Take the next frames of the stream; after an error it stands where it did before.
 
         Args:
             frames: float ``(n, 3, H, W)``, prepared as the model's clips are; n of any size, H and
@@ -71,11 +74,11 @@ class FrameStream:
             m may be 0.
 
         Raises:
-            ValueError: For another shape, or another size than before.
+            ValueError: For another shape, another size than before, or a value that is no finite
+                number.
         """
         self._check(frames)
         passed = min(self._skip, frames.shape[0])
-        self._skip -= passed
         new = self._each_frame(frames[passed:])
         kept = new if self._kept is None else torch.cat([self._kept, new])
         logits = []
@@ -84,7 +87,9 @@ class FrameStream:
             logits.append(self._window(kept[start : start + self.num_frames]))
             start += self.hop
         beyond = max(0, start - kept.shape[0])
-        self._skip += beyond
+        # Nothing has been changed so far, for anything above may fail.
+        self._size = frames.shape[2], frames.shape[3]
+        self._skip += beyond - passed
         self._kept = kept[start - beyond :].clone()
         classes = self.model.fc.out_features
         return torch.cat(logits) if logits else new.new_empty(0, classes)
@@ -92,13 +97,14 @@ class FrameStream:
     def _check(self, frames: Tensor) -> None:
         if frames.dim() != 4 or frames.shape[1] != 3:
             raise ValueError(f"frames must have shape (n, 3, H, W), got {tuple(frames.shape)}")
+        _check_mode(self.model)
         rows, columns = frames.shape[2:]
-        if self._size is None:
-            self._size = rows, columns
-        if self._size != (rows, columns):
+        if not bool(frames.isfinite().all()):
+            raise ValueError("frames must be finite numbers, got others; leave that frame out")
+        if self._size not in (None, (rows, columns)):
             raise ValueError(
                 f"frames must keep the size that the stream began with, "
-                f"{self._size[1]}x{self._size[0]}, got {columns}x{rows}"
+                f"{'x'.join(map(str, self._size[::-1]))}, got {columns}x{rows}"
             )
 
     def _each_frame(self, frames: Tensor) -> Tensor:
@@ -121,6 +127,11 @@ class FrameStream:
         for block in self._rest:
             x = block(x, T)
         return self.model.forward_head(self.model.pool(x, T))
+
+
+def _check_mode(model: nn.Module) -> None:
+    if model.training:
+        raise ValueError("model must be in inference mode, got training; call model.eval()")
 
 
 def _split(

@@ -66,6 +66,8 @@ class ToyNet(nn.Module):
         """The pooled embedding ``(B, num_features)``."""
         T = clip.shape[2]
         x = _black_margin(clip, self.margin) if self.margin else clip
+        # Weights may be of half precision where clips are not.
+        x = x.to(self.conv1.weight.dtype)  # type: ignore[arg-type]
         if self.form == "c2d":
             x = x.transpose(1, 2).flatten(0, 1)
         x = F.relu(self.bn1(self.conv1(x)))

@@ -66,7 +66,7 @@ def pair_embedding(
     """
     _check(features, indices, grid, layers)
     query, neighbour = _projections(features, grid, layers[0], offset_scale)
-    rows, K = flat_rows(indices, neighbour.shape[0] // indices.shape[0]), indices.shape[3]
+    rows, K = flat_rows(indices, indices.shape[1] * indices.shape[2]), indices.shape[3]
     exists = (indices >= 0).flatten() if padded else None
 
     if layers[0].norm is not None:

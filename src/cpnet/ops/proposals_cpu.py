@@ -18,7 +18,7 @@ from cpnet.ops.workspace import workspace
 GROUP = 10
 GROUPS = range(7, 15)
 # Scores of one clip that may be stored at a time: bytes. A search of 32 frames of 14x14 positions
-# stores 76 MiB; 8 frames of 56x56 would store 1 GiB and go frame by frame.
+# stores 76 MB; 8 frames of 56x56 would store 1 GiB and go frame by frame.
 MOST_STORED = 512 * 2**20
 
 

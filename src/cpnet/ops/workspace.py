@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-# No larger buffer is kept, bytes. A search of 32 frames of 14x14 positions stores 76 MiB.
+# No larger buffer is kept, bytes. A search of 32 frames of 14x14 positions stores 76 MB.
 MOST_KEPT = 128 * 2**20
 
 _kept = threading.local()

@@ -148,7 +148,7 @@ def test_damaged_files(tmp_path, suffix, content):
         ("w.txt", "must be a file with one of the endings .pth, .pt,"),
         ("folder", "folder holds no model.safetensors; give a folder or model that does"),
         ("hub:", "a model on the hub must be named owner/name, got ''"),
-        ("list.pth", "must hold a network's state_dict.., got a list without tensors"),
+        ("list.pth", "must hold a network's state_dict.., got a list without named tensors"),
     ],
 )
 def test_what_is_no_weights(tmp_path, name, message):
@@ -157,3 +157,23 @@ def test_what_is_no_weights(tmp_path, name, message):
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(ValueError, match=message):
         read_weights(name if name.startswith("hub:") else tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"class_names": ["a", "a"], "model": "toy_c2d"}'])
+def test_a_damaged_card_is_not_left_out_in_silence(tmp_path, card, text):
+    save_checkpoint(tmp_path, card.build(), card)
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(ValueError, match="config.json cannot be used"):
+        read_weights(tmp_path)
+
+
+def test_names_that_are_no_text(tmp_path):
+    torch.save({1: torch.zeros(2)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="got a dict without named tensors"):
+        read_weights(tmp_path / "w.pth")
+
+
+def test_arrays_that_are_no_numbers(tmp_path):
+    np.savez(tmp_path / "w.npz", **{"conv0/W": np.array(["a"])})
+    with pytest.raises(ValueError, match="must hold arrays of numbers, conv0/W is of <U1"):
+        read_weights(tmp_path / "w.npz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import warnings
@@ -89,11 +90,22 @@ def _read_folder(folder: Path, origin: str) -> Weights:
         state = _load_pickled(folder / _PICKLED_FILE)
     else:
         raise ValueError(f"{origin} holds no {WEIGHTS_FILE}; give a folder or model that does")
-    try:
-        card = load_card(folder)
-    except ValueError:
-        card = None  # a folder of another library
+    card = None if _is_of_another_library(folder / CARD_FILE) else load_card(folder)
     return Weights(origin=origin, state=_unwrapped(state), variables={}, card=card)
+
+
+def _is_of_another_library(path: Path) -> bool:
+    """Whether a folder has no card, or has another library's in its place; a damaged one is ours.
+
+    With the card go class names, clip and licence: they must not be lost in silence.
+    """
+    if not path.is_file():
+        return True
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and not {"class_names", "format_version"} & values.keys()
 
 
 def _load_pickled(path: Path) -> Mapping[str, Tensor]:
@@ -111,11 +123,16 @@ def _load_pickled(path: Path) -> Mapping[str, Tensor]:
     for nest in _NESTS:
         if isinstance(found, Mapping) and isinstance(found.get(nest), Mapping):
             found = found[nest]
-    tensors = isinstance(found, Mapping) and any(isinstance(v, Tensor) for v in found.values())
-    if not tensors:
+    state = {}
+    if isinstance(found, Mapping):
+        items = found.items()
+        state = {k: v for k, v in items if isinstance(k, str) and isinstance(v, Tensor)}
+    if not state:
         kind = type(found).__name__
-        raise ValueError(f"{path} must hold a network's state_dict(), got a {kind} without tensors")
-    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+        raise ValueError(
+            f"{path} must hold a network's state_dict(), got a {kind} without named tensors"
+        )
+    return state
 
 
 def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -76,9 +76,11 @@ def read_tensorpack(path: str | os.PathLike[str]) -> dict[str, Any]:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"{path} is damaged or no .npz file of arrays: {one_line(error)}"
-        ) from None
+        reason = one_line(error).partition(". ")[0]  # NumPy goes on with advice to trust the file
+        raise ValueError(f"{path} is damaged or no .npz file of arrays: {reason}") from None
+    for name, value in arrays.items():
+        if value.dtype.kind not in "fiu":
+            raise ValueError(f"{path} must hold arrays of numbers, {name} is of {value.dtype}")
     return {_official_name(name): value for name, value in arrays.items()}
 
 
