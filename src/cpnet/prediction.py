@@ -38,7 +38,8 @@ class Prediction:
     Attributes:
         path: of the video; ``"array"`` for one that was given as an array.
         labels: the most probable label names, best first.
-        probabilities: of these labels, each in 0 to 1, falling.
+        probabilities: of these labels, each in 0 to 1, falling. Those of all labels sum to 1; of a
+            recognizer of several labels a video, each says yes or no by itself.
     """
 
     path: str
@@ -225,7 +226,7 @@ class Recognizer:
             raise ValueError(f"top must be at least 1, got {top}")
         for names, clips in self._batches(videos, batch_size, on_error):
             with torch.inference_mode():
-                probabilities = self.model(clips).float().softmax(dim=1).cpu()
+                probabilities = self.card.probabilities(self.model(clips)).cpu()
             for name, row in zip(names, probabilities, strict=True):
                 values, order = row.sort(descending=True, stable=True)
                 yield Prediction(
