@@ -61,6 +61,17 @@ def add_batch_size(parser: Any, default: int) -> None:
     parser.add_argument("--batch_size", type=int, default=default, help="clips at once")
 
 
+def add_views(parser: Any) -> None:
+    """Add ``--views``."""
+    parser.add_argument(
+        "--views",
+        default="1x1",
+        metavar="CLIPSxCROPS",
+        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; their "
+        "mean counts",
+    )
+
+
 def add_listing(parser: Any) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
     parser.add_argument("--listing.root", help="what relative paths in a list are relative to")

@@ -76,7 +76,8 @@ def calibration(
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         sums = np.bincount(places, values, minlength=num_bins)
-        return np.divide(sums, counts, out=np.full(num_bins, np.nan), where=counts > 0)
+        nothing = np.full(num_bins, np.nan)
+        return np.asarray(np.divide(sums, counts, out=nothing, where=counts > 0))
 
     return CalibrationBins(
         counts, mean(confidence.astype(np.float64)), mean(is_right.astype(np.float64))
@@ -188,7 +189,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     for i in range(min(only_first, only_second) + 1):
         tail += ways
         ways = ways * (number - i) // (i + 1)
-    return min(2 * tail / 2**number, 1.0)
+    return min(float(2 * tail / 2**number), 1.0)
 
 
 def _interval(
