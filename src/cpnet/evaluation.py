@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.config import ListingConfig
 from cpnet.data.listing import VideoIndex
 from cpnet.data.symmetries import LabelSymmetries
 from cpnet.data.views import Views
 from cpnet.devices import resolve_device
 from cpnet.distributed import gather_objects, gather_rows, is_main, own_device, process_group
-from cpnet.inference import ViewPlan, own_videos, resolve_num_workers, run_videos
+from cpnet.inference import ViewPlan, own_videos, resolve_num_workers, run_videos, view_plan
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.optimize import optimize
@@ -150,16 +149,6 @@ def evaluate(
         if out is not None and is_main():
             report.write(Path(out))
     return report
-
-
-def view_plan(card: ModelCard, views: Views, swap: Tensor | None = None) -> ViewPlan:
-    """What a recognizer looks at of every video; ``swap`` as in :class:`ViewPlan`."""
-    return ViewPlan(
-        sampling=card_sampling(card),
-        preprocessing=card_preprocessing(card),
-        views=views,
-        swap=swap,
-    )
 
 
 def predict_index(

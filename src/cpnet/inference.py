@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.config import LoaderConfig
 from cpnet.data.index import VideoIndex
 from cpnet.data.sampling import Sampling
@@ -18,6 +19,7 @@ from cpnet.data.transforms import Preprocessing
 from cpnet.data.view_loader import DecodedVideo, View, ViewDataset, cut_views, load_videos
 from cpnet.data.views import Views
 from cpnet.distributed import gather_objects, local_world_size, own_share, world_size
+from cpnet.models.card import ModelCard
 
 R = TypeVar("R")
 
@@ -58,6 +60,16 @@ class ViewPlan:
     preprocessing: Preprocessing
     views: Views = field(default_factory=Views)
     swap: Tensor | None = None
+
+
+def view_plan(card: ModelCard, views: Views | None = None, swap: Tensor | None = None) -> ViewPlan:
+    """What a recognizer looks at of every video: one centred view, or others."""
+    return ViewPlan(
+        sampling=card_sampling(card),
+        preprocessing=card_preprocessing(card),
+        views=views or Views(),
+        swap=swap,
+    )
 
 
 def run_videos(

@@ -17,6 +17,7 @@ from cpnet.cli._arguments import (
     add_views,
     given_listing,
     output,
+    show_progress,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run(args: Any) -> int:
         k=args.k,
         dtype=None if args.dtype == "fp32" else getattr(torch, DTYPES[args.dtype]),
         out=out,
-        on_progress=_show_progress if sys.stderr.isatty() and is_main() else None,
+        on_progress=show_progress if sys.stderr.isatty() and is_main() else None,
     )
     if not is_main():
         return 0
@@ -176,9 +177,3 @@ def _print(report: EvaluationReport, out: str | None, submission: str | None) ->
         console.print(f"{HTML_FILE}, report.json, predictions.csv and the confusion are in {out}")
     if submission is not None:
         console.print(f"the submission is in {submission}")
-
-
-def _show_progress(done: int, total: int) -> None:
-    print(
-        f"\r{done}/{total} videos", end="\n" if done == total else "", file=sys.stderr, flush=True
-    )

@@ -75,9 +75,9 @@ def calibration_plot(bins: CalibrationBins) -> str:
         parts.append(
             f'<rect x="{left + 0.5:.1f}" y="{_MARGIN + _PLOT - height:.1f}" '
             f'width="{step - 1:.1f}" height="{max(height, 1):.1f}" '
-            f'fill="rgba(var(--accent), {shade:.2f})"><title>{tip}</title></rect>'
+            f'style="fill:rgba(var(--accent), {shade:.2f})"><title>{tip}</title></rect>'
             f'<circle cx="{_MARGIN + confidence * _PLOT:.1f}" '
-            f'cy="{_MARGIN + _PLOT - height:.1f}" r="3" fill="var(--ink)"/>'
+            f'cy="{_MARGIN + _PLOT - height:.1f}" r="3" style="fill:var(--ink)"/>'
         )
     low, high = _MARGIN, _MARGIN + _PLOT
     ticks = "".join(
@@ -86,11 +86,11 @@ def calibration_plot(bins: CalibrationBins) -> str:
         for part in (0, 0.5, 1)
     )
     return (
-        f'<svg role="img" aria-label="Accuracy over confidence" width="{side + 60}" '
+        f'<svg role="img" aria-label="Accuracy over confidence" width="{side}" '
         f'height="{side}" viewBox="0 0 {side} {side}">'
-        f'<rect x="{low}" y="{low}" width="{_PLOT}" height="{_PLOT}" fill="none" '
-        f'stroke="var(--line)"/>{"".join(parts)}'
-        f'<line x1="{low}" y1="{high}" x2="{high}" y2="{low}" stroke="var(--pale)" '
+        f'<rect x="{low}" y="{low}" width="{_PLOT}" height="{_PLOT}" '
+        f'style="fill:none;stroke:var(--line)"/>{"".join(parts)}'
+        f'<line x1="{low}" y1="{high}" x2="{high}" y2="{low}" style="stroke:var(--pale)" '
         f'stroke-dasharray="4 4"/>{ticks}'
         f'<text x="{low + _PLOT / 2}" y="{high + 31}" text-anchor="middle">confidence</text>'
         f'<text transform="translate(12 {low + _PLOT / 2}) rotate(-90)" '

@@ -69,7 +69,6 @@ def calibration(
         >>> round(bins.error, 6)
         0.4
     """
-    # The probabilities are float32: as float64 those of exactly one bin's edge stay on it.
     places = np.ceil(confidence.astype(np.float64) * num_bins).astype(np.int64) - 1
     places = places.clip(0, num_bins - 1)
     counts = np.bincount(places, minlength=num_bins)
