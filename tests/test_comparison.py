@@ -141,5 +141,5 @@ def test_refusals(tmp_path, runs):
     with pytest.raises(ValueError, match=r"report\.json cannot be used .*'videos'.*once more"):
         compare_runs([runs[0], other])
     (other / "evaluation" / "report.json").unlink()
-    with pytest.raises(ValueError, match=r"labels has no evaluation/report\.json; run 'cpnet evaluate"):
+    with pytest.raises(ValueError, match=r"labels has no evaluation/report\.json; run 'cpnet"):
         compare_runs([runs[0], other])

@@ -53,6 +53,10 @@ def run(index, views, *, model=None, swap=None, batch_size=4, num_workers=0, **o
     )
 
 
+def row_of(model, view):
+    return model(PREPROCESSING.normalize(view.frames)[None])[0]
+
+
 @pytest.mark.parametrize("views", [Views(), Views(3, 5), Views(2, "full")])
 def test_batches_and_workers_do_not_matter(index, views):
     wanted = run(index, views, batch_size=1)
@@ -67,7 +71,7 @@ def test_batches_and_workers_do_not_matter(index, views):
 def test_rows_are_the_mean_over_the_views(index):
     model = Sides()
     video = ViewDataset(index, SAMPLING, PREPROCESSING, Views(2, 3), skip_broken=False)[4]
-    rows = [model(v.clip[None])[0] for v in cut_views(video, Views(2, 3), PREPROCESSING)]
+    rows = [row_of(model, view) for view in cut_views(video, Views(2, 3), PREPROCESSING)]
     assert len(rows) == 6
     found = run(index, Views(2, 3))[4]
     torch.testing.assert_close(found.row, torch.stack(rows).mean(dim=0))
@@ -99,7 +103,7 @@ def test_mirrored_views_are_swapped_back(index):
     dataset = ViewDataset(index, SAMPLING, PREPROCESSING, Views(2, 10), skip_broken=False)
     for i, result in enumerate(found):
         views = cut_views(dataset[i], Views(2, 10), PREPROCESSING)
-        rows = [model(view.clip[None])[0] for view in views if not view.is_mirrored]
+        rows = [row_of(model, view) for view in views if not view.is_mirrored]
         torch.testing.assert_close(result.row, torch.stack(rows).mean(dim=0))
         assert abs(float(result.row[0] - result.row[1])) > 1e-4
 

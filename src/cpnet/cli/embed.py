@@ -89,7 +89,7 @@ def run(args: Any) -> int:
     )
     if result.num_videos and is_main():
         files = " and ".join(str(path) for path in result.files)
-        output().print(f"{result.num_videos} videos are in {files}")
+        output().print(f"{result.num_videos} videos are in {files}", soft_wrap=True)
     if not result.num_videos:
         return 2
     return 1 if failed or result.broken else 0

@@ -172,8 +172,10 @@ def _print(report: EvaluationReport, out: str | None, submission: str | None) ->
         console.print(f"{unlabelled} videos without a label are predicted and not scored.")
     if report.broken:
         console.print(f"{len(report.broken)} broken videos are left out, the first:")
-        console.print(f"  {report.broken[0][1]}")
+        console.print(f"  {report.broken[0][1]}", soft_wrap=True)
     if out is not None:
-        console.print(f"{HTML_FILE}, report.json, predictions.csv and the confusion are in {out}")
+        files = f"{HTML_FILE}, report.json, predictions.csv"
+        files += "" if report.is_multi_label or not len(report.scored) else " and the confusion"
+        console.print(f"{files} are in {out}", soft_wrap=True)
     if submission is not None:
-        console.print(f"the submission is in {submission}")
+        console.print(f"the submission is in {submission}", soft_wrap=True)

@@ -45,11 +45,12 @@ class View(NamedTuple):
     """One view.
 
     Attributes:
-        clip: float32 ``(3, T, h, w)``.
+        frames: uint8 ``(T, 3, h, w)``, resized and cropped; ``Preprocessing.normalize`` makes a
+            clip of them, on the device where it is wanted.
         is_mirrored: left to right.
     """
 
-    clip: Tensor
+    frames: Tensor
     is_mirrored: bool
 
 
@@ -128,5 +129,4 @@ def cut_views(video: DecodedVideo, views: Views, preprocessing: Preprocessing) -
         frames = video.frames[clip]
         for top, left, h, w, is_mirrored in boxes:
             part = frames[:, :, top : top + h, left : left + w]
-            part = part.flip(3) if is_mirrored else part
-            yield View(preprocessing.normalize(part), is_mirrored)
+            yield View(part.flip(3) if is_mirrored else part, is_mirrored)
