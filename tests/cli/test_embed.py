@@ -123,7 +123,7 @@ def test_two_processes_write_and_print_the_same(run, videos, tmp_path, cpnet_com
     np.testing.assert_allclose(
         np.load(tmp_path / "one.npy"), np.load(tmp_path / "two.npy"), rtol=1e-4, atol=1e-6
     )
-    status, alone, _ = cpnet_command("predict", run, videos, "--json", "--top", 3)
+    _, alone, _ = cpnet_command("predict", run, videos, "--json", "--top", 3)
     done = torchrun("cpnet", "predict", run, videos, "--json", "--top", 3, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     one, two = ([json.loads(line) for line in text.splitlines()] for text in (alone, done.stdout))
