@@ -224,6 +224,20 @@ def test_ten_crops_need_to_know_what_a_mirror_swaps(run, videos):
         look(recognizer, index, views="1x10", flip_pairs={"left": "move_right"})
 
 
+def test_pairs_of_the_catalogue_of_what_the_run_was_trained_on(run, videos, tmp_path):
+    pairs = {"move_left": "move_right"}
+    save_description(tmp_path, PreparedSet(name="x", class_names=tuple(CLASSES), flip_pairs=pairs))
+    recipe = tiny_recipe(tmp_path, run)
+    recipe = replace(recipe, augment=replace(recipe.augment, horizontal_flip="catalog"))
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    index = index_folder(videos).subset([0, 5])
+    found = look(tmp_path, index, views="1x10")
+    told = look(run, index, views="1x10", flip_pairs=pairs)
+    np.testing.assert_array_equal(found.probabilities, told.probabilities)
+
+
 def test_a_mirrored_video_is_the_video_of_the_swapped_class(run, videos):
     """With a short side as long as the crop, ten crops are a video and its mirror image."""
     recognizer, index = Recognizer.from_pretrained(run), index_folder(videos)

@@ -155,6 +155,10 @@ def test_a_network_that_loses_a_clip_is_an_error(index):
         run(index, Views(), model=model)
 
 
+def test_a_share_without_videos(index):
+    assert run(index.subset([]), Views(2, 3)) == []
+
+
 def test_batch_size_must_be_a_number(index):
     with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         run(index, Views(), batch_size=0)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cpnet.config import ListingConfig
 from cpnet.data.listing import VideoIndex
+from cpnet.data.prepared import is_prepared, load_description
 from cpnet.data.symmetries import LabelSymmetries
 from cpnet.data.views import Views
 from cpnet.devices import resolve_device
@@ -223,11 +224,14 @@ def _make_report(
 
 
 def _known_flip_pairs(run: Path | None, index: VideoIndex) -> Mapping[str, str] | None:
-    """What a mirror swaps: as the run was told, else as the data set's catalogue has it."""
+    """What a mirror swaps: as the run was told, else as a data set's catalogue has it."""
     if run is not None and (run / RECIPE_FILE).is_file():
-        pairs = run_recipe(run).augment.horizontal_flip
+        recipe = run_recipe(run)
+        pairs = recipe.augment.horizontal_flip
         if isinstance(pairs, Mapping):
             return pairs
+        if pairs == "catalog" and is_prepared(recipe.data):
+            return load_description(recipe.data).flip_pairs
     return index.flip_pairs
 
 

@@ -177,7 +177,9 @@ def test_help_names_every_command_and_version(cpnet_command):
     assert cpnet_command("--version")[:2] == (0, f"cpnet {cpnet.__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "info"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "compare", "predict", "embed", "export", "info"]
+)
 def test_every_command_has_help(command, cpnet_command):
     status, out, _ = cpnet_command(command, "--help")
     assert status == 0

@@ -81,11 +81,11 @@ def test_page_is_whole_and_asks_for_nothing(tmp_path):
         asked.append((path, window, fps))
         return "data:image/jpeg;base64,AAAA"
 
-    found = report(windows=((None, None), (1.5, None), *[(None, None)] * 3))
+    found = report(windows=((0.5, 2.0), (1.5, None), *[(None, None)] * 3))
     text, seen = page(tmp_path, found, strip=strip, fps=25)
     assert asked == [
         ("videos/<1>.mp4", (1.5, None), 25),
-        ("videos/<0>.mp4", (None, None), 25),
+        ("videos/<0>.mp4", (0.5, 2.0), 25),
         ("videos/<3>.mp4", (None, None), 25),
     ]
     assert len(seen.pictures) == 3
@@ -98,7 +98,8 @@ def test_page_is_whole_and_asks_for_nothing(tmp_path):
     assert "prefers-color-scheme: dark" in text
     assert "left <b> taken for right & up: 2 videos" in seen.text
     assert "95.0 % left <b>, but shows right & up. videos/<3>.mp4" in seen.text
-    assert "videos/<1>.mp4, 1.5 to the end" in seen.text
+    assert "videos/<1>.mp4, from 1.5 s on" in seen.text
+    assert "videos/<0>.mp4, 0.5 to 2 s" in seen.text
     assert "top-1" in seen.text
     assert "40.0 %" in seen.text
     assert "Views: 2x3" in seen.text

@@ -249,8 +249,7 @@ def _figure(report: EvaluationReport, mistake: Mistake, strip: Callable[[int], s
         else '<p class="pale">Its frames cannot be read any more.</p>'
     )
     shown = ", ".join(true_labels(report, mistake.video))
-    start, end = _window(report, mistake.video)
-    part = "" if start is None and end is None else f", {start or 0:g} to {_end(end)} s"
+    part = _part(*_window(report, mistake.video))
     return (
         f'<figure class="strip">{picture}<figcaption>{100 * mistake.probability:.1f} % '
         f'<span class="wrong">{escape(name)}</span>, but shows {escape(shown)}. '
@@ -258,8 +257,10 @@ def _figure(report: EvaluationReport, mistake: Mistake, strip: Callable[[int], s
     )
 
 
-def _end(end_s: float | None) -> str:
-    return "the end," if end_s is None else f"{end_s:g}"
+def _part(start_s: float | None, end_s: float | None) -> str:
+    if end_s is None:
+        return "" if start_s is None else f", from {start_s:g} s on"
+    return f", {start_s or 0:g} to {end_s:g} s"
 
 
 def _window(report: EvaluationReport, i: int) -> Window:
