@@ -86,6 +86,22 @@ def write_tensorflow() -> Callable[[Path, dict[str, np.ndarray]], str]:
     return write
 
 
+@pytest.fixture(scope="session")
+def read_parquet() -> Callable[[Path], Any]:
+    """``read_parquet(path)``: the table in a file."""
+    if importlib.util.find_spec("pyarrow") is None:
+        if os.environ.get("CPNET_REQUIRE_PARQUET") == "1":
+            pytest.fail("CPNET_REQUIRE_PARQUET=1, but pyarrow is not installed")
+        pytest.skip("needs pyarrow: pip install 'cpnet[parquet]'")
+
+    def read(path: Path) -> Any:
+        import pyarrow.parquet
+
+        return pyarrow.parquet.read_table(path)
+
+    return read
+
+
 def write_frames(
     path: Path, frames: np.ndarray, *, fps: int = 10, codec: str = "libx264", **options: Any
 ) -> Path:

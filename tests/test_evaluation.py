@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,10 @@ import pytest
 import torch
 
 from cpnet.config import ListingConfig
-from cpnet.data.listing import index_folder
+from cpnet.data.listing import index_folder, index_list
+from cpnet.data.lists import ListEntry
+from cpnet.data.prepared import PreparedSet, save_description, save_part
+from cpnet.data.views import Views
 from cpnet.evaluation import evaluate
 from cpnet.models.card import ModelCard
 from cpnet.models.weights import save_checkpoint
@@ -125,7 +129,7 @@ def test_progress_is_told(run, videos):
         device="cpu",
         on_progress=lambda done, total: seen.append((done, total)),
     )
-    assert seen == [(5, 12), (10, 12), (12, 12)]
+    assert seen == [(done, 12) for done in range(1, 13)]
 
 
 def test_index_and_loaded_recognizer_and_other_k(run, videos):
@@ -141,20 +145,12 @@ def test_index_and_loaded_recognizer_and_other_k(run, videos):
     np.testing.assert_array_equal(usual.probabilities, again.probabilities)
 
 
-@pytest.mark.parametrize("order", [[0, 1, 1], [0, 1]])
-def test_a_video_missed_or_seen_twice_is_an_error(run, videos, monkeypatch, order):
-    import cpnet.evaluation
-
-    def build_loader(dataset, **_):
-        items = [dataset[i] for i in order]
-        yield {
-            "clip": torch.stack([item["clip"] for item in items]),
-            "index": torch.tensor([item["index"] for item in items]),
-        }
-
-    monkeypatch.setattr(cpnet.evaluation, "build_loader", build_loader)
-    with pytest.raises(RuntimeError, match="every video must be predicted exactly once"):
-        evaluate(run, videos, num_workers=0, device="cpu")
+def test_half_precision_is_recorded_and_close(run, videos):
+    usual = evaluate(run, videos, split="all", num_workers=0, device="cpu")
+    half = evaluate(run, videos, split="all", num_workers=0, device="cpu", dtype=torch.bfloat16)
+    assert half.settings["dtype"] == "torch.bfloat16"
+    assert usual.settings["dtype"] is None
+    assert np.abs(half.probabilities - usual.probabilities).max() < 0.1
 
 
 def test_refusals(run, videos, tmp_path):
@@ -182,9 +178,174 @@ def test_card_is_all_that_is_needed(run):
     assert ModelCard.from_json((run / "config.json").read_text()).class_names == tuple(CLASSES)
 
 
-def test_half_precision_is_recorded_and_close(run, videos):
-    usual = evaluate(run, videos, split="all", num_workers=0, device="cpu")
-    half = evaluate(run, videos, split="all", num_workers=0, device="cpu", dtype=torch.bfloat16)
-    assert half.settings["dtype"] == "torch.bfloat16"
-    assert usual.settings["dtype"] is None
-    assert np.abs(half.probabilities - usual.probabilities).max() < 0.1
+def look(*args, **kwargs):
+    return evaluate(*args, **{"num_workers": 0, "device": "cpu", **kwargs})
+
+
+@pytest.mark.parametrize("views", ["3x1", "2x6", "1xfull", "2x10"])
+def test_batch_size_and_workers_do_not_matter_for_many_views(run, videos, views):
+    first = look(run, videos, split="all", views=views, batch_size=1)
+    other = look(run, videos, split="all", views=views, batch_size=7, num_workers=2)
+    assert first.settings["views"] == views
+    assert first.paths == other.paths
+    np.testing.assert_allclose(first.probabilities, other.probabilities, atol=1e-5)
+    np.testing.assert_allclose(first.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_views_are_the_mean_of_probabilities(run, videos, tmp_path):
+    """Two clips of 8 frames, span 7, start at frames 0 and 1: each is a video of its own."""
+    path = videos / "move_left" / "0.mp4"
+    lists = []
+    for number, times in enumerate(("0,0.584", "0.08,")):  # 12 frames a second
+        lists.append(tmp_path / f"{number}.csv")
+        lists[-1].write_text(f"{path},move_left,{times}\n")
+    parts = [look(run, file).probabilities[0] for file in lists]
+    assert np.abs(parts[0] - parts[1]).max() > 1e-5
+    (tmp_path / "whole.csv").write_text(f"{path},move_left\n")
+    both = look(run, tmp_path / "whole.csv", views=Views(2))
+    np.testing.assert_allclose(both.probabilities[0], np.mean(parts, axis=0), atol=1e-5)
+
+
+def test_ten_crops_need_to_know_what_a_mirror_swaps(run, videos):
+    recognizer = Recognizer.from_pretrained(run)
+    index = index_folder(videos)
+    with pytest.raises(ValueError, match="views 1x10 are mirrored, and nobody has told which"):
+        look(recognizer, index, views="1x10")
+    pairs = {"move_left": "move_right"}
+    told = look(recognizer, index, views="1x10", flip_pairs=pairs)
+    known = look(recognizer, index.with_flip_pairs(pairs), views="1x10")
+    np.testing.assert_array_equal(told.probabilities, known.probabilities)
+    # The recipe has these pairs too.
+    recipe = look(run, index, views="1x10")
+    np.testing.assert_array_equal(told.probabilities, recipe.probabilities)
+    kept = look(recognizer, index, views="1x10", flip_pairs={})
+    assert np.abs(kept.probabilities - told.probabilities).max() > 1e-6
+    with pytest.raises(ValueError, match="horizontal_flip must name classes, 'left' is none"):
+        look(recognizer, index, views="1x10", flip_pairs={"left": "move_right"})
+
+
+def test_pairs_of_the_catalogue_of_what_the_run_was_trained_on(run, videos, tmp_path):
+    pairs = {"move_left": "move_right"}
+    save_description(tmp_path, PreparedSet(name="x", class_names=tuple(CLASSES), flip_pairs=pairs))
+    recipe = tiny_recipe(tmp_path, run)
+    recipe = replace(recipe, augment=replace(recipe.augment, horizontal_flip="catalog"))
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    index = index_folder(videos).subset([0, 5])
+    found = look(tmp_path, index, views="1x10")
+    told = look(run, index, views="1x10", flip_pairs=pairs)
+    np.testing.assert_array_equal(found.probabilities, told.probabilities)
+
+
+def test_a_mirrored_video_is_the_video_of_the_swapped_class(run, videos):
+    """With a short side as long as the crop, ten crops are a video and its mirror image."""
+    recognizer, index = Recognizer.from_pretrained(run), index_folder(videos)
+    report = look(recognizer, index, views="1x10", flip_pairs={"move_left": "move_right"})
+    for path, row in zip(report.paths[:3], report.probabilities, strict=False):
+        clip = recognizer.load_clip(path)[None]
+        with torch.inference_mode():
+            plain, mirrored = (recognizer.model(c).softmax(1)[0] for c in (clip, clip.flip(4)))
+        order = [recognizer.class_names.index(n) for n in ("move_right", "move_left", "static")]
+        assert recognizer.class_names == ("move_left", "move_right", "static")
+        np.testing.assert_allclose(row, (plain + mirrored[order]) / 2, atol=1e-5)
+
+
+def test_other_clips_than_trained_with(run, videos):
+    changes = {"num_frames": 6, "frame_stride": 1, "size": 24, "short_side": 28}
+    report = look(run, videos, split="all", **changes)
+    assert {name: report.settings[name] for name in changes} == changes
+    recognizer = Recognizer.from_pretrained(run)
+    other = Recognizer(recognizer.model, replace(recognizer.card, **changes))
+    alone = other.predict(report.paths[5])
+    assert alone.probabilities[0] == pytest.approx(float(report.probabilities[5].max()), abs=1e-5)
+    with pytest.raises(ValueError, match="short_side must be at least size = 99, got 16"):
+        look(run, videos, size=99)
+    with pytest.raises(ValueError, match="num_frames must be a whole number of at least 1"):
+        look(run, videos, num_frames=0)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_broken_videos_are_left_out_and_listed(run, videos, tmp_path, num_workers):
+    good = look(run, videos, split="all")
+    index = index_folder(videos)
+    (tmp_path / "bad.mp4").write_text("no video")
+    paths = index.paths.astype(f"<U{len(str(tmp_path)) + 20}")
+    paths[[0, 7]] = str(tmp_path / "bad.mp4")
+    report = look(
+        run, replace(index, paths=paths), skip_broken=True, views="2x1", num_workers=num_workers
+    )
+    assert report.num_videos == 10
+    assert [path for path, _ in report.broken] == [str(tmp_path / "bad.mp4")] * 2
+    assert "cannot be read as a video" in report.broken[0][1]
+    assert set(report.paths) == set(good.paths) - {good.paths[0], good.paths[7]}
+    assert report.labels.tolist() == [0] * 3 + [1] * 3 + [2] * 4
+    with pytest.raises(ValueError, match="all 2 videos are broken, the first: .*bad.mp4"):
+        look(run, replace(index, paths=paths).subset([0, 7]), skip_broken=True)
+
+
+def test_videos_without_labels_are_predicted_and_not_scored(run, videos):
+    index = index_folder(videos)
+    labels = index.labels.copy()
+    labels[[0, 5]] = -1
+    report = look(run, replace(index, labels=labels))
+    assert report.num_videos == 12
+    assert len(report.scored) == 10
+    full = look(run, index)
+    np.testing.assert_array_equal(report.probabilities, full.probabilities)
+    assert report.top1 == pytest.approx(np.delete(full.is_right, [0, 5]).mean())
+
+
+def test_the_test_part_of_a_prepared_set(run, videos, tmp_path):
+    description = PreparedSet(
+        name="jester", class_names=tuple(CLASSES), root=str(videos), flip_pairs={}
+    )
+    entries = [ListEntry("static/1.mp4", ""), ListEntry("move_left/0.mp4", "")]
+    save_part(tmp_path, "test", entries, [8, 8])
+    save_description(tmp_path, description)
+    report = look(run, tmp_path, split="test")
+    assert (report.num_videos, len(report.scored)) == (2, 0)
+    assert np.isnan(report.top1)
+    assert Path(report.paths[0]).name == "1.mp4"
+
+
+@pytest.fixture(scope="module")
+def multi_run(videos, tmp_path_factory):
+    """A recognizer that says yes or no to each class."""
+    folder = tmp_path_factory.mktemp("multi")
+    torch.manual_seed(1)
+    card = replace(make_card(tiny_recipe(videos, folder), tuple(CLASSES)), multi_label=True)
+    save_checkpoint(folder, build_model(card), card)
+    return folder
+
+
+def test_several_labels_a_video(multi_run, videos, tmp_path):
+    (tmp_path / "list.csv").write_text(
+        f"{videos}/static/0.mp4,static|move_left\n{videos}/move_left/1.mp4,move_left\n"
+        f"{videos}/move_right/1.mp4,move_right\n"
+    )
+    report = look(multi_run, index_list(tmp_path / "list.csv"), views="2x1")
+    assert report.is_multi_label
+    assert report.targets.tolist() == [[True, False, True], [True, False, False],
+                                       [False, True, False]]  # fmt: skip
+    assert report.probabilities.sum(axis=1) == pytest.approx(1.5, abs=0.4)
+    assert not np.allclose(report.probabilities.sum(axis=1), 1, atol=0.05)
+    assert 0 < report.mean_average_precision <= 1
+    assert np.isnan(report.top1)
+    # Lists with one label a video are scored in the same way.
+    single = look(multi_run, videos)
+    assert single.is_multi_label
+    assert single.targets.sum(axis=1).tolist() == [1] * 12
+    predicted = Recognizer.from_pretrained(multi_run).predict(single.paths[0])
+    assert sorted(predicted.probabilities) == pytest.approx(
+        sorted(single.probabilities[0].tolist()), abs=1e-5
+    )
+
+
+def test_one_label_recognizer_on_videos_with_several(run, videos, tmp_path):
+    (tmp_path / "list.csv").write_text(
+        f"{videos}/static/0.mp4,static|move_left\n{videos}/move_left/1.mp4,move_left\n"
+    )
+    report = look(run, tmp_path / "list.csv")
+    assert report.is_multi_label
+    np.testing.assert_allclose(report.probabilities.sum(axis=1), 1, atol=1e-5)

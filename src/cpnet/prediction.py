@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union, overload
@@ -38,7 +38,8 @@ class Prediction:
     Attributes:
         path: of the video; ``"array"`` for one that was given as an array.
         labels: the most probable label names, best first.
-        probabilities: of these labels, each in 0 to 1, falling.
+        probabilities: of these labels, each in 0 to 1, falling. Those of all labels sum to 1; of a
+            recognizer of several labels a video, each says yes or no by itself.
     """
 
     path: str
@@ -225,14 +226,9 @@ class Recognizer:
             raise ValueError(f"top must be at least 1, got {top}")
         for names, clips in self._batches(videos, batch_size, on_error):
             with torch.inference_mode():
-                probabilities = self.model(clips).float().softmax(dim=1).cpu()
+                probabilities = self.card.probabilities(self.model(clips)).cpu()
             for name, row in zip(names, probabilities, strict=True):
-                values, order = row.sort(descending=True, stable=True)
-                yield Prediction(
-                    path=name,
-                    labels=tuple(self.class_names[i] for i in order[:top].tolist()),
-                    probabilities=tuple(values[:top].tolist()),
-                )
+                yield best_labels(self.class_names, name, row, top)
 
     def embed(
         self, videos: Video | list[Video] | list[str] | list[Path], *, batch_size: int = 8
@@ -298,6 +294,18 @@ class Recognizer:
                 paths, clips = [], []
         if clips:
             yield paths, torch.stack(clips).to(self.device)
+
+
+def best_labels(
+    class_names: Sequence[str], path: str, probabilities: Tensor, top: int
+) -> Prediction:
+    """The ``top`` most probable labels of a video, best first, by probabilities ``(K,)``."""
+    values, order = probabilities.sort(descending=True, stable=True)
+    return Prediction(
+        path=path,
+        labels=tuple(class_names[i] for i in order[:top].tolist()),
+        probabilities=tuple(values[:top].tolist()),
+    )
 
 
 def find_checkpoint(source: str | os.PathLike[str]) -> Path:

@@ -138,7 +138,12 @@ def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
         (["evaluate", "nix"], "nix does not exist"),
         (["evaluate", "{tmp}"], "holds no config.json"),
         (["evaluate", "{run}", "--data", "nix"], "nix does not exist"),
-        (["evaluate", "{run}", "--split", "test"], "invalid choice: 'test'"),
+        (["evaluate", "{run}", "--split", "test"], "split must be 'train' or 'validation' where"),
+        (["evaluate", "{run}", "--split", "tset"], "invalid choice: 'tset'"),
+        (["evaluate", "{run}", "--views", "8*6"], "views must be CLIPSxCROPS such as 8x6"),
+        (["evaluate", "{run}", "--views", "1x4"], "crops must be one of 1, 3, 5, 6, 8, 10 or full"),
+        (["evaluate", "{run}", "--size", "99"], "short_side must be at least size = 99"),
+        (["evaluate", "{run}", "--submission", "{tmp}/file/x"], "submission must be in a folder"),
         (["evaluate", "{run}", "--out", "{tmp}/file"], "out must be a folder"),
         (["evaluate", "{run}", "--k", "99999"], "k must be at most"),
         (["predict", "{run}"], "required"),
@@ -172,7 +177,9 @@ def test_help_names_every_command_and_version(cpnet_command):
     assert cpnet_command("--version")[:2] == (0, f"cpnet {cpnet.__version__}\n")
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "export", "info"])
+@pytest.mark.parametrize(
+    "command", ["train", "evaluate", "compare", "predict", "embed", "export", "info"]
+)
 def test_every_command_has_help(command, cpnet_command):
     status, out, _ = cpnet_command(command, "--help")
     assert status == 0

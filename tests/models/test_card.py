@@ -1,6 +1,7 @@
 import json
 
 import pytest
+import torch
 
 from cpnet.models.card import FORMAT_VERSION, ModelCard
 
@@ -54,3 +55,13 @@ def test_refusals(change, message):
 def test_foreign_text(text, message):
     with pytest.raises(ValueError, match=message):
         ModelCard.from_json(text)
+
+
+def test_probabilities_of_one_and_of_several_labels():
+    logits = torch.tensor([[0.0, 0.0], [2.0, -1.0]], dtype=torch.bfloat16)
+    one = ModelCard(**VALUES).probabilities(logits)
+    assert one.dtype == torch.float32
+    torch.testing.assert_close(one.sum(dim=1), torch.ones(2))
+    several = ModelCard(**VALUES, multi_label=True).probabilities(logits)
+    expected = torch.tensor([[0.5, 0.5], [0.880797, 0.268941]])
+    torch.testing.assert_close(several, expected)

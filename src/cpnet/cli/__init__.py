@@ -24,8 +24,10 @@ from cpnet._errors import nearest, one_line, parser_message
 COMMANDS = {
     "toy": ("cpnet.cli.toy", "train on moving shapes drawn in memory; needs no data"),
     "train": ("cpnet.cli.train", "train a recognizer on folders or lists of videos"),
-    "evaluate": ("cpnet.cli.evaluate", "accuracy and confusion matrix on labelled videos"),
+    "evaluate": ("cpnet.cli.evaluate", "accuracy, confusion and a report on labelled videos"),
+    "compare": ("cpnet.cli.compare", "put evaluated runs side by side"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
+    "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
     "bench": ("cpnet.cli.bench", "measure speed and memory on this machine"),

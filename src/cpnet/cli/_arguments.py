@@ -56,9 +56,36 @@ def optimized(recognizer: Recognizer, dtype: str) -> Recognizer:
     return recognizer.optimized(dtype=getattr(torch, DTYPES[dtype]))
 
 
+def load_recognizer(args: Any) -> Recognizer:
+    """The recognizer that ``run``, ``--device``, ``--k`` and ``--dtype`` ask for.
+
+    Of several CUDA devices each process takes its own.
+    """
+    from cpnet.devices import resolve_device
+    from cpnet.distributed import own_device
+    from cpnet.onnx_network import is_onnx
+    from cpnet.prediction import Recognizer
+
+    device = args.device
+    if not is_onnx(args.run):  # an exported file has its own say
+        device = str(own_device(resolve_device(device)))
+    return optimized(Recognizer.from_pretrained(args.run, device=device, k=args.k), args.dtype)
+
+
 def add_batch_size(parser: Any, default: int) -> None:
     """Add ``--batch_size``."""
     parser.add_argument("--batch_size", type=int, default=default, help="clips at once")
+
+
+def add_views(parser: Any) -> None:
+    """Add ``--views``."""
+    parser.add_argument(
+        "--views",
+        default="1x1",
+        metavar="CLIPSxCROPS",
+        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; their "
+        "mean counts",
+    )
 
 
 def add_listing(parser: Any) -> None:
@@ -74,6 +101,14 @@ def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None
 
     given = {name: value for name, value in vars(args.listing).items() if value is not None}
     return replace(base or ListingConfig(), **given) if given else None
+
+
+def show_progress(done: int, total: int) -> None:
+    """Count videos on one line of the terminal."""
+    import sys
+
+    end = "\n" if done == total else ""
+    print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
 
 
 def output() -> Console:

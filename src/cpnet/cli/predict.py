@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cpnet._errors import one_line
-from cpnet.cli._arguments import add_batch_size, add_device, add_dtype, add_k, optimized, output
+from cpnet.cli._arguments import (
+    add_batch_size,
+    add_device,
+    add_dtype,
+    add_k,
+    load_recognizer,
+    output,
+)
+from cpnet.cli._videos import decoding_processes, expand, index_files
 
 if TYPE_CHECKING:
-    from cpnet.prediction import Prediction
+    from cpnet.prediction import Prediction, Recognizer
 
 
 def add_arguments(parser: Any) -> None:
@@ -25,6 +32,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--top", type=int, default=1, help="labels to name for each")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_batch_size(parser, 8)
+    parser.add_argument("--num_workers", type=int, help="processes that decode")
     add_k(parser)
     add_dtype(parser)
     add_device(parser)
@@ -32,56 +40,60 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    from cpnet.prediction import Recognizer
+    from cpnet.distributed import is_main, process_group
 
-    recognizer = optimized(
-        Recognizer.from_pretrained(args.run, device=args.device, k=args.k), args.dtype
-    )
+    recognizer = load_recognizer(args)
     failed = []
 
-    def report_broken(path: str, error: Exception) -> None:
+    def report_broken(path: str, reason: str) -> None:
         failed.append(path)
-        print(f"cpnet: error: {one_line(error)}", file=sys.stderr)
+        if is_main():
+            print(f"cpnet: error: {reason}", file=sys.stderr)
 
-    found = recognizer.predict_each(
-        _expand(args.files, report_broken),
-        top=args.top,
-        batch_size=args.batch_size,
-        on_error=report_broken,
-    )
-    if args.json:
-        done = 0
-        for prediction in found:
-            print(_as_json(prediction), flush=True)
+    videos = expand(args.files, report_broken)
+    predictions = []
+    done = 0
+    with process_group(recognizer.device):
+        # Every process reads all of them, for they wait for each other; one prints.
+        for prediction in _predictions(recognizer, videos, args, report_broken):
             done += 1
-    else:
-        predictions = list(found)
-        done = len(predictions)
-        if predictions:
-            _print_table(predictions)
+            if is_main() and args.json:
+                print(_as_json(prediction), flush=True)
+            elif is_main():
+                predictions.append(prediction)
+    if predictions:
+        _print_table(predictions)
     if failed:
         return 1 if done else 2
     return 0
 
 
-def _expand(files: list[str], report_broken: Any) -> list[str]:
-    """The videos that are meant: folders of videos are replaced by what is in them."""
-    from cpnet.data.video import find_videos, is_video
+def _predictions(
+    recognizer: Recognizer, videos: list[str], args: Any, report_broken: Any
+) -> Iterator[Prediction]:
+    """Predictions of all processes in the order of the videos, as they come."""
+    from cpnet.inference import in_turn, own_videos, resolve_num_workers, run_videos, view_plan
+    from cpnet.prediction import best_labels
 
-    videos: list[str] = []
-    for name in files:
-        if not name:
-            report_broken(name, ValueError("a file's name must not be empty, got ''; name a video"))
-            continue
-        path = Path(name)
-        if not path.is_dir() or is_video(path):
-            videos.append(name)
-            continue
-        found = find_videos(path)
-        if not found:
-            report_broken(name, ValueError(f"{name}: no videos in this folder; name another"))
-        videos.extend(str(video) for video in found)
-    return videos
+    if args.top < 1:
+        raise ValueError(f"top must be at least 1, got {args.top}")
+    if not videos:
+        return
+    results = run_videos(
+        recognizer.model,
+        own_videos(index_files(videos)),
+        view_plan(recognizer.card),
+        lambda clips: recognizer.card.probabilities(recognizer.model(clips)),
+        batch_size=args.batch_size,
+        num_workers=resolve_num_workers(decoding_processes(args.num_workers, len(videos))),
+        device=recognizer.device,
+        skip_broken=True,
+    )
+    for path, result in zip(videos, in_turn(results, len(videos)), strict=True):
+        if result.row is None:
+            report_broken(path, result.error)
+        else:
+            yield best_labels(recognizer.class_names, path, result.row, args.top)
 
 
 def _as_json(prediction: Prediction) -> str:

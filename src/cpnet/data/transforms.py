@@ -89,9 +89,14 @@ class Preprocessing:
         return resize_frames(frames, size)
 
     def normalize(self, frames: Tensor) -> Tensor:
-        """Frames, uint8 or float in 0..1, ``(T, 3, h, w)`` -> clip, float32 ``(3, T, h, w)``."""
+        """Frames, uint8 or float in 0..1, ``(T, 3, h, w)`` -> clip, float32 ``(3, T, h, w)``.
+
+        On the frames' device.
+        """
         values = frames.float() / 255 if frames.dtype == torch.uint8 else frames
-        mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (self.mean, self.std))
+        mean, std = (
+            torch.tensor(v, device=values.device).view(3, 1, 1, 1) for v in (self.mean, self.std)
+        )
         return ((values.permute(1, 0, 2, 3) - mean) / std).contiguous()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
+from typing import IO
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,9 @@ COLOURS = "Blues"
 
 
 def draw_confusion(
-    matrix: NDArray[np.int64], class_names: Sequence[str], path: str | os.PathLike[str]
+    matrix: NDArray[np.int64],
+    class_names: Sequence[str],
+    path: str | os.PathLike[str] | IO[bytes],
 ) -> None:
     """Draw which classes were taken for which.
 
@@ -30,7 +33,7 @@ def draw_confusion(
     Args:
         matrix: videos ``(K, K)`` with true class = row and predicted class = column.
         class_names: K label names.
-        path: of the picture; its suffix names the format.
+        path: of the picture; its suffix names the format. Into an open file goes a PNG.
 
     Raises:
         ValueError: If the matrix is not ``(K, K)``.

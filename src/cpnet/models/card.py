@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from cpnet.models.registry import create_model
 
@@ -91,6 +91,14 @@ class ModelCard:
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""
         return create_model(self.model, num_classes=len(self.class_names), **self.options)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """What logits ``(..., K)`` mean, float32 of the same shape.
+
+        Rows sum to 1; of several labels each probability stands for itself.
+        """
+        logits = logits.float()
+        return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
     def to_json(self) -> str:
         """As a JSON object."""

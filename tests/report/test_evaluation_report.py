@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,3 +91,61 @@ def test_shapes_must_agree(labels, probabilities, message):
             labels=np.array(labels, np.int64),
             probabilities=probabilities,
         )
+
+
+def test_unlabelled_videos_are_in_no_figure():
+    found = EvaluationReport(
+        class_names=WORKED.class_names,
+        paths=(*WORKED.paths, "x.mp4"),
+        labels=np.append(WORKED.labels, -1),
+        probabilities=np.concatenate([WORKED.probabilities, WORKED.probabilities[:1]]),
+    )
+    assert found.num_videos == 5
+    for name in ("top1", "mean_class_accuracy", "calibration_error", "top1_interval"):
+        assert getattr(found, name) == getattr(WORKED, name)
+    assert found.confusion.tolist() == WORKED.confusion.tolist()
+
+
+def test_no_labels_at_all():
+    found = EvaluationReport(
+        class_names=("a", "b"),
+        paths=("x",),
+        labels=np.array([-1]),
+        probabilities=np.float32([[0.4, 0.6]]),
+    )
+    assert np.isnan([found.top1, found.mean_class_accuracy, found.calibration_error]).all()
+    assert found.top1_interval is found.calibration is None
+    assert found.predicted.tolist() == [1]
+
+
+def test_several_labels_by_hand():
+    found = EvaluationReport(
+        class_names=("a", "b", "c"),
+        paths=("x", "y", "z"),
+        labels=np.array([0, 1, 0]),
+        probabilities=np.float32([[0.9, 0.1, 0.5], [0.8, 0.7, 0.5], [0.7, 0.8, 0.5]]),
+        targets=np.array([[1, 0, 0], [0, 1, 0], [1, 0, 0]], bool),
+    )
+    np.testing.assert_allclose(found.average_precisions, [5 / 6, 1 / 2, np.nan], rtol=1e-6)
+    assert found.mean_average_precision == pytest.approx(2 / 3)
+    assert found.class_counts.tolist() == [2, 1, 0]
+    assert np.isnan(found.top1)
+    with pytest.raises(ValueError, match="a confusion matrix needs one class a video"):
+        _ = found.confusion
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(found.table())
+    text = console.export_text()
+    assert "83.3 %" in text
+    assert "mean average precision" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": np.zeros((4, 2), bool)}, r"targets must be \(4, 3\), got \(4, 2\)"),
+        ({"windows": ((None, None),)}, "windows must be 4, one a video, got 1"),
+    ],
+)
+def test_more_shapes_must_agree(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(WORKED, **change)
