@@ -1,0 +1,164 @@
+"""The state of all videos of a copy: there or missing, readable or not, how many frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cpnet.data.check_cache import (
+    CheckedVideo,
+    Stamp,
+    VideoKey,
+    append_checked,
+    open_cache,
+    read_checked,
+)
+from cpnet.data.checking import Finding, Job, check_each
+
+CheckLevel = Literal["open", "decode", "none"]
+OnProgress = Callable[[int, int], None]
+
+MISSING = "nothing is there"
+# Asking a file server for one file after the other is slow; it answers several at once.
+_STAT_THREADS, _STATS_AT_ONCE = 8, 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What is known of each video.
+
+    Attributes:
+        num_frames: int64 ``(V,)``; -1 where not counted.
+        is_missing: bool ``(V,)``.
+        faults: why a video that is there cannot be read, by position; the few that are bad.
+        remarks: what is wrong with a readable one all the same.
+    """
+
+    num_frames: NDArray[np.int64]
+    is_missing: NDArray[np.bool_]
+    faults: dict[int, str]
+    remarks: dict[int, str]
+
+
+def survey(
+    folder: Path,
+    keys: Sequence[VideoKey],
+    cache: Path,
+    *,
+    check: CheckLevel,
+    fps: float,
+    num_workers: int = 0,
+    on_progress: OnProgress | None = None,
+) -> Survey:
+    """Find out the state of every video.
+
+    Args:
+        folder: that relative paths start from.
+        keys: the videos, distinct.
+        cache: file with what was found out before, appended to. What it says of a file of the
+            same size and time of change is believed; only readable videos are in it, so that the
+            others are looked at once more.
+        check: open every video, decode every frame, or only see whether it is there.
+        fps: frames per second of frame folders.
+        num_workers: processes; 0 for this one.
+        on_progress: called with the number of videos looked at and of all that are there.
+
+    Raises:
+        OSError: If the cache cannot be written.
+    """
+    stamps = np.array(list(_stamps(folder, keys)), dtype=np.int64).reshape(len(keys), 2)
+    is_missing = stamps[:, 0] < 0
+    found = Survey(np.full(len(keys), -1, np.int64), is_missing, {}, {})
+    if check == "none":
+        return found
+    _recall(found, keys, stamps, cache, decoded=check == "decode")
+    waiting = np.flatnonzero((found.num_frames < 0) & ~is_missing)
+    total = int((~is_missing).sum())
+    done = total - len(waiting)
+    if on_progress is not None:
+        on_progress(done, total)
+    jobs = _Jobs(folder, keys, waiting, fps, check == "decode")
+    with open_cache(cache) as file:
+        for place, finding in check_each(jobs, num_workers):
+            i = int(waiting[place])
+            _note(found, i, finding)
+            if not finding.reason:
+                stamp = Stamp(int(stamps[i, 0]), int(stamps[i, 1]))
+                append_checked(
+                    file,
+                    CheckedVideo(
+                        keys[i], stamp, check == "decode", finding.num_frames, finding.remark
+                    ),
+                )
+            done += 1
+            if on_progress is not None:
+                on_progress(done, total)
+    return found
+
+
+class _Jobs:
+    """Jobs made when they are asked for: of a million only few are under way."""
+
+    def __init__(
+        self,
+        folder: Path,
+        keys: Sequence[VideoKey],
+        waiting: NDArray[np.int64],
+        fps: float,
+        decode: bool,
+    ) -> None:
+        self._folder, self._keys, self._waiting = folder, keys, waiting
+        self._fps, self._decode = fps, decode
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def __getitem__(self, place: int) -> Job:
+        key = self._keys[self._waiting[place]]
+        path = str(self._folder / key.path)
+        return Job(path, key.start_s, key.end_s, self._fps, self._decode)
+
+
+def _stamps(folder: Path, keys: Sequence[VideoKey]) -> Iterator[Stamp]:
+    def stamp(key: VideoKey) -> Stamp:
+        try:
+            status = os.stat(folder / key.path)
+        except OSError:
+            return Stamp(-1, -1)
+        return Stamp(status.st_size, status.st_mtime_ns)
+
+    with ThreadPoolExecutor(_STAT_THREADS) as pool:
+        for first in range(0, len(keys), _STATS_AT_ONCE):
+            yield from pool.map(stamp, keys[first : first + _STATS_AT_ONCE])
+
+
+def _recall(
+    found: Survey,
+    keys: Sequence[VideoKey],
+    stamps: NDArray[np.int64],
+    cache: Path,
+    *,
+    decoded: bool,
+) -> None:
+    places = {key: i for i, key in enumerate(keys)}
+    for video in read_checked(cache):
+        i = places.get(video.key, -1)
+        if i >= 0 and tuple(stamps[i]) == video.stamp and (video.decoded or not decoded):
+            found.remarks.pop(i, None)
+            _note(found, i, Finding(video.num_frames, remark=video.remark))
+
+
+def _note(found: Survey, i: int, finding: Finding) -> None:
+    if finding.reason:
+        found.faults[i] = finding.reason
+        return
+    found.num_frames[i] = finding.num_frames
+    if finding.remark:
+        found.remarks[i] = finding.remark
