@@ -46,10 +46,12 @@ def add_arguments(parser: Any) -> None:
     )
     parser.add_argument("--split_seed", type=int, help="decides which part that is")
     add_listing(parser)
-    parser.add_argument("--shards", action="store_true", help="pack the usable videos as well")
-    parser.add_argument("--short_side", type=int, help="of packed frames, pixels")
-    parser.add_argument("--quality", type=int, default=90, help="of packed JPEG pictures, 1 to 95")
-    parser.add_argument("--shard_size", type=int, default=256, help="of a packed file, MB")
+    parser.add_argument("--shards", help="pack the usable videos as well, into this folder")
+    parser.add_argument(
+        "--short_side", type=int, help="of packed frames, pixels; by default the data set's own"
+    )
+    parser.add_argument("--quality", type=int, default=90, help="of packed JPEGs, 1 to 95")
+    parser.add_argument("--shard_videos", type=int, default=500, help="videos of a packed file")
 
 
 def run(args: Any) -> int:
@@ -77,20 +79,30 @@ def run(args: Any) -> int:
             **_options(args),
         )
     _print_report(report)
-    if args.shards:
-        from cpnet.data.shards import pack  # type: ignore[import-not-found,attr-defined,unused-ignore]
+    is_whole = not report.num_left_out
+    trained_on = out
+    if args.shards is not None:
+        trained_on = args.shards
+        is_whole = _pack(args, spec.short_side, out, num_workers) and is_whole
+    print(f"next: cpnet train --data {trained_on} --out RUN")
+    return 0 if is_whole else 1
 
-        with _progress("videos packed") as show:
-            pack(
-                out,
-                short_side=args.short_side or spec.short_side,
-                quality=args.quality,
-                shard_size=args.shard_size,
-                num_workers=num_workers,
-                on_progress=show,
-            )
-    print(f"next: cpnet train --data {out} --out RUN")
-    return 1 if report.num_left_out else 0
+
+def _pack(args: Any, short_side: int, prepared: str | os.PathLike[str], num_workers: int) -> bool:
+    """Pack the usable videos; whether all of them could be."""
+    from cpnet.data.packing import Packing, pack
+
+    packing = Packing(
+        short_side=short_side if args.short_side is None else args.short_side,
+        quality=args.quality,
+        shard_videos=args.shard_videos,
+    )
+    with _progress("videos packed") as show:
+        packed = pack(prepared, args.shards, packing, num_workers=num_workers, on_progress=show)
+    print(f"{sum(packed.num_videos.values()):,} videos, {packed.num_bytes / 1e6:,.0f} MB packed")
+    for path, reason in packed.broken:
+        print(f"cpnet: error: {path}: {reason}", file=sys.stderr)
+    return not packed.broken
 
 
 def _options(args: Any) -> dict[str, Any]:
@@ -117,11 +129,12 @@ def _print_catalog() -> None:
 
     table = Table()
     for heading in ("name", "data set", "classes", "videos", "ROOT holds"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+        table.add_column(heading, overflow="fold")
     for spec in CATALOG.values():
         videos = " / ".join(f"{number:,}" for number in spec.num_videos.values())
         classes = "" if spec.num_classes is None else str(spec.num_classes)
-        table.add_row(spec.name, spec.title, classes, videos, spec.layout)
+        table.add_row(spec.name, spec.title, classes, videos, spec.layout.replace("; ", "\n"))
+        table.add_section()
     output().print(table)
 
 

@@ -146,8 +146,8 @@ class PrepareReport:
             "",
             *_table(self.headings(), self.rows()),
             "",
-            *(f"- {_cell(remark)}" for remark in self.remarks()),
-            "",
+            *(f"- {remark}" for remark in self.remarks()),
+            *([""] if self.remarks() else []),
             "`missing.csv` and `unreadable.csv` name the videos that were left out, with reasons; "
             "`damaged.csv` those that are used but not as their files announce.",
             "",

@@ -40,7 +40,7 @@ def read_by_id(
     root: Path,
     layout: IdLayout,
     read_rows: Callable[[Path], list[IdRow]],
-    read_classes: Callable[[Path], Sequence[str]] | None,
+    read_classes: Callable[[Path], Sequence[str]],
 ) -> OfficialCopy:
     """Read lists by number and find the videos.
 
@@ -48,8 +48,7 @@ def read_by_id(
         root: the copy.
         layout: where its files may lie.
         read_rows: reads a list.
-        read_classes: reads the file with the classes, whose order holds; None for alphabetical
-            order.
+        read_classes: reads the file with the classes, in the order of their labels.
 
     Raises:
         ValueError: If a list is missing or damaged, a class is unknown, or no video is there.
@@ -68,18 +67,17 @@ def read_by_id(
     notes = [] if "test" in lists else ["There is no list of the test part, so it is left out."]
     found = sorted({label for part in rows.values() for _, label in part if label})
     class_names: Sequence[str] = found
-    if read_classes is not None:
-        try:
-            labels = copy.find_list("the class names", layout.labels)
-        except ValueError:
-            notes.append(
-                f"There is no {layout.labels[0]}: the classes are those of the lists, in "
-                "alphabetical order."
-            )
-        else:
-            sources.append(labels)
-            class_names = read_classes(labels)
-            _check_classes(labels, class_names, found)
+    try:
+        labels = copy.find_list("the class names", layout.labels)
+    except ValueError:
+        notes.append(
+            f"There is no {layout.labels[0]}: the classes are those of the lists, in alphabetical "
+            "order."
+        )
+    else:
+        sources.append(labels)
+        class_names = read_classes(labels)
+        _check_classes(labels, class_names, found)
     return OfficialCopy(
         folder=root,
         parts=_find_videos(copy, layout, rows),

@@ -121,7 +121,7 @@ def _entry(copy: LocalCopy, homes: list[str], name: str, label: str) -> ListEntr
 UCF101 = DatasetSpec(
     name="ucf101",
     title="UCF101",
-    layout="UCF-101/CLASS/v_*.avi, ucfTrainTestlist/{classInd,trainlist01,testlist01}.txt",
+    layout="UCF-101/CLASS/v_*.avi; ucfTrainTestlist/{classInd,trainlist01,testlist01}.txt",
     reader=_read_ucf101,
     options=("split",),
     short_side=240,
@@ -131,7 +131,7 @@ UCF101 = DatasetSpec(
 HMDB51 = DatasetSpec(
     name="hmdb51",
     title="HMDB51",
-    layout="[hmdb51_org/]CLASS/*.avi, testTrainMulti_7030_splits/CLASS_test_split1.txt",
+    layout="hmdb51_org/CLASS/*.avi; testTrainMulti_7030_splits/CLASS_test_split1.txt",
     reader=_read_hmdb51,
     options=("split",),
     short_side=240,

@@ -23,7 +23,7 @@ def _read(root: Path) -> OfficialCopy:
 JESTER = DatasetSpec(
     name="jester",
     title="Jester v1",
-    layout="20bn-jester-v1/ID/00001.jpg, jester-v1-{train,validation,test,labels}.csv",
+    layout="20bn-jester-v1/ID/00001.jpg; jester-v1-{train,validation,test,labels}.csv",
     reader=_read,
     fps=12.0,
     crop_size=112,

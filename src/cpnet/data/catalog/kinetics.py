@@ -167,7 +167,7 @@ def _spec(number: int) -> DatasetSpec:
     return DatasetSpec(
         name=f"kinetics{number}",
         title=f"Kinetics-{number}",
-        layout="{train,val,test}/LABEL/ID_000010_000020.mp4 (or without LABEL/, or ID.mp4), "
+        layout="{train,val,test}/LABEL/ID_000010_000020.mp4; "
         f"kinetics-{number}_{{train,val,test}}.csv",
         reader=partial(_read, number=number),
         crop_size=224,

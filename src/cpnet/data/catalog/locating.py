@@ -41,9 +41,11 @@ class LocalCopy:
             path: relative, with slashes; ``""`` is the root itself.
         """
         here = ""
-        for name in filter(None, path.split("/")):
+        for name in path.split("/"):
+            if name in ("", "."):
+                continue
             names = self._list(here)
-            found = name if name in names else names.get(name.casefold())
+            found = names.get(name, names.get(name.casefold()))
             if found is None:
                 return None
             here = f"{here}/{found}" if here else found

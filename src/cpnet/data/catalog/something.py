@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cpnet.data.catalog.by_id import IdLayout, IdRow, read_by_id, read_csv_rows
-from cpnet.data.catalog.locating import read_text
+from cpnet.data.catalog.locating import read_lines, read_text
 from cpnet.data.catalog.spec import DatasetSpec, OfficialCopy
 
 _LAYOUT_V1 = IdLayout(
@@ -35,8 +35,8 @@ def class_of_template(template: str) -> str:
 
 
 def _read_v1(root: Path) -> OfficialCopy:
-    # The order of the official label file is no order, and published copies of it differ.
-    return read_by_id(root, _LAYOUT_V1, read_csv_rows, None)
+    # The official file names the classes in no order that could be relied on.
+    return read_by_id(root, _LAYOUT_V1, read_csv_rows, lambda path: sorted(read_lines(path)))
 
 
 def _read_v2(root: Path) -> OfficialCopy:
@@ -86,7 +86,7 @@ def _read_json(path: Path, kind: type) -> Any:
 SOMETHING_V1 = DatasetSpec(
     name="something-v1",
     title="Something-Something v1",
-    layout="20bn-something-something-v1/ID/00001.jpg, "
+    layout="20bn-something-something-v1/ID/00001.jpg; "
     "something-something-v1-{train,validation,test}.csv",
     reader=_read_v1,
     fps=12.0,
@@ -98,8 +98,7 @@ SOMETHING_V1 = DatasetSpec(
 SOMETHING_V2 = DatasetSpec(
     name="something-v2",
     title="Something-Something v2",
-    layout="20bn-something-something-v2/ID.webm, "
-    "[labels/][something-something-v2-]{train,validation,test,labels}.json",
+    layout="20bn-something-something-v2/ID.webm; labels/{train,validation,test,labels}.json",
     reader=_read_v2,
     crop_size=224,
     short_side=240,

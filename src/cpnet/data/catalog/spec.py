@@ -44,7 +44,7 @@ class DatasetSpec:
     Attributes:
         name: what the command calls it.
         title: what people call it.
-        layout: where its files lie under ROOT, for tables and messages.
+        layout: where its files usually lie under the root, kinds of files separated by ``"; "``.
         reader: reads the lists under a root; keyword arguments are the options.
         options: names of the options that ``reader`` takes.
         fps: frames per second of its frame folders; video files tell their own.
