@@ -15,7 +15,7 @@ from concurrent.futures import (
     wait,
 )
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -170,9 +170,17 @@ def _check_health(pool: Executor) -> None:
 
 
 def _pool(num_workers: int) -> ProcessPoolExecutor:
-    # Started afresh, not forked: a copy of a process that runs threads may wait for ever.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(num_workers, context, initializer=_ignore_interrupts)
+    return ProcessPoolExecutor(num_workers, _context(), initializer=_ignore_interrupts)
+
+
+def _context() -> Any:
+    """Never copies of this process, which may run threads: a copy can wait for them for ever."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Loads the decoder once for all processes, and for those that take the place of crashed ones.
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _ignore_interrupts() -> None:
