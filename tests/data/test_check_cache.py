@@ -10,8 +10,8 @@ from cpnet.data.check_cache import (
 )
 
 VIDEOS = [
-    CheckedVideo(VideoKey("ä/1.mp4", None, None), Stamp(10, 2**60), False, 8, ""),
-    CheckedVideo(VideoKey("2.mp4", 0.5, 2.25), Stamp(11, 3), True, 9, "cut short"),
+    CheckedVideo(VideoKey("ä/1.mp4", None, None), Stamp(10, 2**60), False, 8, "", ""),
+    CheckedVideo(VideoKey("2.mp4", 0.5, 2.25), Stamp(11, 3), True, 0, "empty", "cut short"),
 ]
 
 

@@ -212,8 +212,8 @@ def _rate_column() -> ProgressColumn:
 
 
 def _lines(what: str) -> Callable[[int, int], None]:
-    first_done, started = 0, time.monotonic()
-    last = None
+    first_done, started = 0, 0.0
+    last: float | None = None
 
     def show(done: int, total: int) -> None:
         nonlocal first_done, started, last

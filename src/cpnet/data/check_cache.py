@@ -38,20 +38,22 @@ class Stamp(NamedTuple):
 
 
 class CheckedVideo(NamedTuple):
-    """A readable video.
+    """What was found out about a video.
 
     Attributes:
         key: which one.
         stamp: of its file when it was looked at.
-        decoded: whether every frame was decoded.
-        num_frames: of the clip.
-        remark: what is wrong all the same; mostly empty.
+        decoded: whether every frame was decoded, or was to be.
+        num_frames: of the clip; 0 if it is unreadable.
+        reason: why it is unreadable; else empty.
+        remark: what is wrong with a readable one all the same; mostly empty.
     """
 
     key: VideoKey
     stamp: Stamp
     decoded: bool
     num_frames: int
+    reason: str
     remark: str
 
 
@@ -62,10 +64,16 @@ def read_checked(path: Path) -> Iterator[CheckedVideo]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
-                version, key, stamp, decoded, num_frames, remark = json.loads(line)
+                version, key, stamp, decoded, num_frames, *texts = json.loads(line)
                 if version == _VERSION:
+                    reason, remark = map(str, texts)
                     yield CheckedVideo(
-                        VideoKey(*key), Stamp(*stamp), bool(decoded), int(num_frames), str(remark)
+                        VideoKey(*key),
+                        Stamp(*stamp),
+                        bool(decoded),
+                        int(num_frames),
+                        reason,
+                        remark,
                     )
             except (ValueError, TypeError):
                 continue

@@ -1,4 +1,4 @@
-"""The state of all videos of a copy: there or missing, readable or not, how many frames."""
+"""The state of all videos of a copy: there or not, readable or not, with how many frames."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def survey(
         folder: that relative paths start from.
         keys: the videos, distinct.
         cache: file with what was found out before, appended to. What it says of a file of the
-            same size and time of change is believed; only readable videos are in it, so that the
-            others are looked at once more.
+            same size and time of change is believed, but that one was unreadable: those are
+            looked at once more.
         check: open every video, decode every frame, or only see whether it is there.
         fps: frames per second of frame folders.
         num_workers: processes; 0 for this one.
@@ -78,25 +78,20 @@ def survey(
     found = Survey(np.full(len(keys), -1, np.int64), is_missing, {}, {})
     if check == "none":
         return found
-    _recall(found, keys, stamps, cache, decoded=check == "decode")
+    is_deep = np.full(len(keys), check == "decode")
+    _recall(found, keys, stamps, cache, is_deep)
     waiting = np.flatnonzero((found.num_frames < 0) & ~is_missing)
     total = int((~is_missing).sum())
     done = total - len(waiting)
     if on_progress is not None:
         on_progress(done, total)
-    jobs = _Jobs(folder, keys, waiting, fps, check == "decode")
+    jobs = _Jobs(folder, keys, waiting, fps, is_deep)
     with open_cache(cache) as file:
         for place, finding in check_each(jobs, num_workers):
             i = int(waiting[place])
             _note(found, i, finding)
-            if not finding.reason:
-                stamp = Stamp(int(stamps[i, 0]), int(stamps[i, 1]))
-                append_checked(
-                    file,
-                    CheckedVideo(
-                        keys[i], stamp, check == "decode", finding.num_frames, finding.remark
-                    ),
-                )
+            stamp = Stamp(int(stamps[i, 0]), int(stamps[i, 1]))
+            append_checked(file, CheckedVideo(keys[i], stamp, jobs[place].decode, *finding))
             done += 1
             if on_progress is not None:
                 on_progress(done, total)
@@ -112,18 +107,19 @@ class _Jobs:
         keys: Sequence[VideoKey],
         waiting: NDArray[np.int64],
         fps: float,
-        decode: bool,
+        is_deep: NDArray[np.bool_],
     ) -> None:
         self._folder, self._keys, self._waiting = folder, keys, waiting
-        self._fps, self._decode = fps, decode
+        self._fps, self._is_deep = fps, is_deep
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def __getitem__(self, place: int) -> Job:
-        key = self._keys[self._waiting[place]]
+        i = int(self._waiting[place])
+        key = self._keys[i]
         path = str(self._folder / key.path)
-        return Job(path, key.start_s, key.end_s, self._fps, self._decode)
+        return Job(path, key.start_s, key.end_s, self._fps, bool(self._is_deep[i]))
 
 
 def _stamps(folder: Path, keys: Sequence[VideoKey]) -> Iterator[Stamp]:
@@ -144,14 +140,21 @@ def _recall(
     keys: Sequence[VideoKey],
     stamps: NDArray[np.int64],
     cache: Path,
-    *,
-    decoded: bool,
+    is_deep: NDArray[np.bool_],
 ) -> None:
+    """Note what is known already, and which of the others have to be decoded."""
+    wanted = is_deep.copy()
     places = {key: i for i, key in enumerate(keys)}
     for video in read_checked(cache):
         i = places.get(video.key, -1)
-        if i >= 0 and tuple(stamps[i]) == video.stamp and (video.decoded or not decoded):
-            found.remarks.pop(i, None)
+        if i < 0 or tuple(stamps[i]) != video.stamp:
+            continue
+        found.remarks.pop(i, None)
+        if video.reason:
+            # Looked at once more, and as closely: opening need not show what decoding has shown.
+            found.num_frames[i] = -1
+            is_deep[i] = wanted[i] or video.decoded
+        elif video.decoded or not wanted[i]:
             _note(found, i, Finding(video.num_frames, remark=video.remark))
 
 
