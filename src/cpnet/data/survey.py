@@ -27,7 +27,7 @@ OnProgress = Callable[[int, int], None]
 
 MISSING = "nothing is there"
 # Asking a file server for one file after the other is slow; it answers several at once.
-_STAT_THREADS, _STATS_AT_ONCE = 8, 1000
+_STAT_THREADS, _STATS_AT_ONCE = 8, 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +130,12 @@ def _stamps(folder: Path, keys: Sequence[VideoKey]) -> Iterator[Stamp]:
             return Stamp(-1, -1)
         return Stamp(status.st_size, status.st_mtime_ns)
 
+    def stamp_share(first: int) -> list[Stamp]:
+        return [stamp(key) for key in keys[first : first + _STATS_AT_ONCE]]
+
     with ThreadPoolExecutor(_STAT_THREADS) as pool:
-        for first in range(0, len(keys), _STATS_AT_ONCE):
-            yield from pool.map(stamp, keys[first : first + _STATS_AT_ONCE])
+        for stamps in pool.map(stamp_share, range(0, len(keys), _STATS_AT_ONCE)):
+            yield from stamps
 
 
 def _recall(
