@@ -29,7 +29,7 @@ def test_status_tells_of_what_was_left_out(jester, cpnet_command):
         "prepare", "jester", jester, "--out", out_folder, "--num-workers", 0, "--check", "decode"
     )
     assert (status, err) == (1, "")
-    assert "1 videos were left out: missing.csv and unreadable.csv say why" in out
+    assert "Left out: 1. missing.csv and unreadable.csv say which and why." in out
     assert (out_folder / "dataset.json").is_file()
 
 

@@ -32,12 +32,12 @@ def test_left_out():
 def test_remarks_say_what_differs():
     assert REPORT.remarks() == [
         "test: 1,200 videos are listed, officially there are 1,300.",
-        "1 classes have no usable training video: c.",
+        "Classes without a usable training video: 1 (c).",
         "There is no moon.",
     ]
     more = replace(REPORT, official_num_classes=4, num_twice=5, num_leaked=2).remarks()
     assert "There are 3 classes, officially 4." in more
-    assert any("5 videos are listed more than once, 2 of them" in line for line in more)
+    assert any("more than once: 5, in more than one part: 2" in line for line in more)
 
 
 def test_rows_fit_their_headings():

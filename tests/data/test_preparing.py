@@ -1,6 +1,9 @@
 import csv
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -178,6 +181,29 @@ def test_goes_on_where_it_was_stopped(jester, looked_at):
     assert looked_at == []
 
 
+KILLED = """
+import os, signal, sys
+from cpnet.data.preparing import prepare
+
+def die(done, total):
+    if done >= 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    prepare("jester", sys.argv[1], num_workers=2, on_progress=die)
+"""
+
+
+def test_goes_on_after_a_kill(jester, tmp_path, looked_at):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    done = subprocess.run([sys.executable, str(script), str(jester)], capture_output=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    report = prepare("jester", jester)
+    assert report.num_left_out == 0
+    assert len(looked_at) == 12
+
+
 def test_processes_make_the_same(jester):
     (jester / "20bn-jester-v1" / "2" / "00001.jpg").write_bytes(b"no picture")
     prepare("jester", jester, num_workers=2)
@@ -226,7 +252,7 @@ def test_videos_in_two_parts(jester):
         ("train", "20bn-jester-v1/2", "also in train"),
         ("validation", "20bn-jester-v1/1", "also in train"),
     ]
-    assert any("2 videos are listed more than once, 1 of" in line for line in report.remarks())
+    assert any("more than once: 2, in more than one part: 1" in r for r in report.remarks())
 
 
 def test_damaged_videos_are_used_and_named(test_data, tmp_path):

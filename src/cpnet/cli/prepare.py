@@ -152,7 +152,7 @@ def _print_report(report: PrepareReport) -> None:
         console.print(remark)
     if report.num_left_out:
         console.print(
-            f"{report.num_left_out:,} videos were left out: missing.csv and unreadable.csv say why"
+            f"Left out: {report.num_left_out:,}. missing.csv and unreadable.csv say which and why."
         )
     console.print(f"report.md and all lists are in {report.out}")
 

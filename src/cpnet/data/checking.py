@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
@@ -170,7 +172,7 @@ def _check_health(pool: Executor) -> None:
 
 
 def _pool(num_workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(num_workers, _context(), initializer=_ignore_interrupts)
+    return ProcessPoolExecutor(num_workers, _context(), initializer=_begin_worker)
 
 
 def _context() -> Any:
@@ -183,9 +185,18 @@ def _context() -> Any:
     return context
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the process that gave the work; it ends these."""
+def _begin_worker() -> None:
+    # Ctrl-C is for the process that gave the work; it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Killed, it can end nobody: this one would wait for work for ever.
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _check_share(check: Check, jobs: Sequence[Job]) -> list[Finding]:

@@ -97,14 +97,12 @@ class PrepareReport:
             )
         untrained = [n for n, counts in self.class_counts.items() if not counts.get("train")]
         if untrained and "train" in self.parts:
-            lines.append(
-                f"{len(untrained)} classes have no usable training video: "
-                f"{', '.join(untrained[:3])}{', ...' if len(untrained) > 3 else ''}."
-            )
+            first = f"{', '.join(untrained[:3])}{', ...' if len(untrained) > 3 else ''}"
+            lines.append(f"Classes without a usable training video: {len(untrained)} ({first}).")
         if self.num_twice:
             lines.append(
-                f"{self.num_twice:,} videos are listed more than once, {self.num_leaked:,} of them "
-                "in more than one part; duplicates.csv names them."
+                f"Videos that are listed more than once: {self.num_twice:,}, in more than one part: "
+                f"{self.num_leaked:,}; see duplicates.csv."
             )
         return [*lines, *self.notes]
 

@@ -101,8 +101,17 @@ def test_a_missing_video_has_its_usual_path(name, root):
 def test_unknown_class(name, root):
     labels = next(root.glob("*-labels.*"))
     labels.write_text(labels.read_text().replace(classes_of(name)[0][0], "Something else"))
-    with pytest.raises(ValueError, match=r"-labels.*: must name every class of the lists, '"):
+    with pytest.raises(ValueError, match=r"every class of the train list must be in the class"):
         CATALOG[name].read(root)
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_video_without_class(tmp_path, part):
+    root = write_mini("jester", tmp_path)
+    path = root / f"jester-v1-{part}.csv"
+    path.write_text(path.read_text().partition(";")[0] + "\n")
+    with pytest.raises(ValueError, match=f"the {part} list must name the class of every video"):
+        CATALOG["jester"].read(root)
 
 
 def test_converted_videos_and_frames(tmp_path):

@@ -74,6 +74,23 @@ def test_a_missing_video_has_its_usual_path(name, root):
     assert CATALOG[name].read(root).parts["train"][0] == before
 
 
+def test_a_class_in_another_case(tmp_path):
+    root = write_mini("ucf101", tmp_path)
+    classes = root / "ucfTrainTestlist" / "classInd.txt"
+    classes.write_text(classes.read_text().replace("GoLeft", "Goleft"))
+    copy = CATALOG["ucf101"].read(root)
+    assert {entry.label for entry in copy.parts["train"]} == set(copy.class_names)
+    assert there(root, copy)
+
+
+def test_a_class_that_is_no_class(tmp_path):
+    root = write_mini("ucf101", tmp_path)
+    classes = root / "ucfTrainTestlist" / "classInd.txt"
+    classes.write_text(classes.read_text().replace("GoLeft", "GoLeftward"))
+    with pytest.raises(ValueError, match="'GoLeft' is not, did you mean 'Go"):
+        CATALOG["ucf101"].read(root)
+
+
 def test_missing_lists(name, root):
     shutil.rmtree(next(p for p in root.iterdir() if "rain" in p.name))
     with pytest.raises(

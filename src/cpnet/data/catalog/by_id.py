@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cpnet._errors import nearest
 from cpnet.data.catalog.locating import PART_WORDS, LocalCopy, read_lines
 from cpnet.data.catalog.spec import OfficialCopy
 from cpnet.data.lists import ListEntry
@@ -51,7 +50,7 @@ def read_by_id(
         read_classes: reads the file with the classes, in the order of their labels.
 
     Raises:
-        ValueError: If a list is missing or damaged, a class is unknown, or no video is there.
+        ValueError: If a list is missing or damaged, or no video is there.
     """
     copy = LocalCopy(root)
     lists: dict[Part, Path] = {}
@@ -65,8 +64,6 @@ def read_by_id(
     rows = {part: read_rows(path) for part, path in lists.items()}
     sources = list(lists.values())
     notes = [] if "test" in lists else ["There is no list of the test part, so it is left out."]
-    found = sorted({label for part in rows.values() for _, label in part if label})
-    class_names: Sequence[str] = found
     try:
         labels = copy.find_list("the class names", layout.labels)
     except ValueError:
@@ -74,10 +71,11 @@ def read_by_id(
             f"There is no {layout.labels[0]}: the classes are those of the lists, in alphabetical "
             "order."
         )
+        found = {label for part in rows.values() for _, label in part if label}
+        class_names: Sequence[str] = sorted(found)
     else:
         sources.append(labels)
         class_names = read_classes(labels)
-        _check_classes(labels, class_names, found)
     return OfficialCopy(
         folder=root,
         parts=_find_videos(copy, layout, rows),
@@ -112,16 +110,6 @@ def read_csv_rows(path: Path) -> list[IdRow]:
         has_label = label_column is not None and label_column < len(row)
         rows.append((row[id_column], row[label_column] if has_label else ""))  # type: ignore[index]
     return rows
-
-
-def _check_classes(path: Path, class_names: Sequence[str], found: Iterable[str]) -> None:
-    known = set(class_names)
-    for name in found:
-        if name not in known:
-            raise ValueError(
-                f"{path}: must name every class of the lists, {name!r} is not there"
-                f"{nearest(name, class_names)}; take lists and classes of one version"
-            )
 
 
 def _find_videos(

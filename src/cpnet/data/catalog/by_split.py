@@ -32,6 +32,9 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
     copy = LocalCopy(root)
     folders = ("", *_UCF_LISTS, "annotations", "labels", "lists")
     classes = copy.find_list("the class names", ["classInd.txt"], folders)
+    class_names = tuple(line.split(maxsplit=1)[-1] for line in read_lines(classes))
+    # Some copies write HandStandPushups here and HandstandPushups there.
+    spelling = {name.casefold(): name for name in class_names}
     lists = {
         part: copy.find_list(f"the list of split {split}", [f"{word}list{split:02d}.txt"], folders)
         for part, word in _named_parts("train", "test")
@@ -48,9 +51,9 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
                 raise ValueError(
                     f"{path}: line {number} must be Class/v_Class_g01_c01.avi, got {line!r}"
                 )
+            label = spelling.get(label.casefold(), label)
             entries.append(_entry(copy, homes, name, label))
         parts[part] = entries
-    class_names = tuple(line.split(maxsplit=1)[-1] for line in read_lines(classes))
     train, validation = _UCF_COUNTS[split]
     return OfficialCopy(
         folder=root,

@@ -6,6 +6,7 @@ import csv
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from cpnet.data.catalog.locating import LIST_FOLDERS, PART_WORDS, LocalCopy, read_text
 from cpnet.data.catalog.spec import DatasetSpec, OfficialCopy
 from cpnet.data.files import VIDEO_SUFFIXES
-from cpnet.data.frames import VideoError
+from cpnet.data.frames import VideoError, VideoWarning
 from cpnet.data.lists import ListEntry
 from cpnet.data.prepared import PARTS, Part
 from cpnet.data.video import open_video
@@ -153,8 +154,11 @@ def _are_cut(root: Path, entries: Sequence[ListEntry]) -> bool:
     durations = []
     for entry in entries:
         try:
-            with open_video(root / entry.path) as reader:
-                duration = reader.times_s[-1] + 1 / reader.fps
+            with warnings.catch_warnings():
+                # Damage is reported when every video is looked at.
+                warnings.simplefilter("ignore", VideoWarning)
+                with open_video(root / entry.path) as reader:
+                    duration = reader.times_s[-1] + 1 / reader.fps
         except VideoError:
             continue
         durations.append(duration <= entry.end_s - entry.start_s + _MARGIN_S)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cpnet._errors import nearest
 from cpnet.data.catalog.flips import swap_words
-from cpnet.data.lists import ListEntry
+from cpnet.data.lists import LABEL_SEPARATOR, ListEntry
 from cpnet.data.prepared import Part
 
 
@@ -79,8 +80,8 @@ class DatasetSpec:
             The entries of each part with the class names.
 
         Raises:
-            ValueError: If an option is not one of this data set's, or a list is missing or
-                makes no sense.
+            ValueError: If an option is not one of this data set's, a list is missing or makes
+                no sense, or a video to train or validate on has no class or an unknown one.
         """
         given = {name: value for name, value in options.items() if value is not None}
         for name in given:
@@ -90,7 +91,9 @@ class DatasetSpec:
         path = Path(root)
         if not path.exists():
             raise ValueError(f"root must hold {self.title}, {path} does not exist; check the path")
-        return self.reader(path, **given)
+        copy = self.reader(path, **given)
+        _check_labels(path, copy)
+        return copy
 
     def flip_pairs(self, class_names: Sequence[str]) -> dict[str, str] | None:
         """Class names that swap when a clip is mirrored left to right.
@@ -102,3 +105,20 @@ class DatasetSpec:
             Each pair once; empty if mirroring changes no class; None where nobody has told.
         """
         return None if self.swaps is None else swap_words(class_names, self.swaps)
+
+
+def _check_labels(root: Path, copy: OfficialCopy) -> None:
+    known = set(copy.class_names)
+    for part, entries in copy.parts.items():
+        for entry in entries:
+            if not entry.label and part != "test":
+                raise ValueError(
+                    f"{root}: the {part} list must name the class of every video, it does not for "
+                    f"{entry.path}; take the official list"
+                )
+            for label in entry.label.split(LABEL_SEPARATOR) if entry.label else ():
+                if label not in known:
+                    raise ValueError(
+                        f"{root}: every class of the {part} list must be in the class file, "
+                        f"{label!r} is not{nearest(label, known)}; take both of one version"
+                    )
