@@ -101,7 +101,7 @@ class PrepareReport:
             lines.append(f"Classes without a usable training video: {len(untrained)} ({first}).")
         if self.num_twice:
             lines.append(
-                f"Videos that are listed more than once: {self.num_twice:,}, in more than one part: "
+                f"Videos listed more than once: {self.num_twice:,}, in more than one part: "
                 f"{self.num_leaked:,}; see duplicates.csv."
             )
         return [*lines, *self.notes]
