@@ -20,6 +20,8 @@ __all__ = ["VideoIndex", "index_folder", "index_list", "load_split", "split_inde
 
 TRAIN_FOLDER = "train"
 VALIDATION_FOLDERS = ("validation", "val", "valid")
+# What preparing makes of a folder lies inside it, and is no class.
+PREPARED_FOLDER = "prepared"
 
 
 def index_folder(
@@ -57,7 +59,7 @@ def index_folder(
                 f"{folder}: holds pictures, but a class folder must hold videos; put the pictures "
                 "of each video into a folder of their own"
             )
-        if not videos:
+        if not videos and folder.name != PREPARED_FOLDER:
             empty.append(folder.name)
         entries += [ListEntry(str(v.relative_to(root)), folder.name) for v in videos]
     if not entries:
