@@ -43,10 +43,12 @@ def parse(parser: Any, argv: list[str]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
+    from cpnet.launch import is_main
     from cpnet.runs import check_run
 
     # Before PyTorch and Lightning are loaded, which takes seconds.
-    check_run(recipe, resume=args.resume, overwrite=args.overwrite)
+    if is_main():
+        check_run(recipe, resume=args.resume, overwrite=args.overwrite)
     from cpnet.training import fit
 
     try:
@@ -58,18 +60,18 @@ def run(args: Any) -> int:
             what = "no epoch was finished, nothing is left of the run"
         print(f"cpnet: stopped; {what}", file=sys.stderr)
         raise
-    if not args.quiet:
+    if not args.quiet and is_main():
         print(_summary(result.metrics, recipe))
     return 0
 
 
 def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
     kept = f"the weights of epoch {metrics['epoch']:.0f}"
-    accuracy = metrics.get("validation_accuracy")
-    if accuracy is not None:
-        kept += f", validation accuracy {100 * accuracy:.1f} %"
-        if recipe.keep == "best":
-            kept += " (optimistic: the epoch was chosen for it)"
+    for name, words in (("validation_accuracy", "accuracy"), ("validation_map", "mAP")):
+        if name in metrics:
+            kept += f", validation {words} {100 * metrics[name]:.1f} %"
+            if recipe.keep == "best":
+                kept += " (optimistic: the epoch was chosen for it)"
     return (
         f"{recipe.out} holds {kept}\n"
         f"next: cpnet evaluate {recipe.out}\n"

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.models.resize import resize_grid
+from cpnet.models.shared_norm import shared_sum
 from cpnet.ops import PairLayer, PairNorm, Proposals, knn_proposals, pair_embedding
 from cpnet.ops.implementations import Impl
 from cpnet.ops.scoring import METRICS, Metric
@@ -272,7 +273,9 @@ class NormedLinear(nn.Module):
         """As a layer of the pair MLP."""
         if self.norm is None or not self.norm.training:
             return PairLayer(*self.folded())
-        norm = PairNorm(self.norm.weight, self.norm.bias, self.norm.eps, self.record)
+        norm = PairNorm(
+            self.norm.weight, self.norm.bias, self.norm.eps, self.record, shared_sum(self.norm)
+        )
         return PairLayer(self.linear.weight, self.linear.bias, norm)
 
     @torch.no_grad()
@@ -280,6 +283,8 @@ class NormedLinear(nn.Module):
         """Let a batch's statistics into the running ones, as a batch norm does."""
         norm = self.norm
         assert norm is not None
+        if not norm.track_running_stats:
+            return
         assert norm.running_mean is not None
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None
