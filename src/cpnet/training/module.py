@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 from torchmetrics.functional.classification import multilabel_average_precision
 
@@ -27,6 +26,7 @@ from cpnet.training.losses import (
     clip_losses_of_several_labels,
     weighted_mean,
 )
+from cpnet.training.metrics import WeightedMean
 from cpnet.training.mixing import mix
 from cpnet.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
 from cpnet.training.pictures import add_picture, clip_strip, confusion_picture
@@ -69,9 +69,8 @@ class TrainingModule(pl.LightningModule):
             self.average = WeightAverage(model, self.config.ema_decay)
         self._steps_averaged = 0
         classes = len(card.class_names)
-        # Left to itself, the mean of losses would leave out those that are no number.
-        self.train_loss = MeanMetric(nan_strategy="disable")
-        self.validation_loss = MeanMetric(nan_strategy="disable")
+        self.train_loss = WeightedMean()
+        self.validation_loss = WeightedMean()
         if not card.multi_label:
             self.train_accuracy = MulticlassAccuracy(classes, average="micro")
             self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
