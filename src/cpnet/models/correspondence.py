@@ -283,8 +283,6 @@ class NormedLinear(nn.Module):
         """Let a batch's statistics into the running ones, as a batch norm does."""
         norm = self.norm
         assert norm is not None
-        if not norm.track_running_stats:
-            return
         assert norm.running_mean is not None
         assert norm.running_var is not None
         assert norm.num_batches_tracked is not None

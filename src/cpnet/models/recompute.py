@@ -37,13 +37,21 @@ def recomputed(
 
 @contextmanager
 def _unrecorded(block: nn.Module) -> Iterator[None]:
-    """Norms use a batch's statistics and leave the running ones alone."""
+    """Norms use a batch's statistics and leave the running ones as they are."""
     norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
-    tracked = [norm.track_running_stats for norm in norms]
+    # Not by switching the running statistics off: a norm would then store other tensors than
+    # the first time.
+    before = [(norm.momentum, _copy(norm.num_batches_tracked)) for norm in norms]
     try:
         for norm in norms:
-            norm.track_running_stats = False
+            norm.momentum = 0.0
         yield
     finally:
-        for norm, before in zip(norms, tracked, strict=True):
-            norm.track_running_stats = before
+        for norm, (momentum, number) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            if number is not None and norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.copy_(number)
+
+
+def _copy(value: Tensor | None) -> Tensor | None:
+    return None if value is None else value.clone()
