@@ -4,34 +4,53 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
+
+
+class PendingFile:
+    """A file that is being written beside its place, and takes it in one step.
+
+    Args:
+        path: the place; what lies there stays until then.
+        mode: as of ``open``.
+        **options: likewise.
+
+    Attributes:
+        file: to write into.
+    """
+
+    def __init__(self, path: Path, mode: str = "wb", **options: Any) -> None:
+        self._path = path
+        handle, self._temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        self.file: IO[Any] = os.fdopen(handle, mode, **options)
+
+    def place(self) -> Path:
+        """Put the file into its place; returns that."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        # mkstemp files are private; the result should follow the user's umask like any other.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(self._temporary, 0o666 & ~umask)
+        os.replace(self._temporary, self._path)
+        return self._path
+
+    def discard(self) -> None:
+        """Remove the file, if it has not been put into its place."""
+        self.file.close()
+        Path(self._temporary).unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader sees the old one or the new one."""
-    with replaced_file(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def replaced_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of ``path`` in one step when all went well."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    pending = PendingFile(path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; the result should follow the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
+        pending.file.write(content)
+        pending.place()
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        pending.discard()
         raise
 
 

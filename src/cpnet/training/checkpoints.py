@@ -9,7 +9,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from cpnet._errors import one_line
-from cpnet._files import replaced_file
+from cpnet._files import PendingFile
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -26,8 +26,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint; see the class."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_file(path) as file:
-            torch.save(checkpoint, file)
+        pending = PendingFile(path)
+        try:
+            torch.save(checkpoint, pending.file)
+            pending.place()
+        except BaseException:
+            pending.discard()
+            raise
 
 
 def check_checkpoint(path: Path) -> None:
