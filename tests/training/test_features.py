@@ -121,6 +121,13 @@ def test_a_video_without_a_label_is_refused_where_each_has_one(videos, tmp_path)
     # Where videos may show several classes, one may show none.
     save_description(tmp_path, replace(prepared, multi_label=True))
     assert "validation_map" in fit(recipe, progress=False).metrics
+    # The mean is over classes that are shown at all.
+    save_part(tmp_path, "validation", entries[:1], [None])
+    history = fit(recipe, overwrite=True, progress=False).history
+    assert [row["validation_map"] for row in history] == [1.0, 1.0]
+    save_part(tmp_path, "validation", entries[2:], [None])
+    history = fit(recipe, overwrite=True, progress=False).history
+    assert [row["validation_map"] for row in history] == [0.0, 0.0]
 
 
 def test_accumulated_batches_make_the_step_of_a_large_one(videos, tmp_path, monkeypatch):

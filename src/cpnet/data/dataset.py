@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -236,7 +236,8 @@ def build_loader(
         drop_last: leave out a last batch that is not full.
         rank: number of this process among those that share the clips.
         world_size: number of those processes. With ``shuffle`` all of them get equally many
-            clips, see :class:`EpochSampler`; without, some may get one fewer than others.
+            clips, see :class:`EpochSampler`; without, some may get one fewer than others, or
+            where that is none a :class:`Padding`.
         balanced: with ``shuffle``, as many clips of each class.
 
     Returns:
@@ -256,11 +257,12 @@ def build_loader(
             raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
     if num_workers:
         dataset.fill_cache()
-    sampler: Sampler[int] | range | None = None
+    sampler: Sampler[int] | Sequence[int] | None = None
     if shuffle:
         sampler = EpochSampler(dataset, seed, rank=rank, world_size=world_size, balanced=balanced)
     elif world_size > 1:
-        sampler = range(rank, len(dataset), world_size)
+        # A process without a clip would leave the others waiting.
+        sampler = range(rank, len(dataset), world_size) or [Padding(0)]
     return DataLoader(
         dataset,
         batch_size=batch_size,

@@ -49,9 +49,6 @@ class TrainingModule(pl.LightningModule):
             training and validation clips.
     """
 
-    # A small validation part leaves some processes without a clip.
-    allow_zero_length_dataloader_with_multiple_devices = True
-
     def __init__(
         self,
         model: nn.Module,
@@ -205,6 +202,8 @@ class TrainingModule(pl.LightningModule):
     def validation_step(self, batch: Batch, number: int) -> None:
         """Measure a batch."""
         logits, label = self.model(batch["clip"]).float(), batch["label"]
+        if world_size() > 1 and not batch["weight"].any():
+            return  # nothing but padding
         if self.card.multi_label:
             loss = clip_losses_of_several_labels(logits, label).mean()
             self._validated.append((logits, label))
@@ -250,8 +249,10 @@ class TrainingModule(pl.LightningModule):
         targets = torch.cat([nothing, *(targets for _, targets in self._validated)])
         logits, targets = (gather_rows(rows, len(validation)) for rows in (logits, targets))
         classes = len(self.card.class_names)
-        # Classes that no validation video shows have no precision.
-        return multilabel_average_precision(logits, targets.long(), classes, average="macro")
+        precisions = multilabel_average_precision(logits, targets.long(), classes, average=None)
+        # A class that no validation video shows has none; torchmetrics would count it as 0.
+        shown = precisions[targets.any(dim=0)]
+        return shown.mean() if len(shown) else torch.zeros((), device=self.device)
 
     def _writer(self) -> Any:
         """Of TensorBoard, where this is the process that writes."""
