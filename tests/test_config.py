@@ -9,6 +9,7 @@ from cpnet.config import (
     ClipConfig,
     ListingConfig,
     LoaderConfig,
+    LogConfig,
     OptimConfig,
     Recipe,
 )
@@ -25,7 +26,10 @@ RECIPE = Recipe(
     clip=ClipConfig(num_frames=4, mode="segments"),
     augment=AugmentConfig(horizontal_flip={"left": "right"}, vertical_flip={}, ratio=(0.8, 1.25)),
     optim=OptimConfig(lr=5e-5, schedule="cosine"),
-    loader=LoaderConfig(num_workers=3, cache=True),
+    loader=LoaderConfig(num_workers=3, cache=True, balanced=True),
+    log=LogConfig(clips=0),
+    patience=3,
+    devices=2,
 )
 
 
@@ -100,6 +104,27 @@ def test_missing_file_is_named(tmp_path):
         (lambda: OptimConfig(label_smoothing=1), "label_smoothing must be at least 0 and below"),
         (lambda: OptimConfig(grad_clip=-1), "grad_clip must be at least 0"),
         (lambda: LoaderConfig(num_workers=-1), "num_workers must be at least 0"),
+        (lambda: OptimConfig(accumulate=0), "optim.accumulate must be at least 1, got 0"),
+        (
+            lambda: OptimConfig(lr=0.1, min_lr=0.2),
+            "optim.min_lr must be at least 0 and at most",
+        ),
+        (lambda: OptimConfig(step_epochs=0), "optim.step_epochs must be at least 1"),
+        (lambda: OptimConfig(norm_momentum="halving"), "halving needs optim.step_epochs, got none"),
+        (lambda: OptimConfig(ema_decay=1), "optim.ema_decay must be at least 0 and below 1"),
+        (
+            lambda: AugmentConfig(mix_probability=2),
+            "mix_probability must be at least 0 and",
+        ),
+        (
+            lambda: AugmentConfig(mix_probability=0.5),
+            "nothing to do; set augment.mixup_alpha",
+        ),
+        (lambda: AugmentConfig(cutmix_alpha=-1), "augment.cutmix_alpha must be at least 0"),
+        (lambda: LogConfig(clips=-1), "log.clips must be at least 0"),
+        (lambda: Recipe(data="x", out="y", patience=0), "patience must be at least 1"),
+        (lambda: Recipe(data="x", out="y", devices=0), "devices must be at least 1"),
+        (lambda: Recipe(data="x", out="y", num_nodes=0), "num_nodes must be at least 1"),
     ],
 )
 def test_values_out_of_range_are_refused(make, message):

@@ -127,6 +127,8 @@ def test_resume_needs_the_same_recipe(begun):
     check_run(begun, resume=True)
     moved = replace(begun, data="/elsewhere", device="cpu", loader=LoaderConfig(num_workers=5))
     check_run(replace(moved, optim=OptimConfig(epochs=90)), resume=True)
+    with pytest.raises(ValueError, match=r"loader\.balanced was False, is True"):
+        check_run(replace(begun, loader=LoaderConfig(balanced=True)), resume=True)
     with pytest.raises(ValueError, match=r"1 fields differ: optim\.lr was 0\.003, is 0\.1"):
         check_run(replace(begun, optim=OptimConfig(lr=0.1)), resume=True)
 
@@ -155,3 +157,13 @@ def test_metrics_keep_absent_values_absent(tmp_path):
     rows = [{"epoch": 1.0, "train_loss": 0.5}, {"epoch": 2.0, "validation_accuracy": 1.0}]
     write_metrics(tmp_path, rows)
     assert read_metrics(tmp_path) == rows
+
+
+def test_what_a_killed_process_left_half_written_is_removed(begun):
+    run = Path(begun.out)
+    leftovers = [run / ".metrics.csv.abc", run / "checkpoints" / ".last.ckpt.xyz"]
+    for path in [*leftovers, run / ".notes"]:
+        path.touch()
+    with begun_run(begun, resume=True):
+        assert not any(path.exists() for path in leftovers)
+    assert (run / ".notes").exists()

@@ -6,6 +6,7 @@ field. No torch in here, so that ``cpnet train --help`` answers at once.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -85,6 +86,11 @@ class AugmentConfig:
             catalogue says of a prepared data set.
         vertical_flip: Class names that swap under it; null for no flips.
         time_reversal: Class names that swap under it; null for no reversal.
+        mix_probability: Part of the batches in which clips are mixed in pairs, labels likewise.
+        mixup_alpha: Both parameters of the beta distribution that mixup draws a clip's part
+            from; 0 for no mixup. With cutmix too, a coin decides which.
+        cutmix_alpha: The same for cutmix, which puts a part of one clip's area, the same place in
+            all frames, into another; 0 for no cutmix.
     """
 
     min_area: float = 0.5
@@ -96,9 +102,20 @@ class AugmentConfig:
     horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
     vertical_flip: dict[str, str] | None = None
     time_reversal: dict[str, str] | None = None
+    mix_probability: float = 0.0
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
 
     def __post_init__(self) -> None:
         _check("augment.min_area", self.min_area, above=0, most=1)
+        _check("augment.mix_probability", self.mix_probability, least=0, most=1)
+        for name in ("mixup_alpha", "cutmix_alpha"):
+            _check(f"augment.{name}", getattr(self, name), least=0, below=math.inf)
+        if self.mix_probability and not (self.mixup_alpha or self.cutmix_alpha):
+            raise ValueError(
+                f"augment.mix_probability is {self.mix_probability}, but there is nothing to do; "
+                "set augment.mixup_alpha or augment.cutmix_alpha above 0"
+            )
         for name in ("brightness", "contrast", "saturation"):
             _check(f"augment.{name}", getattr(self, name), least=0, most=1)
         _check("augment.hue", self.hue, least=0, most=0.5)
@@ -112,35 +129,68 @@ class OptimConfig:
     """How the weights are learned.
 
     Attributes:
-        optimizer: adamw, or sgd with Nesterov momentum 0.9.
+        optimizer: adamw, or sgd with momentum 0.9.
+        nesterov: Whether the momentum of sgd is Nesterov's.
         epochs: Passes over the training clips.
-        batch_size: Clips a step.
+        batch_size: Clips that each process takes at a time.
+        accumulate: Batches whose gradients are added up for one step; each clip of the step
+            weighs the same.
         lr: The greatest learning rate.
         schedule: What the rate does after its warm-up. onecycle and cosine fall to nothing, step
-            falls to a tenth after 60 and 85 % of all steps.
+            falls to a tenth after 60 and 85 % of all steps, or every step_epochs.
+        step_epochs: Epochs after which schedule step falls and norm_momentum halving halves.
+        min_lr: The rate falls no lower.
         warmup: Part of all steps during which the rate rises (onecycle: from 1/25, along a
             cosine; others: linearly from nothing).
         weight_decay: Not applied to norms and biases.
         label_smoothing: Part of the target spread over all classes.
         grad_clip: Greatest norm of a step's gradient; 0 for no limit.
         precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
+        norm_momentum: How much of a batch's statistics goes into the running ones of batch norms.
+            constant is PyTorch's tenth; halving begins with a half and halves every step_epochs,
+            down to a hundredth, as the authors' networks do.
+        ema_decay: Keep a moving average of the weights with this decay, from fewer steps at first,
+            and validate and keep the average; 0 for none.
+        sync_batchnorm: Take the statistics of batch norms from the batches of all processes.
+        compile: Compile the network with torch.compile; the first steps take minutes.
+        checkpoint_activations: Compute the blocks of the backbone twice instead of storing what
+            is in them: less memory, more time, the same gradients.
     """
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
+    nesterov: bool = True
     epochs: int = 60
     batch_size: int = 16
+    accumulate: int = 1
     lr: float = 0.003
     schedule: Literal["onecycle", "cosine", "step", "constant"] = "onecycle"
+    step_epochs: int | None = None
+    min_lr: float = 0.0
     warmup: float = 0.25
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     grad_clip: float = 5.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    norm_momentum: Literal["constant", "halving"] = "constant"
+    ema_decay: float = 0.0
+    sync_batchnorm: bool = False
+    compile: bool = False
+    checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
         _check("optim.epochs", self.epochs, least=1)
         _check("optim.batch_size", self.batch_size, least=1)
+        _check("optim.accumulate", self.accumulate, least=1)
         _check("optim.lr", self.lr, above=0)
+        _check("optim.min_lr", self.min_lr, least=0, most=self.lr)
+        _check("optim.ema_decay", self.ema_decay, least=0, below=1)
+        if self.step_epochs is not None:
+            _check("optim.step_epochs", self.step_epochs, least=1)
+        elif self.norm_momentum == "halving":
+            raise ValueError(
+                "optim.norm_momentum halving needs optim.step_epochs, got none; say every how "
+                "many epochs it halves"
+            )
         _check("optim.warmup", self.warmup, least=0, below=1)
         _check("optim.weight_decay", self.weight_decay, least=0)
         _check("optim.label_smoothing", self.label_smoothing, least=0, below=1)
@@ -149,7 +199,7 @@ class OptimConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LoaderConfig:
-    """How clips reach the model; nothing here changes what is learned.
+    """How clips reach the model.
 
     Attributes:
         num_workers: Processes that decode; 0 decodes in the training process. By default one a
@@ -158,11 +208,17 @@ class LoaderConfig:
             sets that fit.
         decoder: Of video files. torchcodec, if installed, gives the same frames as pyav: files on
             which the two might differ are left to pyav.
+        balanced: Draw as many training clips of each class: an epoch is as long as ever, holds
+            clips of small classes several times, cut anew, and leaves out some of large ones.
+        skip_broken: Open every video before training, list those that cannot be read in
+            broken.csv of the run folder, and train and validate without them.
     """
 
     num_workers: int | None = None
     cache: bool = False
     decoder: Literal["pyav", "torchcodec"] = "pyav"
+    balanced: bool = False
+    skip_broken: bool = False
 
     def __post_init__(self) -> None:
         if self.num_workers is not None:
@@ -175,6 +231,23 @@ class LoaderConfig:
         allowed = getattr(os, "sched_getaffinity", None)
         cores = len(allowed(0)) if allowed else os.cpu_count() or 1
         return min(cores - 1, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogConfig:
+    """What TensorBoard shows besides curves, after each validation.
+
+    Attributes:
+        confusion: A picture of the confusion matrix: a row a true class, a column a predicted one.
+        clips: How many validation clips are shown as strips of frames, framed in green where the
+            prediction is right and in red where it is wrong.
+    """
+
+    confusion: bool = True
+    clips: int = 2
+
+    def __post_init__(self) -> None:
+        _check("log.clips", self.clips, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,15 +265,20 @@ class Recipe:
             timm state dict (.pth, .safetensors), a tensorpack .npz, or hub:owner/name.
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
-            accuracy. best makes that accuracy optimistic, being chosen for it.
+            accuracy (mean average precision where videos have several labels). best makes that
+            figure optimistic, being chosen for it.
         validate_every: Epochs between validations; the last epoch is always validated.
+        patience: Stop after so many validations in a row without a better one; null for never.
         seed: Decides all that is random.
         device: Where to run; auto takes an accelerator if there is one.
+        devices: Processes on each machine, one a device; torchrun and srun say it themselves.
+        num_nodes: Machines that train together, each of which the command is started on.
         listing: How videos and labels are found.
         clip: What a clip is.
         augment: Random changes of training clips.
         optim: How the weights are learned.
         loader: How clips reach the model.
+        log: What TensorBoard shows besides curves.
     """
 
     data: str
@@ -212,13 +290,17 @@ class Recipe:
     model_options: dict[str, Any] = field(default_factory=dict)
     keep: Literal["last", "best"] = "last"
     validate_every: int = 1
+    patience: int | None = None
     seed: int = 0
     device: Device = "auto"
+    devices: int = 1
+    num_nodes: int = 1
     listing: ListingConfig = field(default_factory=ListingConfig)
     clip: ClipConfig = field(default_factory=ClipConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loader: LoaderConfig = field(default_factory=LoaderConfig)
+    log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
         for name in ("data", "out", "model"):
@@ -229,6 +311,10 @@ class Recipe:
             if "k" in self.model_options:
                 raise ValueError("k must be given once, got it in model_options too; remove one")
         _check("validate_every", self.validate_every, least=1)
+        _check("devices", self.devices, least=1)
+        _check("num_nodes", self.num_nodes, least=1)
+        if self.patience is not None:
+            _check("patience", self.patience, least=1)
         _check("seed", self.seed, least=0)
 
     def resolved_model_options(self) -> dict[str, Any]:

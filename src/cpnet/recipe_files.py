@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from cpnet._errors import nearest, one_line, parser_message
+from cpnet._files import write_atomically
 from cpnet.config import Recipe
 
 Config = TypeVar("Config")
@@ -70,7 +71,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     values = asdict(recipe)
     values["augment"]["ratio"] = list(recipe.augment.ratio)
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-    Path(path).write_text(text, encoding="utf-8")
+    write_atomically(Path(path), text.encode())
 
 
 def recipe_from(values: Mapping[str, Any]) -> Recipe:

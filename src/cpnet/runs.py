@@ -5,6 +5,7 @@ versions.json        versions of the software, git hash of the code
 config.json          model card of the recognizer
 model.safetensors    its weights
 metrics.csv          one row an epoch
+broken.csv           videos that were left out, if any were asked for
 checkpoints/last.ckpt  the full state of training, for --resume
 tensorboard/         event files
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
+import io
 import json
 import os
 import platform
@@ -25,17 +27,20 @@ from pathlib import Path
 from typing import Any
 
 from cpnet import __version__
-from cpnet._files import check_writable
+from cpnet._files import check_writable, write_atomically
 from cpnet.config import Recipe
 from cpnet.recipe_files import load_recipe, save_recipe, with_absolute_paths
 
 RECIPE_FILE = "recipe.yaml"
 VERSIONS_FILE = "versions.json"
 METRICS_FILE = "metrics.csv"
+BROKEN_FILE = "broken.csv"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
 # Names are those of cpnet.models.weights, which would bring in torch.
-_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, "config.json", "model.safetensors")
+_FILES = (
+    *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, "config.json", "model.safetensors"),
+)
 _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation")
 # Where a run waits that is being overwritten.
 _REPLACED = ".replaced"
@@ -43,7 +48,8 @@ _REPLACED = ".replaced"
 # A resumed run may use another machine and go on for longer; all else would make it another run.
 # What it started from is of no account any more.
 _MAY_CHANGE = {
-    *("out", "data", "validation", "device", "loader", "listing.root", "optim.epochs", "init"),
+    *("out", "data", "validation", "device", "devices", "num_nodes", "listing.root", "init"),
+    *("loader.num_workers", "loader.cache", "optim.epochs", "log"),
 }
 
 
@@ -98,8 +104,9 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     if not resume:
         remove_run(run)
     try:
+        _remove_leftovers(run)
         save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
-        (run / VERSIONS_FILE).write_text(json.dumps(versions(), indent=2) + "\n", encoding="utf-8")
+        write_atomically(run / VERSIONS_FILE, (json.dumps(versions(), indent=2) + "\n").encode())
         yield run
     finally:
         if (run / CHECKPOINT).exists():
@@ -157,6 +164,13 @@ def remove_run(run: Path) -> None:
         (run / name).unlink(missing_ok=True)
     for name in _FOLDERS:
         shutil.rmtree(run / name, ignore_errors=True)
+
+
+def _remove_leftovers(run: Path) -> None:
+    """Delete what a process left half written that was killed while it wrote."""
+    for path in (CHECKPOINT, *map(Path, _FILES)):
+        for leftover in (run / path).parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _move_run(source: Path, target: Path) -> None:
@@ -224,10 +238,11 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
 def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
     """Write ``metrics.csv`` anew; columns are all names that occur."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    with (run / METRICS_FILE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(row | {"epoch": int(row["epoch"])} for row in rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(row | {"epoch": int(row["epoch"])} for row in rows)
+    write_atomically(run / METRICS_FILE, text.getvalue().encode())
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

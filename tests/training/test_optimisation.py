@@ -2,7 +2,8 @@ import pytest
 from torch import nn
 
 from cpnet.config import OptimConfig
-from cpnet.training.optimisation import lr_factor, make_optimizer
+from cpnet.models.correspondence import CorrespondenceProposal
+from cpnet.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
 
 
 def test_norms_and_biases_are_not_decayed():
@@ -46,3 +47,42 @@ def test_factor_at_known_steps(schedule, step, factor):
     warmup = 0.25 if schedule == "onecycle" else 0.0
     config = OptimConfig(schedule=schedule, warmup=warmup)
     assert lr_factor(step, 100, config) == pytest.approx(factor, abs=1e-12)
+
+
+def test_steps_by_epochs_fall_to_a_floor():
+    config = OptimConfig(
+        schedule="step", step_epochs=2, min_lr=5e-5, lr=0.01, epochs=8, warmup=0, optimizer="sgd"
+    )
+    factors = [lr_factor(step, 8 * 5, config) for step in range(40)]
+    expected = [1.0] * 10 + [0.1] * 10 + [0.01] * 10 + [0.005] * 10
+    assert factors == pytest.approx(expected)
+
+
+def test_the_floor_does_not_lift_the_warm_up():
+    config = OptimConfig(schedule="cosine", lr=0.01, min_lr=0.001, warmup=0.5)
+    factors = [lr_factor(step, 100, config) for step in range(101)]
+    assert factors[0] < 0.05
+    assert factors[-1] == pytest.approx(0.1)
+
+
+def test_nesterov_can_be_left_out():
+    model = nn.Linear(2, 2)
+    groups = make_optimizer(model, OptimConfig(optimizer="sgd", nesterov=False)).param_groups
+    assert [(group["momentum"], group["nesterov"]) for group in groups] == [(0.9, False)] * 2
+
+
+def test_norms_take_half_as_much_after_every_step():
+    model = nn.Sequential(nn.BatchNorm2d(2), CorrespondenceProposal(8, k=1))
+    config = OptimConfig(norm_momentum="halving", step_epochs=3)
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    assert len(norms) == 4
+    for epoch in (0, 2, 3, 6, 30):
+        set_norm_momentum(model, epoch, config)
+        decay = min(0.99, 1 - 0.5 * 0.5 ** (epoch // 3))  # as the authors write it
+        assert all(norm.momentum == pytest.approx(1 - decay) for norm in norms)
+
+
+def test_norms_are_left_alone_otherwise():
+    norm = nn.BatchNorm2d(2)
+    set_norm_momentum(norm, 5, OptimConfig())
+    assert norm.momentum == 0.1

@@ -13,9 +13,10 @@ from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import DEFAULT_OFFSET_SCALE
 from cpnet.models.registry import model_options
 from cpnet.runs import CHECKPOINT
-from cpnet.training import trainer
+from cpnet.training import module, recording
+from cpnet.training.recording import kept_epoch
 from cpnet.training.setup import build_model, make_card
-from cpnet.training.trainer import fit, kept_epoch
+from cpnet.training.trainer import fit
 from motion_videos import tiny_recipe, write_dataset, write_video
 
 
@@ -36,14 +37,14 @@ def assert_same_weights(first, second):
 
 def interrupt_in_epoch(monkeypatch, epoch):
     """Let training be interrupted in the middle of an epoch, as by Ctrl-C."""
-    step = trainer.TrainingModule.training_step
+    step = module.TrainingModule.training_step
 
     def training_step(self, batch, number):
         if self.current_epoch + 1 == epoch and number == 1:
             raise KeyboardInterrupt
         return step(self, batch, number)
 
-    monkeypatch.setattr(trainer.TrainingModule, "training_step", training_step)
+    monkeypatch.setattr(module.TrainingModule, "training_step", training_step)
 
 
 def test_run_folder_and_result(videos, tmp_path, capsys):
@@ -138,8 +139,8 @@ def test_kept_epoch_is_the_last_or_the_first_of_the_best():
 
 def test_keep_best_keeps_the_weights_of_that_epoch(videos, tmp_path, monkeypatch):
     saved = []
-    save = trainer.save_checkpoint
-    monkeypatch.setattr(trainer, "save_checkpoint", lambda *args: (saved.append(1), save(*args)))
+    save = recording.save_checkpoint
+    monkeypatch.setattr(recording, "save_checkpoint", lambda *args: (saved.append(1), save(*args)))
     optim = OptimConfig(epochs=3, batch_size=4)
     result = fit(tiny_recipe(videos, tmp_path / "run", keep="best", optim=optim), progress=False)
     best = max(row["validation_accuracy"] for row in result.history)
@@ -195,7 +196,7 @@ def test_one_class_is_refused(videos, tmp_path):
 
 def test_loss_that_is_no_number_stops_the_run(videos, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        trainer.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan")
+        module.F, "cross_entropy", lambda logits, *_, **__: logits.sum() * float("nan")
     )
     refuses(
         r"the loss must stay a finite number, got nan in epoch 1", tiny_recipe(videos, tmp_path)

@@ -23,6 +23,16 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="remove a run that --out holds already"
     )
+    parser.add_argument(
+        "--find_lr",
+        action="store_true",
+        help="train some steps at rising learning rates, print the best, and leave no run",
+    )
+    parser.add_argument(
+        "--scale_batch_size",
+        action="store_true",
+        help="try ever larger batches, print the largest that fits, and leave no run; not on CPUs",
+    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_class_arguments(Recipe)
 
@@ -43,10 +53,14 @@ def parse(parser: Any, argv: list[str]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
+    if args.find_lr or args.scale_batch_size:
+        return _tune(recipe, args)
+    from cpnet.launch import is_main
     from cpnet.runs import check_run
 
     # Before PyTorch and Lightning are loaded, which takes seconds.
-    check_run(recipe, resume=args.resume, overwrite=args.overwrite)
+    if is_main():
+        check_run(recipe, resume=args.resume, overwrite=args.overwrite)
     from cpnet.training import fit
 
     try:
@@ -58,18 +72,37 @@ def run(args: Any) -> int:
             what = "no epoch was finished, nothing is left of the run"
         print(f"cpnet: stopped; {what}", file=sys.stderr)
         raise
-    if not args.quiet:
+    if not args.quiet and is_main():
         print(_summary(result.metrics, recipe))
+    return 0
+
+
+def _tune(recipe: Recipe, args: Any) -> int:
+    """Print what the tuner finds, as lines of a recipe."""
+    if args.resume or args.overwrite:
+        raise ValueError(
+            "find_lr and scale_batch_size leave no run, resume and overwrite are of no use beside "
+            "them; leave those out"
+        )
+    from cpnet.training import tuning
+
+    if args.scale_batch_size:
+        print(f"optim.batch_size: {tuning.scale_batch_size(recipe)}")
+    if args.find_lr:
+        found = tuning.find_lr(recipe)
+        if found is None:
+            raise ValueError("no learning rate made the loss fall; check the labels and the recipe")
+        print(f"optim.lr: {found:.2g}")
     return 0
 
 
 def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
     kept = f"the weights of epoch {metrics['epoch']:.0f}"
-    accuracy = metrics.get("validation_accuracy")
-    if accuracy is not None:
-        kept += f", validation accuracy {100 * accuracy:.1f} %"
-        if recipe.keep == "best":
-            kept += " (optimistic: the epoch was chosen for it)"
+    for name, words in (("validation_accuracy", "accuracy"), ("validation_map", "mAP")):
+        if name in metrics:
+            kept += f", validation {words} {100 * metrics[name]:.1f} %"
+            if recipe.keep == "best":
+                kept += " (optimistic: the epoch was chosen for it)"
     return (
         f"{recipe.out} holds {kept}\n"
         f"next: cpnet evaluate {recipe.out}\n"

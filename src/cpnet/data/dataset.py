@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from cpnet.data.cache import FrameCache, open_indexed
 from cpnet.data.index import VideoIndex
+from cpnet.data.order import Padding, Repeated, balanced_order, padded_share, shuffled_order
 from cpnet.data.sampling import Sampling, sample_indices
 from cpnet.data.transforms import ClipTransform, Preprocessing
 
@@ -35,10 +36,6 @@ class ClipItem(TypedDict):
     label: int | Tensor
     index: int
     weight: float
-
-
-class Padding(int):
-    """Index of a clip that only fills up a process's share: its weight is 0."""
 
 
 class ClipDataset(Dataset[ClipItem]):
@@ -108,7 +105,8 @@ class ClipDataset(Dataset[ClipItem]):
         label: Any = int(self.index.labels[i]) if targets is None else targets[i]
         rng = None
         if self.training:
-            rng = np.random.default_rng([self.seed, self.epoch, _CLIP_STREAM, i])
+            again = [i.time] if isinstance(i, Repeated) else []
+            rng = np.random.default_rng([self.seed, self.epoch, _CLIP_STREAM, int(i), *again])
         frames = self._frames(i, rng)
         if isinstance(self.transform, ClipTransform):
             assert rng is not None
@@ -167,21 +165,51 @@ class ClipDataset(Dataset[ClipItem]):
 class EpochSampler(Sampler[int]):
     """An order of clips that depends on the seed and the data set's epoch alone.
 
+    Several processes see one order, clip by clip in turn, each clip once; the last round is
+    filled up with :class:`Padding`, so that all of them take as many steps.
+
     Args:
         dataset: whose clips are ordered, and which knows the epoch.
         seed: at least 0.
+        rank: number of this process among all.
+        world_size: number of processes.
+        balanced: as many clips of each class, instead of each clip once.
+
+    Raises:
+        ValueError: If classes are to be balanced and a video has no label or several.
     """
 
-    def __init__(self, dataset: ClipDataset, seed: int) -> None:
+    def __init__(
+        self,
+        dataset: ClipDataset,
+        seed: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        balanced: bool = False,
+    ) -> None:
+        index = dataset.index
+        if balanced and (index.targets is not None or not index.is_labelled):
+            raise ValueError(
+                "classes can only be balanced where every video has one label; "
+                "set loader.balanced to false"
+            )
         self._dataset = dataset
         self._seed = seed
+        self._rank, self._world_size = rank, world_size
+        self._balanced = balanced
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return -(-len(self._dataset) // self._world_size)
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng([self._seed, self._dataset.epoch, _ORDER_STREAM])
-        return iter(rng.permutation(len(self)).tolist())
+        index = self._dataset.index
+        if self._balanced:
+            order = balanced_order(index.labels, rng)
+        else:
+            order = shuffled_order(len(index), rng)
+        return iter(padded_share(order, self._rank, self._world_size))
 
 
 def build_loader(
@@ -191,6 +219,10 @@ def build_loader(
     num_workers: int,
     seed: int,
     drop_last: bool = False,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    balanced: bool = False,
 ) -> DataLoader[Any]:
     """Load a data set in batches, with the same values whatever ``num_workers`` is.
 
@@ -202,10 +234,15 @@ def build_loader(
         num_workers: processes that decode, kept from epoch to epoch; 0 decodes in this one.
         seed: of the order, at least 0.
         drop_last: leave out a last batch that is not full.
+        rank: number of this process among those that share the clips.
+        world_size: number of those processes. With ``shuffle`` all of them get equally many
+            clips, see :class:`EpochSampler`; without, some may get one fewer than others, or
+            where that is none a :class:`Padding`.
+        balanced: with ``shuffle``, as many clips of each class.
 
     Returns:
         Batches of :class:`ClipItem`: ``clip`` float32 ``(B, 3, T, h, w)``, ``label`` and
-        ``index`` int64 ``(B,)``.
+        ``index`` int64 ``(B,)``, ``weight`` float64 ``(B,)``.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -220,10 +257,16 @@ def build_loader(
             raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
     if num_workers:
         dataset.fill_cache()
+    sampler: Sampler[int] | Sequence[int] | None = None
+    if shuffle:
+        sampler = EpochSampler(dataset, seed, rank=rank, world_size=world_size, balanced=balanced)
+    elif world_size > 1:
+        # A process without a clip would leave the others waiting.
+        sampler = range(rank, len(dataset), world_size) or [Padding(0)]
     return DataLoader(
         dataset,
         batch_size=batch_size,
-        sampler=EpochSampler(dataset, seed) if shuffle else None,
+        sampler=sampler,
         num_workers=num_workers,
         drop_last=drop_last,
         persistent_workers=num_workers > 0,

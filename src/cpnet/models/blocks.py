@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from cpnet.models.conventions import LayerFactory
+from cpnet.models.recompute import recomputed
 
 SOCKETS = ("before_conv1", "before_relu", "after_block")
 
@@ -39,9 +40,14 @@ class ResidualBlock(nn.Module):
             )
         for socket in SOCKETS:
             self.register_module(socket, None)
+        # Whether training computes the block twice up to its sum, instead of storing its insides.
+        # The plug-ins behind the sum take care of their own memory.
+        self.recompute = False
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """Run frames ``(B*T, C, H, W)`` with T = `num_frames`, or clips ``(B, C, T, H, W)``."""
+        if self.recompute and self.training:
+            return self.finish(recomputed(self, self.summed, x, num_frames), num_frames)
         return self.finish(self.summed(x, num_frames), num_frames)
 
     def summed(self, x: Tensor, num_frames: int) -> Tensor:

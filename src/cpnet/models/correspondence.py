@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.models.resize import resize_grid
+from cpnet.models.shared_norm import shared_sum
 from cpnet.ops import PairLayer, PairNorm, Proposals, knn_proposals, pair_embedding
 from cpnet.ops.implementations import Impl
 from cpnet.ops.scoring import METRICS, Metric
@@ -274,7 +275,9 @@ class NormedLinear(nn.Module):
         """As a layer of the pair MLP."""
         if self.norm is None or not self.norm.training:
             return PairLayer(*self.folded())
-        norm = PairNorm(self.norm.weight, self.norm.bias, self.norm.eps, self.record)
+        norm = PairNorm(
+            self.norm.weight, self.norm.bias, self.norm.eps, self.record, shared_sum(self.norm)
+        )
         return PairLayer(self.linear.weight, self.linear.bias, norm)
 
     @torch.no_grad()

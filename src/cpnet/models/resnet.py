@@ -115,6 +115,11 @@ class VideoResNet(nn.Module):
             if isinstance(module, ResidualBlock)
         ]
 
+    def recompute_blocks(self) -> None:
+        """From now on compute blocks twice in training instead of storing what is in them."""
+        for _, block in self.blocks():
+            block.recompute = True
+
     def block(self, name: str) -> ResidualBlock:
         """Return one block.
 

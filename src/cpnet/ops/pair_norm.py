@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from cpnet.ops.shared_norm import Summed, shared_batch_norm
+
 
 class PairNorm(NamedTuple):
     """A batch norm in training: its statistics are those of all pairs that exist.
@@ -23,12 +25,14 @@ class PairNorm(NamedTuple):
         bias: ``(M,)``.
         eps: added to the variance.
         record: told mean and unbiased variance, both ``(M,)``, once in each forward pass.
+        summed: adds up a tensor over processes, where statistics are those of all their pairs.
     """
 
     weight: Tensor
     bias: Tensor
     eps: float
     record: Callable[[Tensor, Tensor], None]
+    summed: Summed | None = None
 
 
 def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Tensor, ...]:
@@ -45,9 +49,14 @@ def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Ten
     # Statistics that a momentum of one replaces by those of the batch.
     mean, variance = torch.zeros_like(norm.weight), torch.zeros_like(norm.weight)
     kept = pairs if exists is None else pairs[exists]
-    normed = F.batch_norm(
-        kept, mean, variance, norm.weight, norm.bias, training=True, momentum=1.0, eps=norm.eps
-    )
+    if norm.summed is None:
+        normed = F.batch_norm(
+            kept, mean, variance, norm.weight, norm.bias, training=True, momentum=1.0, eps=norm.eps
+        )
+    else:
+        normed, mean, variance = shared_batch_norm(
+            kept, norm.weight, norm.bias, norm.eps, norm.summed
+        )
     if exists is not None:
         kept, normed = normed, torch.zeros_like(pairs, dtype=normed.dtype)
         normed[exists] = kept
@@ -63,7 +72,7 @@ def normalised_maximum(
     tensor of their size; equal maxima share the gradient.
     """
     found: tuple[Tensor, ...] = _NormalisedMaximum.apply(  # type: ignore[no-untyped-call]
-        pairs, norm.weight, norm.bias, norm.eps, exists, K
+        pairs, norm.weight, norm.bias, norm.eps, exists, K, norm.summed
     )
     return found
 
@@ -80,18 +89,21 @@ class _NormalisedMaximum(torch.autograd.Function):
         eps: float,
         exists: Tensor | None,
         K: int,
+        summed: Summed | None,
     ) -> tuple[Tensor, ...]:
         wide = torch.promote_types(pairs.dtype, weight.dtype)
         count = pairs.shape[0] if exists is None else int(exists.sum())
+        if summed is not None:
+            count = int(summed(torch.tensor(count, device=pairs.device)))
         if count < 2:
             raise ValueError(
                 f"norms need at least 2 pairs in training, got {count}; use larger or more clips"
             )
         columns = partial(_columns, pairs, exists, K, wide)
         sums = [_existing(column, mark).sum(0) for column, mark in columns()]
-        mean = torch.stack(sums).sum(0) / count
+        mean = _over_all(torch.stack(sums).sum(0), summed) / count
         sums = [_existing(column - mean, mark).square().sum(0) for column, mark in columns()]
-        variance = torch.stack(sums).sum(0) / count
+        variance = _over_all(torch.stack(sums).sum(0), summed) / count
         deviation = torch.rsqrt(variance + eps)
         scale = weight.to(wide) * deviation
         shift = bias.to(wide) - mean * scale
@@ -99,7 +111,7 @@ class _NormalisedMaximum(torch.autograd.Function):
         # Found here and not again in the backward pass, which a compiler may round otherwise.
         winners = torch.stack([_normed(*column, scale, shift) == best for column in columns()])
         ctx.save_for_backward(pairs, weight, mean, deviation, winners, exists)
-        ctx.K, ctx.count = K, count
+        ctx.K, ctx.count, ctx.summed = K, count, summed
         unbiased = variance * (count / (count - 1))
         found = best.to(pairs.dtype), mean.to(weight.dtype), unbiased.to(weight.dtype)
         ctx.mark_non_differentiable(*found[1:])
@@ -125,8 +137,11 @@ class _NormalisedMaximum(torch.autograd.Function):
         of_weight = total.addcmul_(count, mean, value=-1).mul_(share).sum(0) * deviation
         del count, total, gradient  # before the one large tensor is made
         # Of a batch norm: what the winners get, less its part along the mean and the variance.
-        slope = -scale * deviation * of_weight / ctx.count
-        level = -scale * of_bias / ctx.count - slope * mean
+        along_weight, along_bias = of_weight, of_bias
+        if ctx.summed is not None:  # parameters get their gradients added up by whoever trains
+            along_weight, along_bias = ctx.summed(torch.stack([of_weight, of_bias]))
+        slope = -scale * deviation * along_weight / ctx.count
+        level = -scale * along_bias / ctx.count - slope * mean
         out = torch.addcmul(level.to(pairs.dtype), pairs, slope.to(pairs.dtype))
         shaped = out.view(-1, ctx.K, out.shape[1])
         share = share.mul_(scale).to(out.dtype)
@@ -134,7 +149,11 @@ class _NormalisedMaximum(torch.autograd.Function):
             shaped[:, number].addcmul_(won.to(out.dtype), share)
         if exists is not None:
             out = out * exists[:, None]
-        return out, of_weight.to(weight.dtype), of_bias.to(weight.dtype), None, None, None
+        return out, of_weight.to(weight.dtype), of_bias.to(weight.dtype), *[None] * 4
+
+
+def _over_all(value: Tensor, summed: Summed | None) -> Tensor:
+    return value if summed is None else summed(value)
 
 
 def _columns(

@@ -15,6 +15,7 @@ from cpnet.config import Recipe
 from cpnet.data.dataset import ClipDataset, build_loader
 from cpnet.data.listing import VideoIndex
 from cpnet.data.transforms import ClipTransform, ColorJitter, LabelSymmetries
+from cpnet.distributed import rank, world_size
 from cpnet.models.card import ModelCard
 from cpnet.models.registry import ClipDefaults, model_defaults, model_options
 
@@ -22,7 +23,11 @@ Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
 
 def make_card(
-    recipe: Recipe, class_names: tuple[str, ...], start: ModelCard | None = None
+    recipe: Recipe,
+    class_names: tuple[str, ...],
+    start: ModelCard | None = None,
+    *,
+    multi_label: bool = False,
 ) -> ModelCard:
     """The card of the recognizer that a recipe trains, the model's defaults filled in.
 
@@ -32,6 +37,7 @@ def make_card(
         start: card of the recognizer that training starts from. Its licence goes with the
             weights, and its options and clips come before a model's defaults if it is of the same
             model.
+        multi_label: whether a video may show several classes.
 
     Raises:
         ValueError: If the model is unknown, there are fewer than 2 classes, or the clip's short
@@ -60,6 +66,7 @@ def make_card(
         sampling_mode=clip.mode,
         size=size,
         short_side=short_side,
+        multi_label=multi_label,
         license=start.license if start else "",
     )
 
@@ -82,16 +89,14 @@ def build_model(card: ModelCard) -> nn.Module:
     return model.train()
 
 
-def make_loaders(
-    recipe: Recipe, card: ModelCard, train: VideoIndex, validation: VideoIndex
-) -> Loaders:
-    """Loaders of the training and of the validation clips.
+def make_transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransform:
+    """What becomes of the frames of training clips.
 
     Raises:
-        ValueError: If a flip's mapping names an unknown class.
+        ValueError: If a flip's mapping names an unknown class, or none is known.
     """
     augment = recipe.augment
-    transform = ClipTransform(
+    return ClipTransform(
         card_preprocessing(card),
         card.class_names,
         min_area=augment.min_area,
@@ -108,18 +113,44 @@ def make_loaders(
             time_reversal=augment.time_reversal,
         ),
     )
+
+
+def make_loaders(
+    recipe: Recipe,
+    card: ModelCard,
+    transform: ClipTransform,
+    train: VideoIndex,
+    validation: VideoIndex,
+    *,
+    batch_size: int | None = None,
+) -> Loaders:
+    """Loaders of this process's training and validation clips.
+
+    Args:
+        recipe: names batch size, workers and seed.
+        card: says what a clip is.
+        transform: see :func:`make_transform`.
+        train: the training videos of all processes.
+        validation: likewise.
+        batch_size: instead of the recipe's.
+
+    Raises:
+        ValueError: If classes cannot be balanced.
+    """
     sampling, cache = card_sampling(card), recipe.loader.cache
     dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, training=True, cache=cache)
     held_out = ClipDataset(
         validation, sampling, card_preprocessing(card), training=False, cache=cache
     )
     common: dict[str, Any] = {
-        "batch_size": recipe.optim.batch_size,
+        "batch_size": batch_size or recipe.optim.batch_size,
         "num_workers": recipe.loader.resolve_num_workers(),
         "seed": recipe.seed,
+        "rank": rank(),
+        "world_size": world_size(),
     }
     return (
-        build_loader(dataset, shuffle=True, **common),
+        build_loader(dataset, shuffle=True, balanced=recipe.loader.balanced, **common),
         build_loader(held_out, shuffle=False, **common),
     )
 
@@ -148,6 +179,6 @@ def describe_start(
     )
     yield f"{len(train)} training and {len(validation)} validation videos:"
     width = max(len(name) for name in card.class_names)
-    for label, name in enumerate(card.class_names):
-        counts = [int((part.labels == label).sum()) for part in (train, validation)]
-        yield f"  {name:<{width}}  {counts[0]:>6} {counts[1]:>6}"
+    counts = [part.counts() for part in (train, validation)]
+    for name in card.class_names:
+        yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"

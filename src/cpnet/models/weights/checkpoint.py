@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,7 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
         # Inside the weights' own file, so that the two can never be of different times.
         _CHECKSUM: _checksum(state),
     }
-    write_atomically(folder / WEIGHTS_FILE, save(state, metadata=metadata))
+    write_atomically(folder / WEIGHTS_FILE, _with_sorted_header(save(state, metadata=metadata)))
     write_atomically(folder / CARD_FILE, card.to_json().encode())
 
 
@@ -114,6 +115,16 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
     if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
         raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
     return state
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file for the same weights: safetensors writes its metadata in any order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _checksum(state: Mapping[str, Tensor]) -> str:

@@ -1,0 +1,133 @@
+"""A run that is killed at any moment and resumed ends with the files of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cpnet.config import AugmentConfig, OptimConfig
+from cpnet.recipe_files import save_recipe
+from cpnet.runs import CHECKPOINT
+from cpnet.training.trainer import fit
+from motion_videos import tiny_recipe, write_dataset
+from processes import torchrun
+
+KILLED = Path(__file__).with_name("killed.py")
+MOMENTS = [
+    "epoch_2_begins",
+    "middle_of_epoch_2",
+    "before_the_second_checkpoint",
+    "within_the_second_checkpoint",
+    "before_the_second_weights",
+    "before_the_second_metrics",
+]
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    return write_dataset(tmp_path_factory.mktemp("videos"))
+
+
+def full_recipe(videos, out, num_workers=0):
+    """Everything that has a state or draws numbers; three batches an epoch, two steps."""
+    recipe = tiny_recipe(
+        videos,
+        out,
+        augment=AugmentConfig(
+            horizontal_flip={"move_left": "move_right"},
+            mix_probability=0.7,
+            mixup_alpha=0.8,
+            cutmix_alpha=1.0,
+        ),
+        optim=OptimConfig(epochs=3, batch_size=4, accumulate=2, ema_decay=0.9),
+        patience=9,
+    )
+    return replace(recipe, loader=replace(recipe.loader, balanced=True, num_workers=num_workers))
+
+
+@pytest.fixture(scope="module")
+def whole(videos, tmp_path_factory):
+    return fit(full_recipe(videos, tmp_path_factory.mktemp("whole") / "run"), progress=False).run
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+def assert_same_files(found, expected):
+    for name in ("model.safetensors", "metrics.csv", "config.json"):
+        assert (found / name).read_bytes() == (expected / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_resumed_after_a_kill(videos, whole, tmp_path, moment, num_workers):
+    recipe = full_recipe(videos, tmp_path / "run", num_workers)
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    done = run(KILLED, moment, "train", "--config", tmp_path / "recipe.yaml")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert "epoch 1/3" in done.stdout
+    weights = Path(recipe.out) / "model.safetensors"
+    assert weights.read_bytes() != (whole / weights.name).read_bytes()
+    assert_same_files(fit(recipe, resume=True, progress=False).run, whole)
+    leftovers = [path for path in Path(recipe.out).rglob(".*") if path.is_file()]
+    assert leftovers == []
+
+
+def test_resumed_by_the_command(videos, whole, tmp_path):
+    recipe = full_recipe(videos, tmp_path / "run")
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    done = run(KILLED, "middle_of_epoch_2", "train", "--config", tmp_path / "recipe.yaml")
+    assert done.returncode == -signal.SIGKILL
+    done = run("-m", "cpnet", "train", "--out", tmp_path / "run", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert "epoch 1/3" not in done.stdout
+    assert_same_files(tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+def test_two_processes_of_which_one_is_killed(videos, tmp_path):
+    recipe = full_recipe(videos, tmp_path / "whole")
+    recipe = replace(recipe, optim=replace(recipe.optim, batch_size=2))
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    command = ["train", "--config", tmp_path / "recipe.yaml"]
+    done = torchrun("cpnet", *command)
+    assert done.returncode == 0, done.stderr
+    halves = tmp_path / "halves"
+    done = torchrun(
+        KILLED, "middle_of_epoch_2_in_process_1", *command, "--out", halves, module=False
+    )
+    assert done.returncode != 0
+    assert (halves / CHECKPOINT).is_file()
+    done = torchrun("cpnet", "train", "--out", halves, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert_same_files(halves, tmp_path / "whole")
+    # The steps of two processes are not those of one.
+    done = run("-m", "cpnet", "train", "--out", halves, "--resume", "--optim.epochs", 4)
+    assert done.returncode == 2
+    assert "must have as many processes as before, 2, got 1" in done.stderr
+
+
+def test_a_checkpoint_is_written_beside_the_old_one(tmp_path, monkeypatch):
+    from cpnet.training import checkpoints
+
+    writer = checkpoints.AtomicCheckpointIO()
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    writer.save_checkpoint({"a": 1}, path)
+    before = path.read_bytes()
+
+    def fail(state, file):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoints.torch, "save", fail)
+    with pytest.raises(OSError, match="disk full"):
+        writer.save_checkpoint({"a": 2}, path)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == ["last.ckpt"]

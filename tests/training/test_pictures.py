@@ -1,0 +1,28 @@
+import torch
+
+from cpnet.models.card import ModelCard
+from cpnet.training.pictures import clip_strip, confusion_picture
+
+CARD = ModelCard(
+    model="cpnet_nano", class_names=("a", "b"), num_frames=3, frame_stride=1, size=4, short_side=4
+)
+
+
+def test_the_matrix_is_darker_for_more():
+    picture = confusion_picture(torch.tensor([[3, 1], [0, 0]]))
+    assert picture.shape == (48, 48, 3)
+    many, few, none = picture[5, 5].sum(), picture[5, 30].sum(), picture[30, 5].sum()
+    assert many < few < none == 3 * 255
+
+
+def test_many_classes_stay_a_small_picture():
+    assert confusion_picture(torch.ones(400, 400).long()).shape == (400, 400, 3)
+
+
+def test_a_strip_holds_the_frames_in_order():
+    mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (CARD.mean, CARD.std))
+    levels = torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1).expand(3, 3, 4, 4)
+    strip = clip_strip((levels - mean) / std, CARD, is_right=True)
+    assert strip.shape == (10, 18, 3)
+    assert [strip[5, 3 + 4 * t + 1, 0] for t in range(3)] == [0, 128, 255]
+    assert strip[0, 0].tolist() != clip_strip(levels, CARD, is_right=False)[0, 0].tolist()
