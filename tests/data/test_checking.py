@@ -68,7 +68,10 @@ def test_a_video_that_kills_its_process_is_found_and_the_others_go_on():
 
 
 def test_closing_ends_the_processes():
-    findings = check_each([Job(str(i)) for i in range(0, 200, 2)], num_workers=1, check=die_of_odd)
-    assert next(findings) == (0, Finding(1))
+    jobs = [Job(str(i)) for i in range(0, 200, 2)]
+    findings = check_each(jobs, num_workers=1, check=die_of_odd)
+    # Shares come in the order in which they are ready.
+    number, finding = next(findings)
+    assert finding == Finding(len(jobs[number].path))
     findings.close()
     assert multiprocessing.active_children() == []
