@@ -309,6 +309,16 @@ def test_the_test_part_of_a_prepared_set(run, videos, tmp_path):
     assert Path(report.paths[0]).name == "1.mp4"
 
 
+def test_a_prepared_set_of_a_validation_part_alone(run, videos, tmp_path):
+    save_part(tmp_path, "validation", [ListEntry("static/1.mp4", "static")], [8])
+    save_description(
+        tmp_path, PreparedSet(name="kinetics400", class_names=tuple(CLASSES), root=str(videos))
+    )
+    assert look(run, tmp_path).num_videos == 1
+    with pytest.raises(ValueError, match="the data set kinetics400 has no train part"):
+        look(run, tmp_path, split="train")
+
+
 @pytest.fixture(scope="module")
 def multi_run(videos, tmp_path_factory):
     """A recognizer that says yes or no to each class."""

@@ -99,10 +99,10 @@ def open_evaluated(
         train, validation = open_parts(recipe)
         return train if split == "train" else validation
     path = _existing(data)
+    if is_prepared(path) and split != "all":
+        return load_part(path, split or "validation")
     if split == "test":
-        if not is_prepared(path):
-            raise ValueError(f"split test is of a prepared data set, {path} is none; leave it out")
-        return load_part(path, "test")
+        raise ValueError(f"split test is of a prepared data set, {path} is none; leave it out")
     # With a validation part of its own, what was trained on is meant when it is named.
     splits_own = recipe is not None and recipe.validation is None and _same(data, recipe.data)
     if splits_own and recipe is not None and split != "all":
