@@ -13,7 +13,11 @@ from pathlib import Path
 from cpnet.benchmarks.report import load, markdown
 
 ROOT = Path(__file__).resolve().parents[1]
-STORED = {"fp32": "docs/results/speed.json", "bf16": "docs/results/speed_bf16.json"}
+STORED = {
+    "fp32": "docs/results/speed.json",
+    "bf16": "docs/results/speed_bf16.json",
+    "compiled": "docs/results/speed_compiled.json",
+}
 PAGES = ("README.md", "docs/speed.md")
 # What the README shows of all.
 CHOSEN = {
@@ -29,6 +33,7 @@ def tables() -> dict[str, str]:
     """Name of a table to its Markdown."""
     fp32, about = load(ROOT / STORED["fp32"])
     bf16, _ = load(ROOT / STORED["bf16"])
+    compiled, _ = load(ROOT / STORED["compiled"])
     networks = [result for result in fp32 if not result.group.startswith("module")]
     modules = [result for result in fp32 if result.group.startswith("module")]
     return {
@@ -36,6 +41,7 @@ def tables() -> dict[str, str]:
         "speed-modules": markdown(modules),
         "speed-networks": markdown(networks),
         "speed-bf16": markdown(bf16),
+        "speed-compiled": markdown(compiled),
         "speed-machine": _machine(about),
     }
 
