@@ -157,7 +157,8 @@ def _classes(report: EvaluationReport) -> str:
         rows.append(
             f'<th scope="row">{escape(name)}</th>'
             f'<td class="number">{report.class_counts[label]}</td>'
-            f'<td class="number">{bar}{percent(part)}</td>{"".join(mistaken)}'
+            f'<td class="number">{bar}<span class="part">{percent(part)}</span></td>'
+            f"{''.join(mistaken)}"
         )
     return f"<h2>Classes</h2>{_table(heads, rows)}"
 

@@ -30,6 +30,7 @@ tbody th { font-weight: 400; }
 .number { text-align: right; white-space: nowrap; }
 .bar { display: inline-block; width: 6rem; height: .6rem; border-radius: .3rem; margin-right: .5rem;
   background: var(--line); overflow: hidden; vertical-align: baseline; }
+.part { display: inline-block; min-width: 4.2rem; }
 .bar i { display: block; height: 100%; background: rgb(var(--accent)); }
 .confusion td { text-align: center; min-width: 2.2rem; border: 1px solid var(--line); }
 .confusion td.right { outline: 2px solid rgb(var(--accent)); outline-offset: -2px; }
