@@ -154,3 +154,8 @@ def test_recipes_do_not_need_torch():
     code = "import sys, cpnet.config, cpnet.recipe_files, cpnet.runs; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
+
+
+def test_compiled_blocks_cannot_be_computed_twice():
+    with pytest.raises(ValueError, match="compile and optim.checkpoint_activations exclude"):
+        OptimConfig(compile=True, checkpoint_activations=True)

@@ -49,7 +49,7 @@ def commands(name: str, data: Path, run: Path, folder: Path) -> list[list[str]]:
         ["evaluate", run, "--views", "2x3", "--num_workers", "0"],
     ]
     if name in WITH_TEST:
-        submission = ["--submission", folder / f"{name}.csv", "--out", folder / f"{name}-test"]
+        submission = ["--submission", folder / f"{name}.csv"]
         words.append(["evaluate", run, "--split", "test", "--num_workers", "0", *submission])
     return [[str(word) for word in command] for command in words]
 

@@ -133,6 +133,13 @@ def test_resume_needs_the_same_recipe(begun):
         check_run(replace(begun, optim=OptimConfig(lr=0.1)), resume=True)
 
 
+def test_a_resumed_run_cannot_take_epochs_back(begun):
+    write_metrics(Path(begun.out), [{"epoch": 1}, {"epoch": 2}])
+    shorter = replace(begun, optim=replace(begun.optim, epochs=1))
+    with pytest.raises(ValueError, match="optim.epochs must be at least the 2 .* got 1; leave it"):
+        check_run(shorter, resume=True)
+
+
 def test_resume_and_overwrite_exclude_each_other(begun):
     with pytest.raises(ValueError, match="exclude each other"):
         check_run(begun, resume=True, overwrite=True)

@@ -178,6 +178,11 @@ class OptimConfig:
     checkpoint_activations: bool = False
 
     def __post_init__(self) -> None:
+        if self.compile and self.checkpoint_activations:
+            raise ValueError(
+                "optim.compile and optim.checkpoint_activations exclude each other; set one to "
+                "false"
+            )
         _check("optim.epochs", self.epochs, least=1)
         _check("optim.batch_size", self.batch_size, least=1)
         _check("optim.accumulate", self.accumulate, least=1)

@@ -41,7 +41,7 @@ TENSORBOARD = "tensorboard"
 _FILES = (
     *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, "config.json", "model.safetensors"),
 )
-_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation")
+_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
 # Where a run waits that is being overwritten.
 _REPLACED = ".replaced"
 
@@ -142,6 +142,12 @@ def check_resumable(recipe: Recipe) -> None:
         raise ValueError(
             f"a resumed run must keep its recipe, {len(changed)} fields differ: "
             f"{name} was {before.get(name)}, is {now.get(name)}; give --out alone with --resume"
+        )
+    finished = max((int(row["epoch"]) for row in read_metrics(run)), default=0)
+    if recipe.optim.epochs < finished:
+        raise ValueError(
+            f"optim.epochs must be at least the {finished} that the run has finished, got "
+            f"{recipe.optim.epochs}; leave it out or raise it"
         )
 
 

@@ -19,7 +19,7 @@ from cpnet.data.listing import (
     index_list,
     load_split,
 )
-from cpnet.data.prepared import is_prepared, load_part
+from cpnet.data.prepared import is_prepared, is_unfinished, load_part
 from cpnet.runs import RECIPE_FILE, run_recipe
 
 Split = Literal["train", "validation", "test", "all"]
@@ -155,6 +155,8 @@ def _existing(data: str | os.PathLike[str]) -> Path:
     path = Path(data)
     if not path.exists():
         raise ValueError(f"data must be a folder or a list file, {path} does not exist")
+    if is_unfinished(path):
+        raise ValueError(f"{path}: preparing was not finished; run the same 'cpnet prepare' again")
     return path
 
 

@@ -210,3 +210,9 @@ class TestSplit:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             load_split(tmp_path)
+
+
+def test_a_class_folder_with_the_sign_between_labels(tmp_path):
+    (tmp_path / "a|b").mkdir()
+    with pytest.raises(ValueError, match="a class name must not hold |, which stands between"):
+        index_folder(tmp_path)

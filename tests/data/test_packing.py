@@ -95,6 +95,7 @@ def test_goes_on_where_it_was_interrupted(prepared, tmp_path):
     first = (broken_off / "train-000000.tar").stat().st_mtime_ns
     seen = []
     pack(prepared, broken_off, PACKING, num_workers=0, on_progress=lambda *d: seen.append(d))
+    # The second shard is packed again: a video in it could not be decoded.
     assert seen[0] == (3, 6)
     assert (broken_off / "train-000000.tar").stat().st_mtime_ns == first
     for path in whole.iterdir():
@@ -137,7 +138,7 @@ def test_refuses_to_mix_packings(prepared, tmp_path):
     with pytest.raises(ValueError, match="holds shards with quality 95, not 90; name another"):
         pack(prepared, out, Packing(short_side=24, quality=90, shard_videos=2), num_workers=0)
     save_part(prepared, "train", [ListEntry("0.mp4", "static")], [8])
-    with pytest.raises(ValueError, match="holds shards with lists_sha256"):
+    with pytest.raises(ValueError, match="holds shards of another list of videos"):
         pack(prepared, out, PACKING, num_workers=0)
 
 
@@ -145,3 +146,40 @@ def test_refuses_to_mix_packings(prepared, tmp_path):
 def test_packing_out_of_range(values):
     with pytest.raises(ValueError, match=f"{next(iter(values))} must lie in 1.."):
         Packing(**values)
+
+
+def packed_again(prepared, out):
+    """Names of the shards that a second call has written."""
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*.tar")}
+    pack(prepared, out, PACKING, num_workers=0)
+    return {path.name for path in out.glob("*.tar") if before.get(path) != path.stat().st_mtime_ns}
+
+
+def test_damage_and_change_are_packed_again(prepared, tmp_path):
+    out = tmp_path / "shards"
+    write_video(prepared / "3.mp4", CLASSES["static"], seed=3)
+    assert pack(prepared, out, PACKING, num_workers=0).broken == ()
+    assert packed_again(prepared, out) == set()
+    (out / "train-000000.tar").write_bytes(b"cut short")
+    assert packed_again(prepared, out) == {"train-000000.tar"}
+    (out / "train-000002.tar").unlink()
+    assert packed_again(prepared, out) == {"train-000002.tar"}
+    write_video(prepared / "2.mp4", CLASSES["static"], seed=9)
+    assert packed_again(prepared, out) == {"train-000001.tar"}
+    with open_video(load_part(out, "train").path(0)) as reader:
+        assert reader.num_frames == 8
+
+
+def test_a_repaired_video_is_packed(prepared, tmp_path):
+    out = tmp_path / "shards"
+    assert len(pack(prepared, out, PACKING, num_workers=0).broken) == 1
+    write_video(prepared / "3.mp4", CLASSES["static"], seed=3)
+    assert packed_again(prepared, out) == {"train-000001.tar"}
+    assert len(load_part(out, "train")) == 5
+
+
+def test_never_packs_over_anything_else(prepared, tmp_path):
+    before = (prepared / "train.csv").read_bytes()
+    with pytest.raises(ValueError, match="shards must go into a folder of their own"):
+        pack(prepared, prepared, PACKING, num_workers=0)
+    assert (prepared / "train.csv").read_bytes() == before

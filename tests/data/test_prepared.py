@@ -6,6 +6,7 @@ from cpnet.data.lists import ListEntry
 from cpnet.data.prepared import (
     PreparedSet,
     is_prepared,
+    is_unfinished,
     load_description,
     load_part,
     save_description,
@@ -57,3 +58,12 @@ def test_damaged_description(folder, text):
 
 def test_description_is_plain_json(folder):
     assert json.loads((folder / "dataset.json").read_text())["fps"] == 12.0
+
+
+@pytest.mark.parametrize("name", ["checked.jsonl", "packing.json"])
+def test_unfinished(tmp_path, name):
+    assert not is_unfinished(tmp_path)
+    (tmp_path / name).write_text("")
+    assert is_unfinished(tmp_path)
+    save_description(tmp_path, PREPARED)
+    assert not is_unfinished(tmp_path)

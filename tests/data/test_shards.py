@@ -25,6 +25,8 @@ def shard(tmp_path):
         fps=np.array([12.0]),
         broken=np.array([], np.int64),
         errors=np.array([], np.str_),
+        stamps=np.array([[1, 1]]),
+        num_bytes=np.array([path.stat().st_size]),
     ).save(table_path(path))
     return path
 

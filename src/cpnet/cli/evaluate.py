@@ -44,7 +44,9 @@ def add_arguments(parser: Any) -> None:
         "run's own data, else everything",
     )
     parser.add_argument(
-        "--out", help="folder for the report and its pictures; by default RUN/evaluation"
+        "--out",
+        help="folder for the report and its pictures; by default RUN/evaluation, of the test part "
+        "RUN/evaluation_test",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
@@ -88,7 +90,9 @@ def run(args: Any) -> int:
 
     folder = find_checkpoint(args.run)
     recipe = run_recipe(folder) if (folder / RECIPE_FILE).is_file() else None
-    out = args.out or (str(folder / "evaluation") if recipe else None)
+    # What 'cpnet compare' reads is not replaced by predictions for a part without labels.
+    name = "evaluation_test" if args.split == "test" else "evaluation"
+    out = args.out or (str(folder / name) if recipe else None)
     if out is not None:
         check_writable(out)
     if args.submission is not None:

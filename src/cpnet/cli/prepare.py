@@ -67,6 +67,10 @@ def run(args: Any) -> int:
     spec = find_spec(args.name)
     num_workers = _num_workers() if args.num_workers is None else args.num_workers
     out = default_out(args.root) if args.out is None else args.out
+    if args.shards is not None:
+        from cpnet.data.packing import check_out
+
+        check_out(args.shards)
     with _progress("videos checked") as show:
         report = prepare(
             spec,

@@ -13,7 +13,7 @@ import numpy as np
 from cpnet.data.files import find_videos, is_video_file
 from cpnet.data.frames import VideoWarning
 from cpnet.data.index import VideoIndex
-from cpnet.data.lists import ListEntry, read_list
+from cpnet.data.lists import LABEL_SEPARATOR, ListEntry, read_list
 from cpnet.data.pictures import is_picture
 
 __all__ = ["VideoIndex", "index_folder", "index_list", "load_split", "split_index"]
@@ -53,6 +53,11 @@ def index_folder(
         )
     entries, empty = [], []
     for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        if LABEL_SEPARATOR in folder.name:
+            raise ValueError(
+                f"{folder}: a class name must not hold {LABEL_SEPARATOR}, which stands between "
+                "several labels; rename the folder"
+            )
         videos = find_videos(folder)
         if videos == [folder]:
             raise ValueError(

@@ -105,11 +105,18 @@ def _csv_rows(path: Path, lines: Sequence[tuple[int, str]], separator: str | Non
     separator = separator or _guess_separator(path, [line for _, line in lines])
     table = [(n, _split(line, separator)) for n, line in lines]
     header = _header([cell.lower() for cell in table[0][1]])
+    most = len(_COLUMNS)
     if header is not None:
+        most = len(table[0][1])
         table = table[1:]
     width = max(header.values()) + 1 if header is not None else 2
     for number, cells in table:
-        if len(cells) < width or (header is None and len(cells) > len(_COLUMNS)):
+        if header is not None and len(cells) > most:
+            raise ValueError(
+                f"{path}: line {number} has {len(cells)} columns, but the first line names {most}; "
+                f"put quotes around a label that holds {separator!r}"
+            )
+        if len(cells) < width or len(cells) > most:
             wanted = f"{width}" if header is not None else "2 to 4"
             raise ValueError(
                 f"{path}: line {number} must have {wanted} columns (path, label, start, end), got "
@@ -151,10 +158,13 @@ def _entry(where: str, row: dict[str, Any], labelled: bool) -> ListEntry:
             continue
         if not isinstance(value, str | int) or isinstance(value, bool) or value == "":
             raise ValueError(f"{where} must have a {name}, got {value!r}; add it")
+    label = str(row.get("label") or "")
+    if label and not all(part.strip() for part in label.split(LABEL_SEPARATOR)):
+        raise ValueError(f"{where} must have a class on either side of each |, got {label!r}")
     start_s, end_s = (_seconds(where, name, row.get(name)) for name in ("start", "end"))
     if start_s >= end_s:
         raise ValueError(f"{where}: start must come before end, got {start_s:g} and {end_s:g}")
-    return ListEntry(str(row["path"]), str(row.get("label") or ""), start_s, end_s)
+    return ListEntry(str(row["path"]), label, start_s, end_s)
 
 
 def _seconds(where: str, name: str, value: Any) -> float:

@@ -26,6 +26,7 @@ from cpnet._files import write_atomically
 from cpnet.data.frames import VideoError
 from cpnet.data.lists import ListEntry, read_list
 from cpnet.data.prepared import (
+    PACKING_FILE,
     PARTS,
     Part,
     PreparedSet,
@@ -33,11 +34,10 @@ from cpnet.data.prepared import (
     save_description,
     save_part,
 )
-from cpnet.data.shards import SHARD_SUFFIX, ShardTable, read_table, table_path, video_name
+from cpnet.data.shards import SHARD_SUFFIX, ShardTable, load_table, table_path, video_name
 from cpnet.data.transforms import resize_frames
 from cpnet.data.video import open_video
 
-PACKING_FILE = "packing.json"
 # Frames decoded at once: large ones are made smaller before many pile up.
 _CHUNK = 32
 
@@ -94,6 +94,7 @@ class _Job(NamedTuple):
     path: Path
     entry: ListEntry
     fps: float  # of frame folders
+    stamp: tuple[int, int]  # size and time of change
 
 
 class _Encoded(NamedTuple):
@@ -116,7 +117,9 @@ def pack(
     """Pack a prepared data set into shards, which are a prepared data set themselves.
 
     A shard appears when it is complete. Interrupted and started again, packing goes on with the
-    shard at which it was. Of a video of which the list names a window, the window is packed.
+    shard at which it was. A shard is packed anew if it was damaged, if a video in it could not be
+    decoded, or if one has changed (its size or time of change). Of a video of which the list names
+    a window, the window is packed.
 
     Args:
         source: the prepared data set.
@@ -126,13 +129,14 @@ def pack(
         on_progress: called with the number of videos done and of all.
 
     Raises:
-        ValueError: If ``source`` is no prepared data set, or ``out`` holds shards that were packed
-            otherwise or from another list.
+        ValueError: If ``source`` is no prepared data set, or ``out`` holds anything else than
+            shards, or shards that were packed otherwise or from another list.
         OSError: If ``out`` cannot be written.
     """
     source, out, packing = Path(source), Path(out), packing or Packing()
     description = load_description(source)
     lists = _read_lists(source)
+    check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, packing, source, lists)
     total, done = sum(map(len, lists.values())), 0
@@ -149,15 +153,36 @@ def pack(
         for part, entries in lists.items():
             shard_of = partial(_shard, out, part, packing)
             jobs = [
-                _Job(row, source / description.root / entry.path, entry, description.fps)
+                _make_job(row, source / description.root / entry.path, entry, description.fps)
                 for row, entry in enumerate(entries)
             ]
-            to_do = [job for job in jobs if not table_path(shard_of(job.row)).is_file()]
+            to_do: list[_Job] = []
+            for first in range(0, len(jobs), packing.shard_videos):
+                members = jobs[first : first + packing.shard_videos]
+                if not _is_whole(shard_of(first), [job.stamp for job in members]):
+                    to_do += members
             done += len(jobs) - len(to_do)
             encoded = counted(run_all(partial(_encode, packing=packing), to_do))
             for row, videos in groupby(encoded, lambda video: _first_row(video.job.row, packing)):
                 _write_shard(shard_of(row), videos)
     return _finish(out, packing, description, lists)
+
+
+def check_out(out: str | os.PathLike[str]) -> None:
+    """Make sure that a folder is new, empty, or holds shards already.
+
+    Raises:
+        ValueError: If it holds anything else, which packing might replace.
+    """
+    out = Path(out)
+    if not out.is_dir() or (out / PACKING_FILE).is_file():
+        return
+    other = next((path.name for path in sorted(out.iterdir())), None)
+    if other is not None:
+        raise ValueError(
+            f"{out}: shards must go into a folder of their own, this one holds {other}; name "
+            "another or an empty one"
+        )
 
 
 def _read_lists(source: Path) -> Lists:
@@ -180,10 +205,10 @@ def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
         ]
         if differing:
             name = differing[0]
-            raise ValueError(
-                f"{out}: holds shards with {name} {found.get(name)}, not {wanted[name]}; name "
-                "another folder or remove it"
-            )
+            what = f"with {name} {found.get(name)}, not {wanted[name]}"
+            if name == "lists_sha256":
+                what = "of another list of videos"
+            raise ValueError(f"{out}: holds shards {what}; name another folder or remove it")
     else:
         write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
 
@@ -202,6 +227,28 @@ def _mapper(num_workers: int) -> Iterator[Callable[..., Iterable[_Encoded]]]:
 
 def _shard(out: Path, part: Part, packing: Packing, row: int) -> Path:
     return out / f"{part}-{row // packing.shard_videos:06}{SHARD_SUFFIX}"
+
+
+def _make_job(row: int, path: Path, entry: ListEntry, fps: float) -> _Job:
+    try:
+        found = path.stat()
+        stamp = found.st_size, found.st_mtime_ns
+    except OSError:
+        stamp = -1, -1
+    return _Job(row, path, entry, fps, stamp)
+
+
+def _is_whole(shard: Path, stamps: list[tuple[int, int]]) -> bool:
+    """Whether a shard holds all of its videos as they are now."""
+    try:
+        table = load_table(shard)
+        return (
+            shard.stat().st_size == table.num_bytes[0]
+            and len(table.broken) == 0
+            and np.array_equal(table.stamps, stamps)
+        )
+    except (VideoError, OSError):
+        return False
 
 
 def _first_row(row: int, packing: Packing) -> int:
@@ -242,8 +289,10 @@ def _write_shard(shard: Path, videos: Iterable[_Encoded]) -> None:
     """Write one shard and its table; the table comes last and says that both are whole."""
     places = _Places()
     unfinished = shard.with_name(f".{shard.name}.unfinished")
+    table_path(shard).unlink(missing_ok=True)
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
         for video in videos:
+            places.stamps.append(video.job.stamp)
             if video.error:
                 places.add_broken(video)
                 continue
@@ -263,7 +312,7 @@ def _write_shard(shard: Path, videos: Iterable[_Encoded]) -> None:
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
     unfinished.replace(shard)
-    places.table().save(table_path(shard))
+    places.table(shard.stat().st_size).save(table_path(shard))
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
@@ -285,6 +334,7 @@ class _Places:
         self._sizes: list[int] = []
         self._fps: list[float] = []
         self._broken: list[tuple[int, str]] = []
+        self.stamps: list[tuple[int, int]] = []
 
     def add(self, video: _Encoded, offsets: Sequence[int]) -> None:
         self._numbers.append(video.job.row)
@@ -296,7 +346,7 @@ class _Places:
     def add_broken(self, video: _Encoded) -> None:
         self._broken.append((video.job.row, video.error))
 
-    def table(self) -> ShardTable:
+    def table(self, num_bytes: int) -> ShardTable:
         return ShardTable(
             numbers=np.array(self._numbers, dtype=np.int64),
             firsts=np.cumsum([0, *self._counts], dtype=np.int64),
@@ -305,6 +355,8 @@ class _Places:
             fps=np.array(self._fps, dtype=np.float64),
             broken=np.array([row for row, _ in self._broken], dtype=np.int64),
             errors=np.array([error for _, error in self._broken], dtype=np.str_),
+            stamps=np.array(self.stamps, dtype=np.int64),
+            num_bytes=np.array([num_bytes], dtype=np.int64),
         )
 
 
@@ -316,7 +368,7 @@ def _finish(out: Path, packing: Packing, description: PreparedSet, lists: Lists)
         packed, num_frames = [], []
         for first in range(0, len(entries), packing.shard_videos):
             shard = _shard(out, part, packing, first)
-            table = read_table(shard)
+            table = load_table(shard)
             for row, n in zip(table.numbers.tolist(), table.num_frames().tolist(), strict=True):
                 packed.append(ListEntry(f"{shard.name}/{video_name(row)}", entries[row].label))
                 num_frames.append(n)

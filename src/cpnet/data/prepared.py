@@ -20,6 +20,8 @@ from cpnet.data.index import VideoIndex
 from cpnet.data.lists import ListEntry, read_list
 
 DESCRIPTION_FILE = "dataset.json"
+# What preparing and packing keep for themselves.
+CACHE_FILE, PACKING_FILE = "checked.jsonl", "packing.json"
 FORMAT_VERSION = 1
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -54,6 +56,12 @@ class PreparedSet:
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a prepared data set."""
     return Path(folder, DESCRIPTION_FILE).is_file()
+
+
+def is_unfinished(folder: str | os.PathLike[str]) -> bool:
+    """Whether preparing or packing has begun in a folder and was not finished."""
+    begun = any(Path(folder, name).is_file() for name in (CACHE_FILE, PACKING_FILE))
+    return begun and not is_prepared(folder)
 
 
 def save_description(folder: Path, prepared: PreparedSet) -> None:

@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 from cpnet._files import check_writable, write_atomically
 from cpnet.data.catalog import DatasetSpec, OfficialCopy, find_spec
 from cpnet.data.check_cache import VideoKey
+from cpnet.data.frames import check_fps
 from cpnet.data.listing import PREPARED_FOLDER
 from cpnet.data.lists import LABEL_SEPARATOR, ListEntry
 from cpnet.data.prepare_report import FrameCounts, PartReport, PrepareReport
-from cpnet.data.prepared import PARTS, Part, PreparedSet, save_description, save_part
+from cpnet.data.prepared import (
+    CACHE_FILE,
+    PARTS,
+    Part,
+    PreparedSet,
+    save_description,
+    save_part,
+)
 from cpnet.data.survey import MISSING, CheckLevel, OnProgress, Survey, survey
 
-CACHE_FILE = "checked.jsonl"
 # Lists of what is not as it should be, all of the same columns.
 _FAULT_LISTS = ("missing", "unreadable", "damaged", "duplicates")
 _FAULT_COLUMNS = ("part", "path", "label", "reason")
@@ -77,6 +84,8 @@ def prepare(
             raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
     folder = default_out(root) if out is None else Path(out)
     check_writable(folder)
+    if options.get("fps") is not None:
+        check_fps(options["fps"])
     copy = spec.read(root, **options)
     if any(source.parent.resolve() == folder.resolve() for source in copy.sources):
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")

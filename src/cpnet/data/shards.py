@@ -45,6 +45,9 @@ class ShardTable:
         fps: float64 ``(V,)``, frames per second.
         broken: int64, rows of the list that could not be decoded and are left out.
         errors: str, why not.
+        stamps: int64 ``(R, 2)``, size and time of change of every video of the shard, broken ones
+            included, when it was packed: bytes, nanoseconds.
+        num_bytes: int64 ``(1,)``, of the tar file.
     """
 
     numbers: NDArray[np.int64]
@@ -54,6 +57,8 @@ class ShardTable:
     fps: NDArray[np.float64]
     broken: NDArray[np.int64]
     errors: NDArray[np.str_]
+    stamps: NDArray[np.int64]
+    num_bytes: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -84,9 +89,8 @@ def is_shard_path(path: Path) -> bool:
     return path.parent.suffix == SHARD_SUFFIX and path.parent.is_file()
 
 
-@lru_cache(maxsize=_KEPT_TABLES)
-def read_table(shard: Path) -> ShardTable:
-    """The table of a shard.
+def load_table(shard: Path) -> ShardTable:
+    """Read the table of a shard.
 
     Raises:
         VideoError: If it is missing or damaged.
@@ -101,6 +105,10 @@ def read_table(shard: Path) -> ShardTable:
             f"{path}: the table of a shard cannot be read ({reason}); pack the data set again"
         ) from None
     return table
+
+
+# The tables that readers of single videos share.
+read_table = lru_cache(maxsize=_KEPT_TABLES)(load_table)
 
 
 class ShardReader(VideoReader):

@@ -201,3 +201,11 @@ def test_real_jester_lists(test_data, tmp_path):
     assert copy.class_names[0] == "Swiping Left"
     assert copy.parts["train"][0].path == "20bn-jester-v1/34870"
     assert copy.parts["train"][0].label == "Drumming Fingers"
+
+
+@pytest.mark.parametrize("text", ["99;Stop Sign;extra\n", "id,label\n1,Pushing, left\n"])
+def test_columns_that_nobody_named(tmp_path, text):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match="video 1 must have 2 columns, got 3"):
+        read_csv_rows(path)

@@ -99,14 +99,20 @@ def read_csv_rows(path: Path) -> list[IdRow]:
     at = {head: i for i, head in reversed(list(enumerate(heads)))}
     id_column = next((at[name] for name in _ID_COLUMNS if name in at), None)
     label_column = next((at[name] for name in _LABEL_COLUMNS if name in at), None)
+    most = len(table[0])
     if id_column is not None:
         table = table[1:]
     else:
-        id_column, label_column = 0, 1
+        id_column, label_column, most = 0, 1, 2
     rows = []
     for number, row in enumerate(table, start=1):
         if id_column >= len(row) or not row[id_column]:
             raise ValueError(f"{path}: video {number} must have a number, got {row}; correct it")
+        if len(row) > most:
+            raise ValueError(
+                f"{path}: video {number} must have {most} columns, got {len(row)}: {row}; correct "
+                "it, or put quotes around a name that holds the separator"
+            )
         has_label = label_column is not None and label_column < len(row)
         rows.append((row[id_column], row[label_column] if has_label else ""))  # type: ignore[index]
     return rows
