@@ -88,6 +88,12 @@ SYSTEMS: dict[str, System] = {
         wide=_SEALED_WIDE,
         epochs=(2, 2),
     ),
+    "i3d": System(model="toy_i3d", summary="3x3x3, then 1x3x3", wide={"strides": (2, 2)}),
+    "nl": System(model="toy_nl", summary="non-local block", wide={"strides": (2, 2)}),
+    "artnet": System(model="toy_artnet", summary="SMART blocks", wide={"strides": (2, 2)}),
+    "trn": System(model="toy_trn", summary="relations of frames", wide={"strides": (2, 2)}),
+    "tsm": System(model="toy_tsm", summary="temporal shift", wide={"strides": (2, 2)}),
+    "mfnet": System(model="toy_mfnet", summary="motion filter", wide={"strides": (2, 2)}),
 }
 
 

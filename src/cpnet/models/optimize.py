@@ -35,15 +35,14 @@ def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
     """
     model = copy.deepcopy(model).eval().requires_grad_(False)
     for module in model.modules():
-        if hasattr(module, "fold"):
-            module.fold()
+        if (fold := getattr(module, "fold", None)) is not None:
+            fold()
         children = dict(module.named_children())
         for first, second in _PAIRS:
             owner, conv, norm = module, children.get(first), children.get(second)
-            if hasattr(conv, "last_conv"):  # a block in a convolution's place, that ends in one
-                assert conv is not None
-                owner, first = conv, conv.last_conv
-                conv = getattr(owner, first)
+            if (last := getattr(conv, "last_conv", None)) is not None:
+                assert conv is not None  # a block in a convolution's place, that ends in one
+                owner, first, conv = conv, last, getattr(conv, last)
             if isinstance(conv, nn.Conv2d | nn.Conv3d) and isinstance(norm, _BatchNorm):
                 setattr(owner, first, fuse_conv_bn_eval(conv, norm))
                 setattr(module, second, nn.Identity())

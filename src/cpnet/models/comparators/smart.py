@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cpnet.models.conventions import LayerFactory
@@ -84,15 +85,13 @@ class PairPooling(nn.Module):
         if self.folded is not None:
             return self.folded(x)  # type: ignore[no-any-return]
         assert self.norm is not None
-        return self.norm(POOLING_WEIGHT * x.unflatten(1, (-1, 2)).sum(2))  # type: ignore[no-any-return]
+        return self.norm(POOLING_WEIGHT * (x[:, 0::2] + x[:, 1::2]))  # type: ignore[no-any-return]
 
     def fold(self) -> None:
         """Become one convolution, for good, which is what inference needs."""
-        assert self.norm is not None
+        assert isinstance(self.norm, _BatchNorm)
         half = self.channels // 2
-        weight = self.norm.weight
-        assert isinstance(weight, Tensor)
-        pooling = nn.Conv3d(self.channels, half, 1, groups=half, bias=False).to(weight)
+        pooling = nn.Conv3d(self.channels, half, 1, groups=half, bias=False).to(self.norm.weight)
         nn.init.constant_(pooling.weight, POOLING_WEIGHT)
         self.folded = fuse_conv_bn_eval(pooling.eval(), self.norm).requires_grad_(False)
         self.norm = None

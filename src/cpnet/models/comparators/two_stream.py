@@ -62,14 +62,14 @@ class TwoStream(nn.Module):
             raise ValueError(
                 f"clip must have shape (B, {self.inputs}, T, H, W), got {tuple(clip.shape)}"
             )
-        colours, flow = clip.split([self.rgb.inputs, self.flow.inputs], dim=1)
+        colours, flow = clip[:, : self.rgb.inputs], clip[:, self.rgb.inputs :]
         streams = [self.rgb.forward_features(colours), self.flow.forward_features(flow)]
         return torch.cat(streams, dim=1)
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of both embeddings ``(B, num_features)``."""
-        parts = features.split([self.rgb.num_features, self.flow.num_features], dim=1)
-        rgb, flow = self.rgb.forward_head(parts[0]), self.flow.forward_head(parts[1])
+        rgb = self.rgb.forward_head(features[:, : self.rgb.num_features])
+        flow = self.flow.forward_head(features[:, self.rgb.num_features :])
         if self.fusion == "logits":
             return (rgb + flow) / 2
         return torch.logaddexp(rgb.log_softmax(1), flow.log_softmax(1)) - math.log(2)
