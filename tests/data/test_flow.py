@@ -90,8 +90,12 @@ def test_preprocessing_makes_the_whole_clip():
 
 @pytest.mark.parametrize(
     ("symmetries", "sign"),
-    [({"horizontal_flip": {}}, (-1, 1)), ({"vertical_flip": {}}, (1, -1)), ({"time_reversal": {}}, (-1, -1))],
-)  # fmt: skip
+    [
+        ({"horizontal_flip": {}}, (-1, 1)),
+        ({"vertical_flip": {}}, (1, -1)),
+        ({"time_reversal": {}}, (-1, -1)),
+    ],
+)
 def test_flow_is_what_it_is_in_the_clip_that_is_seen(symmetries, sign):
     preprocessing = Preprocessing(size=48, short_side=48, flow_frames=1)
     transform = ClipTransform(

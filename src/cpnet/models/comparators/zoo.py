@@ -72,8 +72,12 @@ def _temporal_shift(backbone: Backbone) -> Builder:
 def _motion_filter(backbone: Backbone) -> Builder:
     """A block at the end of every stage."""
     ends = dict.fromkeys(STAGES, 1)
+    # A sixteenth of the channels is published, of networks that begin with 64.
+    share = max(1, 16 * backbone.widths[0] // 64)
 
-    def extend(model: VideoResNet, *, modules: Modules = ends, reduction: int = 16) -> VideoResNet:
+    def extend(
+        model: VideoResNet, *, modules: Modules = ends, reduction: int = part
+    ) -> VideoResNet:
         def make(name: str) -> nn.Module:
             return MotionFilter(model.block(name).outputs, reduction=reduction)
 
