@@ -76,7 +76,7 @@ def _motion_filter(backbone: Backbone) -> Builder:
     share = max(1, 16 * backbone.widths[0] // 64)
 
     def extend(
-        model: VideoResNet, *, modules: Modules = ends, reduction: int = part
+        model: VideoResNet, *, modules: Modules = ends, reduction: int = share
     ) -> VideoResNet:
         def make(name: str) -> nn.Module:
             return MotionFilter(model.block(name).outputs, reduction=reduction)
