@@ -134,10 +134,11 @@ def test_a_clip_of_another_shape_is_refused():
         create_model("c2d_nano", num_classes=0)
 
 
-def test_a_margin_makes_a_sealed_toy_network_blind_to_place():
+@pytest.mark.parametrize("name", ["toy_c2d", "toy_trn"])
+def test_a_margin_makes_a_sealed_toy_network_blind_to_place(name):
     torch.manual_seed(0)
-    model = create_model("toy_c2d", num_classes=4, strides=(1, 1), margin=4, head="avg").eval()
+    model = create_model(name, num_classes=4, strides=(1, 1), margin=4, head="avg").eval()
     first, second = torch.zeros(2, 1, 3, 2, 16, 16)
     first[..., 0:2, 0:2] = 1
-    second[..., 9:11, 5:7] = 1
+    second[:, :, 0, 9:11, 5:7] = second[:, :, 1, 4:6, 12:14] = 1
     torch.testing.assert_close(model(first), model(second))

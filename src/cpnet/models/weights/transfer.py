@@ -183,8 +183,10 @@ def _head_rows(
 
 def _is_conv_bias(name: str, own: Mapping[str, Tensor]) -> bool:
     """Whether an entry is the bias of a backbone's convolution, before a norm."""
+    if not name.endswith(".bias") or _PLUGIN.fullmatch(name):
+        return False
     weight = own.get(name.removesuffix("bias") + "weight")
-    return name.endswith(".bias") and weight is not None and weight.dim() > 3
+    return weight is not None and weight.dim() > 3
 
 
 def _refuse_misfits(
