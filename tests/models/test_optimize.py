@@ -23,9 +23,15 @@ def noisy(name, **options):
 @pytest.mark.parametrize("name", [n for n in list_models() if "101" not in n])
 def test_same_answers_without_norms(name):
     options = {"width": 0.1} if name == "something_3d" else {}
-    model = noisy(name, **options).eval()
-    fast = optimize(model)
+    model = noisy(name, **options)
     clip = torch.randn(2, model_defaults(name).channels, 4, 32, 32)
+    if "artnet" in name:  # squares of squares: without statistics of its own it overflows
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.momentum = 1.0
+        model(clip)
+    model.eval()
+    fast = optimize(model)
     with torch.no_grad():
         torch.testing.assert_close(fast(clip), model(clip), rtol=1e-4, atol=1e-4)
     assert not any(isinstance(module, _BatchNorm) for module in fast.modules())
