@@ -102,6 +102,16 @@ def read_parquet() -> Callable[[Path], Any]:
     return read
 
 
+@pytest.fixture(scope="session")
+def opencv() -> Any:
+    """OpenCV, which computes optical flow."""
+    if importlib.util.find_spec("cv2") is None:
+        if os.environ.get("CPNET_REQUIRE_OPENCV") == "1":
+            pytest.fail("CPNET_REQUIRE_OPENCV=1, but OpenCV is not installed")
+        pytest.skip("needs OpenCV: pip install 'cpnet[flow]'")
+    return importlib.import_module("cv2")
+
+
 def write_frames(
     path: Path, frames: np.ndarray, *, fps: int = 10, codec: str = "libx264", **options: Any
 ) -> Path:

@@ -5,7 +5,13 @@ import torch
 
 from cpnet.cli import main
 from cpnet.data.toy import CLASS_NAMES
-from cpnet.experiments.toy import SYSTEMS, find_systems, train_system, validation_videos
+from cpnet.experiments.toy import (
+    SYSTEMS,
+    build_system,
+    find_systems,
+    train_system,
+    validation_videos,
+)
 from cpnet.experiments.toy_report import block_match
 from cpnet.explanation import explain_clips
 
@@ -16,6 +22,14 @@ def test_names_of_systems():
     assert find_systems(["c3d", "cpnet", "c3d"], "wide") == ["c3d", "cpnet"]
     with pytest.raises(ValueError, match=r"got 'c2', did you mean 'c2d'\?"):
         find_systems(["c2"], "box")
+
+
+def test_every_system_can_be_built():
+    for name, system in SYSTEMS.items():
+        for canvas in system.canvases:
+            model = build_system(name, canvas).eval()
+            clips = validation_videos(canvas).clips()[:2]
+            assert model(clips).shape == (2, len(CLASS_NAMES)), name
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from cpnet.models.capture import capture_proposals, inject_proposals
 from cpnet.models.optimize import optimize
-from cpnet.models.registry import create_model, list_models
+from cpnet.models.registry import create_model, list_models, model_defaults
 
 
 def noisy(name, **options):
@@ -22,9 +22,17 @@ def noisy(name, **options):
 
 @pytest.mark.parametrize("name", [n for n in list_models() if "101" not in n])
 def test_same_answers_without_norms(name):
-    model = noisy(name).eval()
+    options = {"width": 0.1} if name == "something_3d" else {}
+    model = noisy(name, **options)
+    clip = torch.randn(2, model_defaults(name).channels, 4, 32, 32)
+    if "artnet" in name:  # squares of squares overflow without statistics, and magnify rounding
+        model, clip = model.double(), clip.double()
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.momentum = 1.0
+        model(clip)
+    model.eval()
     fast = optimize(model)
-    clip = torch.randn(2, 3, 4, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(fast(clip), model(clip), rtol=1e-4, atol=1e-4)
     assert not any(isinstance(module, _BatchNorm) for module in fast.modules())

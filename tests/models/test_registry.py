@@ -4,7 +4,8 @@ from cpnet.models.registry import ClipDefaults, list_models, model_defaults, reg
 
 
 def test_patterns():
-    assert list_models("*_nano") == ["c2d_nano", "c3d_nano", "cpnet_nano"]
+    assert list_models("c*_nano") == ["c2d_nano", "c3d_nano", "cpnet_nano"]
+    assert list_models("nl_*18") == ["nl_c2d_resnet18"]
 
 
 def test_defaults():

@@ -156,3 +156,11 @@ def test_training_mode_is_refused_later_too():
 def test_numbers_of_frames_are_whole(value):
     with pytest.raises(ValueError, match="num_frames must be a whole number of at least 1"):
         FrameStream(network("cpnet_nano"), value)
+
+
+@pytest.mark.parametrize("name", ["trn_nano", "tsm_nano", "nl_c2d_nano", "mfnet_nano"])
+def test_comparators_stream_too(name):
+    model = network(name)
+    frames = torch.randn(7, 3, 32, 32)
+    found = FrameStream(model, T, hop=2).push(frames)
+    torch.testing.assert_close(found, one_by_one(model, frames, 2), rtol=1e-5, atol=1e-5)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from cpnet.models.capture import correspondence_modules
-from cpnet.models.registry import create_model, list_models
+from cpnet.models.registry import create_model, list_models, model_defaults
 
 ALL = list_models()
 LARGE = {name for name in ALL if "resnet50" in name or "resnet101" in name}
@@ -14,32 +15,39 @@ MODELS = [pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in 
 
 def clips(name, num_frames=2, batch=2):
     size = 32 if "resnet" in name else 24
-    return torch.randn(batch, 3, num_frames, size, size)
+    channels = model_defaults(name).channels
+    return torch.randn(batch, channels, num_frames, size, size)
 
 
 def small(name, num_classes=3):
-    options = {"k": 1} if "cpnet" in name else {}
+    options = {"k": 1} if "cpnet" in name else {"width": 0.1} if name == "something_3d" else {}
     return create_model(name, num_classes=num_classes, **options)
 
 
 def test_the_models_of_the_paper_are_there():
     depths = ("resnet18", "resnet34", "resnet50", "resnet101", "nano")
     expected = {f"{form}_{depth}" for form in ("cpnet", "c2d") for depth in depths}
-    assert expected | {"c3d_resnet18", "c3d_nano", "toy_cpnet", "toy_c2d", "toy_c3d"} <= set(ALL)
+    expected |= {f"nl_c2d_{depth}" for depth in depths}
+    kinds = ("c3d", "i3d", "artnet", "trn", "tsm", "mfnet", "two_stream", "mff")
+    expected |= {f"{kind}_{depth}" for kind in kinds for depth in ("resnet18", "resnet34", "nano")}
+    cores = ("cpnet", "c2d", "c3d", "i3d", "nl", "artnet", "trn", "tsm", "mfnet")
+    assert expected | {f"toy_{core}" for core in cores} | {"something_3d"} == set(ALL)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_forward_backward_and_state(name):
     torch.manual_seed(0)
     model = small(name).train()
-    for module in correspondence_modules(model).values():
-        torch.nn.init.ones_(module.projection.norm.weight)  # else nothing below it has a gradient
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):  # of a fresh plug-in: nothing below has a gradient
+            torch.nn.init.ones_(module.weight)
     logits = model(clips(name))
     assert logits.shape == (2, 3)
     F.cross_entropy(logits, torch.tensor([0, 2])).backward()
     for parameter, value in model.named_parameters():
         assert value.grad is not None, parameter
         assert value.grad.isfinite().all(), parameter
+        assert value.grad.any(), parameter
     model.eval()
     other = small(name)
     other.load_state_dict(model.state_dict())
@@ -83,7 +91,7 @@ def test_modules_add_their_parameters_only():
 def test_fresh_modules_change_nothing():
     model, plain = small("cpnet_nano").eval(), small("c2d_nano").eval()
     plain.load_state_dict(model.state_dict(), strict=False)
-    x = clips("nano")
+    x = clips("cpnet_nano")
     torch.testing.assert_close(model(x), plain(x))
 
 
@@ -126,10 +134,11 @@ def test_a_clip_of_another_shape_is_refused():
         create_model("c2d_nano", num_classes=0)
 
 
-def test_a_margin_makes_a_sealed_toy_network_blind_to_place():
+@pytest.mark.parametrize("name", ["toy_c2d", "toy_trn"])
+def test_a_margin_makes_a_sealed_toy_network_blind_to_place(name):
     torch.manual_seed(0)
-    model = create_model("toy_c2d", num_classes=4, strides=(1, 1), margin=4, head="avg").eval()
+    model = create_model(name, num_classes=4, strides=(1, 1), margin=4, head="avg").eval()
     first, second = torch.zeros(2, 1, 3, 2, 16, 16)
     first[..., 0:2, 0:2] = 1
-    second[..., 9:11, 5:7] = 1
+    second[:, :, 0, 9:11, 5:7] = second[:, :, 1, 4:6, 12:14] = 1
     torch.testing.assert_close(model(first), model(second))

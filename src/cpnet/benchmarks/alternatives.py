@@ -1,12 +1,11 @@
-"""What the CP module is measured against: the published algorithm done plainly, a non-local block.
+"""What the CP module is measured against: the published algorithm done plainly.
 
-None of it is made slow on purpose: each takes the fastest plain PyTorch operations for its way.
+Not made slow on purpose: it takes the fastest plain PyTorch operations for its way.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cpnet.models.correspondence import CorrespondenceProposal
@@ -48,37 +47,3 @@ class PlainCorrespondence(nn.Module):
             hidden = layer(hidden).relu()
         out = module.projection(hidden.amax(3)).unflatten(2, grid)
         return x + resize_grid(out, (x.shape[3], x.shape[4])).permute(0, 4, 1, 2, 3)
-
-
-class NonLocal(nn.Module):
-    """A non-local block: embedded Gaussian, half the channels, keys and values pooled 2x2.
-
-    "Non-local Neural Networks" (Wang, Girshick, Gupta, He, CVPR 2018), section 4.1 and figure 2.
-    Runs through ``scaled_dot_product_attention``, which does not store the matrix of weights.
-
-    Args:
-        channels: of the clips.
-    """
-
-    socket = "after_block"
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        inner = channels // 2
-        self.query = nn.Conv3d(channels, inner, 1)
-        self.key = nn.Conv3d(channels, inner, 1)
-        self.value = nn.Conv3d(channels, inner, 1)
-        self.out = nn.Conv3d(inner, channels, 1)
-        self.norm = nn.BatchNorm3d(channels)
-        nn.init.zeros_(self.norm.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map clips ``(B, C, T, H, W)`` to the same shape; the identity until trained."""
-        pooled = F.max_pool3d(x, (1, 2, 2))
-        query, key, value = (
-            layer(of).flatten(2).mT[:, None]
-            for layer, of in ((self.query, x), (self.key, pooled), (self.value, pooled))
-        )
-        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
-        out: Tensor = self.norm(self.out(seen.mT.reshape(*seen.mT.shape[:2], *x.shape[2:])))
-        return x + out

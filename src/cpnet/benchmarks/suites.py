@@ -9,13 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cpnet.benchmarks.alternatives import NonLocal, PlainCorrespondence
+from cpnet.benchmarks.alternatives import PlainCorrespondence
 from cpnet.benchmarks.timing import Run
-from cpnet.models.capture import correspondence_modules
+from cpnet.models.comparators.non_local import NonLocal
 from cpnet.models.correspondence import CorrespondenceProposal
 from cpnet.models.optimize import optimize
 from cpnet.models.registry import create_model
-from cpnet.models.resnet import VideoResNet
 from cpnet.models.streaming import FrameStream
 
 
@@ -141,18 +140,12 @@ def models_suite(setting: Setting) -> Iterator[Case]:
 def _networks(stem_stride: int) -> dict[str, nn.Module]:
     """ResNet-34 with CP modules, without, with non-local blocks in their places, and in 3D."""
     options = {"num_classes": 27, "stem_stride": stem_stride}
-    networks = {
+    return {
         "cpnet": create_model("cpnet_resnet34", **options),
         "c2d": create_model("c2d_resnet34", **options),
-        "non-local": create_model("c2d_resnet34", **options),
+        "non-local": create_model("nl_c2d_resnet34", **options),
+        "c3d_resnet18": create_model("c3d_resnet18", **options),
     }
-    places = correspondence_modules(networks["cpnet"])
-    non_local = networks["non-local"]
-    assert isinstance(non_local, VideoResNet)
-    for block in places:
-        non_local.attach(block, NonLocal(non_local.block(block).outputs))
-    networks["c3d_resnet18"] = create_model("c3d_resnet18", **options)
-    return networks
 
 
 def _stream_case(setting: Setting) -> Case:

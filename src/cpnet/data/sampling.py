@@ -22,6 +22,8 @@ class Sampling:
         mode: ``"dense"`` takes frames a fixed step apart, so that speed means the same in every
             video; ``"segments"`` takes one frame from each of T equal parts, so that a clip
             spans the whole video.
+        lead: frames right before each frame of the clip that are taken too, at least 0, such as
+            optical flow needs; before a video's first frame it is repeated.
 
     Raises:
         ValueError: If a value is none of these.
@@ -30,12 +32,15 @@ class Sampling:
     num_frames: int
     frame_stride: int = 1
     mode: SamplingMode = "dense"
+    lead: int = 0
 
     def __post_init__(self) -> None:
         for name in ("num_frames", "frame_stride"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        if isinstance(self.lead, bool) or not isinstance(self.lead, int) or self.lead < 0:
+            raise ValueError(f"lead must be a whole number of at least 0, got {self.lead!r}")
         if self.mode not in get_args(SamplingMode):
             raise ValueError(f"mode must be one of {get_args(SamplingMode)}, got {self.mode!r}")
 
@@ -56,8 +61,8 @@ def sample_indices(
         rng: draws the place of the clip (training); None takes the middle (evaluation).
 
     Returns:
-        int64 ``(num_frames,)``, indices in ``0..num_frames_in_video - 1``, in the order of time.
-        A video shorter than a dense clip's span repeats from its start.
+        int64 ``(num_frames * (lead + 1),)``, indices in ``0..num_frames_in_video - 1``, in the
+        order of time. A video shorter than a dense clip's span repeats from its start.
 
     Raises:
         ValueError: If the video has no frame.
@@ -77,6 +82,11 @@ def sample_indices(
 
         >>> sample_indices(9, Sampling(3, mode="segments")).tolist()
         [1, 4, 7]
+
+        The same with the frame before each:
+
+        >>> sample_indices(9, Sampling(3, mode="segments", lead=1)).tolist()
+        [0, 1, 3, 4, 6, 7]
     """
     if num_frames_in_video < 1:
         raise ValueError(
@@ -84,8 +94,25 @@ def sample_indices(
             "there is no frame to choose"
         )
     if sampling.mode == "segments":
-        return _segments(num_frames_in_video, sampling.num_frames, rng)
-    return _dense(num_frames_in_video, sampling, rng)
+        return with_lead(_segments(num_frames_in_video, sampling.num_frames, rng), sampling)
+    return with_lead(_dense(num_frames_in_video, sampling, rng), sampling)
+
+
+def with_lead(indices: NDArray[np.int64], sampling: Sampling) -> NDArray[np.int64]:
+    """Frames of clips and, before each, those that lead to it.
+
+    Args:
+        indices: int64 ``(..., T)``.
+        sampling: says how many lead to a frame.
+
+    Returns:
+        int64 ``(..., T * (lead + 1))``.
+    """
+    if not sampling.lead:
+        return indices
+    before = np.arange(-sampling.lead, 1, dtype=np.int64)
+    groups: NDArray[np.int64] = np.maximum(indices[..., None] + before, 0)
+    return groups.reshape(*indices.shape[:-1], -1)
 
 
 def _dense(n: int, sampling: Sampling, rng: np.random.Generator | None) -> NDArray[np.int64]:

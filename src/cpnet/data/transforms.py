@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cpnet.data.colors import ColorJitter
+from cpnet.data.flow import clip_with_flow
 from cpnet.data.symmetries import Label, LabelSymmetries, ResolvedSymmetries
 
 __all__ = ["ClipTransform", "ColorJitter", "LabelSymmetries", "Preprocessing", "resize_frames"]
@@ -37,6 +38,9 @@ class Preprocessing:
             crop's shorter side. Frames in which the crop would not fit are made larger.
         mean: subtracted from red, green and blue in 0..1; ImageNet's by default.
         std: divided by afterwards.
+        flow_frames: pictures of optical flow that go with each frame of the clip; the frames
+            are then groups of so many and the one that they lead to, and the clip has
+            ``3 + 2 * flow_frames`` channels, see :func:`cpnet.data.flow.clip_with_flow`.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -51,6 +55,7 @@ class Preprocessing:
     short_side: int
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    flow_frames: int = 0
 
     def __post_init__(self) -> None:
         if min(self.crop_size) < 1:
@@ -91,13 +96,18 @@ class Preprocessing:
     def normalize(self, frames: Tensor) -> Tensor:
         """Frames, uint8 or float in 0..1, ``(T, 3, h, w)`` -> clip, float32 ``(3, T, h, w)``.
 
-        On the frames' device.
+        On the frames' device. Of frames that have been mirrored or reversed, flow is what it is
+        in them.
         """
         values = frames.float() / 255 if frames.dtype == torch.uint8 else frames
         mean, std = (
             torch.tensor(v, device=values.device).view(3, 1, 1, 1) for v in (self.mean, self.std)
         )
-        return ((values.permute(1, 0, 2, 3) - mean) / std).contiguous()
+        colours = ((values.permute(1, 0, 2, 3) - mean) / std).contiguous()
+        if not self.flow_frames:
+            return colours
+        pictures = frames if frames.dtype == torch.uint8 else (frames * 255).round().byte()
+        return clip_with_flow(pictures, colours, self.flow_frames)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cpnet.data.sampling import Sampling
+from cpnet.data.sampling import Sampling, with_lead
 
 FULL: Literal["full"] = "full"
 _ALONG_LONGER_SIDE = (3, 5, 6, 8)
@@ -99,7 +99,7 @@ class Views:
                 start. Of segments, clip j takes the frame at the part ``(j + 1/2) / S`` of each.
 
         Returns:
-            int64 ``(S, T)``; for one clip what ``sample_indices`` chooses.
+            int64 ``(S, T * (lead + 1))``; for one clip what ``sample_indices`` chooses.
 
         Raises:
             ValueError: If the video has no frame.
@@ -123,10 +123,10 @@ class Views:
         clips, steps = np.arange(S, dtype=np.int64)[:, None], np.arange(T, dtype=np.int64)
         if sampling.mode == "segments":
             # floor((s + (2j + 1) / 2S) * n / T), in whole numbers.
-            return (2 * S * steps + 2 * clips + 1) * n // (2 * S * T)
+            return with_lead((2 * S * steps + 2 * clips + 1) * n // (2 * S * T), sampling)
         spare = max(n - sampling.span, 0)
         starts = clips * spare // (S - 1) if S > 1 else np.full_like(clips, spare // 2)
-        return (starts + steps * sampling.frame_stride) % n
+        return with_lead((starts + steps * sampling.frame_stride) % n, sampling)
 
     def crop_boxes(self, height: int, width: int, size: tuple[int, int]) -> list[Crop]:
         """The parts of each clip.

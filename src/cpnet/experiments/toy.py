@@ -53,6 +53,18 @@ class System:
 # border anyway), and the mean forgets where.
 _SEALED = {"strides": (1, 1), "margin": 4, "head": "avg"}
 _SEALED_WIDE = {"margin": 0}
+
+
+def _sealed(model: str, summary: str) -> System:
+    return System(
+        model=model,
+        summary=f"{summary}, sealed",
+        options=_SEALED,
+        wide=_SEALED_WIDE,
+        epochs=(2, 2),
+    )
+
+
 SYSTEMS: dict[str, System] = {
     "cpnet": System(
         model="toy_cpnet",
@@ -67,13 +79,7 @@ SYSTEMS: dict[str, System] = {
         options={"head": "avg"},
         wide={"strides": (2, 2)},
     ),
-    "c2d_sealed": System(
-        model="toy_c2d",
-        summary="frame by frame, sealed",
-        options=_SEALED,
-        wide=_SEALED_WIDE,
-        epochs=(2, 2),
-    ),
+    "c2d_sealed": _sealed("toy_c2d", "frame by frame"),
     "c3d": System(model="toy_c3d", summary="3x3x3, field 7 px", wide={"strides": (2, 2)}),
     "c3d_margin": System(
         model="toy_c3d",
@@ -81,13 +87,20 @@ SYSTEMS: dict[str, System] = {
         options={"margin": 8},
         canvases=("box",),
     ),
-    "c3d_sealed": System(
-        model="toy_c3d",
-        summary="3x3x3, sealed, field 5 px",
-        options=_SEALED,
-        wide=_SEALED_WIDE,
-        epochs=(2, 2),
+    "c3d_sealed": _sealed("toy_c3d", "3x3x3, field 5 px"),
+    "i3d": System(model="toy_i3d", summary="3x3x3, then 1x3x3", wide={"strides": (2, 2)}),
+    "i3d_sealed": _sealed("toy_i3d", "3x3x3, then 1x3x3"),
+    "nl": System(
+        model="toy_nl", summary="non-local block", wide={"strides": (2, 2)}, epochs=(6, 6)
     ),
+    "artnet": System(model="toy_artnet", summary="SMART blocks", wide={"strides": (2, 2)}),
+    "artnet_sealed": _sealed("toy_artnet", "SMART blocks"),
+    "trn": System(model="toy_trn", summary="relations of frames", wide={"strides": (2, 2)}),
+    "trn_sealed": _sealed("toy_trn", "relations of frames"),
+    "tsm": System(model="toy_tsm", summary="temporal shift", wide={"strides": (2, 2)}),
+    "tsm_sealed": _sealed("toy_tsm", "temporal shift"),
+    "mfnet": System(model="toy_mfnet", summary="motion filter", wide={"strides": (2, 2)}),
+    "mfnet_sealed": _sealed("toy_mfnet", "motion filter"),
 }
 
 

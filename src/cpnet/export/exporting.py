@@ -81,7 +81,7 @@ def export_recognizer(
             load_exported(draft),
             BothOutputs(prepare(recognizer.model, "auto")),
             [
-                *random_clips(card.size, sorted(lengths)),
+                *random_clips(card.size, sorted(lengths), channels=card.channels),
                 *(NamedClips(name, clip, dither) for name, clip in clips),
             ],
             tolerance=tolerance,

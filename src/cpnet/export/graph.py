@@ -22,7 +22,7 @@ class TracedNetwork:
     """A network as a graph from clips to logits and features.
 
     Attributes:
-        program: the graph; clips ``(B, 3, T, size, size)`` of any B.
+        program: the graph; clips ``(B, C, T, size, size)`` of any B.
         card: the network's model card.
         dynamic_frames: whether it takes any T of at least `min_frames`, not the card's alone.
         min_frames: the smallest T.
@@ -66,7 +66,7 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
     """
     # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
     T = max(2, card.num_frames) if dynamic_frames else card.num_frames
-    clips = torch.zeros(3 if T == 2 else 2, 3, T, card.size, card.size)
+    clips = torch.zeros(3 if T == 2 else 2, card.channels, T, card.size, card.size)
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
     try:
         program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))

@@ -180,13 +180,17 @@ class _Pair:
 
 
 def random_clips(
-    size: int, num_frames: Sequence[int], batch_sizes: Sequence[int] = (1, 3)
+    size: int,
+    num_frames: Sequence[int],
+    batch_sizes: Sequence[int] = (1, 3),
+    *,
+    channels: int = 3,
 ) -> Iterator[NamedClips]:
     """Batches of noise, the same each time, of every number of frames and batch size."""
     chance = torch.Generator().manual_seed(0)
     for T in num_frames:
         for B in batch_sizes:
-            clips = torch.randn(B, 3, T, size, size, generator=chance)
+            clips = torch.randn(B, channels, T, size, size, generator=chance)
             yield NamedClips("random", clips)
 
 

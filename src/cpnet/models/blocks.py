@@ -31,7 +31,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
         super().__init__()
-        self.outputs = outputs
+        self.inputs, self.outputs = inputs, outputs
         self.relu = nn.ReLU(inplace=True)
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != outputs:
@@ -77,9 +77,9 @@ class BasicBlock(ResidualBlock):
 
     def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
         super().__init__(inputs, outputs, stride, make)
-        self.conv1 = make.conv(inputs, outputs, 3, stride)
+        self.conv1 = make.first_conv(inputs, outputs, 3, stride)
         self.bn1 = make.norm(outputs)
-        self.conv2 = make.conv(outputs, outputs, 3)
+        self.conv2 = make.second_conv(outputs, outputs, 3)
         self.bn2 = make.norm(outputs)
 
     def residual(self, x: Tensor) -> Tensor:
@@ -97,9 +97,9 @@ class BottleneckBlock(ResidualBlock):
         super().__init__(inputs, outputs, stride, make)
         width = outputs // self.expansion
         first, second = (stride, 1) if make.conventions.stride_on_first else (1, stride)
-        self.conv1 = make.conv(inputs, width, 1, first)
+        self.conv1 = make.first_conv(inputs, width, 1, first)
         self.bn1 = make.norm(width)
-        self.conv2 = make.conv(width, width, 3, second)
+        self.conv2 = make.second_conv(width, width, 3, second)
         self.bn2 = make.norm(width)
         self.conv3 = make.conv(width, outputs, 1)
         self.bn3 = make.norm(outputs)

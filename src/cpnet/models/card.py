@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
-from cpnet.models.registry import create_model
+from cpnet.models.registry import create_model, model_defaults
 
 FORMAT_VERSION = 1
 
@@ -87,6 +87,11 @@ class ModelCard:
             raise ValueError(
                 f"sampling_mode must be 'dense' or 'segments', got {self.sampling_mode!r}"
             )
+
+    @property
+    def channels(self) -> int:
+        """Of a clip: 3, unless optical flow goes with the colours."""
+        return model_defaults(self.model).channels
 
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""

@@ -69,6 +69,9 @@ def find_conventions(name: str) -> Conventions:
 class LayerFactory:
     """Builds convolutions, norms and pools of one form.
 
+    A network whose stem or blocks are something else in places overrides :meth:`stem_conv`,
+    :meth:`first_conv`, :meth:`second_conv` or :meth:`of_block`.
+
     Attributes:
         form: ``"c2d"`` works on frames ``(B*T, C, H, W)`` with 2D kernels; ``"c3d"`` on clips
             ``(B, C, T, H, W)`` with kernels as long in time as in space. Neither strides in time.
@@ -80,14 +83,35 @@ class LayerFactory:
 
     def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
         """Convolution with odd kernel, padded so that a stride of 1 keeps the size."""
+        # A wide stem looks at 3 frames, not at as many as pixels.
+        return self.conv_of_length(inputs, outputs, kernel, stride, min(kernel, 3))
+
+    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
+        """The network's first convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def first_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """A block's first convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def second_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """A block's second convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def of_block(self, number: int) -> LayerFactory:
+        """What builds the layers of a block, counted from 0 through the network."""
+        return self
+
+    def conv_of_length(
+        self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int
+    ) -> nn.Module:
+        """Convolution with odd kernel that looks at `in_time` frames, if its form has time."""
         # With a stride of 1, and for a 1x1 kernel, both ways of padding are the same.
         same = self.conventions.same_padding and stride > 1 and kernel > 1
         padding, bias = 0 if same else kernel // 2, self.conventions.conv_bias
         if self.form == "c2d":
             conv2d = SameConv2d if same else nn.Conv2d
             return conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
-        # A wide stem looks at 3 frames, not at as many as pixels.
-        in_time = min(kernel, 3)
         conv3d = SameConv3d if same else nn.Conv3d
         return conv3d(
             inputs,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cpnet.models.capture import correspondence_modules
-from cpnet.models.registry import create_model
+from cpnet.models.registry import create_model, model_defaults
 
 
 class ModuleSite(NamedTuple):
@@ -35,7 +35,7 @@ class ModelDescription(NamedTuple):
         name: of the network.
         parameters: trainable values.
         multiply_adds: for one clip in inference, the search's product included.
-        input_shape: ``(B, 3, T, H, W)`` that they are counted for.
+        input_shape: ``(B, C, T, H, W)`` that they are counted for.
         modules: its CP modules, in the order of the data.
     """
 
@@ -74,7 +74,8 @@ def describe(
             sites.append(ModuleSite(block, grid, module.k, T * grid[0] * grid[1]))
 
         module.register_forward_pre_hook(note)
-    clip = torch.empty(1, 3, num_frames, size, size, device="meta")
+    channels = model_defaults(name).channels
+    clip = torch.empty(1, channels, num_frames, size, size, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_SEARCH_COST) as counter:
         model(clip)
     parameters = sum(value.numel() for value in model.parameters())

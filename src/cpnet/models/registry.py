@@ -24,11 +24,19 @@ class ClipDefaults:
         num_frames: frames of a clip.
         frame_stride: step between them.
         size: rows and columns, pixels.
+        flow_frames: pictures of optical flow that lead to every frame and go with its colours;
+            this is the network's own and not to be changed.
     """
 
     num_frames: int
     frame_stride: int
     size: int
+    flow_frames: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Of a clip: three colours, and two of each flow frame."""
+        return 3 + 2 * self.flow_frames
 
 
 _BUILDERS: dict[str, tuple[Builder, ClipDefaults]] = {}
@@ -57,11 +65,12 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
         name: one of :func:`list_models`.
         num_classes: logits, at least 1.
         **overrides: options of the network, such as ``k=4``, ``modules={"res4": 2}``,
-            ``dropout=0.2``; see :mod:`cpnet.models.zoo`.
+            ``dropout=0.2``; see :mod:`cpnet.models.zoo` and :mod:`cpnet.models.comparators.zoo`.
 
     Returns:
         A module from clips float ``(B, 3, T, H, W)`` to logits ``(B, num_classes)``, with
-        ``forward_features`` for the pooled embedding.
+        ``forward_features`` for the pooled embedding. Where optical flow goes with the colours,
+        clips have ``model_defaults(name).channels`` channels.
 
     Raises:
         ValueError: For an unknown name or option (the nearest is suggested), or a value that the
@@ -105,7 +114,8 @@ def model_options(name: str, **overrides: Any) -> dict[str, Any]:
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of all networks that match a shell pattern, sorted."""
-    from cpnet.models import zoo  # noqa: F401  (registers them)
+    from cpnet.models import toy_zoo, zoo  # noqa: F401  (registers them)
+    from cpnet.models.comparators import zoo as comparators  # noqa: F401
 
     return sorted(name for name in _BUILDERS if fnmatch(name, pattern))
 

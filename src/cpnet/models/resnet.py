@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
 from cpnet._errors import nearest
 from cpnet.models.blocks import SOCKETS, BasicBlock, BottleneckBlock, ResidualBlock
-from cpnet.models.conventions import Form, LayerFactory, find_conventions
+from cpnet.models.conventions import Conventions, Form, LayerFactory, find_conventions
 
 # The field's names of the stages, and the parameter names of their layers.
 STAGES = {"res2": "layer1", "res3": "layer2", "res4": "layer3", "res5": "layer4"}
@@ -31,10 +31,18 @@ class VideoResNet(nn.Module):
         stem_stride: of the stem's convolution.
         dropout: before the linear layer, 0 to 1.
         conventions: a key of :data:`cpnet.models.conventions.CONVENTIONS`.
+        layers: builds the layers of a form that differs from both in places.
+
+    Attributes:
+        inputs: channels of a clip; 3, unless optical flow goes with the colours.
+        consensus: None for the mean over frames; else a module from features of frames
+            ``(B, T, C)`` to those of the clip, ``(B, D)``.
 
     Shapes:
-        Clips float ``(B, 3, T, H, W)`` of any T, H, W; logits ``(B, num_classes)``.
+        Clips float ``(B, inputs, T, H, W)`` of any T, H, W; logits ``(B, num_classes)``.
     """
+
+    consensus: nn.Module | None
 
     def __init__(
         self,
@@ -48,18 +56,23 @@ class VideoResNet(nn.Module):
         stem_stride: int = 2,
         dropout: float = 0.5,
         conventions: str = "torchvision",
+        layers: Callable[[Form, Conventions], LayerFactory] = LayerFactory,
     ) -> None:
         super().__init__()
-        make = LayerFactory(form, find_conventions(conventions))
+        make = layers(form, find_conventions(conventions))
         block_class: type[ResidualBlock] = {"basic": BasicBlock, "bottleneck": BottleneckBlock}[
             block
         ]
-        self.form = form
+        self.form: Form = form
+        self.inputs = 3
         channels = widths[0]
-        self.conv1 = make.conv(3, channels, 7 if stem == "imagenet" else 3, stem_stride)
+        self.conv1 = make.stem_conv(
+            self.inputs, channels, 7 if stem == "imagenet" else 3, stem_stride
+        )
         self.bn1 = make.norm(channels)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = make.max_pool() if stem == "imagenet" else nn.Identity()
+        num_blocks = 0
         for number, (layer, depth, width) in enumerate(
             zip(STAGES.values(), depths, widths, strict=True)
         ):
@@ -67,22 +80,26 @@ class VideoResNet(nn.Module):
             for position in range(depth):
                 stride = 2 if number > 0 and position == 0 else 1
                 outputs = width * block_class.expansion
-                blocks.append(block_class(channels, outputs, stride, make))
+                blocks.append(block_class(channels, outputs, stride, make.of_block(num_blocks)))
                 channels = outputs
+                num_blocks += 1
             self.add_module(layer, blocks)
+        self.register_module("consensus", None)
         self.num_features = channels
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         self.apply(make.initialise)
 
     def forward(self, clip: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
+        """Logits ``(B, num_classes)`` of clips ``(B, inputs, T, H, W)``."""
         return self.forward_head(self.forward_features(clip))
 
     def forward_features(self, clip: Tensor) -> Tensor:
         """The pooled embedding ``(B, num_features)``: mean over T, H and W after res5."""
-        if clip.dim() != 5 or clip.shape[1] != 3:
-            raise ValueError(f"clip must have shape (B, 3, T, H, W), got {tuple(clip.shape)}")
+        if clip.dim() != 5 or clip.shape[1] != self.inputs:
+            raise ValueError(
+                f"clip must have shape (B, {self.inputs}, T, H, W), got {tuple(clip.shape)}"
+            )
         T = clip.shape[2]
         x = clip.transpose(1, 2).flatten(0, 1) if self.form == "c2d" else clip
         x = self.stem(x)
@@ -91,17 +108,34 @@ class VideoResNet(nn.Module):
         return self.pool(x, T)
 
     def stem(self, x: Tensor) -> Tensor:
-        """What comes before the blocks, of frames ``(B*T, 3, H, W)`` or clips."""
+        """What comes before the blocks, of frames ``(B*T, inputs, H, W)`` or clips."""
         # Weights may be of half precision where clips are not.
-        x = x.to(self.conv1.weight.dtype)  # type: ignore[arg-type]
+        x = x.to(self.fc.weight.dtype)
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
 
     def pool(self, x: Tensor, num_frames: int) -> Tensor:
-        """The mean ``(B, num_features)`` of what the last block makes of frames or clips."""
+        """The embedding ``(B, num_features)`` of what the last block makes of frames or clips."""
         if self.form == "c2d":
             x = x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
-        pooled: Tensor = x.mean((2, 3, 4))
-        return pooled
+        if self.consensus is None:
+            return x.mean((2, 3, 4))
+        return self.agree(x.mean((3, 4)).transpose(1, 2))
+
+    def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
+        """Let a module put frames together, instead of the mean; the head begins anew.
+
+        Args:
+            consensus: from features of frames ``(B, T, C)`` to ``(B, num_features)``.
+            num_features: of the embedding.
+        """
+        self.consensus, self.num_features = consensus, num_features
+        self.fc = nn.Linear(num_features, self.fc.out_features)
+
+    def agree(self, features: Tensor) -> Tensor:
+        """The embedding ``(B, num_features)`` of frames' features ``(B, T, C)``."""
+        if self.consensus is None:
+            return features.mean(1)
+        return self.consensus(features)  # type: ignore[no-any-return]
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""

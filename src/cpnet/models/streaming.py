@@ -44,6 +44,11 @@ class FrameStream:
                 f"model must be a VideoResNet that works frame by frame, got {kind}; "
                 "run the windows one by one"
             )
+        if model.inputs != 3:
+            raise ValueError(
+                f"model must take colours alone, got one of {model.inputs} channels, with optical "
+                "flow among them; run the windows one by one"
+            )
         _check_mode(model)
         for name, value in (("num_frames", num_frames), ("hop", hop)):
             if not isinstance(value, int) or value < 1:
@@ -113,14 +118,14 @@ class FrameStream:
         for block in self._blocks:
             x = block(x, 1)
         if self._seam is None:
-            return self.model.pool(x, 1)
+            return x.mean((2, 3))
         return self._seam.summed(x, 1) if self._seam.looks_at_frames_alone(up_to_sum=True) else x
 
     def _window(self, x: Tensor) -> Tensor:
         """Logits ``(1, num_classes)`` of what its frames gave."""
         T = self.num_frames
         if self._seam is None:
-            return self.model.forward_head(x.mean(0, keepdim=True))
+            return self.model.forward_head(self.model.agree(x[None]))
         alone = self._seam.looks_at_frames_alone(up_to_sum=True)
         # The block's last ReLU works in place, on frames that other windows need too.
         x = self._seam.finish(x.clone(), T) if alone else self._seam(x, T)

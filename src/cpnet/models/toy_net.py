@@ -6,14 +6,14 @@ convolution layers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cpnet.models.conventions import CONVENTIONS, Form, LayerFactory
+from cpnet.models.conventions import CONVENTIONS, Conventions, Form, LayerFactory
 
 
 class ToyNet(nn.Module):
@@ -27,6 +27,13 @@ class ToyNet(nn.Module):
         widths: their channels.
         head: how positions and frames are pooled: ``"max"`` or ``"avg"``.
         margin: pixels of black put around every frame, so that nothing is near a border.
+        layers: builds the layers of a form that differs from both in places.
+
+    Attributes:
+        between: maps clips ``(B, widths[0], T, H, W)`` between the two convolutions; None, until
+            one is set.
+        consensus: from features of frames ``(B, T, widths[1])`` to the embedding, see
+            :meth:`set_consensus`; None for pooling over frames as over positions.
 
     Shapes:
         Clips float ``(B, 3, T, H, W)``; logits ``(B, num_classes)``.
@@ -42,6 +49,7 @@ class ToyNet(nn.Module):
         widths: Sequence[int] = (16, 32),
         head: Literal["max", "avg"] = "max",
         margin: int = 0,
+        layers: Callable[[Form, Conventions], LayerFactory] = LayerFactory,
     ) -> None:
         super().__init__()
         if len(strides) != 2 or len(widths) != 2:
@@ -50,13 +58,28 @@ class ToyNet(nn.Module):
             )
         if head not in ("max", "avg"):
             raise ValueError(f"head must be 'max' or 'avg', got {head!r}")
-        make = LayerFactory(form, CONVENTIONS["torchvision"])
+        make = layers(form, CONVENTIONS["torchvision"])
         self.form, self.head, self.margin = form, head, margin
-        self.conv1, self.bn1 = make.conv(3, widths[0], 3, strides[0]), make.norm(widths[0])
-        self.conv2, self.bn2 = make.conv(widths[0], widths[1], 3, strides[1]), make.norm(widths[1])
+        self.conv1 = make.stem_conv(3, widths[0], 3, strides[0])
+        self.bn1 = make.norm(widths[0])
+        self.conv2 = make.second_conv(widths[0], widths[1], 3, strides[1])
+        self.bn2 = make.norm(widths[1])
+        self.between: nn.Module | None = None
         self.core = core
+        self.consensus: nn.Module | None = None
+        self.widths = tuple(widths)
         self.num_features = widths[1]
         self.fc = nn.Linear(widths[1], num_classes)
+
+    def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
+        """Pool over positions alone, and let a module put frames together.
+
+        Args:
+            consensus: from ``(B, T, widths[1])`` to ``(B, num_features)``.
+            num_features: of the embedding.
+        """
+        self.consensus, self.num_features = consensus, num_features
+        self.fc = nn.Linear(num_features, self.fc.out_features)
 
     def forward(self, clip: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
@@ -67,16 +90,29 @@ class ToyNet(nn.Module):
         T = clip.shape[2]
         x = _black_margin(clip, self.margin) if self.margin else clip
         # Weights may be of half precision where clips are not.
-        x = x.to(self.conv1.weight.dtype)  # type: ignore[arg-type]
+        x = x.to(self.fc.weight.dtype)
         if self.form == "c2d":
             x = x.transpose(1, 2).flatten(0, 1)
         x = F.relu(self.bn1(self.conv1(x)))
+        if self.between is not None:
+            x = self._frames(self.between(self._clips(x, T)))
         x = F.relu(self.bn2(self.conv2(x)))
-        if self.form == "c2d":
-            x = x.view(-1, T, *x.shape[1:]).transpose(1, 2)
+        x = self._clips(x, T)
         if self.core is not None:
             x = self.core(x)
-        return x.amax((2, 3, 4)) if self.head == "max" else x.mean((2, 3, 4))
+        axes = (2, 3, 4) if self.consensus is None else (3, 4)
+        x = x.amax(axes) if self.head == "max" else x.mean(axes)
+        return x if self.consensus is None else self.consensus(x.transpose(1, 2))
+
+    def _clips(self, x: Tensor, num_frames: int) -> Tensor:
+        """What layers work on, as clips ``(B, C, T, H, W)``."""
+        if self.form == "c3d":
+            return x
+        return x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
+
+    def _frames(self, clips: Tensor) -> Tensor:
+        """Clips as layers work on them."""
+        return clips if self.form == "c3d" else clips.transpose(1, 2).flatten(0, 1)
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""

@@ -39,12 +39,12 @@ def clip_strip(clip: Tensor, card: ModelCard, *, is_right: bool) -> NDArray[np.u
     """The frames of a clip side by side, framed in green or red: uint8 ``(rows, columns, 3)``.
 
     Args:
-        clip: ``(3, T, h, w)``, normalised as the card says.
+        clip: ``(3, T, h, w)``, normalised as the card says; channels behind these are not shown.
         card: of the recognizer.
         is_right: whether the prediction is.
     """
     mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (card.mean, card.std))
-    pixels = (clip.detach().cpu().float() * std + mean).clamp(0, 1) * 255
+    pixels = (clip[:3].detach().cpu().float() * std + mean).clamp(0, 1) * 255
     # (3, T, h, w) -> (h, T, w, 3): the frames' rows one behind the other.
     strip = pixels.round().byte().permute(2, 1, 3, 0).flatten(1, 2).numpy()
     framed = np.empty((strip.shape[0] + 2 * _BORDER, strip.shape[1] + 2 * _BORDER, 3), np.uint8)

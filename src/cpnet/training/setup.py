@@ -82,7 +82,7 @@ def build_model(card: ModelCard) -> nn.Module:
         model = card.build()
     except TypeError as error:
         raise ValueError(f"model_options must fit {card.model}: {one_line(error)}") from None
-    clip = torch.zeros(1, 3, card.num_frames, card.size, card.size)
+    clip = torch.zeros(1, card.channels, card.num_frames, card.size, card.size)
     with torch.inference_mode():
         model.eval()(clip)
     # Lightning trains modules in the mode that it finds them in.

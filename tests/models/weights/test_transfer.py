@@ -190,3 +190,29 @@ def test_a_kernel_of_another_size_is_not_inflated():
     deep = create_model("c3d_nano", num_classes=3)
     with pytest.raises(ValueError, match=r"conv1.weight must have shape \(16, 3, 3, 3\)"):
         inflate({"conv1.weight": torch.zeros(16, 3, 7, 7)}, deep)
+
+
+@pytest.mark.parametrize("kind", ["nl_c2d", "trn", "tsm", "mfnet"])
+def test_comparators_start_from_the_plain_network(kind):
+    source, model = network("c2d_nano"), network(f"{kind}_nano")
+    report = start_from(model, weights_of(source))
+    plugins = ("after_block", "consensus.", "fc.")
+    assert all(any(part in name for part in plugins) for name in report.fresh)
+    values = source.state_dict()
+    for name, value in model.state_dict().items():
+        if name not in report.fresh and not name.endswith("num_batches_tracked"):
+            assert torch.equal(value, values[name]), name
+
+
+def test_i3d_is_inflated():
+    source, model = network("c2d_nano"), network("i3d_nano")
+    report = start_from(model, weights_of(source))
+    assert {"conv1.weight", "layer1.0.conv1.weight"} <= set(report.inflated)
+    kernel = source.state_dict()["conv1.weight"] / 3
+    for frame in model.state_dict()["conv1.weight"].unbind(2):
+        torch.testing.assert_close(frame, kernel)
+
+
+def test_artnet_starts_anew():
+    with pytest.raises(ValueError, match="own backbone, .* entries are missing, such as conv1.app"):
+        start_from(network("artnet_nano"), weights_of(network("c2d_nano")))

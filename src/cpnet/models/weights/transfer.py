@@ -14,7 +14,8 @@ from cpnet.models.weights.official import fit, official_targets, to_torch_layout
 from cpnet.models.weights.sources import Weights
 
 _HEAD = ("fc.weight", "fc.bias")
-_PLUGIN = re.compile(rf"(.*\.)?({'|'.join(SOCKETS)}|core)\..*")
+_PLUGINS = "|".join([*SOCKETS, "core", "consensus"])
+_PLUGIN = re.compile(rf"(.*\.)?({_PLUGINS})\..*")
 _COUNT = "num_batches_tracked"
 
 
@@ -182,8 +183,10 @@ def _head_rows(
 
 def _is_conv_bias(name: str, own: Mapping[str, Tensor]) -> bool:
     """Whether an entry is the bias of a backbone's convolution, before a norm."""
+    if not name.endswith(".bias") or _PLUGIN.fullmatch(name):
+        return False
     weight = own.get(name.removesuffix("bias") + "weight")
-    return name.endswith(".bias") and weight is not None and weight.dim() > 3
+    return weight is not None and weight.dim() > 3
 
 
 def _refuse_misfits(
@@ -210,6 +213,6 @@ def _refuse_misfits(
 
 def _by_layer(names: Collection[str]) -> str:
     """Names with all that belongs to one plug-in or layer put together."""
-    plugin = rf"((?:{'|'.join(SOCKETS)}|core))\..*"
+    plugin = rf"((?:{_PLUGINS}))\..*"
     layers = [re.sub(rf"{plugin}|\.(weight|bias)$", r"\1", name) for name in names]
     return ", ".join(dict.fromkeys(layers))

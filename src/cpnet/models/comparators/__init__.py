@@ -1,0 +1,1 @@
+"""What CPNet is compared with: plug-ins and forms of the same network, one file each."""

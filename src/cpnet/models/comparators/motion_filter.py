@@ -1,0 +1,68 @@
+"""The motion block of MFNet: a frame's features against those of the next one, moved a little.
+
+Lee, Lee, Son, Park, Kwak: "Motion Feature Network: Fixed Motion Filter for Action Recognition",
+ECCV 2018, section 3; the form that concatenates ("MFNet-C").
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Rows and columns by which the next frame is moved: not at all, and one cell each way.
+SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def motion_differences(x: Tensor) -> Tensor:
+    """What the next frame, moved by each of :data:`SHIFTS`, has more than a frame.
+
+    Args:
+        x: ``(B, C, T, H, W)``, any float dtype.
+
+    Returns:
+        ``(B, 5 C, T, H, W)``, one shift after the other; beyond a border lie zeros, and the last
+        frame, which has no next one, is compared with itself.
+    """
+    H, W = x.shape[3:]
+    after = torch.cat([x[:, :, 1:], x[:, :, -1:]], dim=2)
+    padded = F.pad(after, (1, 1, 1, 1))
+    moved = [padded[..., 1 - r : 1 - r + H, 1 - c : 1 - c + W] for r, c in SHIFTS]
+    return torch.cat([other - x for other in moved], dim=1)
+
+
+class MotionFilter(nn.Module):
+    """Features and their fixed motion differences, put together: ``x + branch(x)``.
+
+    The branch reduces the channels, takes :func:`motion_differences`, brings them back to C
+    channels, and merges them with the features themselves. Its last norm's scale starts at zero,
+    so that a fresh block is the identity.
+
+    Args:
+        channels: C of the clips.
+        reduction: differences are taken of ``C // reduction`` channels, at least 1 of them.
+
+    Shapes:
+        Clips ``(B, C, T, H, W)`` in and out.
+    """
+
+    socket = "after_block"
+
+    def __init__(self, channels: int, *, reduction: int = 16) -> None:
+        super().__init__()
+        if not 1 <= reduction <= channels:
+            raise ValueError(f"reduction must lie in 1..{channels}, the channels, got {reduction}")
+        inner = channels // reduction
+        self.reduce = _conv_norm(channels, inner)
+        self.expand = _conv_norm(len(SHIFTS) * inner, channels)
+        self.merge = _conv_norm(2 * channels, channels)
+        nn.init.zeros_(self.merge[1].weight)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map clips ``(B, C, T, H, W)`` to the same shape; the identity until trained."""
+        motion = F.relu(self.expand(motion_differences(F.relu(self.reduce(x)))))
+        return x + self.merge(torch.cat([x, motion], dim=1))  # type: ignore[no-any-return]
+
+
+def _conv_norm(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv3d(inputs, outputs, 1, bias=False), nn.BatchNorm3d(outputs))

@@ -1,0 +1,90 @@
+"""The 3D network that came with the Something-Something data set.
+
+Goyal et al.: "The 'something something' video database for learning and evaluating visual common
+sense", ICCV 2017, and the baseline that its authors published with the second version.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+# Channels out and stride in space of each convolution, group by group.
+LAYERS = (
+    ((32, 2),),
+    ((64, 1), (128, 2)),
+    ((128, 1), (128, 1), (256, 2)),
+    ((256, 1), (256, 1), (512, 2)),
+    ((512, 1), (512, 2)),
+)
+
+
+class SomethingBaseline(nn.Module):
+    """Eleven 3D convolutions with norm and ReLU, the mean over all, one linear layer.
+
+    Kernels are 3x3x3, the first one 3x5x5; none strides in time. Whole channels are dropped
+    behind each group but the last.
+
+    Args:
+        num_classes: logits.
+        width: factor on all numbers of channels.
+        channel_dropout: part of the channels that are dropped, 0 to 1.
+        dropout: before the linear layer, 0 to 1.
+
+    Shapes:
+        Clips float ``(B, 3, T, H, W)`` of any T, H, W, made for 72 frames of 84x84; logits
+        ``(B, num_classes)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        width: float = 1.0,
+        channel_dropout: float = 0.2,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if width <= 0:
+            raise ValueError(f"width must be above 0, got {width}")
+        channels, kernel = 3, 5
+        groups: list[nn.Module] = []
+        for number, group in enumerate(LAYERS):
+            for outputs, stride in group:
+                outputs = max(1, round(outputs * width))
+                groups.append(_conv_norm_relu(channels, outputs, kernel, stride))
+                channels, kernel = outputs, 3
+            if number < len(LAYERS) - 1:
+                groups.append(nn.Dropout3d(channel_dropout))
+        self.features = nn.Sequential(*groups)
+        self.num_features = channels
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(channels, num_classes)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
+        return self.forward_head(self.forward_features(clip))
+
+    def forward_features(self, clip: Tensor) -> Tensor:
+        """The pooled embedding ``(B, num_features)``."""
+        if clip.dim() != 5 or clip.shape[1] != 3:
+            raise ValueError(f"clip must have shape (B, 3, T, H, W), got {tuple(clip.shape)}")
+        # Weights may be of half precision where clips are not.
+        pooled: Tensor = self.features(clip.to(self.fc.weight.dtype)).mean((2, 3, 4))
+        return pooled
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
+        return self.fc(self.dropout(features))  # type: ignore[no-any-return]
+
+
+def _conv_norm_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+    conv = nn.Conv3d(
+        inputs,
+        outputs,
+        (3, kernel, kernel),
+        (1, stride, stride),
+        (1, kernel // 2, kernel // 2),
+        bias=False,
+    )
+    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True))
