@@ -34,7 +34,7 @@ def perform_speed(request: Request, grid: Grid, packaged: str, on_outcome: OnOut
         "measured."
         if pixels is None
         else f"Neighbouring frames of the validation videos are {pixels:.1f} pixels apart at the "
-        "size of the clips, in the median of those that move (by phase correlation of whole frames); "
+        "size of the clips, in the median of those that move (phase correlation of whole frames); "
         "frames n steps apart, n times that."
     )
 
