@@ -13,11 +13,12 @@ from cpnet.report.figures import Interval
     ("figures", "text"),
     [
         ((56.9, 79.5), "56.9 / 79.5"),
-        ((None, 83.95), "/ 83.95"),
-        ((84.73, None), "84.73 /"),
+        ((None, 83.9), "/ 83.9"),
+        ((84.7, None), "84.7 /"),
         ((None, None), ""),
         ((), ""),
         ((10.1,), "10.1"),
+        ((61.0, 83.1), "61.0 / 83.1"),
     ],
 )
 def test_what_cannot_be_read_stays_blank(figures, text):
@@ -74,6 +75,13 @@ def test_cells():
     assert cell_text(cell, percent=True) == "60.0 ± 14.1 (40.0 to 80.0) / 90.0"
     assert cell_text(None, percent=True) == ""
     assert cell_text(Measured(row="", column="", values=(3.25,)), percent=False) == "3.2"
+
+
+def test_rows_are_in_the_order_of_the_poster_if_it_has_them():
+    cells = [Measured(row=row, column="here", values=(0.5,)) for row in ("C2D", "6 CP")]
+    outcome = Outcome(runs=[], planned=2, cells=cells)
+    lines = markdown_tables(outcome, (poster.COUNT,), percent=True).splitlines()[2:]
+    assert [line.split(" | ")[0] for line in lines] == [f"| {row}" for row in poster.COUNT.rows]
 
 
 def test_rows_of_the_poster_alone_come_last():

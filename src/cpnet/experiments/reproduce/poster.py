@@ -23,12 +23,14 @@ class PosterTable:
         columns: headings.
         rows: row to its figures, one a column.
         parameters: row to millions of them.
+        decimals: that figures are printed with.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: Mapping[str, tuple[Figures, ...]]
     parameters: Mapping[str, float] | None = None
+    decimals: int = 1
 
 
 COUNT = PosterTable(
@@ -64,6 +66,7 @@ STAGE = PosterTable(
 _NOTHING: Figures = ()
 MOTION = PosterTable(
     title="Motion-centric Dataset Results",
+    decimals=2,
     columns=("Jester val / test", "Something-Something top-1 / top-5"),
     rows={
         "C2D": ((84.73, None), (39.64, 69.61)),

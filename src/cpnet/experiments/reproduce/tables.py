@@ -22,8 +22,7 @@ def markdown_tables(outcome: Outcome, poster: Sequence[PosterTable], *, percent:
     beside = [table for table in poster if len(table.columns) <= _MOST_BESIDE]
     below = [table for table in poster if len(table.columns) > _MOST_BESIDE]
     columns = _distinct([cell.column for cell in outcome.cells])
-    named = _distinct([cell.row for cell in outcome.cells])
-    rows = named + _distinct([row for t in beside for row in t.rows if row not in named])
+    rows = _ordered(_distinct([cell.row for cell in outcome.cells]), beside)
     cells = {(cell.row, cell.column): cell for cell in outcome.cells}
     has_size = bool(outcome.parameters)
     heads = ["", *(["parameters"] if has_size else []), *columns]
@@ -67,17 +66,26 @@ def cell_text(cell: Measured | None, *, percent: bool) -> str:
     return text
 
 
-def figures_text(figures: Figures) -> str:
+def figures_text(figures: Figures, decimals: int = 1) -> str:
     """The poster's figures, ``56.9 / 79.5``; blank where they cannot be read or are not given."""
     if all(figure is None for figure in figures):
         return ""
-    return " / ".join("" if figure is None else f"{figure:g}" for figure in figures).strip()
+    texts = ("" if figure is None else f"{figure:.{decimals}f}" for figure in figures)
+    return " / ".join(texts).strip()
+
+
+def _ordered(ours: Sequence[str], poster: Sequence[PosterTable]) -> list[str]:
+    """Rows in the poster's order if it has all of ours; else ours first."""
+    for table in poster:
+        if set(ours) <= set(table.rows):
+            ours = list(table.rows)
+    return _distinct([*ours, *(row for table in poster for row in table.rows)])
 
 
 def _poster_cells(table: PosterTable, row: str) -> list[str]:
     if row not in table.rows:
         return [""] * len(table.columns)
-    return [figures_text(figures) for figures in table.rows[row]]
+    return [figures_text(figures, table.decimals) for figures in table.rows[row]]
 
 
 def _joined(lines: Sequence[Sequence[str]]) -> str:

@@ -87,12 +87,18 @@ def open_data(request: Request, packaged: str) -> tuple[Recipe, dict[str, Any]]:
     if recipe.augment.horizontal_flip == "catalog" and train_part.flip_pairs is None:
         recipe = replace(recipe, augment=replace(recipe.augment, horizontal_flip=None))
     about = {
-        "data": Path(source.data).name,
+        "data": _name(source.data),
         "num_train": len(train_part),
         "num_validation": len(validation),
         "class_names": list(train_part.class_names),
     }
     return recipe, about
+
+
+def _name(data: str) -> str:
+    """What a page calls the data: the folder, and of a list its name too."""
+    path = Path(data).absolute()
+    return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
 
 
 def _one_run(
