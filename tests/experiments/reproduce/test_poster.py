@@ -4,6 +4,7 @@ import pytest
 
 from cpnet.experiments.reproduce import ablations, comparisons, poster
 from cpnet.experiments.reproduce.budgets import BUDGETS
+from cpnet.experiments.reproduce.fitting import fitted
 from cpnet.experiments.reproduce.outcomes import Measured, Outcome
 from cpnet.experiments.reproduce.tables import cell_text, figures_text, markdown_tables
 from cpnet.report.figures import Interval
@@ -65,7 +66,25 @@ def test_grids_are_whole(make, table, budget):
 
 
 def test_speeds_span_the_same_time():
-    assert {(frames - 1) * step for frames, step in comparisons.MORE_SPEEDS} == {21}
+    assert {(frames - 1) * step for frames, step in comparisons.LONG_SPEEDS} == {21}
+    assert {(frames - 1) * step for frames, step in comparisons.SHORT_SPEEDS} == {6, 7}
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "stride", "speeds"),
+    [
+        (300, 3, comparisons.LONG_SPEEDS[1:]),
+        (22, 3, comparisons.LONG_SPEEDS[1:]),
+        (21, 2, comparisons.SHORT_SPEEDS),
+        (8, 1, comparisons.SHORT_SPEEDS),
+        (3, 1, comparisons.SHORT_SPEEDS),
+    ],
+)
+def test_clips_fit_the_videos(num_frames, stride, speeds):
+    budget = fitted(BUDGETS["small"], num_frames)
+    assert (budget.stride, budget.recipe["clip"]["frame_stride"]) == (stride, stride)
+    assert comparisons.speeds_of(budget) == speeds
+    assert fitted(BUDGETS["full"], num_frames) is BUDGETS["full"]
 
 
 def test_cells():

@@ -11,10 +11,15 @@ from cpnet.experiments.toy import System, ToyRun
 def _short(monkeypatch):
     """Few videos, one epoch, three systems."""
     monkeypatch.setattr(toy, "NUM_TRAIN", 64)
+    small = {
+        "options": {"strides": (2, 2), "widths": (4, 8)},
+        "wide": {"strides": (4, 2)},
+        "epochs": (1, 1),
+    }
     systems = {
-        "cpnet": System(model="toy_cpnet", summary="proposals", epochs=(1, 1)),
-        "c2d": System(model="toy_c2d", summary="frames", epochs=(1, 1)),
-        "c3d": System(model="toy_c3d", summary="volumes", epochs=(1, 1), canvases=("box",)),
+        "cpnet": System(model="toy_cpnet", summary="proposals", **small),
+        "c2d": System(model="toy_c2d", summary="frames", **small),
+        "c3d": System(model="toy_c3d", summary="volumes", canvases=("box",), **small),
     }
     monkeypatch.setattr(toy, "SYSTEMS", systems)
     monkeypatch.setattr(toy_runs, "SYSTEMS", systems)

@@ -20,9 +20,10 @@ FAMILIES = {
     "cpnet": "CPNet",
 }
 _ON_KINETICS = ("c2d", "c3d", "nl_c2d", "artnet", "cpnet")
-# Frames and the step between them: all span the same 22 frames of a video.
-SPEEDS = ((8, 3), (4, 7), (2, 21))
-MORE_SPEEDS = ((22, 1), *SPEEDS)
+# Frames and the step between them: all of a line span the same part of a video, 22 frames or,
+# where videos are shorter, 8 (a step of 2 just 7).
+LONG_SPEEDS = ((22, 1), (8, 3), (4, 7), (2, 21))
+SHORT_SPEEDS = ((8, 1), (4, 2), (2, 7))
 OFFSET_SCALES = (1, 4, 8, 16, 32)
 _TEN_CROPS = Look(name="1x10", options={"views": "1x10"})
 # The poster does not say how the large networks were tested.
@@ -37,7 +38,28 @@ def motion_grid(budget: Budget) -> Grid:
         Variant(name=family, choice=family, model=f"{family}_{backbone}") for family in FAMILIES
     ]
     labels = list(FAMILIES.values())
-    if budget.name == "full":
+    variants += [
+        Variant(name="mff", choice="mff", model=f"mff_{backbone}"),
+        Variant(
+            name="two_stream_trn",
+            choice="two_stream_trn",
+            model=f"two_stream_{backbone}",
+            options={"stream": "trn"},
+        ),
+    ]
+    labels += ["MFF", "Two-stream TRN"]
+    if budget.name != "full":
+        # Narrower, on the clips of the others.
+        variants.append(
+            Variant(
+                name="something_3d",
+                choice="something_3d",
+                model="something_3d",
+                options={"width": 0.25 if budget.name == "small" else 0.5},
+            )
+        )
+        labels.append("Something-Something 3D")
+    else:
         for family in ("c2d", "cpnet"):
             name = f"{family}_resnet18"
             variants.append(Variant(name=name, choice=name, model=name))
@@ -59,15 +81,19 @@ def kinetics_grid(budget: Budget) -> Grid:
     """The poster's five models at two frame rates; the large ones with the full budget."""
     variants: list[Variant] = []
     cells: list[Cell] = []
-    rates = {"slow": 12, "fast": 4} if budget.name == "full" else {"slow": 3, "fast": 1}
+    rates = {"slow": (8, 12), "fast": (8, 4)}
+    if budget.name != "full":
+        # Videos may be short; then clips are.
+        frames, slow = (8, budget.stride) if budget.stride > 1 else (4, 2)
+        rates = {"slow": (frames, slow), "fast": (frames, 1)}
     for family in _ON_KINETICS:
-        for rate, stride in rates.items():
+        for rate, (frames, stride) in rates.items():
             variants.append(
                 Variant(
                     name=f"{family}_{rate}",
                     choice=family,
                     model=f"{family}_{budget.backbone}",
-                    clip={"num_frames": 8, "frame_stride": stride},
+                    clip={"num_frames": frames, "frame_stride": stride},
                     looks=(Look(), _TEN_CROPS) if rate == "slow" else (Look(),),
                 )
             )
@@ -84,16 +110,22 @@ def kinetics_grid(budget: Budget) -> Grid:
 
 def speed_grid(budget: Budget) -> Grid:
     """Every model on clips that span the same time in more or fewer frames."""
-    speeds = SPEEDS if budget.name == "small" else MORE_SPEEDS
     variants, cells = [], []
     for family, label in FAMILIES.items():
-        for frames, stride in speeds:
+        for frames, stride in speeds_of(budget):
             name = f"{family}_{frames}x{stride}"
             clip = {"num_frames": frames, "frame_stride": stride}
             model = f"{family}_{budget.backbone}"
             variants.append(Variant(name=name, choice=family, model=model, clip=clip))
             cells.append(Cell(label, speed_column(frames, stride), name))
     return Grid(tuple(variants), tuple(cells))
+
+
+def speeds_of(budget: Budget) -> tuple[tuple[int, int], ...]:
+    """Frames and steps that fit the budget and the videos."""
+    if budget.stride < LONG_SPEEDS[1][1]:
+        return SHORT_SPEEDS
+    return LONG_SPEEDS[1:] if budget.name == "small" else LONG_SPEEDS
 
 
 def speed_column(frames: int, stride: int) -> str:

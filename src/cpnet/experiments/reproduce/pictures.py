@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpnet.experiments.reproduce.comparisons import MORE_SPEEDS, speed_column
+from cpnet.experiments.reproduce.comparisons import LONG_SPEEDS, SHORT_SPEEDS, speed_column
 from cpnet.experiments.reproduce.outcomes import Measured, Outcome
 from cpnet.experiments.reproduce.poster import KS, PosterTable
 
@@ -72,7 +72,9 @@ def draw_speed(outcome: Outcome, path: Path) -> None:
     """Accuracy over the step between frames."""
     from cpnet.drawing.lines import Line, draw_lines
 
-    steps = {speed_column(frames, stride): stride for frames, stride in MORE_SPEEDS}
+    steps = {
+        speed_column(frames, stride): stride for frames, stride in (*LONG_SPEEDS, *SHORT_SPEEDS)
+    }
     pixels = outcome.about.get("pixels_per_frame")
     lines: dict[str, Line] = {}
     for cell in outcome.cells:
@@ -85,7 +87,7 @@ def draw_speed(outcome: Outcome, path: Path) -> None:
     draw_lines(
         lines,
         path,
-        title="The faster the motion: the same 22 frames seen in fewer",
+        title="The same part of each video, seen in fewer and fewer frames",
         x_label=label,
         y_label="validation accuracy, %",
         chance=_chance(outcome, percent=True),

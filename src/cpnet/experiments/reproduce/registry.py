@@ -17,7 +17,7 @@ from cpnet.experiments.reproduce.request import Request
 from cpnet.experiments.reproduce.runtime import perform_runtime
 from cpnet.experiments.reproduce.speed import perform_speed
 from cpnet.experiments.reproduce.toy_runs import perform_toy, perform_toy_scales
-from cpnet.experiments.reproduce.trained import OnOutcome, perform_grid
+from cpnet.experiments.reproduce.trained import OnOutcome, perform_grid, with_fitting_clips
 
 _KINETICS_RECIPE = "kinetics_resnet18.yaml"
 _OTHER_DATA = (
@@ -63,8 +63,9 @@ def _grid(
 
     def perform(request: Request, on_outcome: OnOutcome) -> Outcome:
         assert request.source is not None
-        grid = make(request.budget).chosen(request.models)
         recipe = packaged or recipe_for(request.source.data)
+        request = with_fitting_clips(request, recipe)
+        grid = make(request.budget).chosen(request.models)
         return perform_grid(request, name, grid, recipe, on_outcome)
 
     return perform
@@ -72,8 +73,10 @@ def _grid(
 
 def _speed(request: Request, on_outcome: OnOutcome) -> Outcome:
     assert request.source is not None
+    recipe = recipe_for(request.source.data)
+    request = with_fitting_clips(request, recipe)
     grid = comparisons.speed_grid(request.budget).chosen(request.models)
-    return perform_speed(request, grid, recipe_for(request.source.data), on_outcome)
+    return perform_speed(request, grid, recipe, on_outcome)
 
 
 def _offset_scale(request: Request, on_outcome: OnOutcome) -> Outcome:
@@ -83,8 +86,11 @@ def _offset_scale(request: Request, on_outcome: OnOutcome) -> Outcome:
 
 
 def _visualise(request: Request, on_outcome: OnOutcome) -> Outcome:
+    packaged = ""
+    if request.source is not None:
+        packaged = recipe_for(request.source.data)
+        request = with_fitting_clips(request, packaged)
     grid = visualise_grid(request.budget).chosen(request.models)
-    packaged = "" if request.source is None else recipe_for(request.source.data)
     return perform_visualise(request, grid, packaged, on_outcome)
 
 
@@ -120,8 +126,8 @@ _ALL = (
         notes=(
             "The poster's C2D and CPNet are ResNet-34, its other rows are of the papers that it "
             "cites; its Something-Something top-1 of CPNet cannot be read. BesNet and TPRN have no "
-            "published definition, MFF and two-stream TRN take optical flow: these rows are the "
-            "poster's alone.",
+            "published definition: these rows are the poster's alone. MFF and two-stream TRN "
+            "compute optical flow, which needs 'cpnet[flow]'.",
         ),
     ),
     Experiment(
@@ -134,8 +140,8 @@ _ALL = (
         poster=(poster.KINETICS, poster.KINETICS_LARGE),
         notes=(
             "A twelfth and a quarter of the frame rate are steps of 12 and 4 frames with the full "
-            "budget, of 3 and 1 otherwise, whose videos may be short. The large networks belong to "
-            "the full budget.",
+            "budget; otherwise the slower rate is what the videos' length allows, the faster one "
+            "their own. The large networks belong to the full budget.",
         ),
     ),
     _ablation(
@@ -187,8 +193,8 @@ _ALL = (
     Experiment(
         name="speed",
         shown_as=("ours",),
-        measures="Validation accuracy over the speed of the motion: the same 22 frames of a video, "
-        "seen in fewer and fewer",
+        measures="Validation accuracy over the speed of the motion: the same part of each video, "
+        "seen in fewer and fewer frames",
         needs="data",
         perform=_speed,
         draw=pictures.draw_speed,

@@ -12,6 +12,7 @@ import torch
 
 from cpnet.config import Recipe
 from cpnet.experiments.reproduce.budgets import Source, base_recipe
+from cpnet.experiments.reproduce.fitting import fitted, usual_length
 from cpnet.experiments.reproduce.grids import Cell, Grid, Variant
 from cpnet.experiments.reproduce.outcomes import Judged, Measured, Outcome, measured, read_judged
 from cpnet.experiments.reproduce.request import Request, keep_plan
@@ -93,6 +94,17 @@ def open_data(request: Request, packaged: str) -> tuple[Recipe, dict[str, Any]]:
         "class_names": list(train_part.class_names),
     }
     return recipe, about
+
+
+def with_fitting_clips(request: Request, packaged: str) -> Request:
+    """The request with clips that are no longer than the usual video.
+
+    Raises:
+        ValueError: If the data or a recipe file cannot be used.
+    """
+    assert request.source is not None
+    train_part, _ = open_parts(base_recipe(request.budget, request.source, packaged))
+    return replace(request, budget=fitted(request.budget, usual_length(train_part)))
 
 
 def _name(data: str) -> str:
