@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from cpnet.drawing.curves import COLOURS, STYLES
+from cpnet.drawing.curves import COLOURS as FEW_COLOURS
+from cpnet.drawing.curves import STYLES
+
+COLOURS = (*FEW_COLOURS, "#882255", "#888888")
 
 _MARKERS = "osD^vPXh<>"
 
@@ -51,7 +54,7 @@ def draw_lines(
     Raises:
         OSError: If the file cannot be written.
     """
-    figure = Figure(figsize=(7.2, 4.2), layout="constrained", dpi=130)
+    figure = Figure(figsize=(7.2, 4.4), layout="constrained", dpi=130)
     axes = figure.subplots()
     if chance is not None:
         axes.axhline(chance, color="#888888", linewidth=0.9, linestyle=":", zorder=0)

@@ -64,10 +64,10 @@ def draw_panels(
         OSError: If the file cannot be written.
     """
     rows = list(dict.fromkeys(row for panel in panels for row in panel.points))
-    width = 1.5 + max(3.4 if len(panels) < 3 else 2.7, 0) * len(panels)
+    width = 1.5 + (3.4 if len(panels) < 3 else 2.7) * len(panels)
     height = 1.7 + _ROW_INCHES * len(rows)
     figure = Figure(figsize=(width, height), layout="constrained", dpi=130)
-    every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    every = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
         _draw_panel(axes, panel, rows, chance)
         axes.set_xlabel(label, fontsize=9)

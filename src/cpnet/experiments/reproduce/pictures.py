@@ -6,12 +6,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cpnet.experiments.reproduce.comparisons import LONG_SPEEDS, SHORT_SPEEDS, speed_column
+from cpnet.experiments.reproduce.comparisons import (
+    FAMILIES,
+    LONG_SPEEDS,
+    SHORT_SPEEDS,
+    speed_column,
+)
 from cpnet.experiments.reproduce.outcomes import Measured, Outcome
 from cpnet.experiments.reproduce.poster import KS, PosterTable
 
 if TYPE_CHECKING:
     from cpnet.drawing.rows import Point
+
+OURS = FAMILIES["cpnet"]
 
 
 def draw_rows(
@@ -77,7 +84,8 @@ def draw_speed(outcome: Outcome, path: Path) -> None:
     }
     pixels = outcome.about.get("pixels_per_frame")
     lines: dict[str, Line] = {}
-    for cell in outcome.cells:
+    # First in the legend, and with the strongest colour.
+    for cell in sorted(outcome.cells, key=lambda cell: cell.row != OURS):
         interval = cell.interval or (cell.mean, cell.mean)
         x = steps[cell.column] * (pixels or 1)
         line = lines.setdefault(cell.row, Line([], [], [], []))

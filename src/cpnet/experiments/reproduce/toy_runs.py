@@ -122,6 +122,7 @@ def _perform(
                 cells=[cell for (row, canvas), group in done.items()
                        for cell in _cells(row, canvas, group)],
                 parameters={row: group[0].parameters for (row, _), group in done.items()},
+                about={"class_names": list(CLASS_NAMES)},
                 remarks=notes([run for group in done.values() for run in group]) if done else (),
             )  # fmt: skip
             on_outcome(outcome)
