@@ -15,6 +15,7 @@ import torch
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 MakeVideo = Callable[..., Path]
+Command = Callable[..., tuple[int, str, str]]
 
 
 class OfficialNetwork(NamedTuple):
@@ -195,3 +196,16 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "net.onnx"
     export_recognizer(small_recognizer(), path, dynamic_frames=True)
     return path
+
+
+@pytest.fixture
+def cpnet_command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command; returns exit status, standard output and standard error."""
+    from cpnet.cli import main
+
+    def call(*arguments: str | Path | int) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return call

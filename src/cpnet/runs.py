@@ -6,6 +6,7 @@ config.json          model card of the recognizer
 model.safetensors    its weights
 metrics.csv          one row an epoch
 broken.csv           videos that were left out, if any were asked for
+reproduced.json      what `cpnet reproduce` notes of a run that has come to its end
 checkpoints/last.ckpt  the full state of training, for --resume
 tensorboard/         event files
 """
@@ -35,11 +36,13 @@ RECIPE_FILE = "recipe.yaml"
 VERSIONS_FILE = "versions.json"
 METRICS_FILE = "metrics.csv"
 BROKEN_FILE = "broken.csv"
+REPRODUCED_FILE = "reproduced.json"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
 # Names are those of cpnet.models.weights, which would bring in torch.
 _FILES = (
-    *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, "config.json", "model.safetensors"),
+    *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, REPRODUCED_FILE),
+    *("config.json", "model.safetensors"),
 )
 _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
 # Where a run waits that is being overwritten.

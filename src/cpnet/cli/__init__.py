@@ -31,6 +31,7 @@ COMMANDS = {
     "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
+    "reproduce": ("cpnet.cli.reproduce", "reproduce a table or figure of the poster"),
     "bench": ("cpnet.cli.bench", "measure speed and memory on this machine"),
     "info": ("cpnet.cli.info", "list the models, or describe one or a run"),
 }

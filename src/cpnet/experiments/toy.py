@@ -119,6 +119,7 @@ class ToyRun:
         up_down: likewise.
         by_step: accuracy by the block's step, pixels a frame.
         seconds: of training.
+        wrong: numbers of the validation videos that are not recognized after the last epoch.
     """
 
     system: str
@@ -131,10 +132,21 @@ class ToyRun:
     up_down: float
     by_step: dict[int, float]
     seconds: float
+    wrong: list[int] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ToyRun:
+        """Read what :meth:`to_dict` gave, after JSON has made texts of the steps.
+
+        Raises:
+            TypeError: If a value is missing or unknown.
+        """
+        by_step = {int(step): accuracy for step, accuracy in values["by_step"].items()}
+        return cls(**{**values, "by_step": by_step})
 
 
 def find_systems(names: Sequence[str], canvas: Canvas) -> list[str]:
@@ -230,6 +242,7 @@ def train_system(
         up_down=_between(logits, validation.labels, "up", "down"),
         by_step=_by_step(logits, validation),
         seconds=seconds,
+        wrong=(logits.argmax(1) != validation.labels).nonzero()[:, 0].tolist(),
     )
     return run, model
 

@@ -111,13 +111,14 @@ def write_results(out: Path, runs: Sequence[ToyRun], canvas: Canvas, about: dict
     )
 
 
-def draw_proposals(out: Path, model: nn.Module, canvas: Canvas) -> Path:
+def draw_proposals(out: Path, model: nn.Module, canvas: Canvas, name: str = "proposals") -> Path:
     """Draw what a trained network proposes for the moving block, one validation video a class.
 
     Args:
         out: an existing folder.
         model: with a CP module.
         canvas: on which it was trained.
+        name: of the picture, without its ending.
 
     Returns:
         Path of the picture.
@@ -133,7 +134,7 @@ def draw_proposals(out: Path, model: nn.Module, canvas: Canvas) -> Path:
         match = block_match(found, place, 1, videos.corners[video, 1], videos.frames.shape[-1])
         picture = videos.frames[video, :, :, :, None].expand(-1, -1, -1, 3).numpy()
         rows.append(Row(picture, match, CLASS_NAMES[place]))
-    path = out / "proposals.png"
+    path = out / f"{name}.png"
     title = "Proposals of the moving block, one validation video a direction"
     draw_correspondences(rows, path, title)
     return path

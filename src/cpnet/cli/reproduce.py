@@ -1,0 +1,181 @@
+"""Reproduce a table or figure of the poster: train, evaluate, and put it beside the poster's.
+
+Runs are kept: the same command goes on where an interrupted one was, and adds seeds and models.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cpnet.cli._arguments import add_device, add_listing, given_listing, output
+
+if TYPE_CHECKING:
+    from cpnet.experiments.reproduce.experiment import Experiment
+    from cpnet.experiments.reproduce.outcomes import Outcome
+    from cpnet.experiments.reproduce.request import Request
+
+BUDGETS = ("small", "medium", "full")
+OPTIONS = ("data", "validation", "budget", "seeds", "canvas", "recipe", "init", "epochs", "devices")
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("name", nargs="?", help="of the table or figure; --list shows all")
+    parser.add_argument(
+        "--list", action="store_true", help="every table and figure, its command and its status"
+    )
+    parser.add_argument(
+        "--data", help="as for 'cpnet train': class folders, a list, a prepared set"
+    )
+    parser.add_argument("--validation", help="its validation part, if data does not hold one")
+    add_listing(parser)
+    parser.add_argument(
+        "--budget",
+        choices=list(BUDGETS),
+        default="small",
+        help="small: networks of a quarter of the width, 64-pixel clips, 20 epochs; medium: "
+        "ResNet-18, 112 pixels, 40 epochs; full: the authors' recipe",
+    )
+    parser.add_argument(
+        "--models", nargs="+", default=[], help="those of the experiment; all if left out"
+    )
+    parser.add_argument("--seeds", type=int, help="runs of each network, instead of 3")
+    parser.add_argument("--canvas", choices=["box", "wide"], help="of the toy; both if left out")
+    parser.add_argument("--recipe", help="recipe file whose fields replace those of the budget")
+    parser.add_argument("--init", help="weights that every run starts from, as for 'cpnet train'")
+    parser.add_argument("--epochs", type=int, help="instead of the budget's")
+    parser.add_argument("--devices", type=int, default=1, help="processes that train together")
+    parser.add_argument(
+        "--out", help="folder of runs, results.json, results.md and picture; by default "
+        "runs/reproduce/NAME_BUDGET"
+    )  # fmt: skip
+    add_device(parser)
+
+
+def run(args: Any) -> int:
+    """Perform the experiment, or list all; 1 if some runs failed."""
+    if args.list:
+        return _list(args)
+    if args.name is None:
+        raise ValueError("name must be given; 'cpnet reproduce --list' shows all")
+    for name in ("seeds", "epochs", "devices"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    from cpnet.experiments.reproduce.registry import find_experiment
+    from cpnet.launch import launched
+
+    experiment = find_experiment(args.name)
+    if launched() is not None:
+        raise ValueError("reproduce starts processes itself; leave torchrun out, give --devices")
+    if experiment.needs == "data" and args.data is None:
+        raise ValueError(
+            f"{args.name} needs videos, got no --data; 'cpnet motion' draws some, 'cpnet prepare' "
+            "reads a copy of Jester, Something-Something, Kinetics and others"
+        )
+    if experiment.needs == "nothing" and args.data is not None:
+        raise ValueError(f"{args.name} makes its own data; leave --data out")
+    request = _request(args)
+    outcome = _perform(experiment, request, args)
+    return 1 if outcome.failed else 0
+
+
+def _request(args: Any) -> Request:
+    from cpnet.config import ListingConfig
+    from cpnet.experiments.reproduce.budgets import BUDGETS as KNOWN
+    from cpnet.experiments.reproduce.budgets import Source
+    from cpnet.experiments.reproduce.listing import DEFAULT_OUT
+    from cpnet.experiments.reproduce.request import Request
+
+    budget = KNOWN[args.budget]
+    source = None
+    if args.data is not None:
+        source = Source(
+            data=args.data,
+            validation=args.validation,
+            listing=given_listing(args, None) or ListingConfig(),
+            recipe=args.recipe,
+            init=args.init,
+            epochs=args.epochs,
+            device=args.device,
+            devices=args.devices,
+        )
+    return Request(
+        out=Path(args.out) if args.out else DEFAULT_OUT / f"{args.name}_{args.budget}",
+        budget=budget,
+        source=source,
+        models=args.models,
+        num_seeds=args.seeds or budget.seeds,
+        canvas=args.canvas,
+        device=args.device,
+        say=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+
+
+def _perform(experiment: Experiment, request: Request, args: Any) -> Outcome:
+    from cpnet.benchmarks.report import machine
+    from cpnet.devices import resolve_device
+    from cpnet.experiments.reproduce.results import TABLE_FILE, write_results
+    from cpnet.runs import versions
+
+    about = {
+        "command": _command(args),
+        "budget": args.budget,
+        "num_seeds": request.num_seeds,
+        "versions": versions(),
+        "machine": machine(resolve_device(args.device)),
+    }
+    try:
+        outcome = experiment.perform(
+            request, lambda found: _keep(write_results(request.out, experiment, found, about))
+        )
+    except KeyboardInterrupt:
+        print("cpnet: stopped; the same command goes on from here", file=sys.stderr)
+        raise
+    written = write_results(request.out, experiment, outcome, about)
+    console = output()
+    text = (request.out / TABLE_FILE).read_text(encoding="utf-8")
+    console.print(text, soft_wrap=True)
+    written += sorted(request.out.glob("proposals*.png"))
+    console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)
+    return outcome
+
+
+def _keep(_: list[Path]) -> None:
+    """What is written after each run is on disk; nothing more is to be done."""
+
+
+def _list(args: Any) -> int:
+    from rich.table import Table
+
+    from cpnet.experiments.reproduce.listing import DEFAULT_OUT, STORED, entries
+
+    folders = [STORED, STORED / "reproduce", DEFAULT_OUT]
+    if args.out:
+        folders.append(Path(args.out))
+    table = Table(title="Tables and figures of the poster", title_justify="left")
+    for head in ("table or figure", "command", "status", "result"):
+        table.add_column(head, overflow="fold")
+    for entry in entries(folders):
+        table.add_row(*entry)
+    console = output()
+    console.print(table)
+    console.print("DATA is any data that 'cpnet train' takes; 'cpnet motion' draws some.")
+    return 0
+
+
+def _command(args: Any) -> str:
+    words = ["cpnet", "reproduce", args.name]
+    for name in OPTIONS:
+        value = getattr(args, name)
+        if value is not None and not (name == "devices" and value == 1):
+            words += [f"--{name}", str(value)]
+    for name, value in vars(args.listing).items():
+        if value is not None:
+            words += [f"--listing.{name}", str(value)]
+    if args.models:
+        words += ["--models", *args.models]
+    return shlex.join(words)

@@ -1,0 +1,80 @@
+import json
+import re
+
+import pytest
+
+from cpnet.experiments.reproduce import listing
+from cpnet.experiments.reproduce.registry import EXPERIMENTS
+
+NAMES = [
+    "toy", "motion", "kinetics", "ablation-count", "ablation-k", "ablation-stage", "runtime",
+    "visualise", "speed", "offset-scale",
+]  # fmt: skip
+
+
+def test_list_names_every_table_and_figure(tmp_path, cpnet_command, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(listing, "STORED", tmp_path / "checkout" / "docs" / "results")
+    status, printed, err = cpnet_command("reproduce", "--list")
+    assert (status, err) == (0, "")
+    for name in NAMES:
+        assert f"cpnet reproduce {name}" in printed
+    for words in ("Toy Example", "Jester", "Something-Something", "Ablation (a)", "Ablation (b)"):
+        assert words in printed
+    for words in ("Ablation (c)", "Kinetics-400", "large networks", "Run Time", "Visualization"):
+        assert words in printed
+    assert "needs data" in printed
+    assert "not run" in printed
+    assert list(EXPERIMENTS) == NAMES
+
+
+def test_list_finds_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(listing, "STORED", tmp_path / "checkout" / "docs" / "results")
+    folder = tmp_path / "runs" / "reproduce" / "toy_small"
+    folder.mkdir(parents=True)
+    content = {
+        "experiment": "toy", "budget": "small", "num_seeds": 3, "planned_runs": 4,
+        "finished_runs": 3,
+    }  # fmt: skip
+    (folder / "results.json").write_text(json.dumps(content))
+    other = tmp_path / "runs" / "reproduce" / "other"
+    other.mkdir()
+    (other / "results.json").write_text("[]")
+    page = tmp_path / "checkout" / "docs" / "results" / "toy.md"
+    page.parent.mkdir(parents=True)
+    page.write_text("by hand")
+    lines = [e for e in listing.entries([listing.DEFAULT_OUT]) if "toy" in e.command]
+    assert [entry.status for entry in lines] == [
+        "begun, 3 of 4 runs (budget small, 3 seeds)", "done before, by hand",
+    ]  # fmt: skip
+    assert lines[0].place == "runs/reproduce/toy_small"
+    (folder / "results.json").write_text(json.dumps(content | {"finished_runs": 4, "data": "d"}))
+    (entry, _) = [e for e in listing.entries([folder]) if "toy" in e.command]
+    assert entry.status == "done (budget small, 3 seeds, d)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name must be given"),
+        (["motio"], "unknown experiment 'motio', did you mean 'motion'?"),
+        (
+            ["motion"],
+            "motion needs videos, got no --data; 'cpnet motion' draws some, 'cpnet prepare'",
+        ),
+        (["toy", "--data", "x"], "toy makes its own data; leave --data out"),
+        (["toy", "--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["toy", "--budget", "huge"], "budget"),
+        (["motion", "--data", "nowhere"], "nowhere"),
+        (["motion", "--data", ".", "--recipe", "no.yaml"], "cannot read the recipe no.yaml"),
+        (["runtime", "--models", "c2"], "did you mean 'c2d'?"),
+    ],
+)
+def test_mistakes(arguments, message, tmp_path, cpnet_command):
+    out = tmp_path / "out"
+    status, _, err = cpnet_command("reproduce", *arguments, "--out", out, "--device", "cpu")
+    assert status == 2
+    assert message in err
+    assert re.fullmatch(r"cpnet: error: .*\n", err)
+    assert not out.exists()
