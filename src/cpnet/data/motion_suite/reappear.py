@@ -31,7 +31,8 @@ def draw_reappear(rng: Rng, setting: Setting, class_name: str) -> Scene:
     any time a frame shows the bar and one patch of any look, on the left or the right with equal
     chance and at a distance that depends on the time alone, or none: the same in every class.
     """
-    side, bar = setting.px(SIDE_PX), setting.px(BAR_PX)
+    # Whole pixels, so that what the bar covers is covered in the picture too.
+    side, bar = (float(round(setting.px(length))) for length in (SIDE_PX, BAR_PX))
     centre = setting.size / 2 + setting.px(rng.uniform(-BAR_SHIFT_PX, BAR_SHIFT_PX))
     middle = (setting.num_frames - 1) / 2 + rng.uniform(-0.5, 0.5)
     times = np.arange(setting.num_frames) - middle

@@ -124,6 +124,13 @@ class MotionSuite:
         """Draw a scene of a part: uint8 ``(T, size, size, 3)``."""
         return render(scene, self.setting, footage=self._footage, part=part)
 
+    def picture_size(self, scene: Scene) -> tuple[int, int]:
+        """Rows and columns of the picture that a scene's window moves over."""
+        side = picture_side(self.setting)
+        if self._footage is None:
+            return side, side
+        return self._footage.size(scene.ground.seed, short_side=side)
+
     def _rng(self, stream: int, part: Part, i: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, self._key, stream, PARTS.index(part), i])
 

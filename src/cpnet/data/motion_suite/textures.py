@@ -72,12 +72,12 @@ def _grid(rng: Rng, height: int, width: int) -> tuple[Field, Field]:
 
 
 def _stripes(rng: Rng, height: int, width: int) -> Field:
-    return (0.5 + 0.5 * np.sign(np.sin(_grid(rng, height, width)[0]))).astype(np.float64)
+    return (np.sin(_grid(rng, height, width)[0]) > 0).astype(np.float64)
 
 
 def _checks(rng: Rng, height: int, width: int) -> Field:
     first, second = _grid(rng, height, width)
-    return (0.5 + 0.5 * np.sign(np.sin(first / 2) * np.sin(second / 2))).astype(np.float64)
+    return (np.sin(first / 2) * np.sin(second / 2) > 0).astype(np.float64)
 
 
 def _dots(rng: Rng, height: int, width: int) -> Field:
@@ -91,7 +91,8 @@ def _blobs(rng: Rng, height: int, width: int) -> Field:
 
 def _grain(rng: Rng, height: int, width: int) -> Field:
     coarse = rng.random((height // 3 + 1, width // 3 + 1))
-    return coarse.repeat(3, 0).repeat(3, 1)[:height, :width]
+    field: Field = coarse.repeat(3, 0).repeat(3, 1)[:height, :width]
+    return field
 
 
 def _clouds(rng: Rng, height: int, width: int) -> Field:

@@ -102,7 +102,7 @@ def write_task(
     if num_workers < 0:
         raise ValueError(f"num_workers must be at least 0, got {num_workers}; 0 starts none")
     folder = Path(folder)
-    check_writable(folder)
+    check_writable(folder, "folder")
     counts = {part: number for part, number in counts.items() if number}
     build = partial(
         MotionSuite,
