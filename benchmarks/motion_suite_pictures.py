@@ -1,7 +1,8 @@
 """Draw the pictures of docs/motion-suite.md.
 
-Run `python benchmarks/motion_suite_pictures.py [FOOTAGE]`. One sheet a task with medium difficulty, one of a task on all three difficulties; with footage also
-one of windows over it.
+Run `python benchmarks/motion_suite_pictures.py [FOOTAGE]`. It draws a sheet of each task with
+medium difficulty, and one of a task on all three difficulties; with footage also one
+of windows over it.
 """
 
 from __future__ import annotations

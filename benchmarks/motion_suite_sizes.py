@@ -1,6 +1,7 @@
 """How large is a clip of the motion suite, by encoder?
 
-Run `python benchmarks/motion_suite_sizes.py`; it prints kB a clip as JSON: mean of 20 clips each of direction and camera, 8 frames of 64 pixels.
+Run `python benchmarks/motion_suite_sizes.py`. It prints kB a clip as JSON: the mean of 20 clips
+each of direction and camera, 8 frames of 64 pixels.
 """
 
 from __future__ import annotations
