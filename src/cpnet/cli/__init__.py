@@ -23,6 +23,7 @@ from cpnet._errors import nearest, one_line, parser_message
 # Command: (module, what it does). Shown by --help in this order.
 COMMANDS = {
     "toy": ("cpnet.cli.toy", "train on moving shapes drawn in memory; needs no data"),
+    "motion": ("cpnet.cli.motion", "write generated videos that only motion tells apart"),
     "prepare": ("cpnet.cli.prepare", "check a copy of a data set and write an index of it"),
     "train": ("cpnet.cli.train", "train a recognizer on folders or lists of videos"),
     "evaluate": ("cpnet.cli.evaluate", "accuracy, confusion and a report on labelled videos"),
