@@ -92,7 +92,7 @@ def test_submission_of_an_unlabelled_part(run, prepared, tmp_path, cpnet_command
     assert (status, err) == (0, "")
     assert "3 videos predicted; none has a label" in out
     assert "top-1" not in out
-    assert {path.name for path in (run / "evaluation").iterdir()} == FILES - {
+    assert {path.name for path in (run / "evaluation_test").iterdir()} == FILES - {
         "confusion.csv",
         "confusion.png",
     }
