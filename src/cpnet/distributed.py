@@ -15,6 +15,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+if dist.is_available():
+    # Functions in there have the group of that moment as a default argument. Imported later, by a
+    # network's first step, it would keep the group and its threads alive beyond its end, and a
+    # thread that still lives when Python ends can abort the process.
+    import torch.distributed.nn
+
 T = TypeVar("T")
 
 # A process may wait for another's share of the videos for long. One that fails is no reason to
