@@ -23,8 +23,9 @@ demo: $(INSTALLED)
 	$(VENV)/bin/cpnet toy --canvas box --out $(DEMO_OUT)/box --seeds 1 --models $(DEMO_MODELS)
 	$(VENV)/bin/cpnet toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1 --models $(DEMO_MODELS)
 
+# A process for each core, each with a thread: most tests are too small for more.
 test: lint types
-	$(VENV)/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist worksteal
 
 # The GPU kernel on the CPU: interpreted, and compiled without being run.
 test-triton: $(INSTALLED) $(TRITON)/.installed
@@ -48,7 +49,7 @@ $(CODEC)/.installed: constraints.txt | $(INSTALLED)
 test-oldest:
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 -e '.[dev]'
-	$(VENV)-oldest/bin/python -m pytest
+	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest --numprocesses auto --dist worksteal
 
 # TensorFlow reads checkpoints of the authors; as heavy as it is, it has a venv of its own.
 TENSORFLOW_TESTS := tests/models/weights/test_tensorflow.py tests/cli/test_convert.py

@@ -2,11 +2,13 @@ import json
 
 import pytest
 
+from cpnet.benchmarks import suites
 from cpnet.benchmarks.report import load, markdown
 
 
 @pytest.mark.slow
-def test_every_suite_runs_and_leaves_its_results(tmp_path, cpnet_command):
+def test_every_suite_runs_and_leaves_its_results(tmp_path, cpnet_command, monkeypatch):
+    monkeypatch.setattr(suites, "SIZES", [(4, 32)])
     status, _, err = cpnet_command(
         "bench", "--quick", "--seconds", "0.01", "--out", tmp_path / "bench", "--device", "cpu"
     )

@@ -77,6 +77,9 @@ SITES = [
     Site("R101 res4", 32, 14, 1024, _BOTTLENECK),
 ]
 
+# Frames and pixels of the clips that whole networks take; those of streams are the first.
+SIZES = [(8, 112), (32, 112), (8, 224)]
+
 
 def ops_suite(setting: Setting) -> Iterator[Case]:
     """The module by itself: inference, then training."""
@@ -113,15 +116,14 @@ def ops_suite(setting: Setting) -> Iterator[Case]:
 
 def models_suite(setting: Setting) -> Iterator[Case]:
     """Whole networks: inference, a training step, and a stream of overlapping windows."""
-    sizes = [(8, 112)] if setting.quick else [(8, 112), (32, 112), (8, 224)]
-    for frames, size in sizes:
+    for frames, size in SIZES[:1] if setting.quick else SIZES:
         clip = _placed(torch.randn(setting.batch_size, 3, frames, size, size), setting)
         name = f"{frames}x{size}x{size}"
-        networks = _networks(1 if size == 112 else 2)
+        networks = _networks(1 if size <= 112 else 2)
         fast = {n: optimize(m.to(setting.device), dtype=setting.dtype) for n, m in networks.items()}
         runs = {label: _inference(network, clip) for label, network in fast.items()}
         yield Case(name, "ResNet-34, inference", runs, (setting.batch_size, "clips"))
-        if size == 112 and frames == 8:
+        if (frames, size) == SIZES[0]:
             trained = {n: m.to(setting.dtype).train() for n, m in networks.items()}
             training = {n: _training(m, clip) for n, m in trained.items()}
             yield Case(name, "ResNet-34, training step", training, (setting.batch_size, "clips"))
@@ -154,15 +156,16 @@ def _stream_case(setting: Setting) -> Case:
         create_model("cpnet_resnet34", num_classes=27, stem_stride=1).to(setting.device),
         dtype=setting.dtype,
     )
-    frames = _placed(torch.randn(8, 3, 112, 112), setting)
-    stream = FrameStream(network, num_frames=8)
-    stream.push(frames)
+    frames, size = SIZES[0]
+    pictures = _placed(torch.randn(frames, 3, size, size), setting)
+    stream = FrameStream(network, num_frames=frames)
+    stream.push(pictures)
     return Case(
-        "8x112x112, one frame on",
+        f"{frames}x{size}x{size}, one frame on",
         "stream",
         {
-            "cpnet": lambda: stream.push(frames[:1]),
-            "window by window": _inference(network, frames.transpose(0, 1)[None]),
+            "cpnet": lambda: stream.push(pictures[:1]),
+            "window by window": _inference(network, pictures.transpose(0, 1)[None]),
         },
         (1, "frames"),
     )

@@ -75,7 +75,13 @@ def _measure(names: tuple[str, ...], setting: Setting, seconds: float) -> Iterat
     for name in names:
         for case in _suite(name)(setting):
             print(f"{case.group}: {case.name}", file=sys.stderr, flush=True)
-            measured = compare(case.runs, setting.device, seconds=seconds, memory=name != "data")
+            measured = compare(
+                case.runs,
+                setting.device,
+                seconds=seconds,
+                least=1 if setting.quick else 3,
+                memory=name != "data",
+            )
             yield Result(name=case.name, group=case.group, units=case.units, measured=measured)
 
 
