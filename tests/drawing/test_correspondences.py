@@ -6,14 +6,14 @@ from PIL import Image
 from cpnet.drawing.correspondences import (
     DROPPED_COLOUR,
     KEPT_COLOUR,
-    Match,
     Row,
     draw_correspondences,
     draw_match,
     draw_strip,
 )
+from cpnet.explanation import Match, Target
 
-MATCH = Match(1, 0, 3, ((0, 1, 2, 5), (2, 1, 0, 0)), (2, 4))
+MATCH = Match(1, 0, 3, (Target(0, 1, 2, 5, 0.1), Target(2, 1, 0, 0, 0.2)), (2, 4))
 
 
 def test_arrows_go_from_the_position_to_its_proposals():

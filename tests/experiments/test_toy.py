@@ -41,7 +41,7 @@ def test_proposals_read_fast_motion():
     on_block = total = 0
     for video in range(len(videos.labels)):
         match = block_match(found, video, 1, videos.corners[video, 1], 32)
-        for frame, row, column, wins in match.targets:
+        for frame, row, column, wins, _ in match.targets:
             if wins:
                 # On the block means that the block is in the field of the two convolutions,
                 # which reaches from 3 pixels before to 3 behind pixel (2 row, 2 column).

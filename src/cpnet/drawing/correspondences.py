@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from cpnet.explanation import Match
+
 # Okabe-Ito: told apart by colour-blind readers, on dark frames and on white paper.
 QUERY_COLOUR = "#E69F00"
 KEPT_COLOUR = "#56B4E9"
@@ -20,25 +22,6 @@ DROPPED_COLOUR = "#BBBBBB"
 # Height of an arrow's arc, as a part of its length.
 _BEND = 0.18
 _GAP = 0.08
-
-
-class Match(NamedTuple):
-    """One position and its proposals, on the grid of a module.
-
-    Attributes:
-        frame: of the position.
-        row: of the position on the grid.
-        column: likewise.
-        targets: of the proposals: ``(frame, row, column, wins)``, wins being the number of
-            channels in which it gave the maximum.
-        grid: rows and columns.
-    """
-
-    frame: int
-    row: int
-    column: int
-    targets: tuple[tuple[int, int, int, int], ...]
-    grid: tuple[int, int]
 
 
 class Row(NamedTuple):
@@ -95,9 +78,9 @@ def draw_strip(ax: Axes, frames: npt.NDArray[np.uint8]) -> None:
 def draw_match(ax: Axes, match: Match, size: tuple[int, int]) -> None:
     """Draw arrows from a position to its proposals on a strip of frames of ``size = (H, W)``."""
     start = _centre(match.frame, match.row, match.column, match.grid, size)
-    strongest = max([wins for *_, wins in match.targets], default=0)
+    strongest = max([target.wins for target in match.targets], default=0)
     # Pale ones first, so that they never hide a strong one.
-    for frame, row, column, wins in sorted(match.targets, key=lambda target: target[3]):
+    for frame, row, column, wins, _ in sorted(match.targets, key=lambda target: target.wins):
         end = _centre(frame, row, column, match.grid, size)
         # Arcs bend towards the middle, where there is room for them.
         bend = _BEND if (end[0] < start[0]) == (start[1] > size[0] / 2) else -_BEND
