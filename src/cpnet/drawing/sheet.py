@@ -17,6 +17,8 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextToPath
 from numpy.typing import NDArray
 
 from cpnet._files import write_atomically
@@ -31,11 +33,10 @@ _GAP = 0.08
 _LABEL_HEIGHT = 0.2
 # Of a frame; narrower ones could not be seen where the picture is shown in a column of text.
 _MOST_COLUMNS = 4
-_MOST_NARROW_COLUMNS = 6
+_MOST_NARROW_COLUMNS = 5
 _MOST_HEIGHT = 2.6
 _MOST_WIDTH = 3.2
-# Of a font's size, generously.
-_LETTER_WIDTH = 0.62
+_METRICS = TextToPath()
 
 # top, left, height, width of a part of a frame, pixels
 Region = tuple[float, float, float, float]
@@ -210,14 +211,22 @@ def num_columns(count: int, size: tuple[int, int]) -> int:
 
 
 def fitted(text: str, width: float, size: float) -> str:
-    """Text cut to a width in inches.
+    """Text cut to a width in inches, at a font's size in points.
 
     Example:
         >>> fitted("a long name of a video", 1.0, 10)
-        'a long name…'
+        'a long nam…'
     """
-    most = max(int(width * 72 / (size * _LETTER_WIDTH)), 1)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    room, properties = 0.98 * 72 * width, FontProperties(family=_FONT, size=size)
+
+    def is_too_wide(line: str) -> bool:
+        return _METRICS.get_text_width_height_descent(line, properties, ismath=False)[0] > room
+
+    with _without_glyph_warnings():
+        cut = len(text)
+        while cut and is_too_wide(text if cut == len(text) else text[:cut] + "…"):
+            cut -= 1
+    return text if cut == len(text) else text[:cut].rstrip() + "…"
 
 
 def _without_glyph_warnings() -> warnings.catch_warnings[None]:
