@@ -17,9 +17,9 @@ from cpnet.experiments.toy import (
     train_system,
     validation_videos,
 )
+from cpnet.experiments.toy_recognizer import toy_recognizer
 from cpnet.experiments.toy_report import block_match
 from cpnet.explanation import explain_clips, find_match
-from cpnet.models.card import ModelCard
 from cpnet.prediction import Recognizer
 
 
@@ -43,17 +43,7 @@ def test_every_system_can_be_built():
 def trained():
     """The recognizer of a trained network, and its accuracy."""
     run, model = train_system("cpnet", canvas="box", seed=0, epochs=5)
-    card = ModelCard(
-        model="toy_cpnet",
-        class_names=CLASS_NAMES,
-        num_frames=4,
-        frame_stride=1,
-        size=32,
-        short_side=32,
-        mean=(0, 0, 0),
-        std=(1, 1, 1),
-    )
-    return Recognizer(model, card), run.validation[-1]
+    return toy_recognizer(model, "cpnet", "box"), run.validation[-1]
 
 
 def touches(box, corner):
@@ -170,7 +160,15 @@ def test_command(tmp_path, capsys):
     assert [run["system"] for run in stored["runs"]] == ["cpnet", "c2d"]
     assert stored["command"].startswith("cpnet toy --canvas box --seeds 1 --models cpnet c2d")
     assert set(stored["summary"]["cpnet"]) == {"validation_mean", "validation_values", "seeds"}
-    assert {path.name for path in out.iterdir()} == {"results.json", "curves.png", "proposals.png"}
+    files = {"results.json", "curves.png", "proposals.png", "cpnet", "clips"}
+    assert {path.name for path in out.iterdir()} == files
+    recognizer = Recognizer.from_pretrained(out / "cpnet")
+    explained = recognizer.explain(out / "clips" / "down.mp4")
+    assert explained.modules["core"].k == 2
+    # As drawn in memory: a block moves down over black.
+    row = [int(frame[..., 0].argmax()) // 32 for frame in explained.frames]
+    assert row == sorted(row)
+    assert row[3] - row[0] >= 21
 
 
 @pytest.mark.parametrize(

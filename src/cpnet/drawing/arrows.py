@@ -18,7 +18,7 @@ from cpnet.explanation import Match, Target
 _BEND, _MOST_BEND = 0.09, 0.3
 _DASHES = (0, (3, 1.5))
 # Around lines and cells, so that they are seen on frames of any colour.
-_HALO = withStroke(linewidth=3.6, foreground="#00000099")
+_HALO_WIDTH, _HALO_COLOUR = 1.8, "#000000A0"
 
 
 def cell_box(match: Match, row: int, column: int, region: Region) -> Region:
@@ -68,7 +68,7 @@ def draw_position(sheet: Sheet, layout: FrameLayout, match: Match, region: Regio
             fill=False,
             edgecolor=POSITION_COLOUR,
             linewidth=2.2,
-            path_effects=[_HALO],
+            path_effects=[_halo(2.2)],
         )
     )
 
@@ -97,7 +97,7 @@ def _draw_cell(
             fill=False,
             edgecolor=KEPT_COLOUR if kept else DROPPED_COLOUR,
             linewidth=1.6 if kept else 1.0,
-            path_effects=[_HALO] if kept else [],
+            path_effects=[_halo(1.6)] if kept else [],
         )
     )
 
@@ -120,6 +120,7 @@ def _draw_arrow(
     if (end[0] < start[0]) != (start[1] > middle):
         bend = -bend
     kept = target.wins > 0
+    width = 1.0 + 1.8 * target.wins / max(strongest, 1)
     sheet.ax.add_patch(
         FancyArrowPatch(
             start,
@@ -127,14 +128,14 @@ def _draw_arrow(
             connectionstyle=f"arc3,rad={bend}",
             arrowstyle="-|>",
             mutation_scale=11 if kept else 8,
-            linewidth=1.0 + 1.8 * target.wins / max(strongest, 1),
+            linewidth=width,
             linestyle="-" if kept else _DASHES,
             color=KEPT_COLOUR if kept else DROPPED_COLOUR,
             alpha=1.0 if kept else 0.75,
             shrinkA=4,
             shrinkB=3,
             zorder=4 if kept else 3,
-            path_effects=[_HALO] if kept else [],
+            path_effects=[_halo(width)] if kept else [],
         )
     )
 
@@ -142,3 +143,7 @@ def _draw_arrow(
 def _middle(layout: FrameLayout, frame: int, box: Region) -> tuple[float, float]:
     y, x, height, width = box
     return layout.point(frame, y + height / 2, x + width / 2)
+
+
+def _halo(linewidth: float) -> withStroke:
+    return withStroke(linewidth=linewidth + _HALO_WIDTH, foreground=_HALO_COLOUR)

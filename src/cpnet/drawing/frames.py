@@ -15,6 +15,7 @@ from cpnet.explanation import Match
 # Of a clip; more would be a long page on which nothing is found.
 MOST_FRAMES = 12
 _DIMMED = 0.6
+_GREY = 0.6
 
 
 def choose_frames(match: Match, num_frames: int, most: int = MOST_FRAMES) -> list[int]:
@@ -48,12 +49,14 @@ def draw_frames(
         frames: uint8 ``(T, H, W, 3)``, all of the clip.
         labels: one for each of them.
         region: top, left, height and width of what the network saw, pixels; None for all.
-        grey: whether to take the colours away, for what is drawn above.
+        grey: whether to take the colours and some light away, for what is drawn above.
     """
     for t in layout.shown:
         picture = _shrunk(frames[t], layout.frame_size)
         if grey:
-            picture = np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
+            plain = np.asarray(Image.fromarray(picture).convert("L").convert("RGB"))
+            # Dark, for colours above it should not look paler where the frame is bright.
+            picture = (plain * _GREY).astype(np.uint8)
         sheet.ax.imshow(picture, extent=layout.extent(t), aspect="auto", zorder=1)
         x, y = layout.corner(t)
         width = layout.frame_size[1]

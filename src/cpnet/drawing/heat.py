@@ -11,7 +11,7 @@ from cpnet.drawing.themes import HEAT_COLOURS
 
 _MOST_OPAQUE = 0.9
 _BAR_WIDTH, _BAR_HEIGHT = 2.0, 0.13
-_UNDER_BAR = 0.5
+_UNDER_BAR = 0.3
 
 
 def heat_colours(values: NDArray[np.floating], peak: float) -> NDArray[np.float64]:

@@ -214,8 +214,8 @@ def fitted(text: str, width: float, size: float) -> str:
     """Text cut to a width in inches, at a font's size in points.
 
     Example:
-        >>> fitted("a long name of a video", 1.0, 10)
-        'a long nam…'
+        >>> fitted("left and right and left", 1.0, 10)
+        'left and rig…'
     """
     room, properties = 0.98 * 72 * width, FontProperties(family=_FONT, size=size)
 
