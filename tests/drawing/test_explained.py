@@ -125,8 +125,7 @@ def test_without_change_nothing_is_coloured():
     assert (heat_colours(np.zeros((2, 2)), 0.0)[..., 3] == 0).all()
 
 
-@pytest.mark.parametrize("size", [(54, 96), (96, 54), (48, 48)])
-@pytest.mark.parametrize("num_frames", [2, 7, 16])
+@pytest.mark.parametrize(("size", "num_frames"), [((54, 96), 16), ((96, 54), 7), ((48, 48), 2)])
 def test_text_does_not_overlap(tmp_path, sheets, size, num_frames):
     explained = sample_explanation(num_frames, size, path="long/" + "name_" * 40 + ".mp4")
     pictures.draw_modules(explained, Place("layer3.0", 1, 0, 0), tmp_path / "a.png")
