@@ -25,7 +25,8 @@ FORBIDDEN = {
     "embedding.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "distributed.py": ("cpnet.models", "cpnet.data", "cpnet.training", "cpnet.cli"),
     "benchmarks": ("cpnet.training", "cpnet.drawing", "cpnet.cli"),
-    "drawing": ("cpnet.training", "cpnet.cli"),
+    "drawing": ("cpnet.training", "cpnet.cli", "cpnet.serving"),
+    "explanation": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "onnx_network.py": ("cpnet.data", "cpnet.training", "cpnet.prediction", "cpnet.export"),
     "export": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
 }

@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cpnet.config import Recipe
     from cpnet.evaluation import evaluate
+    from cpnet.explanation import Explanation
     from cpnet.models.capture import capture_proposals, inject_proposals
     from cpnet.models.correspondence import CorrespondenceProposal, set_num_proposals
     from cpnet.models.optimize import optimize
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CorrespondenceProposal": "cpnet.models.correspondence",
+    "Explanation": "cpnet.explanation",
     "FrameStream": "cpnet.models.streaming",
     "Prediction": "cpnet.prediction",
     "Proposals": "cpnet.ops",
@@ -44,6 +46,7 @@ _HOME = {
 
 __all__ = [
     "CorrespondenceProposal",
+    "Explanation",
     "FrameStream",
     "Prediction",
     "Proposals",

@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from cpnet._files import write_atomically
 from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.sampling import sample_indices
-from cpnet.data.video import VideoError, open_video
+from cpnet.data.video import Frames, VideoError, open_video
 from cpnet.devices import resolve_device
+from cpnet.explanation import Explanation, run_explained
+from cpnet.models.capture import correspondence_modules
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.optimize import optimize
@@ -257,6 +259,46 @@ class Recognizer:
             found.append(features.float().cpu())
         return torch.cat(found)
 
+    def explain(self, video: Video, *, k: int | None = None) -> Explanation:
+        """What the network matched with what in the clip in the middle of a video.
+
+        Only the clip's frames are decoded, and the network runs once. Safe in several threads.
+
+        Args:
+            video: as for :meth:`predict`.
+            k: proposals per position, instead of the model's own; that may change the labels too.
+
+        Raises:
+            VideoError: If the video cannot be decoded.
+            ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1
+                or above the number of positions in the other frames.
+        """
+        if isinstance(self.model, OnnxNetwork):
+            raise ValueError(
+                f"{self.model.path} does not tell what it matched; explain the run that it was "
+                "exported from"
+            )
+        if not correspondence_modules(self.model):
+            raise ValueError(
+                f"{self.card.model} has no CP modules, so it matches nothing; explain a cpnet model"
+            )
+        indices, frames = self._read(video)
+        clip = self._preprocess(frames.data)[None].to(self.device)
+        logits, modules = run_explained(self.model, clip, k=k)
+        probabilities = self.card.probabilities(logits)[0].float().cpu()
+        name = _name(video)
+        # Where optical flow needs the frames before each frame of the clip, the last is its own.
+        own = slice(self._sampling.lead, None, self._sampling.lead + 1)
+        return Explanation(
+            path=name,
+            prediction=best_labels(self.class_names, name, probabilities, len(self.class_names)),
+            frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
+            frame_numbers=tuple(indices[own].tolist()),
+            times_s=tuple(frames.times_s[own].tolist()),
+            region=self._preprocess.region(*frames.data.shape[2:]),
+            modules={name: found.of_clip(0) for name, found in modules.items()},
+        )
+
     def load_clip(self, video: Video) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
 
@@ -266,11 +308,16 @@ class Recognizer:
         Raises:
             VideoError: If it cannot be decoded.
         """
-        with open_video(video) as reader:
-            reader.warn_of_stillness()
-            frames = reader.read(sample_indices(reader.num_frames, self._sampling))
+        _, frames = self._read(video)
         clip: Tensor = self._preprocess(frames.data)
         return clip
+
+    def _read(self, video: Video) -> tuple[NDArray[np.int64], Frames]:
+        """The frames of a video that make its clip, and their numbers."""
+        with open_video(video) as reader:
+            reader.warn_of_stillness()
+            indices = sample_indices(reader.num_frames, self._sampling)
+            return indices, reader.read(indices)
 
     def _batches(
         self, videos: Iterable[Video], batch_size: int, on_error: OnError | None

@@ -81,17 +81,38 @@ class Preprocessing:
         """The clip, float32 ``(3, T, h, w)``, of frames, uint8 ``(T, 3, H, W)``."""
         resized = self.resize(frames)
         h, w = self.crop_size
-        top, left = (resized.shape[2] - h) // 2, (resized.shape[3] - w) // 2
+        top, left = self._crop_corner(*resized.shape[2:])
         return self.normalize(resized[:, :, top : top + h, left : left + w])
 
     def resize(self, frames: Tensor) -> Tensor:
         """Frames with their short side as asked for, uint8; applied twice it changes nothing."""
-        height, width = _check_frames(frames).shape[2:]
+        return resize_frames(frames, self._resized(*_check_frames(frames).shape[2:]))
+
+    def region(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """The part of frames of that size that the clip shows: resizing and crop undone.
+
+        Args:
+            height: rows of the frames.
+            width: columns of the frames.
+
+        Returns:
+            Top, left, height and width in pixels of the frames; they need not be whole.
+        """
+        rows, columns = self._resized(height, width)
+        top, left = self._crop_corner(rows, columns)
+        h, w = self.crop_size
+        y, x = height / rows, width / columns
+        return top * y, left * x, h * y, w * x
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
         h, w = self.crop_size
         scale = max(self.short_side / min(height, width), h / height, w / width)
         # Rounding must not bring a side below the crop.
-        size = max(round(height * scale), h), max(round(width * scale), w)
-        return resize_frames(frames, size)
+        return max(round(height * scale), h), max(round(width * scale), w)
+
+    def _crop_corner(self, rows: int, columns: int) -> tuple[int, int]:
+        h, w = self.crop_size
+        return (rows - h) // 2, (columns - w) // 2
 
     def normalize(self, frames: Tensor) -> Tensor:
         """Frames, uint8 or float in 0..1, ``(T, 3, h, w)`` -> clip, float32 ``(3, T, h, w)``.

@@ -13,12 +13,10 @@ from torch import nn
 from cpnet._files import write_atomically
 from cpnet.data.toy import CLASS_NAMES, Canvas
 from cpnet.experiments.toy import SYSTEMS, ToyRun, validation_videos
-from cpnet.explanation import Correspondences, explain_clips
+from cpnet.explanation import Correspondences, Match, explain_clips, find_match
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-    from cpnet.drawing.correspondences import Match
 
 CHANCE = 1 / len(CLASS_NAMES)
 
@@ -150,8 +148,6 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Any, side
         corner: row and column of the block's top left pixel.
         side: of the canvas, pixels.
     """
-    from cpnet.drawing.correspondences import Match
-
     H, W = found.grid
     rows = sorted({int(corner[0] + d) * H // side for d in (0, 1)})
     columns = sorted({int(corner[1] + d) * W // side for d in (0, 1)})
@@ -159,14 +155,7 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Any, side
     row, column = max(
         cells, key=lambda cell: float(found.change[clip, frame, cell[0] * W + cell[1]])
     )
-    place = row * W + column
-    indices = found.proposals.indices[clip, frame, place].tolist()
-    wins = found.wins[clip, frame, place].tolist()
-    targets = tuple(
-        (index // (H * W), index % (H * W) // W, index % W, count)
-        for index, count in zip(indices, wins, strict=True)
-    )
-    return Match(frame, row, column, targets, found.grid)
+    return find_match(found.of_clip(clip), frame, row, column)
 
 
 def _percent(values: Sequence[float]) -> str:

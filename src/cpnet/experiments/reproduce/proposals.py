@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,11 +19,8 @@ from cpnet.experiments.reproduce.request import Request
 from cpnet.experiments.reproduce.toy_runs import perform_toy
 from cpnet.experiments.reproduce.trained import OnOutcome, open_data, perform_grid
 from cpnet.experiments.reproduce.training import run_recipe_of
-from cpnet.explanation import Correspondences, explain_clips
+from cpnet.explanation import Correspondences, Match, explain_clips, find_match
 from cpnet.sources import open_parts
-
-if TYPE_CHECKING:
-    from cpnet.drawing.correspondences import Match
 
 _MOST_ROWS = 6
 # Frames of a strip; of more the arrows can no longer be followed.
@@ -91,19 +88,10 @@ def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
 
 def strongest_match(found: Correspondences) -> Match:
     """The position of the middle frame that the module changes most, and its proposals."""
-    from cpnet.drawing.correspondences import Match
-
-    H, W = found.grid
+    W = found.grid[1]
     frame = found.change.shape[1] // 2
     position = int(found.change[0, frame].argmax())
-    indices = found.proposals.indices[0, frame, position].tolist()
-    wins = found.wins[0, frame, position].tolist()
-    targets = tuple(
-        (index // (H * W), index % (H * W) // W, index % W, count)
-        for index, count in zip(indices, wins, strict=True)
-        if index >= 0
-    )
-    return Match(frame, position // W, position % W, targets, found.grid)
+    return find_match(found.of_clip(0), frame, position // W, position % W)
 
 
 def _shortened(frames: Any, match: Match) -> tuple[Any, Match]:
@@ -111,9 +99,9 @@ def _shortened(frames: Any, match: Match) -> tuple[Any, Match]:
     first = max(0, min(match.frame - _MOST_FRAMES // 2, len(frames) - _MOST_FRAMES))
     kept = frames[first : first + _MOST_FRAMES]
     targets = tuple(
-        (frame - first, row, column, wins)
-        for frame, row, column, wins in match.targets
-        if 0 <= frame - first < len(kept)
+        target._replace(frame=target.frame - first)
+        for target in match.targets
+        if 0 <= target.frame - first < len(kept)
     )
     return kept, match._replace(frame=match.frame - first, targets=targets)
 
