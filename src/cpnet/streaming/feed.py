@@ -53,6 +53,7 @@ class FrameFeed:
 
     Attributes:
         name: of the source; None before it is open.
+        stride: frames of the source from one that is taken to the next; 0 before it is open.
         seen: frames taken so far, with those dropped.
         dropped: frames that were dropped since the network was too slow.
         end_s: time of the last frame that was read, of whatever kind.
@@ -74,7 +75,7 @@ class FrameFeed:
         self._preprocessing = preprocessing
         self._capacity, self._real_time = capacity, real_time
         self.name: str | None = None
-        self.seen = self.dropped = 0
+        self.stride = self.seen = self.dropped = 0
         self.end_s = 0.0
         self.notes: list[str] = []
         self.can_be_read_again = self.was_stopped = False
@@ -165,7 +166,8 @@ class FrameFeed:
 
     def _read_from(self, source: FrameSource) -> None:
         sampling = self._choose(source.fps)
-        stride, lead = sampling.frame_stride, sampling.lead
+        self.stride = stride = sampling.frame_stride
+        lead = sampling.lead
         first = stride // 2 if sampling.mode == "segments" else 0
         before: deque[Tensor] = deque(maxlen=lead + 1)
         began = None

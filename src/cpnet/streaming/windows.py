@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cpnet.clips import card_preprocessing, card_sampling
-from cpnet.data.frames import VideoWarning
+from cpnet.data.frames import VideoError, VideoWarning
 from cpnet.data.sampling import Sampling, sample_indices
 from cpnet.data.sequential import Source, open_source, source_name
 from cpnet.data.transforms import Preprocessing
@@ -160,7 +160,12 @@ class WindowStream:
             yield from self._windows(batch)
         if self._feed.was_stopped:
             return
-        if not self.num_windows and self._feed.can_be_read_again:
+        if not self.num_windows:
+            if not self._feed.can_be_read_again:
+                raise VideoError(
+                    f"{self.name}: ended before a window was full; one takes "
+                    f"{self._card.num_frames} frames, {self._feed.stride} frames apart"
+                )
             yield self._whole_source()
         for note in self.notes:
             warnings.warn(note, VideoWarning, stacklevel=2)
