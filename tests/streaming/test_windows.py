@@ -297,15 +297,17 @@ def test_a_pipe_that_breaks_gives_what_came(tmp_path, make_video):
 
 
 def tensor_bytes():
-    """Bytes in all tensors that there are."""
+    """Bytes in all tensors that have come to be since the last freeze."""
     gc.collect()
-    found = [item for item in gc.get_objects() if issubclass(type(item), torch.Tensor)]
-    storages = [item.untyped_storage() for item in found]
-    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
+    kinds = (torch.Tensor, torch.nn.Parameter)  # no others, which exports leave behind
+    storages = [item.untyped_storage() for item in gc.get_objects() if type(item) in kinds]
+    return sum({storage._cdata: storage.nbytes() for storage in storages}.values())
 
 
 def growth(windows):
     """By how much memory grows from window 200 to 1000, bytes: Python's and NumPy's, tensors'."""
+    gc.collect()
+    gc.freeze()  # what was there before is of no interest, and long to look through
     tracemalloc.start()
     try:
         peaks, tensors = [], []
@@ -318,6 +320,7 @@ def growth(windows):
         return max(peaks[2:]) - max(peaks[:2]), max(tensors[2:]) - max(tensors[:2])
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

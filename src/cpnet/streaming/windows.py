@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.frames import VideoError, VideoWarning
 from cpnet.data.sampling import Sampling, sample_indices
-from cpnet.data.sequential import Source, open_source, source_name
+from cpnet.data.sequential import Source, is_endless, open_source, source_name
 from cpnet.data.transforms import Preprocessing
 from cpnet.data.video import open_video
 from cpnet.models.card import ModelCard
@@ -98,7 +98,7 @@ class WindowStream:
             )
         self._model, self._card = model, card
         self._device = torch.device(device)
-        self._source = source
+        self._source, self._real_time = source, real_time
         self._start_s, self._end_s = start_s, end_s
         self._window_s, self._limit = window_s, batch_size * hop
         self._preprocessing = card_preprocessing(card)
@@ -156,6 +156,8 @@ class WindowStream:
         Warns:
             VideoWarning: If a file is damaged, or a source broke off.
         """
+        if self._real_time or is_endless(self._source):
+            self._warm_up()  # the first clip takes longest, and live frames do not wait
         for batch in self._feed.batches(self._limit):
             yield from self._windows(batch)
         if self._feed.was_stopped:
@@ -169,6 +171,12 @@ class WindowStream:
             yield self._whole_source()
         for note in self.notes:
             warnings.warn(note, VideoWarning, stacklevel=2)
+
+    def _warm_up(self) -> None:
+        size = self._preprocessing.crop_size
+        groups = (self._card.num_frames, self._sampling.lead + 1)
+        self._runner.push(torch.zeros(*groups, 3, *size, dtype=torch.uint8))
+        self._runner.reset()
 
     def _windows(self, batch: FrameBatch) -> Iterator[Window]:
         if batch.after_gap:
