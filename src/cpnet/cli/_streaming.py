@@ -68,7 +68,8 @@ class Follower:
             given["background"] = tuple(given["background"])
         self._recognizer, self._args = recognizer, args
         self._rules = EventRules(**given)
-        self._last_s = 0.0  # middle of the last window
+        # Middle of the last window, and until when its probabilities were noted.
+        self._last_s = self._traced_s = 0.0
         if args.top < 1:
             raise ValueError(f"top must be at least 1, got {args.top}")
         self._detector()
@@ -147,10 +148,10 @@ class Follower:
         if trace is not None:
             # Each window stands for what is around its middle, as for the events.
             middle_s = (window.start_s + window.end_s) / 2
-            half_s = (middle_s - self._last_s) / 2
-            start_s = window.start_s if window.after_gap else middle_s - half_s
-            end_s = middle_s if window.after_gap else middle_s + half_s
-            trace.add(start_s, end_s, window.probabilities.numpy())
+            half_s = 0.0 if window.after_gap else (middle_s - self._last_s) / 2
+            start_s = window.start_s if window.after_gap else self._traced_s
+            self._traced_s = middle_s + half_s
+            trace.add(start_s, self._traced_s, window.probabilities.numpy())
             self._last_s = middle_s
 
     def _check_outputs(self) -> None:
