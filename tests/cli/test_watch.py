@@ -2,6 +2,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -230,6 +231,21 @@ def test_a_pipe_that_breaks_off(run, video, tmp_path, cpnet_command):
     assert f"cpnet: {pipe}: " in err
 
 
+def test_a_source_that_breaks_in_the_middle_gives_what_was_found(run, tmp_path, cpnet_command):
+    for number in range(40):
+        picture = np.full((32, 48, 3), 5 * number, np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{number}.png")
+    (tmp_path / "30.png").write_text("no picture")
+    srt = tmp_path / "a.srt"
+    status, out, err = cpnet_command("watch", run, tmp_path, "--srt", srt, "--on", 0.4)
+    assert status == 2
+    assert told(out)
+    assert told(out)[-1][2] <= 29 / 12
+    (line,) = err.splitlines()
+    assert "30.png: cannot be read as a picture" in line
+    assert srt.read_text().count(" --> ") == len(told(out))
+
+
 @pytest.mark.slow
 def test_a_slow_network_drops_frames_and_says_so(run, video, monkeypatch, cpnet_command):
     from cpnet.models.streaming import FrameStream
@@ -266,6 +282,29 @@ def test_a_stream_over_http(run, video, cpnet_command):
     assert told(out) == expected_events(run, video)
     assert "secret" not in out + err
     assert "u:***@127.0.0.1" in out
+
+
+def test_a_live_stream_over_the_network(run, video, tmp_path, cpnet_command):
+    with av.open(str(video)) as source:
+        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in source.decode(0)])
+    content = write_frames(tmp_path / "a.ts", frames).read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def send():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(content)
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        # So many frames may wait that none is dropped, as fast as they come.
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        status, out, err = cpnet_command("watch", run, address, "--batch_size", 64)
+        sender.join()
+    assert status == 0
+    assert told(out) == expected_events(run, tmp_path / "a.ts")
+    assert "27 windows" in err
+    assert "dropped" not in err
 
 
 class TestPredict:

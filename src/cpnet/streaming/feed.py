@@ -94,6 +94,8 @@ class FrameFeed:
         Raises:
             VideoError: If the source cannot be opened or read; after the frames before.
         """
+        if self._thread.ident is not None:
+            raise RuntimeError("a stream can be gone through once; open another")
         self._thread.start()
         try:
             while entries := self._take(limit):
