@@ -421,7 +421,10 @@ class _Order:
         if not packet.size:
             return
         self.held += not packet.is_corrupt
-        if packet.pts is not None and self._trusts:
+        if packet.pts is None:  # nor can the others be told apart by their times
+            self._trusts = False
+            self._shown.clear()
+        if self._trusts:
             is_hidden = packet.is_discard or packet.is_corrupt
             heapq.heappush(self._hidden if is_hidden else self._shown, packet.pts)
 
