@@ -151,6 +151,30 @@ def test_a_late_start_is_not_decoded_up_to(make_video, monkeypatch):
     assert len(packets) < 100
 
 
+class Guessing:
+    """A container that lands too late when it seeks."""
+
+    def __init__(self, container):
+        self.container, self.sought = container, 0
+
+    def seek(self, stamp, **options):
+        self.sought += 1
+        self.container.seek(2 * stamp, **options)
+
+    def __getattr__(self, name):
+        return getattr(self.container, name)
+
+
+def test_containers_that_seek_too_far_are_decoded_from_the_beginning(make_video):
+    frames = np.zeros((600, 16, 16, 3), np.uint8)
+    opened = open_source(make_video(frames=frames, g=10, preset="ultrafast"), start_s=20.0)
+    opened._container = guessing = Guessing(opened._container)
+    times = [frame.time_s for frame in opened]
+    opened.close()
+    assert guessing.sought == 1
+    np.testing.assert_allclose(times, np.arange(200, 600) / 10)
+
+
 def test_windows_without_frames_are_refused(make_video):
     path = make_video()
     for start_s, end_s in ((2.0, 1.0), (-1.0, None), (1.0, 1.0)):

@@ -6,7 +6,6 @@ never knows how long it is. The frames of a file are the same, and so are their 
 
 from __future__ import annotations
 
-import heapq
 import os
 import re
 import stat
@@ -26,17 +25,16 @@ from torch import Tensor
 
 from cpnet._errors import one_line
 from cpnet.data.frames import VideoError, VideoReader
+from cpnet.data.presenting import Clock, Order
 from cpnet.data.probing import check_file, read_fps
 from cpnet.data.shards import is_shard_path
-from cpnet.data.video import CODECS_WITH_HIDDEN_FRAMES, Upright, open_container, open_video
+from cpnet.data.video import Upright, open_container, open_video
 
 # What can be gone through: the number or the name of a camera, an address, or any video.
 Source = Union[int, str, "os.PathLike[str]", NDArray[np.uint8], Tensor]
 
 # Frames at the very edge of a window of time count as its reader counts them.
 _TIME_TOLERANCE_S = 1e-6
-# A clock that goes back by more has been set anew; by less, frames share a time or are misplaced.
-_CLOCK_RESET_S = 1.0
 # To an earlier start decoding is as fast as seeking.
 _WORTH_SEEKING_S = 10.0
 # A camera or a server that is silent for longer is gone.
@@ -242,7 +240,7 @@ class DecodedSource(FrameSource):
         self._container, self._stream = self._open()
         self.fps = read_fps(self._stream, np.zeros(1))
         self._upright: Upright | None = None
-        self._order = _Order(self._stream)
+        self._order = Order(self._stream)
 
     @property
     def has_length(self) -> bool:
@@ -277,7 +275,7 @@ class DecodedSource(FrameSource):
 
     def _from(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
         """Times and frames; those long before ``start`` may be left out."""
-        clock = _Clock(self._stream, self.fps)
+        clock = Clock(self._stream, self.fps)
         frames = self._frames()
         for stamp, frame in frames:
             time_s = clock.read(stamp)
@@ -288,11 +286,11 @@ class DecodedSource(FrameSource):
                 yield from self._after_seeking(clock, start)
                 return
 
-    def _after_seeking(self, clock: _Clock, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
+    def _after_seeking(self, clock: Clock, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
         frames = self._frames()
         try:
             self._container.seek(clock.stamp(start - 1.0), stream=self._stream)
-            self._order = _Order(self._stream, is_whole=False)
+            self._order = Order(self._stream, is_whole=False)
             stamp, frame = next(frames, (None, None))
             time_s = None if stamp is None else clock.read(stamp)
         except av.error.FFmpegError:
@@ -302,8 +300,8 @@ class DecodedSource(FrameSource):
         else:  # some containers can but guess where in the file a time lies
             self.close()
             self._container, self._stream = self._open()
-            self._order = _Order(self._stream)
-            clock, frames = _Clock(self._stream, self.fps), self._frames()
+            self._order = Order(self._stream)
+            clock, frames = Clock(self._stream, self.fps), self._frames()
         for stamp, frame in frames:
             yield clock.read(stamp), frame
 
@@ -356,101 +354,6 @@ class DecodedSource(FrameSource):
                 f"{self.name}: {self._order.replaced} frames cannot be decoded and are replaced "
                 "by the one before; the file is damaged, copy it again"
             )
-
-
-class _Clock:
-    """Stamps -> seconds since the first frame, ascending whatever the stamps do."""
-
-    def __init__(self, stream: Any, fps: float) -> None:
-        self._unit_s, self._step_s = float(stream.time_base), 1 / fps
-        # AVI stores no times of presentation: once frames are reordered, FFmpeg guesses them.
-        is_avi = stream.container.format.name == "avi"
-        self._counts = bool(is_avi and stream.codec_context.has_b_frames)
-        self._zero: int | None = None
-        self._offset_s = 0.0
-        self._last_s = -self._step_s
-
-    @property
-    def is_absolute(self) -> bool:
-        """Whether a stamp alone tells the time, wherever one comes from."""
-        return not self._counts and self._zero is not None
-
-    def stamp(self, time_s: float) -> int:
-        assert self._zero is not None
-        return self._zero + int(time_s / self._unit_s)
-
-    def read(self, stamp: int | None) -> float:
-        time_s = next_s = self._last_s + self._step_s
-        if stamp is not None and not self._counts:
-            if self._zero is None:
-                self._zero, self._offset_s = stamp, next_s
-            time_s = self._offset_s + (stamp - self._zero) * self._unit_s
-            if self._last_s - time_s > _CLOCK_RESET_S:
-                self._zero, self._offset_s = stamp, next_s
-            if time_s <= self._last_s:
-                time_s = next_s
-        self._last_s = time_s
-        return time_s
-
-
-class _Order:
-    """Which decoded frames are shown: by the packets, for some frames are hidden or do not come.
-
-    Keeps as many stamps as a decoder keeps frames back.
-
-    Attributes:
-        held: packets that are whole.
-        replaced: frames that did not come out, and others stood in for.
-        is_whole: nothing was passed over by seeking.
-    """
-
-    def __init__(self, stream: Any, *, is_whole: bool = True) -> None:
-        self.is_whole = is_whole
-        is_avi = stream.container.format.name == "avi"
-        codec = stream.codec_context
-        # Their packets' times are not those of frames that are shown: all that come out are.
-        self._trusts = codec.name not in CODECS_WITH_HIDDEN_FRAMES and not (
-            is_avi and codec.has_b_frames
-        )
-        self._shown: list[int] = []
-        self._hidden: list[int] = []
-        self._before: av.VideoFrame | None = None
-        self.held = self.replaced = 0
-
-    def expect(self, packet: Any) -> None:
-        if not packet.size:
-            return
-        self.held += not packet.is_corrupt
-        if packet.pts is None:  # nor can the others be told apart by their times
-            self._trusts = False
-            self._shown.clear()
-        if self._trusts:
-            is_hidden = packet.is_discard or packet.is_corrupt
-            heapq.heappush(self._hidden if is_hidden else self._shown, packet.pts)
-
-    def place(self, frame: av.VideoFrame) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """The frame, and before it those that should have come before and did not."""
-        stamp = frame.pts
-        if stamp is None or not self._trusts:
-            yield stamp, frame
-            return
-        while self._shown and self._shown[0] < stamp:
-            self.replaced += 1
-            yield heapq.heappop(self._shown), self._before or frame
-        if self._shown and self._shown[0] == stamp:
-            heapq.heappop(self._shown)
-            yield stamp, frame
-        elif stamp not in self._hidden:
-            yield stamp, frame
-        while self._hidden and self._hidden[0] < stamp:
-            heapq.heappop(self._hidden)
-        self._before = frame
-
-    def rest(self) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """Frames that should have come before the end."""
-        while self._shown and self._before is not None:
-            self.replaced += 1
-            yield heapq.heappop(self._shown), self._before
 
 
 def _scheme(text: str) -> str:
