@@ -20,6 +20,13 @@ FORBIDDEN = {
     "evaluation.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "prediction.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "inference.py": ("cpnet.training", "cpnet.prediction", "cpnet.evaluation", "cpnet.cli"),
+    "streaming": (
+        "cpnet.training",
+        "cpnet.prediction",
+        "cpnet.evaluation",
+        "cpnet.drawing",
+        "cpnet.cli",
+    ),
     "report": ("cpnet.models", "cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "comparison.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
     "embedding.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),

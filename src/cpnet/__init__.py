@@ -23,16 +23,21 @@ if TYPE_CHECKING:
     from cpnet.ops import Proposals
     from cpnet.prediction import Prediction, Recognizer
     from cpnet.recipe_files import load_recipe
+    from cpnet.streaming import Event, EventDetector, EventRules, Window
     from cpnet.training import fit
 
 _HOME = {
     "CorrespondenceProposal": "cpnet.models.correspondence",
+    "Event": "cpnet.streaming",
+    "EventDetector": "cpnet.streaming",
+    "EventRules": "cpnet.streaming",
     "Explanation": "cpnet.explanation",
     "FrameStream": "cpnet.models.streaming",
     "Prediction": "cpnet.prediction",
     "Proposals": "cpnet.ops",
     "Recipe": "cpnet.config",
     "Recognizer": "cpnet.prediction",
+    "Window": "cpnet.streaming",
     "capture_proposals": "cpnet.models.capture",
     "create_model": "cpnet.models.registry",
     "evaluate": "cpnet.evaluation",
@@ -46,12 +51,16 @@ _HOME = {
 
 __all__ = [
     "CorrespondenceProposal",
+    "Event",
+    "EventDetector",
+    "EventRules",
     "Explanation",
     "FrameStream",
     "Prediction",
     "Proposals",
     "Recipe",
     "Recognizer",
+    "Window",
     "__version__",
     "capture_proposals",
     "create_model",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Union, overload
+from typing import TYPE_CHECKING, Any, Union, overload
 
 import numpy as np
 import torch
@@ -27,6 +27,10 @@ from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.optimize import optimize
 from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub, load_checkpoint, save_checkpoint
 from cpnet.onnx_network import OnnxNetwork, is_onnx, load_onnx
+
+if TYPE_CHECKING:
+    from cpnet.data.sequential import Source
+    from cpnet.streaming import Event, EventDetector, EventRules, WindowStream
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
@@ -299,6 +303,56 @@ class Recognizer:
             modules={name: found.of_clip(0) for name, found in modules.items()},
         )
 
+    def stream(self, source: Source, **options: Any) -> WindowStream:
+        """What a source of any length shows, window by window; also of a live one.
+
+        Windows are clips as :meth:`predict` takes them, and their logits are the same; memory is
+        constant.
+
+        Args:
+            source: number of a camera, an address such as ``rtsp://...``, or any video.
+            **options: ``hop``, ``window_s``, ``start_s``, ``end_s``, ``batch_size`` and
+                ``real_time`` of :class:`cpnet.streaming.WindowStream`.
+
+        Returns:
+            The windows, to be iterated over once.
+
+        Raises:
+            ValueError: If an option is out of its range; a
+                :class:`~cpnet.data.video.VideoError` in iterating, if the source cannot be read.
+
+        Example:
+            >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
+            >>> for window in recognizer.stream("hour.mp4", hop=2):  # doctest: +SKIP
+            ...     print(window.start_s, window.probabilities.max())
+        """
+        from cpnet.streaming.windows import WindowStream
+
+        return WindowStream(self.model, self.card, source, device=self.device, **options)
+
+    def events(
+        self, source: Source, *, rules: EventRules | None = None, **options: Any
+    ) -> Iterator[Event]:
+        """What happens in a source of any length, each as soon as it is over.
+
+        Args:
+            source: as for :meth:`stream`.
+            rules: see :class:`cpnet.EventRules`.
+            **options: as for :meth:`stream`.
+
+        Raises:
+            ValueError: As :meth:`stream` does; and if a background label is not a class.
+
+        Example:
+            >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
+            >>> for event in recognizer.events("hour.mp4"):  # doctest: +SKIP
+            ...     print(event.label, event.start_s, event.end_s, event.confidence)
+        """
+        from cpnet.streaming.events import EventDetector
+
+        detector = EventDetector(self.class_names, rules)
+        return _events(self.stream(source, **options), detector)
+
     def load_clip(self, video: Video) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
 
@@ -374,6 +428,12 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     if isinstance(source, os.PathLike) or not looks_like_hub:
         raise ValueError(f"{name} does not exist; give a folder that 'cpnet train' wrote")
     return hub.download(name, files)
+
+
+def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:
+    for window in windows:
+        yield from detector.take(window)
+    yield from detector.finish()
 
 
 def _name(video: Video) -> str:

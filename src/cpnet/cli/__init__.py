@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": ("cpnet.cli.compare", "put evaluated runs side by side"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
     "explain": ("cpnet.cli.explain", "show what a network matched with what in videos"),
+    "watch": ("cpnet.cli.watch", "say what a camera, a stream or a long video shows, as it runs"),
     "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),

@@ -1,4 +1,4 @@
-"""Recognize what videos show: label and probability a file."""
+"""Recognize what videos show: label and probability a file, or with --stream events over time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from cpnet.cli._arguments import (
     add_k,
     load_recognizer,
     output,
+)
+from cpnet.cli._streaming import (
+    Follower,
+    add_stream_arguments,
+    given_stream_options,
+    stopping_on_signals,
+    summary,
 )
 from cpnet.cli._videos import decoding_processes, expand, index_files
 
@@ -36,12 +43,23 @@ def add_arguments(parser: Any) -> None:
     add_k(parser)
     add_dtype(parser)
     add_device(parser)
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="look at all of each video, in overlapping windows, and print a JSON line an event; "
+        "the options below are for that",
+    )
+    add_stream_arguments(parser)
 
 
 def run(args: Any) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     from cpnet.distributed import is_main, process_group
 
+    if args.stream:
+        return _stream(args)
+    if given := given_stream_options(args):
+        raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
     recognizer = load_recognizer(args)
     failed = []
 
@@ -94,6 +112,43 @@ def _predictions(
             report_broken(path, result.error)
         else:
             yield best_labels(recognizer.class_names, path, result.row, args.top)
+
+
+def _stream(args: Any) -> int:
+    """Follow the videos one after another."""
+    from cpnet.data.frames import VideoError
+    from cpnet.distributed import world_size
+
+    if world_size() > 1:
+        raise ValueError("--stream follows videos in one process; start it without torchrun")
+    failed = []
+
+    def report_broken(path: str, reason: str) -> None:
+        failed.append(path)
+        print(f"cpnet: error: {reason}", file=sys.stderr)
+
+    follower = Follower(load_recognizer(args), args)
+    videos = expand(args.files, report_broken)
+    for name in ("srt", "timeline"):
+        if getattr(args, name) and len(videos) > 1:
+            raise ValueError(f"{name} is of one video, got {len(videos)}; name one at a time")
+    done = 0
+    for video in videos:
+        follower.check_source(video)
+        stream = follower.open(video)
+        try:
+            with stopping_on_signals(stream) as seen:
+                num_events = follower.follow(stream)
+        except VideoError as error:
+            report_broken(video, str(error))
+            continue
+        summary(stream, num_events)
+        if seen:
+            return 128 + seen[0]
+        done += 1
+    if failed:
+        return 1 if done else 2
+    return 0
 
 
 def _as_json(prediction: Prediction) -> str:

@@ -40,7 +40,7 @@ class TorchcodecReader(FileReader):
         decoders = _import_torchcodec()
         super().__init__(path, start_s=start_s, end_s=end_s)
         self._decoder: Any = None
-        stored_height, stored_width = self._stored_size
+        stored_height, stored_width = self._upright.stored_size
         if (
             not self._index.counted
             and self._stream.codec_context.pix_fmt in _SAME_COLOURS

@@ -79,10 +79,14 @@ class Preprocessing:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """The clip, float32 ``(3, T, h, w)``, of frames, uint8 ``(T, 3, H, W)``."""
+        return self.normalize(self.crop(frames))
+
+    def crop(self, frames: Tensor) -> Tensor:
+        """The middle of the resized frames, uint8 ``(T, 3, h, w)``: all but the values."""
         resized = self.resize(frames)
         h, w = self.crop_size
         top, left = self._crop_corner(*resized.shape[2:])
-        return self.normalize(resized[:, :, top : top + h, left : left + w])
+        return resized[:, :, top : top + h, left : left + w]
 
     def resize(self, frames: Tensor) -> Tensor:
         """Frames with their short side as asked for, uint8; applied twice it changes nothing."""

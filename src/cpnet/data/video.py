@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cpnet._errors import one_line
 from cpnet.data.files import VIDEO_SUFFIXES, find_videos, is_video
 from cpnet.data.frame_index import FrameIndex, StoredPacket, index_decoded, index_packets
 from cpnet.data.frames import Decoder, Frames, VideoError, VideoReader, VideoWarning
@@ -38,7 +39,7 @@ __all__ = [
 _COVER = av.stream.Disposition.attached_pic
 
 # These store frames that are never shown, each in a packet of its own with a time of its own.
-_CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
+CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
 
 
 def open_video(
@@ -114,10 +115,6 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
-        # One for all frames, and one thread: left to itself each frame starts threads of its own,
-        # which is slow and, should a loader fork before they are gone, leaves its workers waiting
-        # for them for ever.
-        self._converter = av.video.reformatter.VideoReformatter()
         # A decoded frame that is the next to be looked at, with its stamp.
         self._ahead: tuple[int, av.VideoFrame] | None = None
         self._index = _index_file(path)
@@ -126,14 +123,12 @@ class FileReader(VideoReader):
             self._ahead = self._pull()
             if self._ahead is None:
                 raise _no_frame(path)
-            first = self._ahead[1]
-            self._stored_size = first.height, first.width
-            self._turn = read_turn(first)
+            self._upright = Upright(self._ahead[1])
             super().__init__(
                 str(path),
                 self._index.times_s,
                 fps=read_fps(self._stream, self._index.times_s),
-                size=self._stored_size[::-1] if self._turn.transpose else self._stored_size,
+                size=self._upright.size,
                 start_s=start_s,
                 end_s=end_s,
             )
@@ -172,7 +167,7 @@ class FileReader(VideoReader):
             stamp, frame = decoded
             while place < len(stamps) and stamps[place] <= stamp:
                 is_missing = stamps[place] < stamp
-                data[place] = self._picture(before or frame if is_missing else frame)
+                data[place] = self._upright(before or frame if is_missing else frame)
                 replaced += is_missing
                 place += 1
             before = frame
@@ -181,7 +176,7 @@ class FileReader(VideoReader):
         if place < len(stamps):
             if before is None:
                 raise _no_frame(self._path)
-            data[place:] = self._picture(before)
+            data[place:] = self._upright(before)
         return replaced + len(stamps) - place
 
     def _go_to(self, stamp: int) -> None:
@@ -216,37 +211,74 @@ class FileReader(VideoReader):
         ahead, self._ahead = self._ahead, None
         return ahead
 
-    def _picture(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        # FFmpeg converts by the range and the colour matrix that the frame itself declares. A
-        # stream may change its size on the way: the first frame's holds.
-        height, width = self._stored_size
+
+class Upright:
+    """Makes decoded frames of a stream pictures as a player shows them.
+
+    Args:
+        first: a frame of the stream. The stream may change its size on the way: this one's holds.
+
+    Attributes:
+        stored_size: rows and columns of the frames as they are stored.
+        size: of the pictures.
+    """
+
+    def __init__(self, first: av.VideoFrame) -> None:
+        # One for all frames, and one thread: left to itself each frame starts threads of its own,
+        # which is slow and, should a loader fork before they are gone, leaves its workers waiting
+        # for them for ever.
+        self._converter = av.video.reformatter.VideoReformatter()
+        self.stored_size = first.height, first.width
+        self._turn = read_turn(first)
+        self.size = self.stored_size[::-1] if self._turn.transpose else self.stored_size
+
+    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
+        """The picture, ``(H, W, 3)``, red, green, blue."""
+        # FFmpeg converts by the range and the colour matrix that the frame itself declares.
+        height, width = self.stored_size
         converted = self._converter.reformat(
             frame, width=width, height=height, format="rgb24", threads=1
         )
         return self._turn.apply(converted.to_ndarray())
 
 
-def _open(path: Path) -> tuple[Any, Any]:
-    """Container and video stream; closed again if there is no such stream."""
+def open_container(
+    address: str,
+    name: str,
+    advice: str = "it is cut short or something else, try a player or copy it again",
+    **options: Any,
+) -> tuple[Any, Any]:
+    """Container and video stream; closed again if there is no such stream.
+
+    Args:
+        address: for FFmpeg.
+        name: what error messages call it.
+        advice: what they say to do.
+        **options: of ``av.open``.
+
+    Raises:
+        VideoError: If it cannot be opened, or has no video.
+    """
     try:
-        # The prefix keeps FFmpeg from taking what stands before a colon for a protocol.
-        container = av.open(f"file:{path}", metadata_errors="replace")
-    except (av.error.FFmpegError, OSError) as error:
-        reason = error.strerror or type(error).__name__
-        raise VideoError(
-            f"{path}: cannot be read as a video ({reason}); it is cut short or something else, "
-            "try a player or copy it again"
-        ) from error
+        container = av.open(address, metadata_errors="replace", **options)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise VideoError(f"{name}: cannot be read as a video ({reason}); {advice}") from error
     # A song's cover picture is stored as a video stream too.
     streams = [s for s in container.streams.video if not s.disposition & _COVER]
     if not streams or streams[0].codec_context is None:
         container.close()
         lack = "no decoder is known for its video" if streams else "has no video stream"
-        raise VideoError(f"{path}: {lack}; give a file with pictures that FFmpeg decodes")
+        raise VideoError(f"{name}: {lack}; give a file with pictures that FFmpeg decodes")
     # One thread: clips are short, and loaders already use one process a core.
     streams[0].thread_type = "SLICE"
     streams[0].codec_context.thread_count = 1
     return container, streams[0]
+
+
+def _open(path: Path) -> tuple[Any, Any]:
+    # The prefix keeps FFmpeg from taking what stands before a colon for a protocol.
+    return open_container(f"file:{path}", str(path))
 
 
 def _decode(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
@@ -326,7 +358,7 @@ def _read_packets(container: Any, stream: Any) -> list[StoredPacket]:
 
 def _has_true_times(stream: Any, packets: list[StoredPacket]) -> bool:
     """Whether a container's times are those of the frames that will be presented."""
-    if stream.codec_context.name in _CODECS_WITH_HIDDEN_FRAMES:
+    if stream.codec_context.name in CODECS_WITH_HIDDEN_FRAMES:
         return False
     times = [packet.pts for packet in packets if packet.pts is not None]
     is_reordered = stream.codec_context.has_b_frames or times != sorted(times)

@@ -13,6 +13,11 @@ from cpnet.models.blocks import ResidualBlock
 from cpnet.models.resnet import VideoResNet
 
 
+def shares_frames(model: nn.Module) -> bool:
+    """Whether windows of a stream can share what the model makes of frames alone."""
+    return isinstance(model, VideoResNet) and model.form == "c2d" and model.inputs == 3
+
+
 class FrameStream:
     """Runs a network on the overlapping windows of a stream of frames.
 

@@ -1,0 +1,47 @@
+"""Probabilities over a whole stream, in as many numbers however long it is: for pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+class ProbabilityTrace:
+    """The greatest probability of each label in equal pieces of time.
+
+    When there are too many pieces, two become one of twice the length.
+
+    Args:
+        num_classes: K.
+        max_pieces: at most so many, an even number.
+        piece_s: length of the first pieces, seconds.
+
+    Example:
+        >>> trace = ProbabilityTrace(1, max_pieces=2, piece_s=1.0)
+        >>> for second in range(3):
+        ...     trace.add(second, second + 0.5, [second / 4])
+        >>> trace.piece_s, trace.values.tolist()
+        (2.0, [[0.25], [0.5]])
+    """
+
+    def __init__(self, num_classes: int, *, max_pieces: int = 1200, piece_s: float = 0.05) -> None:
+        self.piece_s = piece_s
+        self._rows = np.full((max_pieces, num_classes), np.nan)
+        self._used = 0
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """float64 ``(pieces, K)``, from the stream's beginning on; NaN where nothing is known."""
+        return self._rows[: self._used].copy()
+
+    def add(self, start_s: float, end_s: float, probabilities: ArrayLike) -> None:
+        """Take the probabilities ``(K,)`` of a stretch of time, seconds of at least 0."""
+        while (last := int(end_s / self.piece_s)) >= len(self._rows):
+            pairs = self._rows.reshape(-1, 2, self._rows.shape[1])
+            merged = np.fmax(pairs[:, 0], pairs[:, 1])
+            self._rows = np.concatenate([merged, np.full_like(merged, np.nan)])
+            self.piece_s *= 2
+            self._used = -(-self._used // 2)
+        pieces = slice(int(start_s / self.piece_s), last + 1)
+        self._rows[pieces] = np.fmax(self._rows[pieces], probabilities)
+        self._used = max(self._used, last + 1)
