@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": ("cpnet.cli.compare", "put evaluated runs side by side"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
     "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
+    "serve": ("cpnet.cli.serve", "show on a page what videos are and what was matched in them"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
     "reproduce": ("cpnet.cli.reproduce", "reproduce a table or figure of the poster"),
