@@ -120,6 +120,7 @@ class ModelAnswer(BaseModel):
     name: str = Field(description="of the network")
     classes: list[str]
     modules: list[ModelModuleAnswer]
+    explains: bool = Field(description="whether POST /explain works")
     card: dict[str, Any] = Field(description="the model card")
     pictures: int = Field(description="pictures that POST /predict/pictures takes")
     limits: LimitsAnswer

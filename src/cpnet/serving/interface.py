@@ -9,6 +9,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 
 from cpnet import __version__
+from cpnet.clips import card_sampling
 from cpnet.models.capture import correspondence_modules
 from cpnet.serving.answers import (
     ErrorAnswer,
@@ -17,6 +18,7 @@ from cpnet.serving.answers import (
     ModelAnswer,
     PredictionAnswer,
 )
+from cpnet.serving.example import example_clip
 from cpnet.serving.metrics import CONTENT_TYPE
 from cpnet.serving.service import Service
 from cpnet.serving.uploads import clean_name
@@ -109,6 +111,7 @@ async def model(request: Request) -> Any:
             {"name": name, "k": module.k, "metric": module.search.metric}
             for name, module in correspondence_modules(recognizer.model).items()
         ],
+        "explains": service.explains,
         "card": json.loads(recognizer.card.to_json()),
         "pictures": service.frames_of_clip,
         "limits": {
@@ -135,6 +138,15 @@ async def healthz() -> Any:
 async def metrics(request: Request) -> Response:
     """Requests by path and status, their times, sizes of batches, and how many wait."""
     return Response(request.app.state.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+@router.get("/example.mp4", include_in_schema=False)
+async def example(request: Request) -> Response:
+    """A clip to try the page with."""
+    service = _service(request)
+    sampling = card_sampling(service.recognizer.card)
+    content = await service.in_thread(lambda: example_clip(sampling))
+    return Response(content, media_type="video/mp4")
 
 
 def _service(request: Request) -> Service:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -50,6 +51,8 @@ class Service:
             max_wait_s=config.max_wait_ms / 1000,
             on_batch=metrics.count_batch,
         )
+        # The first run of a network takes much longer than others.
+        self._network.call(self._warm_up).result()
 
     @property
     def folder(self) -> Path:
@@ -60,6 +63,15 @@ class Service:
     def num_waiting(self) -> int:
         """Clips and explanations that wait for the network."""
         return self._network.num_waiting
+
+    @property
+    def explains(self) -> bool:
+        """Whether the network can tell what it matched."""
+        try:
+            self.recognizer.check_explains()
+        except ValueError:
+            return False
+        return True
 
     @property
     def frames_of_clip(self) -> int:
@@ -153,6 +165,13 @@ class Service:
                 raise VideoError(too_many_pixels(name, *size, self._max_pixels))
             indices = sample_indices(reader.num_frames, self._sampling)
             return indices, reader.read(indices)
+
+    def _warm_up(self) -> None:
+        card = self.recognizer.card
+        with torch.inference_mode():
+            self._probabilities(
+                torch.zeros(1, card.channels, card.num_frames, card.size, card.size)
+            )
 
     def _probabilities(self, clips: Tensor) -> Tensor:
         model, card = self.recognizer.model, self.recognizer.card
