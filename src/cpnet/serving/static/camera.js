@@ -46,6 +46,7 @@ async function open(title, showsLabels) {
   const dialog = find("#camera");
   find("#camera-title").textContent = title;
   find("#record-tools").hidden = showsLabels;
+  find("#record-start").disabled = true;
   find("#live-tools").hidden = !showsLabels;
   find("#live-events").replaceChildren();
   find("#live-labels").replaceChildren();
@@ -64,7 +65,6 @@ async function open(title, showsLabels) {
     say(showsLabels ? "Move in front of the camera." : "Nothing is kept; the clip is sent to this page's server alone.");
   } catch (error) {
     stop();
-    find("#record-start").disabled = true;
     say(reason(error));
   }
   return dialog;

@@ -3,7 +3,7 @@
 import * as api from "/static/api.js";
 import { find, findAll, make, percent, debounced, save, showLabels } from "/static/dom.js";
 import { Explanation, carriedOver } from "/static/explanation.js";
-import { layout, drawStage, drawStrip, frameAt, prepared } from "/static/drawing.js";
+import { corner, layout, drawStage, drawStrip, frameAt, prepared } from "/static/drawing.js";
 import { pictureOf } from "/static/download.js";
 
 const LABELS = 5;
@@ -136,6 +136,9 @@ export class Pane {
       module: this.module?.name ?? null,
       k: this.module?.k ?? null,
       position: this.position && Object.freeze(place(this.position)),
+      frames: Object.freeze(frames.numbers.map((_, number) => Object.freeze({
+        ...corner(this.place, number), width: this.place.frameWidth, height: this.place.frameHeight,
+      }))),
       lines: Object.freeze(drawn.map((line) => Object.freeze({ ...line }))),
     });
     const stageWidth = this.stage.parentElement.clientWidth;
@@ -213,7 +216,12 @@ export class Pane {
     on(".example", "click", () => this.events.example(this));
     on(".remove", "click", () => this.events.removed(this));
     on(".play", "click", () => this.play());
-    on(".scrub", "input", (event) => { this.stop(); this.show(Number(event.target.value)); });
+    on(".scrub", "input", (event) => {
+      // Read first: stopping shows the frame that it stops at.
+      const frame = Number(event.target.value);
+      this.stop();
+      this.show(frame);
+    });
     on(".json", "click", () => this.#saveJson());
     on(".picture", "click", () => this.#savePicture());
     for (const name of ["dragover", "dragleave", "drop"]) {
