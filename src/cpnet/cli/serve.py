@@ -9,6 +9,8 @@ from typing import Any
 from cpnet.cli._arguments import add_device, add_k
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
+# What a browser on this machine calls a server that listens there.
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def add_arguments(parser: Any) -> None:
@@ -56,25 +58,23 @@ def run(args: Any) -> int:
     if args.run is None:
         raise ValueError("run must be given: a folder that 'cpnet train' wrote")
     config = _config(args)
-    listener = _listen(args.host, args.port)
     # Of uploads that are short or damaged their senders are told, not the log.
     warnings.filterwarnings("ignore", category=VideoWarning)
-    recognizer = Recognizer.from_pretrained(args.run, device=args.device, k=args.k)
-    hosts = ("*",) if args.host not in _LOCAL else ("127.0.0.1", "localhost", "[::1]")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(recognizer, config, allowed_hosts=hosts),
-            log_level="warning",
-            server_header=False,
-            timeout_graceful_shutdown=10,
+    with _listen(args.host, args.port) as listener:
+        recognizer = Recognizer.from_pretrained(args.run, device=args.device, k=args.k)
+        hosts = _LOCAL_NAMES if args.host in _LOCAL else ("*",)
+        app = create_app(recognizer, config, allowed_hosts=hosts)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_level="warning", server_header=False, timeout_graceful_shutdown=10
+            )
         )
-    )
-    print(f"{recognizer!r}", flush=True)
-    print(f"the page is at {_address(args.host, listener)} - Ctrl+C ends it", flush=True)
-    try:
-        server.run(sockets=[listener])
-    except KeyboardInterrupt:
-        print("stopped", flush=True)
+        print(f"{recognizer!r}", flush=True)
+        print(f"the page is at {_address(args.host, listener)} - Ctrl+C ends it", flush=True)
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            print("stopped", flush=True)
     return 0
 
 
@@ -97,6 +97,8 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # From now on clients wait instead of being refused.
+        listener.listen(128)
     except OSError as error:
         listener.close()
         raise ValueError(

@@ -43,7 +43,11 @@ Top = Annotated[int, Form(ge=1, description="labels to name")]
 
 
 @router.post(
-    "/predict", response_model=PredictionAnswer, responses=_ERRORS, summary="Recognize a video"
+    "/predict",
+    response_model=PredictionAnswer,
+    responses=_ERRORS,
+    summary="Recognize a video",
+    response_description="The labels.",
 )
 async def predict(request: Request, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
@@ -56,6 +60,7 @@ async def predict(request: Request, file: Video, top: Top = 5) -> Any:
     response_model=PredictionAnswer,
     responses=_ERRORS,
     summary="Recognize the frames of one clip",
+    response_description="The labels.",
 )
 async def predict_pictures(
     request: Request,
@@ -72,6 +77,7 @@ async def predict_pictures(
     response_model=ExplanationAnswer,
     responses=_ERRORS,
     summary="Tell what was matched with what",
+    response_description="Labels, and what each module matched.",
 )
 async def explain(
     request: Request,
@@ -99,7 +105,12 @@ async def explain(
     )
 
 
-@router.get("/model", response_model=ModelAnswer, summary="Describe the recognizer")
+@router.get(
+    "/model",
+    response_model=ModelAnswer,
+    summary="Describe the recognizer",
+    response_description="The recognizer.",
+)
 async def model(request: Request) -> Any:
     """Network, labels, modules with their k, and the server's limits."""
     service = _service(request)
@@ -123,7 +134,12 @@ async def model(request: Request) -> Any:
     }
 
 
-@router.get("/healthz", response_model=HealthAnswer, summary="Whether the server works")
+@router.get(
+    "/healthz",
+    response_model=HealthAnswer,
+    summary="Whether the server works",
+    response_description="It does.",
+)
 async def healthz() -> Any:
     """Answers as long as the server does."""
     return {"status": "ok"}

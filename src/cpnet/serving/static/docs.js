@@ -10,6 +10,11 @@ function schemaName(schema) {
   return schema.contentMediaType || schema.format === "binary" ? "file" : schema.type ?? "value";
 }
 
+// Text in which `names` stand between backquotes.
+function prose(text) {
+  return text.split("`").map((part, number) => (number % 2 ? make("code", {}, part) : part));
+}
+
 function table(heads, rows) {
   return make("div", { className: "wide" }, make("table", {},
     make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
@@ -39,13 +44,13 @@ function section(description, path, method, operation) {
   const given = fields(description, operation);
   return make("article", {},
     make("h2", {}, make("span", { className: "method" }, method.toUpperCase()), make("code", {}, path), operation.summary),
-    make("p", { className: "pale" }, operation.description ?? ""),
+    make("p", { className: "pale" }, ...prose(operation.description ?? "")),
     ...(given.length ? [table(["Field", "Kind", "Default", ""], given)] : []),
     table(["Status", "Answer", ""], answers(operation)));
 }
 
 const description = await (await fetch("/openapi.json")).json();
-find("#about").textContent = description.info.description;
+find("#about").append(...prose(description.info.description));
 for (const [path, operations] of Object.entries(description.paths)) {
   for (const [method, operation] of Object.entries(operations)) {
     find("#reference").append(section(description, path, method, operation));

@@ -11,15 +11,19 @@ const HEAT = [[0, 32, 76], [63, 75, 107], [120, 121, 121], [182, 167, 108], [255
 
 // Where each frame lies: as few columns as the height allows, so that frames are large.
 export function layout(count, frame, width, mostHeight) {
-  for (let columns = width < 560 ? 2 : 1; ; columns += 1) {
+  const of = (columns) => {
     const rows = Math.ceil(count / columns);
-    const w = (width - (columns - 1) * GAP) / columns;
-    const h = (w * frame.height) / frame.width;
-    const height = rows * h + (rows - 1) * GAP;
-    if (columns >= count || height <= mostHeight) {
-      return { columns, rows, width, height, frameWidth: w, frameHeight: h };
-    }
-  }
+    const frameWidth = (width - (columns - 1) * GAP) / columns;
+    const frameHeight = (frameWidth * frame.height) / frame.width;
+    const height = rows * frameHeight + (rows - 1) * GAP;
+    return { columns, rows, width, height, frameWidth, frameHeight };
+  };
+  // Full rows are worth some height, or another column.
+  const most = (columns) => (count % columns ? mostHeight : 1.3 * mostHeight);
+  let columns = Math.min(count, width < 560 ? 2 : 1);
+  while (columns < count && of(columns).height > most(columns)) columns += 1;
+  if (count % columns && count % (columns + 1) === 0) columns += 1;
+  return of(columns);
 }
 
 export function corner(place, number) {

@@ -21,6 +21,8 @@ export class Pane {
     this.explanation = null;
     this.pinned = null;
     this.hovered = null;
+    // Whether somebody has chosen the position, or nobody yet.
+    this.isChosen = false;
     this.current = 0;
     this.timer = 0;
     this.request = null;
@@ -49,6 +51,7 @@ export class Pane {
     if (!answer) return;
     this.file = file;
     this.pinned = this.hovered = null;
+    this.isChosen = false;
     this.current = 0;
     this.stop();
     if (answer.modules) {
@@ -96,20 +99,22 @@ export class Pane {
   #take(answer) {
     this.explanation = new Explanation(answer);
     this.#showPrediction(answer.predictions);
-    const module = this.module;
-    if (module && !(this.pinned && module.at(this.pinned))) {
-      // What the module changed most is where there is something to see.
-      this.pinned = place(module.ranked[0]);
-      this.current = this.pinned.frame;
-    }
+    if (!this.isChosen) this.#goWhereMostChanged();
   }
 
-  // Another module has been chosen: stay at the same spot.
+  // What the module changed most is where there is something to see.
+  #goWhereMostChanged() {
+    this.pinned = place(this.module.ranked[0]);
+    this.current = this.pinned.frame;
+  }
+
+  // Another module has been chosen: stay at the same spot, if it was chosen too.
   moduleChanged(before) {
     const from = this.explanation?.modules.get(before);
-    if (from && this.module && this.pinned) {
-      this.pinned = carriedOver(this.pinned, from, this.module);
+    if (from && this.module) {
       this.hovered = null;
+      if (this.isChosen) this.pinned = carriedOver(this.pinned, from, this.module);
+      else this.#goWhereMostChanged();
     }
     this.draw();
     this.#announce();
@@ -155,19 +160,15 @@ export class Pane {
     const module = this.module;
     if (!module || !module.at(where)) return;
     this.pinned = where;
+    this.isChosen = true;
     this.hovered = null;
     this.current = where.frame;
     this.draw();
     if (speak) this.#announce();
   }
 
-  // The middle of the first frame's grid, where nothing has been chosen yet.
-  #chosen() {
-    return this.pinned ?? { frame: 0, row: this.module.grid.rows >> 1, column: this.module.grid.columns >> 1 };
-  }
-
   move(frames, rows, columns) {
-    const at = this.#chosen();
+    const at = this.pinned;
     const within = (value, stop) => Math.min(Math.max(value, 0), stop - 1);
     this.select({
       frame: within(at.frame + frames, this.explanation.frames.count),
@@ -178,7 +179,7 @@ export class Pane {
 
   rank(step) {
     const { ranked } = this.module;
-    const rank = this.module.at(this.#chosen()).rank;
+    const rank = this.module.at(this.pinned).rank;
     this.select(place(ranked[(rank + step + ranked.length) % ranked.length]));
   }
 
