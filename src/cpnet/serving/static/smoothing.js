@@ -1,7 +1,7 @@
 // From a label a window to what is seen: probabilities smoothed, labels that do not flicker.
 
-// Seconds in which what was seen before fades to a third.
-const TIME_S = 0.6;
+// After so many seconds the mean has come 63 % nearer to a new value.
+const TIME_S = 0.5;
 // A label is seen above the first, and until it falls below the second.
 const ENTER = 0.6;
 const LEAVE = 0.4;
