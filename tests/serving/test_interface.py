@@ -388,3 +388,11 @@ def test_many_at_the_same_time_are_answered_like_one(recognizer, clips, serve):
         for path, answer in asyncio.run(ask_all(address)):
             assert answer.status_code == 200
             assert_same_prediction(answer.json(), expected[path])
+
+
+def test_a_fault_of_our_own_is_no_fault_of_the_client(recognizer, clips):
+    broken = Recognizer(recognizer.model, recognizer.card)
+    with TestClient(create_app(broken), raise_server_exceptions=False) as client:
+        broken.model = lambda clips: int("x")
+        answer = client.post("/predict", files=upload(clips["static"]))
+    assert_refused(answer, 500, "^unexpected ValueError; the server's log says more$")

@@ -16,6 +16,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from cpnet import __version__
 from cpnet._errors import one_line
+from cpnet.data.video import VideoError
 from cpnet.prediction import Recognizer
 from cpnet.serving.config import ServingConfig
 from cpnet.serving.guard import Guard, Load
@@ -115,7 +116,7 @@ def _add_errors(app: FastAPI) -> None:
         where = ".".join(str(part) for part in found["loc"] if part != "body")
         return refused(422, f"{where}: {found['msg']}; /docs says what is expected")
 
-    async def value_error(_: Request, error: Exception) -> Response:
+    async def no_video(_: Request, error: Exception) -> Response:
         return refused(422, one_line(error))
 
     async def unexpected(_: Request, error: Exception) -> Response:
@@ -124,5 +125,5 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(StarletteHTTPException, http_error)
     app.add_exception_handler(HTTPException, http_error)
     app.add_exception_handler(RequestValidationError, wrong_values)
-    app.add_exception_handler(ValueError, value_error)
+    app.add_exception_handler(VideoError, no_video)
     app.add_exception_handler(Exception, unexpected)

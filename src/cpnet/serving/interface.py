@@ -9,6 +9,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 
 from cpnet import __version__
+from cpnet._errors import one_line
 from cpnet.clips import card_sampling
 from cpnet.models.capture import correspondence_modules
 from cpnet.serving.answers import (
@@ -95,7 +96,10 @@ async def explain(
     Nothing is kept: the frames come with the answer, as `data:` addresses.
     """
     service = _service(request)
-    found = await service.explain(file.file, clean_name(file.filename), k)
+    try:
+        found = await service.explain(file.file, clean_name(file.filename), k)
+    except ValueError as error:  # of k, or of the network that was chosen
+        raise HTTPException(422, one_line(error)) from None
     answer = await service.in_thread(lambda: found.to_dict(top=top))
     answer["pictures"] = await service.pictures(found.frames) if pictures else None
     # Thousands of positions that are right by construction are not checked one by one.

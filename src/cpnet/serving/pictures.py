@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from cpnet.data.video import VideoError
+
 # Frames smaller than that are sent as they are: JPEG would blur what little there is to see.
 _SMALL_PX = 160
 _QUALITY = 85
@@ -36,7 +38,7 @@ def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
     """JPEG or PNG files of one size as frames, uint8 ``(T, 3, H, W)``.
 
     Raises:
-        ValueError: If one is something else, of another size than the first, or too large.
+        VideoError: If one is something else, of another size than the first, or too large.
     """
     frames: list[NDArray[np.uint8]] = []
     for number, file in enumerate(files):
@@ -44,15 +46,15 @@ def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
             with Image.open(file, formats=("jpeg", "png")) as picture:
                 width, height = picture.size
                 if width * height > max_pixels:
-                    raise ValueError(
+                    raise VideoError(
                         too_many_pixels(f"picture {number}", height, width, max_pixels)
                     )
                 frames.append(np.asarray(picture.convert("RGB")))
         except (OSError, SyntaxError, Image.DecompressionBombError):
             message = f"picture {number} cannot be read; send JPEG or PNG"
-            raise ValueError(message) from None
+            raise VideoError(message) from None
         if frames[-1].shape != frames[0].shape:
-            raise ValueError(
+            raise VideoError(
                 f"pictures must be of one size, the first is {_size(frames[0])} and number "
                 f"{number} {_size(frames[-1])}; send frames of one camera"
             )

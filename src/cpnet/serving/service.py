@@ -109,10 +109,10 @@ class Service:
             top: labels to name, at least 1.
 
         Raises:
-            ValueError: If they are too many or too few, or are no pictures of one size.
+            VideoError: If they are too many or too few, or are no pictures of one size.
         """
         if len(files) != self.frames_of_clip:
-            raise ValueError(
+            raise VideoError(
                 f"pictures must be {self.frames_of_clip}, the frames of one clip, got {len(files)}"
             )
 

@@ -97,7 +97,7 @@ function stop() {
 async function recorded() {
   const parts = [];
   const type = ["video/webm", "video/mp4"].find((kind) => MediaRecorder.isTypeSupported(kind));
-  const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: 4_000_000 });
+  const recorder = new MediaRecorder(stream, { ...(type && { mimeType: type }), videoBitsPerSecond: 4_000_000 });
   recorder.addEventListener("dataavailable", ({ data }) => parts.push(data));
   const done = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
   recorder.start();
@@ -108,7 +108,8 @@ async function recorded() {
   find("#camera-count").textContent = "";
   if (recorder.state !== "inactive") recorder.stop();
   await done;
-  return new File(parts, `recording.${type.split("/")[1]}`, { type });
+  const kind = recorder.mimeType.includes("mp4") ? "mp4" : "webm";
+  return new File(parts, `recording.${kind}`, { type: `video/${kind}` });
 }
 
 async function watch(model) {
