@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 TRITON := $(VENV)-triton
 CODEC := $(VENV)-codec
 
-.PHONY: demo test test-triton test-codec test-oldest test-tensorflow lint types install clean
+.PHONY: demo test test-triton test-codec test-page test-oldest test-tensorflow lint types install clean
 
 install: $(INSTALLED)
 
@@ -44,6 +44,10 @@ $(CODEC)/.installed: constraints.txt | $(INSTALLED)
 	rm -rf $(CODEC)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target $(CODEC) torchcodec
 	@touch $@
+
+# The page in a browser, which it needs: Debian's chromium and some fonts.
+test-page: $(INSTALLED)
+	CPNET_REQUIRE_BROWSER=1 $(VENV)/bin/python -m pytest tests/serving/test_page.py
 
 # The oldest torch that is supported, in a venv of its own; on Linux several gigabytes.
 test-oldest:

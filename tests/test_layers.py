@@ -35,6 +35,7 @@ FORBIDDEN = {
     "drawing": ("cpnet.training", "cpnet.cli", "cpnet.serving"),
     "explanation": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "onnx_network.py": ("cpnet.data", "cpnet.training", "cpnet.prediction", "cpnet.export"),
+    "serving": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
     "export": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
 }
 # Libraries that only one place may know.
@@ -44,6 +45,9 @@ HOMES = {
     "kornia": "data",
     "matplotlib": "drawing",
     "triton": "ops",
+    "fastapi": "serving",
+    "starlette": "serving",
+    "pydantic": "serving",
 }
 
 
@@ -95,6 +99,14 @@ with cpnet.capture_proposals(model), cpnet.inject_proposals(model, {{}}):
     cpnet.CorrespondenceProposal(8, k=1)(torch.randn(1, 8, 2, 2, 2))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_the_command_knows_the_server():
+    for path in files("."):
+        parts = path.relative_to(SOURCE).parts
+        if parts[0] == "serving" or parts == ("cli", "serve.py"):
+            continue
+        assert not any(name.startswith("cpnet.serving") for name in imports(path)), path
 
 
 def test_only_the_fused_kernel_knows_triton():

@@ -277,6 +277,16 @@ class Recognizer:
             ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1
                 or above the number of positions in the other frames.
         """
+        self.check_explains()
+        indices, frames = self._read(video)
+        return self.explain_frames(frames, indices, path=_name(video), k=k)
+
+    def check_explains(self) -> None:
+        """Make sure that the network can tell what it matched.
+
+        Raises:
+            ValueError: If it has no CP modules or is an ``.onnx`` file.
+        """
         if isinstance(self.model, OnnxNetwork):
             raise ValueError(
                 f"{self.model.path} does not tell what it matched; explain the run that it was "
@@ -286,18 +296,32 @@ class Recognizer:
             raise ValueError(
                 f"{self.card.model} has no CP modules, so it matches nothing; explain a cpnet model"
             )
-        indices, frames = self._read(video)
+
+    def explain_frames(
+        self, frames: Frames, numbers: NDArray[np.int64], *, path: str, k: int | None = None
+    ) -> Explanation:
+        """What :meth:`explain` tells of a video, of frames that have been read already.
+
+        Args:
+            frames: those that make a clip, with those that optical flow needs before each.
+            numbers: int64 ``(T * (lead + 1),)``, which frames of the video they are.
+            path: what to call it.
+            k: proposals per position, instead of the model's own.
+
+        Raises:
+            ValueError: As :meth:`explain`.
+        """
+        self.check_explains()
         clip = self._preprocess(frames.data)[None].to(self.device)
         logits, modules = run_explained(self.model, clip, k=k)
         probabilities = self.card.probabilities(logits)[0].float().cpu()
-        name = _name(video)
         # Where optical flow needs the frames before each frame of the clip, the last is its own.
         own = slice(self._sampling.lead, None, self._sampling.lead + 1)
         return Explanation(
-            path=name,
-            prediction=best_labels(self.class_names, name, probabilities, len(self.class_names)),
+            path=path,
+            prediction=best_labels(self.class_names, path, probabilities, len(self.class_names)),
             frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
-            frame_numbers=tuple(indices[own].tolist()),
+            frame_numbers=tuple(numbers[own].tolist()),
             times_s=tuple(frames.times_s[own].tolist()),
             region=self._preprocess.region(*frames.data.shape[2:]),
             modules={name: found.of_clip(0) for name, found in modules.items()},

@@ -32,6 +32,7 @@ COMMANDS = {
     "explain": ("cpnet.cli.explain", "show what a network matched with what in videos"),
     "watch": ("cpnet.cli.watch", "say what a camera, a stream or a long video shows, as it runs"),
     "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
+    "serve": ("cpnet.cli.serve", "show on a page what videos are and what was matched in them"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),
     "convert": ("cpnet.cli.convert", "turn the authors' TensorFlow weights into a recognizer"),
     "reproduce": ("cpnet.cli.reproduce", "reproduce a table or figure of the poster"),

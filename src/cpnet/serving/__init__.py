@@ -1,0 +1,10 @@
+"""The page and its HTTP interface: upload a clip, see what it shows and what was matched with what.
+
+The way of a request: guard (limits) -> uploads (temporary file) -> service (decode in a few
+threads, network in one) -> answers (JSON).
+"""
+
+from cpnet.serving.app import create_app
+from cpnet.serving.config import ServingConfig
+
+__all__ = ["ServingConfig", "create_app"]

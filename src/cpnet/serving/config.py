@@ -1,0 +1,49 @@
+"""The limits of a server."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingConfig:
+    """How much a server takes on at a time.
+
+    Attributes:
+        max_upload_mb: size of a request, 10^6 bytes; larger ones are refused.
+        max_megapixels: size of a video's frames, 10^6 pixels; larger ones are refused before they
+            are decoded.
+        max_batch: clips that go through the network together.
+        max_wait_ms: how long the first clip of a batch waits for others, milliseconds.
+        max_waiting: requests that are worked on or wait; further ones are told to come again.
+        decode_threads: that read videos at the same time.
+        picture_px: longer side of the frames that go with an explanation, pixels.
+
+    Raises:
+        ValueError: If a value is out of its range.
+    """
+
+    max_upload_mb: float = 64.0
+    max_megapixels: float = 9.0
+    max_batch: int = 16
+    max_wait_ms: float = 4.0
+    max_waiting: int = 128
+    decode_threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    picture_px: int = 640
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            name, value = entry.name, getattr(self, entry.name)
+            if name == "max_wait_ms":
+                if not 0 <= value <= 10_000:
+                    raise ValueError(f"{name} must lie in 0..10000, got {value:g}")
+            elif entry.type == "float" and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be a number above 0, got {value:g}")
+            elif entry.type == "int" and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The size of a request in bytes."""
+        return int(self.max_upload_mb * 1e6)

@@ -1,0 +1,49 @@
+// Small helpers around the document.
+
+export const find = (selector, root = document) => root.querySelector(selector);
+export const findAll = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+// make("li", {className: "x"}, "text", other): an element with properties and children.
+export function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+export function percent(value) {
+  if (value < 0.0005) return "< 0.1 %";
+  return `${(100 * value).toFixed(value > 0.9995 ? 0 : 1)} %`;
+}
+
+// Lets the last of many calls through, once they pause.
+export function debounced(callback, milliseconds) {
+  let timer = 0;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => callback(...values), milliseconds);
+  };
+}
+
+export function save(blob, name) {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+// Labels with bars; bars of an older list grow or shrink into their new length.
+export function showLabels(list, predictions) {
+  while (list.children.length > predictions.length) list.lastChild.remove();
+  predictions.forEach(({ label, probability }, number) => {
+    let item = list.children[number];
+    if (!item) {
+      const bar = make("span", { className: "bar" }, make("i"));
+      bar.setAttribute("aria-hidden", "true");
+      item = make("li", {}, make("span", { className: "word" }), make("span", { className: "value" }), bar);
+      list.append(item);
+    }
+    find(".word", item).textContent = label;
+    find(".value", item).textContent = percent(probability);
+    const bar = find(".bar i", item);
+    requestAnimationFrame(() => { bar.style.width = `${100 * probability}%`; });
+  });
+}

@@ -1,0 +1,59 @@
+// The frames with their lines as a picture to keep, with a title and a legend.
+
+import { percent } from "/static/dom.js";
+import { COLOURS, drawStrip, layout } from "/static/drawing.js";
+
+const WIDTH = 1200;
+const MARGIN = 28;
+const SCALE = 2;
+
+export async function pictureOf(view, name) {
+  const { explanation, module } = view;
+  const place = layout(explanation.frames.count, explanation.frames, WIDTH - 2 * MARGIN, 620);
+  const canvas = document.createElement("canvas");
+  const height = place.height + 150;
+  [canvas.width, canvas.height] = [WIDTH * SCALE, Math.ceil(height) * SCALE];
+  const ctx = canvas.getContext("2d");
+  ctx.scale(SCALE, SCALE);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (variable) => style.getPropertyValue(variable).trim();
+  ctx.fillStyle = colour("--panel");
+  ctx.fillRect(0, 0, WIDTH, height);
+  ctx.textBaseline = "alphabetic";
+  const [best] = explanation.answer.predictions;
+  ctx.fillStyle = colour("--ink");
+  ctx.font = "700 24px system-ui, sans-serif";
+  ctx.fillText(`${best.label}  ${percent(best.probability)}`, MARGIN, 44);
+  ctx.fillStyle = colour("--pale");
+  ctx.font = "15px system-ui, sans-serif";
+  ctx.fillText(`${name}  ·  module ${module.name}, k = ${module.k}`, MARGIN, 68);
+  ctx.translate(MARGIN, 86);
+  drawStrip(ctx, place, view);
+  drawLegend(ctx, place.height + 30, colour("--pale"));
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function drawLegend(ctx, y, ink) {
+  let x = 0;
+  const entries = [
+    [COLOURS.position, "position"],
+    [COLOURS.kept, "proposal kept by the maximum, thicker for more channels"],
+    [COLOURS.dropped, "proposal dropped"],
+  ];
+  ctx.font = "14px system-ui, sans-serif";
+  for (const [colour, text] of entries) {
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 3;
+    if (colour === COLOURS.position) ctx.strokeRect(x + 4, y - 10, 12, 12);
+    else {
+      ctx.beginPath();
+      ctx.moveTo(x, y - 4);
+      ctx.lineTo(x + 22, y - 4);
+      ctx.stroke();
+    }
+    ctx.fillStyle = ink;
+    ctx.textBaseline = "alphabetic";
+    ctx.fillText(text, x + 30, y);
+    x += 30 + ctx.measureText(text).width + 28;
+  }
+}

@@ -1,0 +1,86 @@
+import io
+
+import pytest
+
+from cpnet.data.video import VideoError, open_video
+from cpnet.serving.config import ServingConfig
+from cpnet.serving.uploads import clean_name, is_container, stored
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mpg", "a.ts", "a.webm", "a.flv"])
+def test_containers_of_videos_pass(make_video, name):
+    options = {
+        "a.mpg": {"codec": "mpeg2video", "fps": 25},
+        "a.webm": {"codec": "libvpx"},
+        "a.flv": {"codec": "flv1"},
+        "a.avi": {"codec": "mpeg4"},
+    }
+    path = make_video(name, **options.get(name, {}))
+    assert is_container(path.read_bytes()[:512])
+
+
+def test_files_of_all_kinds_of_real_video_pass(test_data):
+    files = [path for path in (test_data / "data" / "clips").iterdir() if path.is_file()]
+    assert len(files) > 10
+    for path in files:
+        with path.open("rb") as file:
+            assert is_container(file.read(512)), path
+
+
+@pytest.mark.parametrize(
+    "head", [b"#EXTM3U\n", b"ffconcat version 1.0", b"<?xml?><MPD>", b"v=0\r\no=", b"", b"\x47" * 9]
+)
+def test_texts_that_name_other_files_do_not(head):
+    assert not is_container(head)
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("wave.mp4", "wave.mp4"),
+        ("../../etc/wave.mp4", "wave.mp4"),
+        ("C:\\clips\\wave.mp4", "wave.mp4"),
+        ("two\nlines\x1b[31m.mp4", "twolines[31m.mp4"),
+        ("x" * 300, "x" * 100),
+        (None, "upload"),
+        ("folder/", "upload"),
+    ],
+)
+def test_names_are_fit_for_a_message(name, clean):
+    assert clean_name(name) == clean
+
+
+def test_an_upload_is_a_file_as_long_as_it_is_read(make_video, tmp_path):
+    content = make_video("a.mp4").read_bytes()
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    with stored(io.BytesIO(content), "a.mp4", folder) as path:
+        assert path.parent == folder
+        assert path.read_bytes() == content
+    assert list(folder.iterdir()) == []
+
+
+def test_an_error_names_the_upload_and_not_the_file(tmp_path):
+    broken = io.BytesIO(b"\0\0\0\x18ftypmp42" + b"\0" * 600)
+    with (
+        pytest.raises(VideoError, match=r"^wave.mp4: ") as found,
+        stored(broken, "wave.mp4", tmp_path) as path,
+    ):
+        open_video(path)
+    assert str(tmp_path) not in str(found.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_upload_mb": 0}, "max_upload_mb must be a number above 0, got 0"),
+        ({"max_megapixels": float("inf")}, "max_megapixels must be a number above 0, got inf"),
+        ({"max_batch": 0}, "max_batch must be at least 1, got 0"),
+        ({"max_wait_ms": -1}, "max_wait_ms must lie in 0..10000, got -1"),
+        ({"decode_threads": 0}, "decode_threads must be at least 1, got 0"),
+    ],
+)
+def test_limits_out_of_range_are_refused(values, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        ServingConfig(**values)
