@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from cpnet import box
 from cpnet._files import write_atomically
 from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.sampling import sample_indices
@@ -100,14 +101,15 @@ class Recognizer:
 
     @classmethod
     def from_pretrained(
-        cls, source: str | os.PathLike[str], *, device: str = "cpu", k: int | None = None
+        cls, source: str | os.PathLike[str] = box.NAME, *, device: str = "cpu", k: int | None = None
     ) -> Recognizer:
-        """Load a recognizer.
+        """Load a recognizer, by default the one that comes with the package (:mod:`cpnet.box`).
 
         Args:
             source: a run folder, another folder that :meth:`save_pretrained` wrote, an ``.onnx``
                 file that `cpnet export` wrote, or the name of a model on the Hugging Face hub,
-                ``"owner/name"`` or ``"hub:owner/name"``.
+                ``"owner/name"`` or ``"hub:owner/name"``. ``"box"`` is the one that comes with the
+                package, unless there is a folder of that name.
             device: where to run it.
             k: proposals per position, instead of the model's own.
 
@@ -441,6 +443,8 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     """
     path, name = Path(source), os.fspath(source)
     files = [CARD_FILE, WEIGHTS_FILE]
+    if name == box.NAME and not path.exists():
+        return box.default_recognizer_path()
     if name.startswith(hub.PREFIX):
         return hub.download(name, files)
     if path.is_dir():

@@ -139,9 +139,9 @@ def test_mistakes(cpnet_command, run, videos, tmp_path, monkeypatch, arguments, 
 
 
 def test_run_alone_and_networks_without_modules(cpnet_command, run, videos, exported, tmp_path):
-    status, _, errors = cpnet_command("explain", videos[0])
+    status, _, errors = cpnet_command("explain", run)
     assert status == 2
-    assert "files must follow the run" in errors
+    assert "a FILE must be given behind the run" in errors
     status, _, errors = cpnet_command("explain", exported, videos[0], "--out", tmp_path)
     assert status == 2
     assert "does not tell what it matched; explain the run" in errors

@@ -62,7 +62,6 @@ def test_a_port_that_is_taken_is_told_of_before_anything_is_loaded(cpnet_command
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "run must be given: a folder that 'cpnet train' wrote"),
         (["x", "--port", "70000"], "port must lie in 0..65535, got 70000"),
         (["x", "--max_batch", "0"], "max_batch must be at least 1, got 0"),
         (["x", "--max-upload-mb", "-1"], "max_upload_mb must be a number above 0, got -1"),

@@ -117,7 +117,7 @@ def test_subtitles_and_timeline(run, video, tmp_path, cpnet_command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "run must be given: a folder that 'cpnet train' wrote"),
+        ([], "one source must be given: a file or an address behind the run"),
         (["{run}"], "one source must be given: a file or an address behind the run"),
         (["{run}", "{video}", "--camera", "0"], "one source must be given"),
         (["{run}", "nix.mp4"], "nix.mp4: must be a video file or a folder of pictures, nothing"),

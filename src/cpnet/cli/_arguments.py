@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cpnet.config import ListingConfig
@@ -22,6 +25,52 @@ def add_device(parser: Any) -> None:
         default="auto",
         help="where to run; auto takes an accelerator if there is one",
     )
+
+
+def add_run(parser: Any, *, optional: bool = True) -> None:
+    """Add ``run``, the recognizer; :func:`split_run` says what it is where it may be left out."""
+    parser.add_argument(
+        "run",
+        nargs="?" if optional else None,
+        help="run folder, exported .onnx file, or a model on the Hugging Face hub"
+        + ("; the recognizer that comes with cpnet if left out" if optional else ""),
+    )
+
+
+def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
+    """The recognizer, and the files, of which the first may have been taken for it.
+
+    Args:
+        run: first word of the command line, None if there is none.
+        files: the words behind it.
+
+    Returns:
+        The recognizer's name; if none is given that of the one which comes with the package, of
+        which the user is told.
+    """
+    from cpnet import box
+    from cpnet.launch import is_main
+
+    words = [*([] if run is None else [run]), *files]
+    if words and not _is_data(words[0]):
+        return words[0], words[1:]
+    if is_main():
+        print("cpnet: no run is given; taking the recognizer in the box", file=sys.stderr)
+    return box.NAME, words
+
+
+def _is_data(word: str) -> bool:
+    """Whether a word means videos rather than a recognizer."""
+    from cpnet.data.files import VIDEO_SUFFIXES, find_videos, is_video
+    from cpnet.models.weights import CARD_FILE
+    from cpnet.onnx_network import is_onnx
+
+    path = Path(word)
+    if path.is_dir():
+        return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
+    if "://" in word or path.suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    return path.exists() and not is_onnx(word)
 
 
 def add_k(parser: Any) -> None:
@@ -105,16 +154,12 @@ def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None
 
 def show_progress(done: int, total: int) -> None:
     """Count videos on one line of the terminal."""
-    import sys
-
     end = "\n" if done == total else ""
     print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
 
 
 def output() -> Console:
     """Where tables go: standard output, wide enough for paths if that is no terminal."""
-    import sys
-
     from rich.console import Console
 
     class Output(Console):

@@ -13,11 +13,13 @@ from cpnet.cli._arguments import (
     add_dtype,
     add_k,
     add_listing,
+    add_run,
     add_views,
     given_listing,
     load_recognizer,
     output,
     show_progress,
+    split_run,
 )
 
 if TYPE_CHECKING:
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "run", help="run folder, exported .onnx file, or a model on the Hugging Face hub"
-    )
+    add_run(parser)
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="videos, or folders with all videos inside"
     )
@@ -61,6 +61,7 @@ def run(args: Any) -> int:
     from cpnet.embedding import embed_videos
     from cpnet.feature_files import check_suffix
 
+    args.run, args.files = split_run(args.run, args.files)
     check_suffix(args.out)
     folder = Path(args.out).absolute().parent
     if not folder.is_dir():

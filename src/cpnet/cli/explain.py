@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cpnet.cli._arguments import add_device, output
+from cpnet.cli._arguments import add_device, add_run, output, split_run
 from cpnet.cli._videos import expand
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class _Explained(NamedTuple):
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", help="run folder, or a model on the Hugging Face hub")
+    add_run(parser)
     parser.add_argument(
         "files",
         nargs="*",
@@ -66,6 +66,7 @@ def run(args: Any) -> int:
     from cpnet.data.video import VideoError
     from cpnet.prediction import Recognizer
 
+    args.run, args.files = split_run(args.run, args.files)
     position = _position(args.position)
     if args.top < 0:
         raise ValueError(f"top must be at least 0, which is all, got {args.top}")
@@ -74,7 +75,7 @@ def run(args: Any) -> int:
     if not args.json:
         check_writable(args.out)
     if not args.files:
-        raise ValueError(f"files must follow the run, got {args.run!r} alone; name both")
+        raise ValueError("a FILE must be given behind the run; name a video")
     # As it was trained: folded norms round differently, and nearly equal proposals change places.
     recognizer = Recognizer.from_pretrained(args.run, device=args.device)
     failed: list[str] = []

@@ -27,6 +27,7 @@ def run(args: Any) -> int:
     """Print the list or the description."""
     from cpnet.models.profile import describe
     from cpnet.models.registry import list_models, model_defaults
+    from cpnet import box
     from cpnet.onnx_network import is_onnx
 
     classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
@@ -39,6 +40,8 @@ def run(args: Any) -> int:
             )
         _print_list(found_all, classes)
         return 0
+    if args.name == box.NAME and not Path(args.name).exists():
+        args.name = str(box.default_recognizer_path())
     if Path(args.name).is_dir() or is_onnx(args.name):
         card = _read_card(args.name)
         found = describe(

@@ -12,8 +12,10 @@ from cpnet.cli._arguments import (
     add_device,
     add_dtype,
     add_k,
+    add_run,
     load_recognizer,
     output,
+    split_run,
 )
 from cpnet.cli._streaming import (
     Follower,
@@ -30,11 +32,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
+    add_run(parser)
     parser.add_argument(
-        "run", help="run folder, exported .onnx file, or a model on the Hugging Face hub"
-    )
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="videos, or folders with all videos inside"
+        "files", nargs="*", metavar="FILE", help="videos, or folders with all videos inside"
     )
     parser.add_argument("--top", type=int, default=1, help="labels to name for each")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -56,6 +56,9 @@ def run(args: Any) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     from cpnet.distributed import is_main, process_group
 
+    args.run, args.files = split_run(args.run, args.files)
+    if not args.files:
+        raise ValueError("a FILE must be given behind the run; name a video")
     if args.stream:
         return _stream(args)
     if given := given_stream_options(args):

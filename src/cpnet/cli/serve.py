@@ -6,7 +6,7 @@ import socket
 import warnings
 from typing import Any
 
-from cpnet.cli._arguments import add_device, add_k
+from cpnet.cli._arguments import add_device, add_k, add_run, split_run
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 # What a browser on this machine calls a server that listens there.
@@ -15,11 +15,7 @@ _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "run",
-        nargs="?",
-        help="run folder, exported .onnx file, or a model on the Hugging Face hub",
-    )
+    add_run(parser)
     parser.add_argument(
         "--host", default="127.0.0.1", help="where to listen; 0.0.0.0 lets other machines in"
     )
@@ -55,8 +51,7 @@ def run(args: Any) -> int:
     from cpnet.prediction import Recognizer
     from cpnet.serving import create_app
 
-    if args.run is None:
-        raise ValueError("run must be given: a folder that 'cpnet train' wrote")
+    args.run, _ = split_run(args.run, [])
     config = _config(args)
     # Of uploads that are short or damaged their senders are told, not the log.
     warnings.filterwarnings("ignore", category=VideoWarning)

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cpnet.cli._arguments import add_batch_size, add_device, add_dtype, add_k, load_recognizer
+from cpnet.cli._arguments import (
+    add_batch_size,
+    add_device,
+    add_dtype,
+    add_k,
+    add_run,
+    load_recognizer,
+    split_run,
+)
 from cpnet.cli._streaming import Follower, add_stream_arguments, stopping_on_signals, summary
 
 if TYPE_CHECKING:
@@ -17,11 +25,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "run",
-        nargs="?",
-        help="run folder, exported .onnx file, or a model on the Hugging Face hub",
-    )
+    add_run(parser)
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE", help="video file, named pipe, or rtsp://... and such"
     )
@@ -54,12 +58,13 @@ def run(args: Any) -> int:
 
 
 def _source(args: Any) -> Source:
-    if not args.run:
-        raise ValueError("run must be given: a folder that 'cpnet train' wrote, before the source")
-    if (args.camera is None) == (args.source is None):
+    sources = [] if args.source is None else [args.source]
+    if args.run is not None or args.camera is not None:
+        args.run, sources = split_run(args.run, sources)
+    if len(sources) + (args.camera is not None) != 1:
         raise ValueError(
             "one source must be given: a file or an address behind the run, or --camera 0"
         )
     if args.camera is None:
-        return str(args.source)
+        return sources[0]
     return int(args.camera) if args.camera.isdecimal() else str(args.camera)

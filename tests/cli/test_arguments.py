@@ -1,0 +1,39 @@
+import pytest
+
+from cpnet import box
+from cpnet.cli._arguments import split_run
+from motion_videos import write_video
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "clips" / "a.mp4", (0, 1), seed=0)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text("{}")
+    write_video(tmp_path / "run" / "validation" / "a.mp4", (0, 1), seed=0)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no video")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "run",
+    ["run", "empty", "nowhere", "net.onnx", "owner/name", "hub:owner/name", box.NAME],
+)
+def test_what_is_a_recognizer_is_taken_for_one(folder, capsys, run):
+    assert split_run(run, ["a.mp4"]) == (run, ["a.mp4"])
+    assert split_run(run, []) == (run, [])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "word", ["clips", "clips/a.mp4", "nowhere.mp4", "rtsp://camera/1", "notes.txt"]
+)
+def test_what_is_data_leaves_the_recognizer_in_the_box(folder, capsys, word):
+    assert split_run(word, ["b.mp4"]) == (box.NAME, [word, "b.mp4"])
+    assert capsys.readouterr().err == "cpnet: no run is given; taking the recognizer in the box\n"
+
+
+def test_nothing_at_all_is_the_recognizer_in_the_box():
+    assert split_run(None, []) == (box.NAME, [])
