@@ -25,9 +25,9 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Print the list or the description."""
+    from cpnet import box
     from cpnet.models.profile import describe
     from cpnet.models.registry import list_models, model_defaults
-    from cpnet import box
     from cpnet.onnx_network import is_onnx
 
     classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
