@@ -31,6 +31,20 @@ NOTES = {
         "by step). On the box canvas it also reads where the block is near a border; c3d_margin "
         "takes that away. c3d_sealed has a field of 5 pixels and no border near: chance."
     ),
+    "i3d": (
+        "i3d, artnet and tsm do what c3d does: they see two frames of a step of 7 in a field of 7 "
+        "pixels. Without stride and border (their sealed forms) the field is 5 pixels: chance."
+    ),
+    "trn": (
+        "trn puts frames in order that were looked at one by one. That gives the direction as soon "
+        "as a frame's features tell anything of the block's place, be it by the phase of the "
+        "stride or the border; trn_sealed, of whose features the place is no part, is at chance."
+    ),
+    "mfnet": (
+        "mfnet compares features shifted by one cell, which after striding is 2 pixels (4 on the "
+        "wide canvas) and widens its field of 7 to 11 (15): all steps fit. mfnet_sealed does not "
+        "stride, has a field of 7 and no border near: chance."
+    ),
 }
 
 
