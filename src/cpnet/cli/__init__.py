@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": ("cpnet.cli.evaluate", "accuracy, confusion and a report on labelled videos"),
     "compare": ("cpnet.cli.compare", "put evaluated runs side by side"),
     "predict": ("cpnet.cli.predict", "recognize what videos show"),
+    "explain": ("cpnet.cli.explain", "show what a network matched with what in videos"),
     "embed": ("cpnet.cli.embed", "write what a network sees in videos, for search and clustering"),
     "serve": ("cpnet.cli.serve", "show on a page what videos are and what was matched in them"),
     "export": ("cpnet.cli.export", "write a run to one ONNX or torch.export file, and check it"),

@@ -33,6 +33,7 @@ def run(args: Any) -> int:
     """Train, print the table, write numbers and pictures."""
     from cpnet._files import check_writable
     from cpnet.experiments.toy import find_systems
+    from cpnet.experiments.toy_recognizer import toy_recognizer, write_toy_clips
     from cpnet.experiments.toy_report import draw_proposals, notes, toy_table, write_results
     from cpnet.runs import versions
 
@@ -49,11 +50,16 @@ def run(args: Any) -> int:
     pictures = [out / "curves.png"]
     if "cpnet" in trained:
         pictures.append(draw_proposals(out, trained["cpnet"], args.canvas))
+        recognizer = toy_recognizer(trained["cpnet"], "cpnet", args.canvas, _cp_options(args))
+        recognizer.save_pretrained(out / "cpnet")
+        write_toy_clips(out / "clips", args.canvas)
     console = output()
     console.print(toy_table(runs, args.canvas))
     for note in notes(runs):
         console.print(note)
     console.print(f"\nNumbers: {out / 'results.json'}\nPictures: {', '.join(map(str, pictures))}")
+    if "cpnet" in trained:
+        console.print(f"next: cpnet explain {out / 'cpnet'} {out / 'clips'}", soft_wrap=True)
     return 0
 
 
@@ -64,7 +70,7 @@ def _train(systems: list[str], args: Any) -> tuple[list[Any], dict[str, Any]]:
 
     from cpnet.experiments.toy import build_system, num_epochs, train_system, validation_videos
 
-    options = {name: getattr(args, name) for name in CP_OPTIONS if getattr(args, name) is not None}
+    options = _cp_options(args)
     for name in systems:
         # All before the first, so that a mistake is met early: k against the grid, for example.
         build_system(name, args.canvas, options)(validation_videos(args.canvas).clips()[:1])
@@ -101,6 +107,10 @@ def _train(systems: list[str], args: Any) -> tuple[list[Any], dict[str, Any]]:
                     seconds = f"{run.seconds:.0f} s"
                     print(f"{label}: {run.validation[-1]:.1%} after {seconds}", file=sys.stderr)
     return runs, trained
+
+
+def _cp_options(args: Any) -> dict[str, Any]:
+    return {name: getattr(args, name) for name in CP_OPTIONS if getattr(args, name) is not None}
 
 
 def _command(args: Any) -> str:

@@ -59,12 +59,26 @@ def encode_exactly(frames: NDArray[np.uint8], *, fps: int | Fraction = 12) -> by
     Returns:
         The file, the same bytes for the same frames and FFmpeg.
     """
+    return _encode(frames, Fraction(fps), {"qp": "0", "preset": "medium"})
+
+
+def encode_compactly(frames: NDArray[np.uint8], *, fps: float = 12) -> bytes:
+    """Encode frames as an mp4 file in memory, to be looked at.
+
+    Args:
+        frames: uint8 ``(T, H, W, 3)``, RGB; H and W even.
+        fps: frames a second.
+    """
+    return _encode(frames, Fraction(fps).limit_denominator(1000), {"crf": "20"})
+
+
+def _encode(frames: NDArray[np.uint8], fps: Fraction, options: dict[str, str]) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"qp": "0", "preset": "medium"}
+        stream.options = options
         # Several threads divide a picture among them, and their number would show in the bytes.
         stream.codec_context.thread_count = 1
         for picture in frames:

@@ -174,11 +174,17 @@ def build_system(
         canvas: on which it will be trained.
         cp_options: further options of systems with a CP module, such as ``k``.
     """
+    options = system_options(name, canvas, cp_options)
+    return create_model(SYSTEMS[name].model, num_classes=len(CLASS_NAMES), **options)
+
+
+def system_options(
+    name: str, canvas: Canvas, cp_options: Mapping[str, Any] = NO_OPTIONS
+) -> dict[str, Any]:
+    """Options of a system's model; arguments as for :func:`build_system`."""
     system = SYSTEMS[name]
     options = {**system.options, **(system.wide if canvas == "wide" else {})}
-    if system.model == "toy_cpnet":
-        options.update(cp_options)
-    return create_model(system.model, num_classes=len(CLASS_NAMES), **options)
+    return {**options, **cp_options} if system.model == "toy_cpnet" else options
 
 
 def num_epochs(name: str, canvas: Canvas, epochs: int | None) -> int:

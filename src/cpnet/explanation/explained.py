@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Of the JSON that `to_dict` gives; the version grows when a reader has to know.
 FORMAT, FORMAT_VERSION = "cpnet.explanation", 1
+_ROUNDING = 1e-9  # of a cell
 
 # top, left, height, width; pixels.
 Box = tuple[float, float, float, float]
@@ -90,7 +91,9 @@ class Explanation:
         """
         H, W = self.module(module).grid
         top, left, height, width = self.region
-        row, column = math.floor((y - top) * H / height), math.floor((x - left) * W / width)
+        # A point on the border of two cells, but for rounding, belongs to the later one.
+        row = math.floor((y - top) * H / height + _ROUNDING)
+        column = math.floor((x - left) * W / width + _ROUNDING)
         return (row, column) if 0 <= row < H and 0 <= column < W else None
 
     def ranked(self, module: str, n: int | None = None) -> list[Position]:
