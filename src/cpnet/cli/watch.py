@@ -58,7 +58,7 @@ def run(args: Any) -> int:
 
 
 def _source(args: Any) -> Source:
-    sources = [] if args.source is None else [args.source]
+    sources: list[str] = [] if args.source is None else [args.source]
     if args.run is not None or args.camera is not None:
         args.run, sources = split_run(args.run, sources)
     if len(sources) + (args.camera is not None) != 1:
