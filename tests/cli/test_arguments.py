@@ -37,3 +37,17 @@ def test_what_is_data_leaves_the_recognizer_in_the_box(folder, capsys, word):
 
 def test_nothing_at_all_is_the_recognizer_in_the_box():
     assert split_run(None, []) == (box.NAME, [])
+
+
+def test_options_may_stand_among_the_words(folder, cpnet_command):
+    # Each reaches the recognizer that is not there, or the broken file, and is not misread.
+    for words in (
+        ["nowhere", "--top", "2", "clips/a.mp4"],
+        ["--top=2", "nowhere", "clips/a.mp4", "--json"],
+        ["--json", "--top", "2", "--", "nowhere", "clips/a.mp4"],
+    ):
+        status, _, err = cpnet_command("predict", *words)
+        assert (status, err.count("\n")) == (2, 1)
+        assert "nowhere does not exist; give a folder" in err
+    status, _, err = cpnet_command("predict", "run", "--topp", "2", "clips/a.mp4")
+    assert "unknown option --topp, did you mean '--top'?" in err

@@ -146,7 +146,7 @@ def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
         (["evaluate", "{run}", "--submission", "{tmp}/file/x"], "submission must be in a folder"),
         (["evaluate", "{run}", "--out", "{tmp}/file"], "out must be a folder"),
         (["evaluate", "{run}", "--k", "99999"], "k must be at most"),
-        (["predict", "{run}"], "required"),
+        (["predict", "{run}"], "a FILE must be given behind the run"),
         (["predict", "nix", "x.mp4"], "nix does not exist"),
         (["predict", "{tmp}", "x.mp4"], "holds no config.json"),
         (["predict", "{run}", "nix.mp4"], "nix.mp4"),

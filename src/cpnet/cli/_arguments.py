@@ -37,6 +37,29 @@ def add_run(parser: Any, *, optional: bool = True) -> None:
     )
 
 
+def parse_with_run(parser: Any, argv: Sequence[str]) -> Any:
+    """Parse arguments of a command whose ``run`` may be left out, with options anywhere.
+
+    Argparse gives up on words behind an option once those before it could have been all.
+    """
+    words: list[str] = []
+    options: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return parser.parse_args([*options, word, *words, *rest])
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        options.append(word)
+        action = parser._option_string_actions.get(word)
+        if action is not None and action.nargs != 0:  # all others here take one value
+            options += rest[:1]
+            del rest[:1]
+    return parser.parse_args([*words, *options])
+
+
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
     """The recognizer, and the files, of which the first may have been taken for it.
 

@@ -15,6 +15,7 @@ from cpnet.cli._arguments import (
     add_run,
     load_recognizer,
     output,
+    parse_with_run,
     split_run,
 )
 from cpnet.cli._streaming import (
@@ -50,6 +51,9 @@ def add_arguments(parser: Any) -> None:
         "the options below are for that",
     )
     add_stream_arguments(parser)
+
+
+parse = parse_with_run
 
 
 def run(args: Any) -> int:

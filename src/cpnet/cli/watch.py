@@ -15,6 +15,7 @@ from cpnet.cli._arguments import (
     add_k,
     add_run,
     load_recognizer,
+    parse_with_run,
     split_run,
 )
 from cpnet.cli._streaming import Follower, add_stream_arguments, stopping_on_signals, summary
@@ -41,6 +42,9 @@ def add_arguments(parser: Any) -> None:
     add_k(parser)
     add_dtype(parser)
     add_device(parser)
+
+
+parse = parse_with_run
 
 
 def run(args: Any) -> int:
