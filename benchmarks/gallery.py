@@ -1,8 +1,8 @@
 """Draw the pictures of docs/gallery.md.
 
-Run `python benchmarks/gallery.py FOOTAGE` with torchcodec's nasa_13013.mp4. It trains the toy, takes
-the recognizer in the box for everything else, runs plain `cpnet` commands, prints them, and puts
-their pictures into docs/gallery.
+Run `python benchmarks/gallery.py FOOTAGE` with torchcodec's nasa_13013.mp4. It trains the toy,
+takes the recognizer in the box for everything else, runs plain `cpnet` commands, prints them, and
+puts their pictures into docs/gallery.
 """
 
 from __future__ import annotations

@@ -67,6 +67,8 @@ def test_list_finds_results(tmp_path, monkeypatch):
         (["toy", "--seeds", "0"], "seeds must be at least 1, got 0"),
         (["toy", "--budget", "huge"], "budget"),
         (["motion", "--data", "nowhere"], "nowhere"),
+        (["toy", "--epochs", "1"], "epochs is of networks that train on data, and toy without"),
+        (["runtime", "--init", "x"], "init is of networks that train on data"),
         (["motion", "--data", ".", "--recipe", "no.yaml"], "cannot read the recipe no.yaml"),
         (["runtime", "--models", "c2"], "did you mean 'c2d'?"),
     ],

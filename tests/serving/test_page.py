@@ -197,9 +197,39 @@ def test_a_k_that_is_too_large_is_told_of(open_page, clips):
         page.press("#k", "Enter")
         page.wait_for_selector("#notice:not([hidden])")
         assert "k must be at most" in page.inner_text("#notice")
-        page.fill("#k", "2")
+        # What is shown is that of the k before, and says so.
+        assert page.input_value("#k") == "2"
+        assert page.evaluate(DRAWN, STRIP)["k"] == 2
+        page.fill("#k", "1")
         page.press("#k", "Enter")
         page.wait_for_selector("#notice", state="hidden")
+
+
+def test_k_changes_while_a_clip_is_on_its_way(open_page, recognizer, clips):
+    held = []
+
+    def hold_the_first(route):
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    with open_page() as page:
+        show(page, clips["move_left"])
+        page.click("#compare")
+        page.route("**/explain*", hold_the_first)
+        page.set_input_files(".pane >> nth=1 >> .drop input.file", clips["move_right"])
+        page.click("#k-more")
+        page.wait_for_selector(".pane >> nth=1 >> canvas.strip")
+        for number, path in enumerate((clips["move_left"], clips["move_right"])):
+            canvas = page.locator(".pane").nth(number).locator("canvas.strip")
+            page.wait_for_function(
+                "([number]) => document.querySelectorAll('.strip')[number].drawn?.k === 3",
+                arg=[number],
+            )
+            drawn = canvas.evaluate("canvas => canvas.drawn")
+            assert_lines(drawn, recognizer.explain(path, k=3), drawn["module"])
+        assert len(held) == 1
 
 
 def test_the_heat_map_covers_what_the_network_sees(open_page, clips):

@@ -54,9 +54,13 @@ def parse_with_run(parser: Any, argv: Sequence[str]) -> Any:
             continue
         options.append(word)
         action = parser._option_string_actions.get(word)
-        if action is not None and action.nargs != 0:  # all others here take one value
-            options += rest[:1]
-            del rest[:1]
+        if action is None or action.nargs == 0:
+            continue
+        taken = 1
+        while action.nargs == "+" and taken < len(rest) and not rest[taken].startswith("-"):
+            taken += 1
+        options += rest[:taken]
+        del rest[:taken]
     return parser.parse_args([*words, *options])
 
 

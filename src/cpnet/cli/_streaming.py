@@ -162,6 +162,9 @@ class Follower:
                 if Path(path).is_dir():
                     raise ValueError(f"{name} must be a file, {path} is a folder")
                 check_writable(Path(path).parent, name)
+        srt, timeline = self._args.srt, self._args.timeline
+        if srt and timeline and Path(srt).resolve() == Path(timeline).resolve():
+            raise ValueError(f"srt and timeline must be two files, got {srt} for both")
         if self._args.timeline:
             from cpnet.drawing.timeline import check_picture_name
 

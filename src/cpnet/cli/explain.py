@@ -78,7 +78,7 @@ def run(args: Any) -> int:
     if not args.json:
         check_writable(args.out)
     if not args.files:
-        raise ValueError("a FILE must be given behind the run; name a video")
+        raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
     # As it was trained: folded norms round differently, and nearly equal proposals change places.
     recognizer = Recognizer.from_pretrained(args.run, device=args.device)
     failed: list[str] = []

@@ -62,7 +62,7 @@ def run(args: Any) -> int:
 
     args.run, args.files = split_run(args.run, args.files)
     if not args.files:
-        raise ValueError("a FILE must be given behind the run; name a video")
+        raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
     if args.stream:
         return _stream(args)
     if given := given_stream_options(args):

@@ -78,9 +78,22 @@ def run(args: Any) -> int:
         )
     if experiment.needs == "nothing" and args.data is not None:
         raise ValueError(f"{args.name} makes its own data; leave --data out")
+    if args.data is None:
+        _check_own_data(args)
     request = _request(args)
     outcome = _perform(experiment, request, args)
     return 1 if outcome.failed else 0
+
+
+def _check_own_data(args: Any) -> None:
+    """Refuse what is said of the training on data, where there is none."""
+    defaults = {"validation": None, "recipe": None, "init": None, "epochs": None, "devices": 1}
+    for name, default in defaults.items():
+        if getattr(args, name) != default:
+            raise ValueError(
+                f"{name} is of networks that train on data, and {args.name} without --data has "
+                f"none; leave --{name} out"
+            )
 
 
 def _request(args: Any) -> Request:

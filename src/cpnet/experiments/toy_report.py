@@ -38,8 +38,8 @@ NOTES = {
     "trn": (
         "trn puts frames in order that were looked at one by one. That gives the direction as soon "
         "as a frame's features tell anything of the block's place, be it by the phase of the "
-        "stride or the border: all of it on the box canvas. On the wide one, with no border near, it "
-        "reads no sense, and trn_sealed, of whose features the place is no part, is at chance."
+        "stride or the border: all of it on the box canvas. On the wide one, with no border near, "
+        "it reads no sense, and trn_sealed, of whose features the place is no part, is at chance."
     ),
     "mfnet": (
         "mfnet compares features shifted by one cell, which after striding is 2 pixels (4 on the "

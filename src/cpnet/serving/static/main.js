@@ -11,6 +11,11 @@ const panes = [];
 const events = {
   chosen: (pane, file) => { clearNotice(); return pane.load(file); },
   refused: (message) => notice(message),
+  // All clips are shown with one k: the one that could be had.
+  refusedK: (k) => {
+    showK(k);
+    panes.forEach((pane) => pane.reload());
+  },
   loaded: onLoaded,
   record: async (pane) => {
     const file = await record();
@@ -103,10 +108,13 @@ function chooseModule(name) {
 const reload = debounced(() => { clearNotice(); panes.forEach((pane) => pane.reload()); }, 250);
 
 function chooseK(k) {
-  const input = find("#k");
-  shared.k = Math.min(Math.max(Math.round(k) || 1, Number(input.min)), Number(input.max));
-  input.value = shared.k;
+  showK(Math.max(Math.round(k) || 1, 1));
   reload();
+}
+
+function showK(k) {
+  shared.k = k;
+  find("#k").value = k;
 }
 
 function setHeat(isOn) {

@@ -8,6 +8,8 @@ import { pictureOf } from "/static/download.js";
 
 const LABELS = 5;
 const FRAMES_PER_SECOND = 5;
+// Instead of an answer, when another question has taken the place of this one.
+const ABORTED = Symbol("aborted");
 
 export class Pane {
   // `shared` is what all panes show: {module, k, heat, model}; `events` tells the page of changes.
@@ -18,6 +20,8 @@ export class Pane {
     this.strip = find("canvas.strip", this.root);
     this.stage = find("canvas.stage", this.root);
     this.file = null;
+    // The file whose answer is waited for.
+    this.awaited = null;
     this.explanation = null;
     this.pinned = null;
     this.hovered = null;
@@ -47,7 +51,10 @@ export class Pane {
       this.events.refused(`${file.name} has ${(file.size / 1e6).toFixed(1)} MB; the server takes ${most} MB at most. Send a shorter or smaller clip.`);
       return;
     }
+    this.awaited = file;
     const answer = await this.#ask(file, true);
+    if (answer === ABORTED) return;
+    this.awaited = null;
     if (!answer) return;
     this.file = file;
     this.pinned = this.hovered = null;
@@ -69,11 +76,19 @@ export class Pane {
 
   // The same clip with another k.
   async reload() {
-    if (!this.file || !this.explanation) return;
+    // A clip that is on its way is asked for once more, with that k.
+    if (this.awaited) return this.load(this.awaited);
+    if (!this.file || !this.explanation || this.k === this.shared.k) return;
     const answer = await this.#ask(this.file, false);
-    if (!answer) return;
+    if (answer === ABORTED) return;
+    if (!answer) return this.events.refusedK(this.k);
     this.#take(answer);
     this.draw();
+  }
+
+  // That of what is shown.
+  get k() {
+    return this.explanation?.modules.values().next().value?.k ?? null;
   }
 
   async #ask(file, pictures) {
@@ -85,7 +100,7 @@ export class Pane {
       if (!this.shared.model.explains) return await api.predict(file, LABELS);
       return await api.explain(file, { k: this.shared.k, pictures, signal: request.signal });
     } catch (error) {
-      if (error.name === "AbortError") return null;
+      if (error.name === "AbortError") return ABORTED;
       this.events.refused(error.message);
       return null;
     } finally {
