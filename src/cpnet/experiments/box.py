@@ -150,9 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", help="folder for the data set")
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")
     parser.add_argument("--seed", type=int, default=0, help="of everything")
-    parser.add_argument(
-        "--num_workers", "--num-workers", type=int, default=0, help="processes that draw"
-    )
+    parser.add_argument("--num_workers", type=int, default=0, help="processes that draw")
     args = parser.parse_args(argv)
     try:
         write_mixture(args.out, args.footage, seed=args.seed, num_workers=args.num_workers)

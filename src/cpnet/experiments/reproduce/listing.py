@@ -73,7 +73,8 @@ def _results(folders: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
 def _status(content: dict[str, Any]) -> str:
     planned, finished = content.get("planned_runs", 0), content.get("finished_runs", 0)
     state = "done" if finished == planned else f"begun, {finished} of {planned} runs"
-    what = f"budget {content.get('budget')}, {content.get('num_seeds')} seeds"
+    seeds = content.get("num_seeds")
+    what = f"budget {content.get('budget')}, {seeds} {'seed' if seeds == 1 else 'seeds'}"
     data = content.get("data")
     return f"{state} ({what}{f', {data}' if data else ''})"
 
