@@ -7,9 +7,10 @@ field. No torch in here, so that ``cpnet train --help`` answers at once.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from cpnet._cores import usable_cores
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -233,9 +234,7 @@ class LoaderConfig:
         """The number of processes, with the default worked out for this machine."""
         if self.num_workers is not None:
             return self.num_workers
-        allowed = getattr(os, "sched_getaffinity", None)
-        cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-        return min(cores - 1, 8)
+        return min(usable_cores() - 1, 8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cpnet._cores import usable_cores
 from cpnet.cli._arguments import add_listing, output
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def run(args: Any) -> int:
     if args.name is None or args.root is None:
         raise ValueError("name and root must be given: cpnet prepare NAME ROOT; --list shows names")
     spec = find_spec(args.name)
-    num_workers = _num_workers() if args.num_workers is None else args.num_workers
+    num_workers = usable_cores() if args.num_workers is None else args.num_workers
     out = default_out(args.root) if args.out is None else args.out
     if args.shards is not None:
         from cpnet.data.packing import check_out
@@ -119,11 +120,6 @@ def _options(args: Any) -> dict[str, Any]:
         "separator": listing.separator,
         "pattern": listing.pattern,
     }
-
-
-def _num_workers() -> int:
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _print_catalog() -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cpnet._cores import usable_cores
 from cpnet.cli._arguments import add_device, add_listing, given_listing, output
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from cpnet.experiments.reproduce.request import Request
 
 BUDGETS = ("small", "medium", "full")
+# These train small networks, unless there is data.
+TOYS = ("toy", "visualise", "offset-scale")
+# Each may take 2 GB of memory.
+MOST_JOBS = 8
 OPTIONS = ("data", "validation", "budget", "seeds", "canvas", "recipe", "init", "epochs", "devices")
 
 
@@ -49,6 +54,12 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--epochs", type=int, help="instead of the budget's")
     parser.add_argument("--devices", type=int, default=1, help="processes that train together")
     parser.add_argument(
+        "--jobs",
+        type=int,
+        help="toy networks that are trained at the same time, each on one core; by default one for "
+        f"each core, at most {MOST_JOBS}",
+    )
+    parser.add_argument(
         "--out", help="folder of runs, results.json, results.md and picture; by default "
         "runs/reproduce/NAME_BUDGET"
     )  # fmt: skip
@@ -61,7 +72,7 @@ def run(args: Any) -> int:
         return _list(args)
     if args.name is None:
         raise ValueError("name must be given; 'cpnet reproduce --list' shows all")
-    for name in ("seeds", "epochs", "devices"):
+    for name in ("seeds", "epochs", "devices", "jobs"):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
@@ -80,6 +91,11 @@ def run(args: Any) -> int:
         raise ValueError(f"{args.name} makes its own data; leave --data out")
     if args.data is None:
         _check_own_data(args)
+    if args.jobs is not None and (args.data is not None or args.name not in TOYS):
+        raise ValueError(
+            f"jobs is of the toy's networks, which {', '.join(TOYS)} train without --data; leave "
+            "--jobs out"
+        )
     request = _request(args)
     outcome = _perform(experiment, request, args)
     return 1 if outcome.failed else 0
@@ -124,6 +140,7 @@ def _request(args: Any) -> Request:
         num_seeds=args.seeds or budget.seeds,
         canvas=args.canvas,
         device=args.device,
+        jobs=args.jobs or min(usable_cores(), MOST_JOBS),
         say=lambda line: print(line, file=sys.stderr, flush=True),
     )
 

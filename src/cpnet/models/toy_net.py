@@ -67,7 +67,7 @@ class ToyNet(nn.Module):
         self.between: nn.Module | None = None
         self.core = core
         self.consensus: nn.Module | None = None
-        self.widths = tuple(widths)
+        self.widths, self.strides = tuple(widths), tuple(strides)
         self.num_features = widths[1]
         self.fc = nn.Linear(widths[1], num_classes)
 

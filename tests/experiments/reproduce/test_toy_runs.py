@@ -3,8 +3,11 @@ import json
 import pytest
 
 from cpnet.experiments import toy
-from cpnet.experiments.reproduce import runtime, toy_runs
+from cpnet.experiments.reproduce import runtime, toy_jobs
 from cpnet.experiments.toy import System, ToyRun
+
+# Other processes know nothing of what a test replaces.
+ALONE = ("--jobs", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +25,7 @@ def _short(monkeypatch):
         "c3d": System(model="toy_c3d", summary="volumes", canvases=("box",), **small),
     }
     monkeypatch.setattr(toy, "SYSTEMS", systems)
-    monkeypatch.setattr(toy_runs, "SYSTEMS", systems)
+    monkeypatch.setattr(toy_jobs, "SYSTEMS", systems)
     from cpnet.experiments import toy_report
 
     monkeypatch.setattr(toy_report, "SYSTEMS", systems)
@@ -34,7 +37,7 @@ def results(out):
 
 def test_toy_goes_on_where_it_was(tmp_path, cpnet_command, monkeypatch):
     out = tmp_path / "out"
-    train, trained = toy_runs.train_system, []
+    train, trained = toy_jobs.train_system, []
 
     def interrupted(name, **options):
         if len(trained) == 3:
@@ -43,8 +46,8 @@ def test_toy_goes_on_where_it_was(tmp_path, cpnet_command, monkeypatch):
         return train(name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(toy_runs, "train_system", interrupted)
-        status, _, _ = cpnet_command("reproduce", "toy", "--out", out, "--seeds", 2)
+        patch.setattr(toy_jobs, "train_system", interrupted)
+        status, _, _ = cpnet_command("reproduce", "toy", "--out", out, "--seeds", 2, *ALONE)
     assert status == 130
     assert trained == [("cpnet", "box", 0), ("cpnet", "box", 1), ("c2d", "box", 0)]
     assert (results(out)["planned_runs"], results(out)["finished_runs"]) == (10, 3)
@@ -55,8 +58,8 @@ def test_toy_goes_on_where_it_was(tmp_path, cpnet_command, monkeypatch):
         return train(name, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(toy_runs, "train_system", counted)
-        status, _, _ = cpnet_command("reproduce", "toy", "--out", out, "--seeds", 2)
+        patch.setattr(toy_jobs, "train_system", counted)
+        status, _, _ = cpnet_command("reproduce", "toy", "--out", out, "--seeds", 2, *ALONE)
     assert status == 0
     # Nothing was trained twice; one canvas comes after the other.
     assert len(trained) == len(set(trained)) == 10
@@ -78,7 +81,7 @@ def test_toy_goes_on_where_it_was(tmp_path, cpnet_command, monkeypatch):
 
 def test_one_canvas_and_some_systems(tmp_path, cpnet_command):
     out = tmp_path / "out"
-    options = ["--canvas", "wide", "--models", "c2d", "--seeds", 1]
+    options = ["--canvas", "wide", "--models", "c2d", "--seeds", 1, *ALONE]
     assert cpnet_command("reproduce", "toy", "--out", out, *options)[0] == 0
     assert [run["name"] for run in results(out)["runs"]] == ["wide_c2d_s0"]
     status, _, err = cpnet_command("reproduce", "toy", "--out", out, "--models", "c2")
@@ -88,7 +91,7 @@ def test_one_canvas_and_some_systems(tmp_path, cpnet_command):
 
 def test_a_stored_run_says_which_videos_are_wrong(tmp_path, cpnet_command):
     out = tmp_path / "out"
-    options = ["--canvas", "box", "--models", "c2d", "--seeds", 1]
+    options = ["--canvas", "box", "--models", "c2d", "--seeds", 1, *ALONE]
     cpnet_command("reproduce", "toy", "--out", out, *options)
     note = json.loads((out / "runs" / "box_c2d_s0" / "reproduced.json").read_text())
     run = ToyRun.from_dict(note["run"])
@@ -97,16 +100,16 @@ def test_a_stored_run_says_which_videos_are_wrong(tmp_path, cpnet_command):
 
 
 def test_a_failing_system_leaves_the_others(tmp_path, cpnet_command, monkeypatch):
-    train = toy_runs.train_system
+    train = toy_jobs.train_system
 
     def failing(name, **options):
         if name == "c2d":
             raise ValueError("the loss is no number")
         return train(name, **options)
 
-    monkeypatch.setattr(toy_runs, "train_system", failing)
+    monkeypatch.setattr(toy_jobs, "train_system", failing)
     out = tmp_path / "out"
-    options = ["--canvas", "box", "--seeds", 1]
+    options = ["--canvas", "box", "--seeds", 1, *ALONE]
     status, printed, _ = cpnet_command("reproduce", "toy", "--out", out, *options)
     assert status == 1
     assert "- box_c2d_s0: the loss is no number" in printed
@@ -115,7 +118,7 @@ def test_a_failing_system_leaves_the_others(tmp_path, cpnet_command, monkeypatch
 
 def test_offset_scales_without_data(tmp_path, cpnet_command):
     out = tmp_path / "out"
-    options = ["--canvas", "box", "--seeds", 1, "--models", "scale1", "scale16"]
+    options = ["--canvas", "box", "--seeds", 1, *ALONE, "--models", "scale1", "scale16"]
     status, _, err = cpnet_command("reproduce", "offset-scale", "--out", out, *options)
     assert status == 0, err
     assert [cell["row"] for cell in results(out)["cells"]][::3] == ["scale 1", "scale 16"]
@@ -125,9 +128,17 @@ def test_offset_scales_without_data(tmp_path, cpnet_command):
 
 def test_visualise_without_data(tmp_path, cpnet_command):
     out = tmp_path / "out"
-    status, _, err = cpnet_command("reproduce", "visualise", "--out", out, "--canvas", "box")
+    status, _, err = cpnet_command(
+        "reproduce", "visualise", "--out", out, "--canvas", "box", *ALONE
+    )
     assert status == 0, err
     assert (out / "proposals_box.png").stat().st_size > 5000
+    assert (out / "proposals_box_pixels.png").stat().st_size > 5000
+    found = results(out)
+    assert set(found["landing"]) == {"box_cpnet_s0", "box_cpnet_acellapixel_s0"}
+    assert [cell["row"] for cell in found["cells"] if cell["column"] == "box, on the block"] == [
+        "cpnet", "cpnet, a cell a pixel",
+    ]  # fmt: skip
 
 
 def test_runtime(tmp_path, cpnet_command, monkeypatch):

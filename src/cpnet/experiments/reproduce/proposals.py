@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cpnet.config import Recipe
+from cpnet.data.toy import NUM_FRAMES, Canvas
+from cpnet.experiments.landing import Landing, measure_landing
 from cpnet.experiments.reproduce.ablations import ACCURACY
 from cpnet.experiments.reproduce.budgets import Budget
 from cpnet.experiments.reproduce.grids import Cell, Grid, Variant
-from cpnet.experiments.reproduce.outcomes import Outcome
+from cpnet.experiments.reproduce.outcomes import Measured, Outcome
 from cpnet.experiments.reproduce.request import Request
-from cpnet.experiments.reproduce.toy_runs import perform_toy
+from cpnet.experiments.reproduce.toy_jobs import ToyJob, ToyPlan
+from cpnet.experiments.reproduce.toy_runs import canvases_of, perform_plans
 from cpnet.experiments.reproduce.trained import OnOutcome, open_data, perform_grid
 from cpnet.experiments.reproduce.training import run_recipe_of
+from cpnet.experiments.toy import validation_videos
+from cpnet.experiments.toy_report import draw_proposals
 from cpnet.explanation import Correspondences, Match, explain_clips, find_match
+from cpnet.models.toy_net import ToyNet
+from cpnet.models.weights import load_checkpoint
 from cpnet.sources import open_parts
+
+# Row of the network whose cells are pixels.
+_PIXELS = "cpnet, a cell a pixel"
 
 _MOST_ROWS = 6
 # Frames of a strip; of more the arrows can no longer be followed.
@@ -32,20 +43,61 @@ def perform_visualise(
 ) -> Outcome:
     """Train one network with proposals and draw what it matches.
 
-    Without data that is the toy's system, with seed 0.
+    Without data these are toy networks, see :func:`toy_plans`; what part of their proposals lies
+    on the block is measured too.
 
     Raises:
         ValueError: If data or folder cannot be used, or the network could not be trained.
     """
-    if request.source is None:
-        return perform_toy(replace(request, models=["cpnet"], num_seeds=1), on_outcome, "visualise")
     request = replace(request, num_seeds=1)
+    if request.source is None:
+        return _visualise_toy(request, on_outcome)
     outcome = perform_grid(request, "visualise", grid, packaged, on_outcome)
     if not outcome.failed:
         base, _ = open_data(request, packaged)
         recipe = run_recipe_of(base, grid.variants[0], 0, request.runs)
         draw_network(Path(recipe.out), recipe, request.out / "proposals.png")
     return outcome
+
+
+def toy_plans(canvases: Sequence[Canvas]) -> list[ToyPlan]:
+    """The toy's system on each canvas, and one that finds the block to the pixel.
+
+    Without strides a cell is a pixel and lies in the middle of what its feature sees; and with as
+    many proposals as there are other frames each has just one that looks the same.
+    """
+    plans = [ToyPlan(row="cpnet", system="cpnet", canvas=canvas) for canvas in canvases]
+    if "box" in canvases:
+        options = {"strides": (1, 1), "k": NUM_FRAMES - 1}
+        plans.append(ToyPlan(row=_PIXELS, system="cpnet", canvas="box", options=options))
+    return plans
+
+
+def _visualise_toy(request: Request, on_outcome: OnOutcome) -> Outcome:
+    plans = toy_plans(canvases_of(request))
+    outcome = perform_plans(request, "visualise", plans, on_outcome)
+    cells = list(outcome.cells)
+    landings = {}
+    for plan in plans:
+        job = ToyJob.of(plan, 0, request.runs, request.budget.epochs_factor)
+        if not job.is_done:
+            continue
+        model = load_checkpoint(job.folder)[0]
+        landing = measure_landing(cast(ToyNet, model), validation_videos(plan.canvas))
+        landings[job.folder.name] = _landing_entry(landing)
+        name = f"proposals_{plan.canvas}{'_pixels' if plan.row == _PIXELS else ''}"
+        draw_proposals(request.out, model, plan.canvas, name)
+        cells += [
+            Measured(row=plan.row, column=f"{plan.canvas}, {where}", values=(part.once,))
+            for where, part in (("on the block", landing.exact), ("or beside it", landing.beside))
+        ]
+    return replace(outcome, cells=cells, about={**outcome.about, "landing": landings})
+
+
+def _landing_entry(landing: Landing) -> dict[str, Any]:
+    """As plain values, for JSON."""
+    parts = {name: getattr(landing, name)._asdict() for name in ("exact", "beside", "sees")}
+    return {**parts, "proposals": landing.proposals}
 
 
 def visualise_grid(budget: Budget) -> Grid:

@@ -186,9 +186,15 @@ _ALL = (
     Experiment(
         name="visualise",
         shown_as=("Visualization of CP Module",),
-        measures="Which positions a trained network matches: proposals.png",
+        measures="Which positions a trained network matches, see the pictures",
         needs="perhaps",
         perform=_visualise,
+        notes=(
+            "Without data, on the toy: the part of the surviving proposals of the block's cells "
+            "that lies on a cell which the block of another frame touches, and that on such a cell "
+            "or one next to it. 'A cell a pixel' has no strides, and k = 3, one for each other "
+            "frame.",
+        ),
     ),
     Experiment(
         name="speed",

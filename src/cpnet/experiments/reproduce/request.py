@@ -31,6 +31,7 @@ class Request:
         num_seeds: runs of each network.
         canvas: of the toy; None for one after the other.
         device: where to run.
+        jobs: toy networks that are trained at the same time.
         say: takes one line on how far it is.
     """
 
@@ -41,6 +42,7 @@ class Request:
     num_seeds: int
     canvas: str | None
     device: str
+    jobs: int
     say: Callable[[str], None]
 
     @property

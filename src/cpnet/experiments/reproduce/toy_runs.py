@@ -2,68 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
-import torch
-from torch import nn
 
-from cpnet._files import write_atomically
-from cpnet.benchmarks.report import machine
-from cpnet.data.toy import CANVASES, CLASS_NAMES, NUM_FRAMES, Canvas
+from cpnet.data.toy import CANVASES, CLASS_NAMES, Canvas
 from cpnet.experiments.reproduce.comparisons import OFFSET_SCALES
 from cpnet.experiments.reproduce.grids import check_choices
 from cpnet.experiments.reproduce.outcomes import Measured, Outcome
 from cpnet.experiments.reproduce.request import Request, keep_plan
-from cpnet.experiments.reproduce.trained import OnOutcome
-from cpnet.experiments.reproduce.training import failure
-from cpnet.experiments.toy import (
-    NUM_VALIDATION,
-    SYSTEMS,
-    ToyRun,
-    find_systems,
-    num_epochs,
-    train_system,
+from cpnet.experiments.reproduce.toy_jobs import (
+    ToyJob,
+    ToyPlan,
+    ToyResult,
+    read_result,
+    train_jobs,
 )
+from cpnet.experiments.reproduce.trained import OnOutcome
+from cpnet.experiments.toy import NUM_VALIDATION, ToyRun, find_systems
 from cpnet.experiments.toy_report import draw_proposals, notes
-from cpnet.models.card import ModelCard
-from cpnet.models.registry import model_options
-from cpnet.models.weights import load_checkpoint, save_checkpoint
+from cpnet.models.weights import load_checkpoint
 from cpnet.report.figures import bootstrap_mean
-from cpnet.runs import REPRODUCED_FILE, versions
-
-# Of the system with proposals; the picture is drawn from it.
-_SHOWN = ("cpnet", 0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ToyPlan:
-    """One system on one canvas, to be trained with each seed.
-
-    Attributes:
-        row: of the table.
-        system: key of :data:`cpnet.experiments.toy.SYSTEMS`.
-        canvas: on which it is trained.
-        options: of its CP module.
-    """
-
-    row: str
-    system: str
-    canvas: Canvas
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def perform_toy(request: Request, on_outcome: OnOutcome, name: str = "toy") -> Outcome:
+def perform_toy(request: Request, on_outcome: OnOutcome) -> Outcome:
     """Train every system, one canvas after the other.
 
     Args:
         request: what is asked for.
         on_outcome: told what there is after every run.
-        name: of the experiment.
 
     Raises:
         ValueError: For an unknown system, or a folder that cannot be used.
@@ -71,14 +39,13 @@ def perform_toy(request: Request, on_outcome: OnOutcome, name: str = "toy") -> O
     """
     plans = [
         ToyPlan(row=system, system=system, canvas=canvas)
-        for canvas in _canvases(request)
+        for canvas in canvases_of(request)
         for system in find_systems(request.models, canvas)
     ]
-    outcome = _perform(request, name, plans, on_outcome)
-    for canvas in _canvases(request):
-        folder = request.runs / f"{canvas}_{_SHOWN[0]}_s{_SHOWN[1]}"
-        if (folder / REPRODUCED_FILE).is_file():
-            draw_proposals(request.out, load_checkpoint(folder)[0], canvas, f"proposals_{canvas}")
+    outcome = perform_plans(request, "toy", plans, on_outcome)
+    for plan in plans:
+        if plan.system == "cpnet":
+            draw_run(request, plan, f"proposals_{plan.canvas}")
     return outcome
 
 
@@ -93,94 +60,86 @@ def perform_toy_scales(request: Request, on_outcome: OnOutcome) -> Outcome:
             canvas=canvas,
             options={"offset_scale": float(scale)},
         )
-        for canvas in _canvases(request)
+        for canvas in canvases_of(request)
         for choice, scale in choices.items()
         if not request.models or choice in request.models
     ]
-    return _perform(request, "offset-scale", plans, on_outcome)
+    return perform_plans(request, "offset-scale", plans, on_outcome)
 
 
-def _canvases(request: Request) -> list[Canvas]:
+def canvases_of(request: Request) -> list[Canvas]:
+    """The canvases that are asked for."""
     return [cast(Canvas, name) for name in CANVASES if request.canvas in (None, name)]
 
 
-def _perform(
+def draw_run(request: Request, plan: ToyPlan, name: str) -> None:
+    """Draw the proposals of a plan's first run, if it is there.
+
+    Args:
+        request: that was performed.
+        plan: with a CP module.
+        name: of the picture, without its ending.
+    """
+    job = ToyJob.of(plan, 0, request.runs)
+    if job.is_done:
+        draw_proposals(request.out, load_checkpoint(job.folder)[0], plan.canvas, name)
+
+
+def perform_plans(
     request: Request, name: str, plans: Sequence[ToyPlan], on_outcome: OnOutcome
 ) -> Outcome:
+    """Train each plan with every seed, as many at a time as the request says.
+
+    Args:
+        request: what is asked for.
+        name: of the experiment.
+        plans: each is one row of the table on one canvas.
+        on_outcome: told what there is after every run.
+
+    Raises:
+        ValueError: If the folder cannot be used.
+        KeyboardInterrupt: If it is interrupted; finished runs are kept.
+    """
     keep_plan(request, name)
-    runs: list[dict[str, Any]] = []
-    done: dict[tuple[str, Canvas], list[ToyRun]] = {}
-    total = len(plans) * request.num_seeds
-    outcome = Outcome(runs=runs, planned=total, cells=())
-    for plan in plans:
-        for seed in range(request.num_seeds):
-            label = f"{name} {len(runs) + 1}/{total}: {plan.row}, {plan.canvas} canvas, seed {seed}"
-            runs.append(_one_run(request, plan, seed, done, label))
-            outcome = Outcome(
-                runs=runs,
-                planned=total,
-                cells=[cell for (row, canvas), group in done.items()
-                       for cell in _cells(row, canvas, group)],
-                parameters={row: group[0].parameters for (row, _), group in done.items()},
-                about={"class_names": list(CLASS_NAMES)},
-                remarks=notes([run for group in done.values() for run in group]) if done else (),
-            )  # fmt: skip
-            on_outcome(outcome)
-    return outcome
+    factor = request.budget.epochs_factor
+    seeds = range(request.num_seeds)
+    jobs = [ToyJob.of(plan, seed, request.runs, factor) for plan in plans for seed in seeds]
+    results: list[ToyResult | None] = [None] * len(jobs)
+
+    def take(job: ToyJob, result: ToyResult, remark: str = "") -> None:
+        results[jobs.index(job)] = result
+        found = f"{result.run.validation[-1]:.1%}{remark}" if result.run else "failed: "
+        done = sum(one is not None for one in results)
+        request.say(
+            f"{name} {done}/{len(jobs)}: {job.label}: {found}{result.entry.get('error', '')}"
+        )
+        on_outcome(_outcome(jobs, results))
+
+    for job in jobs:
+        if job.is_done:
+            take(job, read_result(job), " (was there)")
+    missing = [job for job, result in zip(jobs, results, strict=True) if result is None]
+    for job, error in train_jobs(missing, request.jobs):
+        take(job, read_result(job, error))
+    return _outcome(jobs, results)
 
 
-def _one_run(
-    request: Request,
-    plan: ToyPlan,
-    seed: int,
-    done: dict[tuple[str, Canvas], list[ToyRun]],
-    label: str,
-) -> dict[str, Any]:
-    """Train or read one run; an error becomes a part of what is returned."""
-    row = plan.row.replace(" ", "")
-    folder = request.runs / f"{plan.canvas}_{row}_s{seed}"
-    epochs = num_epochs(plan.system, plan.canvas, None) * request.budget.epochs_factor
-    entry = {"name": folder.name, "model": SYSTEMS[plan.system].model, "canvas": plan.canvas}
-    path = folder / REPRODUCED_FILE
-    try:
-        known = path.is_file()
-        if not known:
-            request.say(label)
-            run, model = train_system(
-                plan.system, canvas=plan.canvas, seed=seed, epochs=epochs, cp_options=plan.options
-            )
-            _store(folder, plan, run, model)
-        note = json.loads(path.read_text(encoding="utf-8"))
-        run = ToyRun.from_dict(note.pop("run"))
-    except Exception as error:
-        request.say(f"{label}: failed: {failure(error)}")
-        return {**entry, "seed": seed, "error": failure(error)}
-    done.setdefault((plan.row, plan.canvas), []).append(run)
-    request.say(f"{label}: {run.validation[-1]:.1%}{' (was there)' if known else ''}")
-    return {**entry, "epochs": epochs, **run.to_dict(), **note}
-
-
-def _store(folder: Path, plan: ToyPlan, run: ToyRun, model: nn.Module) -> None:
-    """Write the run and its network."""
-    system = SYSTEMS[plan.system]
-    options = {**system.options, **(system.wide if plan.canvas == "wide" else {}), **plan.options}
-    size = 64 if plan.canvas == "wide" else 32
-    card = ModelCard(
-        model=system.model,
-        options=model_options(system.model, **options),
-        class_names=CLASS_NAMES,
-        num_frames=NUM_FRAMES,
-        frame_stride=1,
-        size=size,
-        short_side=size,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
-    )
-    save_checkpoint(folder, model, card)
-    about = {"versions": versions(), "machine": machine(torch.device("cpu"))}
-    # Written last: its presence says that the run is whole.
-    content = json.dumps({"run": run.to_dict(), **about}, indent=1) + "\n"
-    write_atomically(folder / REPRODUCED_FILE, content.encode())
+def _outcome(jobs: Sequence[ToyJob], results: Sequence[ToyResult | None]) -> Outcome:
+    """What there is so far, in the order of the table."""
+    groups: dict[tuple[str, Canvas], list[ToyRun]] = {}
+    for job, result in zip(jobs, results, strict=True):
+        if result is not None and result.run is not None:
+            groups.setdefault((job.plan.row, job.plan.canvas), []).append(result.run)
+    runs = [run for group in groups.values() for run in group]
+    return Outcome(
+        runs=[result.entry for result in results if result is not None],
+        planned=len(jobs),
+        cells=[cell for (row, canvas), group in groups.items()
+               for cell in _cells(row, canvas, group)],
+        parameters={row: group[0].parameters for (row, _), group in groups.items()},
+        about={"class_names": list(CLASS_NAMES)},
+        remarks=notes(runs) if runs else (),
+    )  # fmt: skip
 
 
 def _cells(row: str, canvas: Canvas, group: Sequence[ToyRun]) -> list[Measured]:
