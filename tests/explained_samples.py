@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from cpnet.explanation import Correspondences, Explanation
+from cpnet.labels import Prediction
 from cpnet.ops import Proposals
-from cpnet.prediction import Prediction
 
 COLOUR = (200, 60, 40)
 

@@ -7,7 +7,7 @@ import torch
 
 from cpnet.data.video import VideoError
 from cpnet.models.card import ModelCard
-from cpnet.prediction import Recognizer, find_checkpoint
+from cpnet.prediction import Recognizer
 from motion_videos import CLASSES, write_video
 
 CARD = ModelCard(
@@ -142,19 +142,6 @@ def test_refusals(recognizer, call, message):
         call(recognizer)
 
 
-def test_sources_that_are_no_recognizer(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "file").touch()
-    (tmp_path / "runs").mkdir()
-    with pytest.raises(ValueError, match="file is a file"):
-        find_checkpoint("file")
-    for name in ("nix", "runs/nix", "./a/b", tmp_path / "nix"):
-        with pytest.raises(ValueError, match="does not exist; give a folder"):
-            find_checkpoint(name)
-    with pytest.raises(ValueError, match=r"holds no config\.json"):
-        Recognizer.from_pretrained("runs")
-
-
 def test_hub_names_are_downloaded(recognizer, tmp_path, monkeypatch):
     recognizer.save_pretrained(tmp_path / "cache")
     asked = []
@@ -215,12 +202,3 @@ def test_push_and_come_back(recognizer, video, tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     for name in ("owner/waves", "hub:owner/waves"):
         assert Recognizer.from_pretrained(name).predict(video) == recognizer.predict(video)
-
-
-def test_hub_failure_is_one_line(monkeypatch):
-    def snapshot_download(name, allow_patterns):
-        raise ConnectionError("no route\nto host")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    with pytest.raises(ValueError, match=r"owner/model is no folder here .*no route to host"):
-        find_checkpoint("owner/model")

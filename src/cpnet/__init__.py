@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from cpnet.config import Recipe
     from cpnet.evaluation import evaluate
     from cpnet.explanation import Explanation
+    from cpnet.labels import Prediction
     from cpnet.models.capture import capture_proposals, inject_proposals
     from cpnet.models.correspondence import CorrespondenceProposal, set_num_proposals
     from cpnet.models.optimize import optimize
     from cpnet.models.registry import create_model, list_models
     from cpnet.models.streaming import FrameStream
     from cpnet.ops import Proposals
-    from cpnet.prediction import Prediction, Recognizer
+    from cpnet.prediction import Recognizer
     from cpnet.recipe_files import load_recipe
     from cpnet.streaming import Event, EventDetector, EventRules, Window
     from cpnet.training import fit
@@ -33,7 +34,7 @@ _HOME = {
     "EventRules": "cpnet.streaming",
     "Explanation": "cpnet.explanation",
     "FrameStream": "cpnet.models.streaming",
-    "Prediction": "cpnet.prediction",
+    "Prediction": "cpnet.labels",
     "Proposals": "cpnet.ops",
     "Recipe": "cpnet.config",
     "Recognizer": "cpnet.prediction",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union, overload
 
@@ -17,16 +15,18 @@ from torch import Tensor, nn
 
 from cpnet import box
 from cpnet._files import write_atomically
+from cpnet.checkpoints import find_checkpoint
 from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.sampling import sample_indices
 from cpnet.data.video import Frames, VideoError, open_video
 from cpnet.devices import resolve_device
 from cpnet.explanation import Explanation, run_explained
+from cpnet.labels import Prediction, best_labels
 from cpnet.models.capture import correspondence_modules
 from cpnet.models.card import ModelCard
 from cpnet.models.correspondence import set_num_proposals
 from cpnet.models.optimize import optimize
-from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub, load_checkpoint, save_checkpoint
+from cpnet.models.weights import hub, load_checkpoint, save_checkpoint
 from cpnet.onnx_network import OnnxNetwork, is_onnx, load_onnx
 
 if TYPE_CHECKING:
@@ -36,27 +36,6 @@ if TYPE_CHECKING:
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
 OnError = Callable[[str, VideoError], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Prediction:
-    """What a video shows.
-
-    Attributes:
-        path: of the video; ``"array"`` for one that was given as an array.
-        labels: the most probable label names, best first.
-        probabilities: of these labels, each in 0 to 1, falling. Those of all labels sum to 1; of a
-            recognizer of several labels a video, each says yes or no by itself.
-    """
-
-    path: str
-    labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
-
-    @property
-    def label(self) -> str:
-        """The most probable label."""
-        return self.labels[0]
 
 
 class Recognizer:
@@ -421,41 +400,6 @@ class Recognizer:
                 paths, clips = [], []
         if clips:
             yield paths, torch.stack(clips).to(self.device)
-
-
-def best_labels(
-    class_names: Sequence[str], path: str, probabilities: Tensor, top: int
-) -> Prediction:
-    """The ``top`` most probable labels of a video, best first, by probabilities ``(K,)``."""
-    values, order = probabilities.sort(descending=True, stable=True)
-    return Prediction(
-        path=path,
-        labels=tuple(class_names[i] for i in order[:top].tolist()),
-        probabilities=tuple(values[:top].tolist()),
-    )
-
-
-def find_checkpoint(source: str | os.PathLike[str]) -> Path:
-    """The folder with a recognizer's files; a hub model is downloaded, or found in the cache.
-
-    Raises:
-        ValueError: If there is neither such a folder nor such a hub model.
-    """
-    path, name = Path(source), os.fspath(source)
-    files = [CARD_FILE, WEIGHTS_FILE]
-    if name == box.NAME and not path.exists():
-        return box.default_recognizer_path()
-    if name.startswith(hub.PREFIX):
-        return hub.download(name, files)
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise ValueError(f"a recognizer is a folder that 'cpnet train' wrote, {name} is a file")
-    # "runs/x" could be either: beside an existing "runs" it is meant as a path.
-    looks_like_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not path.parent.exists()
-    if isinstance(source, os.PathLike) or not looks_like_hub:
-        raise ValueError(f"{name} does not exist; give a folder that 'cpnet train' wrote")
-    return hub.download(name, files)
 
 
 def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:

@@ -31,26 +31,26 @@ def test_list_names_every_table_and_figure(tmp_path, cpnet_command, monkeypatch)
 def test_list_finds_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(listing, "STORED", tmp_path / "checkout" / "docs" / "results")
-    folder = tmp_path / "runs" / "reproduce" / "toy_small"
+    folder = tmp_path / "runs" / "reproduce" / "speed_small"
     folder.mkdir(parents=True)
     content = {
-        "experiment": "toy", "budget": "small", "num_seeds": 3, "planned_runs": 4,
+        "experiment": "speed", "budget": "small", "num_seeds": 3, "planned_runs": 4,
         "finished_runs": 3,
     }  # fmt: skip
     (folder / "results.json").write_text(json.dumps(content))
     other = tmp_path / "runs" / "reproduce" / "other"
     other.mkdir()
     (other / "results.json").write_text("[]")
-    page = tmp_path / "checkout" / "docs" / "results" / "toy.md"
+    page = tmp_path / "checkout" / "docs" / "results" / "realmotion7.md"
     page.parent.mkdir(parents=True)
     page.write_text("by hand")
-    lines = [e for e in listing.entries([listing.DEFAULT_OUT]) if "toy" in e.command]
+    lines = [e for e in listing.entries([listing.DEFAULT_OUT]) if "reproduce speed" in e.command]
     assert [entry.status for entry in lines] == [
         "begun, 3 of 4 runs (budget small, 3 seeds)", "done before, by hand",
     ]  # fmt: skip
-    assert lines[0].place == "runs/reproduce/toy_small"
+    assert lines[0].place == "runs/reproduce/speed_small"
     (folder / "results.json").write_text(json.dumps(content | {"finished_runs": 4, "data": "d"}))
-    (entry, _) = [e for e in listing.entries([folder]) if "toy" in e.command]
+    (entry, _) = [e for e in listing.entries([folder]) if "reproduce speed" in e.command]
     assert entry.status == "done (budget small, 3 seeds, d)"
 
 

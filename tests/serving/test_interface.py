@@ -327,6 +327,23 @@ def test_metrics_count_requests_by_path_and_status(recognizer):
     assert "cpnet_queue_length 0" in lines
 
 
+def test_the_page_gets_refusals_with_status_200(recognizer):
+    with TestClient(create_app(recognizer)) as client:
+        files, quiet = {"file": ("notes.txt", b"no video")}, {"cpnet-refusals": "quiet"}
+        loud = client.post("/predict", files=files)
+        assert (loud.status_code, loud.headers.get("cpnet-status")) == (422, None)
+        answer = client.post("/predict", files=files, headers=quiet)
+        assert (answer.status_code, answer.headers["cpnet-status"]) == (200, "422")
+        assert answer.json() == loud.json()
+        assert "cpnet-status" not in client.get("/model", headers=quiet).headers
+        # What is counted is what it was.
+        assert 'path="/predict",method="POST",status="422"} 2' in client.get("/metrics").text
+
+
+def test_pages_answer_head(client):
+    assert client.head("/").status_code == 200
+
+
 def test_the_interface_describes_its_answers_and_errors(client):
     description = client.get("/openapi.json").json()
     assert set(description["paths"]) == {

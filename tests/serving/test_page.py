@@ -191,7 +191,7 @@ def test_modules_and_k_are_switched(open_page, recognizer, clips):
 
 
 def test_a_k_that_is_too_large_is_told_of(open_page, clips):
-    with open_page(expected_errors=["422"]) as page:
+    with open_page() as page:
         show(page, clips["static"])
         page.fill("#k", "64")
         page.press("#k", "Enter")
@@ -257,7 +257,7 @@ def test_an_invalid_file_is_told_of_and_the_page_goes_on(
     open_page, clips, tmp_path, name, content, message
 ):
     (tmp_path / name).write_bytes(content)
-    with open_page(expected_errors=["422"]) as page:
+    with open_page() as page:
         page.set_input_files(".drop input.file", tmp_path / name)
         notice = page.wait_for_selector("#notice[role=alert]:not([hidden])")
         assert message in notice.inner_text()

@@ -81,10 +81,10 @@ def run(args: Any) -> int:
     """Evaluate and print the report."""
     import torch
 
+    from cpnet.checkpoints import find_checkpoint
     from cpnet.distributed import is_main
     from cpnet.evaluation import evaluate
     from cpnet.models.weights import load_card
-    from cpnet.prediction import find_checkpoint
     from cpnet.runs import RECIPE_FILE, run_recipe
     from cpnet.sources import open_evaluated
 

@@ -28,7 +28,8 @@ from cpnet.cli._streaming import (
 from cpnet.cli._videos import decoding_processes, expand, index_files
 
 if TYPE_CHECKING:
-    from cpnet.prediction import Prediction, Recognizer
+    from cpnet.labels import Prediction
+    from cpnet.prediction import Recognizer
 
 
 def add_arguments(parser: Any) -> None:
@@ -98,7 +99,7 @@ def _predictions(
 ) -> Iterator[Prediction]:
     """Predictions of all processes in the order of the videos, as they come."""
     from cpnet.inference import in_turn, own_videos, resolve_num_workers, run_videos, view_plan
-    from cpnet.prediction import best_labels
+    from cpnet.labels import best_labels
 
     if args.top < 1:
         raise ValueError(f"top must be at least 1, got {args.top}")

@@ -14,7 +14,7 @@ from cpnet.explanation.correspondences import Correspondences
 from cpnet.explanation.matches import Match, Position, find_match, rank_positions
 
 if TYPE_CHECKING:
-    from cpnet.prediction import Prediction
+    from cpnet.labels import Prediction
 
 # Of the JSON that `to_dict` gives; the version grows when a reader has to know.
 FORMAT, FORMAT_VERSION = "cpnet.explanation", 1

@@ -23,6 +23,7 @@ from cpnet.serving.guard import Guard, Load
 from cpnet.serving.interface import UPLOADS, refused, router
 from cpnet.serving.metrics import Metrics
 from cpnet.serving.observing import Observer
+from cpnet.serving.refusals import QuietRefusals
 from cpnet.serving.service import Service
 
 STATIC = Path(__file__).parent / "static"
@@ -94,6 +95,8 @@ def create_app(
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
     paths = {route.path for route in router.routes if hasattr(route, "path")} | _PAGES.keys()
     app.add_middleware(Observer, metrics=metrics, paths=frozenset(paths | {"/openapi.json"}))
+    # Outside of what counts: the metrics have the true status.
+    app.add_middleware(QuietRefusals)
     return app
 
 
@@ -103,7 +106,9 @@ def _add_pages(app: FastAPI) -> None:
         def page(name: str = name) -> FileResponse:
             return FileResponse(STATIC / name)
 
-        app.add_api_route(path, page, include_in_schema=False, response_model=None)
+        app.add_api_route(
+            path, page, methods=["GET", "HEAD"], include_in_schema=False, response_model=None
+        )
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 

@@ -18,7 +18,8 @@ from cpnet.clips import card_preprocessing, card_sampling
 from cpnet.data.sampling import sample_indices
 from cpnet.data.video import Frames, VideoError, open_video
 from cpnet.explanation import Explanation
-from cpnet.prediction import Prediction, Recognizer, best_labels
+from cpnet.labels import Prediction, best_labels
+from cpnet.prediction import Recognizer
 from cpnet.serving.config import ServingConfig
 from cpnet.serving.metrics import Metrics
 from cpnet.serving.network_thread import NetworkThread

@@ -113,7 +113,6 @@ _ALL = (
             "The poster prints no numbers for it. It says that several previous methods are at "
             "random guess, on what is the box canvas here.",
         ),
-        pages=("toy.md",),
     ),
     Experiment(
         name="motion",

@@ -1,0 +1,41 @@
+"""What a video shows: the most probable of a recognizer's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """What a video shows.
+
+    Attributes:
+        path: of the video; ``"array"`` for one that was given as an array.
+        labels: the most probable label names, best first.
+        probabilities: of these labels, each in 0 to 1, falling. Those of all labels sum to 1; of a
+            recognizer of several labels a video, each says yes or no by itself.
+    """
+
+    path: str
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return self.labels[0]
+
+
+def best_labels(
+    class_names: Sequence[str], path: str, probabilities: Tensor, top: int
+) -> Prediction:
+    """The ``top`` most probable labels of a video, best first, by probabilities ``(K,)``."""
+    values, order = probabilities.sort(descending=True, stable=True)
+    return Prediction(
+        path=path,
+        labels=tuple(class_names[i] for i in order[:top].tolist()),
+        probabilities=tuple(values[:top].tolist()),
+    )

@@ -1,0 +1,119 @@
+import itertools
+
+import pytest
+import torch
+from matplotlib.colors import to_hex
+from matplotlib.patches import FancyArrowPatch
+
+from cpnet.data.toy import BLOCK_PX, ToyVideos, moving_blocks
+from cpnet.drawing.arrows import draw_match
+from cpnet.drawing.sheet import Sheet
+from cpnet.drawing.themes import KEPT_COLOUR
+from cpnet.experiments.landing import measure_landing
+from cpnet.experiments.reproduce.proposals import toy_plans
+from cpnet.experiments.toy import train_system, validation_videos
+from cpnet.experiments.toy_recognizer import toy_recognizer
+from cpnet.experiments.toy_report import block_match
+from cpnet.explanation import explain_clips, find_match
+from cpnet.models.registry import create_model
+
+PIXELS = toy_plans(["box"])[-1]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A trained network whose cells are pixels, and its accuracy."""
+    run, model = train_system("cpnet", canvas="box", seed=0, epochs=3, cp_options=PIXELS.options)
+    return model, run.validation[-1]
+
+
+def touches(box, corner):
+    """Whether a part (top, left, height, width) of a frame holds a pixel of the block."""
+    top, left, height, width = box
+    y, x = corner
+    return top < y + BLOCK_PX and y < top + height and left < x + BLOCK_PX and x < left + width
+
+
+def grown(box, by):
+    """A part of a frame with so many pixels more on each side."""
+    top, left, height, width = box
+    return top - by, left - by, height + 2 * by, width + 2 * by
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1), (2, 2), (1, 2)])
+@pytest.mark.parametrize("canvas", ["box", "wide"])
+def test_measured_as_position_by_position(canvas, strides):
+    """Against boxes in pixels of the video, one position and one proposal after the other."""
+    if canvas == "wide" and strides == (1, 1):
+        strides = (4, 1)
+    torch.manual_seed(3)
+    options = {"strides": strides, "widths": (4, 8), "k": 5}
+    model = create_model("toy_cpnet", num_classes=4, **options).eval()
+    torch.nn.init.ones_(model.core.projection.norm.weight)
+    videos = moving_blocks(4, canvas=canvas, seed=1)
+    recognizer = toy_recognizer(model, "cpnet", canvas, options)
+    counts = {name: [0, 0] for name in ("exact", "beside", "sees")}
+    total = [0, 0]
+    cell = strides[0] * strides[1]
+    for frames, corners in zip(videos.frames, videos.corners.tolist(), strict=True):
+        explained = recognizer.explain(frames[..., None].expand(-1, -1, -1, 3).numpy())
+        found = explained.modules["core"]
+        for t, corner in enumerate(corners):
+            for row, column in itertools.product(*map(range, found.grid)):
+                if not touches(explained.box("core", row, column), corner):
+                    continue
+                for target in find_match(found, t, row, column).targets:
+                    assert target.frame != t
+                    box = explained.box("core", target.row, target.column)
+                    # Two 3x3 convolutions around the first pixel of the cell.
+                    field = grown((box[0], box[1], 1, 1), 1 + strides[0])
+                    there = corners[target.frame]
+                    weights = int(target.wins > 0), target.wins
+                    places = {"exact": box, "beside": grown(box, cell), "sees": field}
+                    for kind, weight in enumerate(weights):
+                        total[kind] += weight
+                        for name, place in places.items():
+                            counts[name][kind] += weight * touches(place, there)
+    landing = measure_landing(model, videos)
+    assert landing.proposals == total[0] > 0
+    for name, hits in counts.items():
+        expected = [hit / all_ for hit, all_ in zip(hits, total, strict=True)]
+        assert list(getattr(landing, name)) == pytest.approx(expected), name
+
+
+@pytest.mark.slow
+def test_surviving_proposals_of_the_block_land_on_the_block(trained):
+    """To the pixel: no cell of tolerance."""
+    model, accuracy = trained
+    assert accuracy >= 0.97
+    landing = measure_landing(model, validation_videos("box"))
+    assert landing.proposals > 2000
+    # Chance would be 4 of 1024 pixels.
+    assert min(landing.exact) >= 0.95, landing
+
+
+@pytest.mark.slow
+def test_picture_shows_it(trained):
+    """Arrows of kept proposals end on pixels of the block."""
+    model, _ = trained
+    videos = ToyVideos(*(values[:20] for values in validation_videos("box")))
+    (found,) = explain_clips(model, videos.clips()).values()
+    on_block = total = 0
+    for video, corners in enumerate(videos.corners.tolist()):
+        match = block_match(found, video, 1, corners[1], 32)
+        sheet = Sheet()
+        layout = sheet.lay_out(range(4), (32, 32))
+        draw_match(sheet, layout, match, (0, 0, 32, 32))
+        arrows = [p for p in sheet.ax.patches if isinstance(p, FancyArrowPatch)]
+        assert len(arrows) == len(match.targets)
+        kept = [arrow for arrow in arrows if to_hex(arrow.get_edgecolor()).upper() == KEPT_COLOUR]
+        assert len(kept) == sum(target.wins > 0 for target in match.targets)
+        for arrow in kept:
+            x, y = arrow._posA_posB[1]
+            for t, corner in enumerate(corners):
+                left, top = layout.corner(t)
+                at = (y - top) / layout.scale, (x - left) / layout.scale
+                on_block += touches((*at, 0, 0), corner)
+            total += 1
+    assert total >= 20
+    assert on_block / total >= 0.95
