@@ -125,7 +125,7 @@ def _legend(panels: Sequence[Panel], published: bool, chance: float | None) -> l
         handles.append(
             Line2D(
                 [], [], color=PUBLISHED, marker="D", markerfacecolor="none", linestyle="",
-                label="poster, on its own data",
+                label="poster, its own data and machine",
             )
         )  # fmt: skip
     if chance is not None:
