@@ -43,7 +43,7 @@ def served(app):
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:
-        for _ in range(1000):
+        for _ in range(6000):  # a minute, for busy machines
             if server.started:
                 break
             time.sleep(0.01)

@@ -395,6 +395,12 @@ def test_data_and_picture_are_downloaded(open_page, recognizer, clips):
             assert picture.width == 2400
             colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
         assert (np.abs(colours.astype(int) - POSITION).sum(-1) < 10).any()
+        # The heat map brings a line of the legend with it.
+        page.locator("#heat").check()
+        with page.expect_download() as saved:
+            page.click(".picture")
+        with Image.open(saved.value.path()) as hot:
+            assert hot.height == picture.height + 2 * 26
 
 
 def test_a_file_is_dropped_into_the_page(open_page, clips):

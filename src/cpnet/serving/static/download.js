@@ -1,7 +1,7 @@
 // The frames with their lines as a picture to keep, with a title and a legend.
 
 import { percent } from "/static/dom.js";
-import { COLOURS, drawStrip, layout } from "/static/drawing.js";
+import { COLOURS, drawStrip, heatColour, layout } from "/static/drawing.js";
 
 const WIDTH = 1200;
 const MARGIN = 28;
@@ -11,7 +11,7 @@ export async function pictureOf(view, name) {
   const { explanation, module } = view;
   const place = layout(explanation.frames.count, explanation.frames, WIDTH - 2 * MARGIN, 620);
   const canvas = document.createElement("canvas");
-  const height = place.height + 150;
+  const height = place.height + (view.heat ? 176 : 150);
   [canvas.width, canvas.height] = [WIDTH * SCALE, Math.ceil(height) * SCALE];
   const ctx = canvas.getContext("2d");
   ctx.scale(SCALE, SCALE);
@@ -30,6 +30,7 @@ export async function pictureOf(view, name) {
   ctx.translate(MARGIN, 86);
   drawStrip(ctx, place, view);
   drawLegend(ctx, place.height + 30, colour("--pale"));
+  if (view.heat) drawHeatLegend(ctx, place.height + 56, colour("--pale"));
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
@@ -56,4 +57,14 @@ function drawLegend(ctx, y, ink) {
     ctx.fillText(text, x + 30, y);
     x += 30 + ctx.measureText(text).width + 28;
   }
+}
+
+function drawHeatLegend(ctx, y, ink) {
+  const width = 120;
+  for (let x = 0; x < width; x += 1) {
+    ctx.fillStyle = `rgb(${heatColour(x / (width - 1)).map(Math.round).join(" ")})`;
+    ctx.fillRect(x, y - 11, 1.5, 12);
+  }
+  ctx.fillStyle = ink;
+  ctx.fillText("how much the module changed a cell, from not at all to most", width + 10, y);
 }

@@ -128,7 +128,8 @@ function heatPicture(module, number) {
   return canvas;
 }
 
-function heatColour(value) {
+// Red, green and blue, 0 to 255, of a value from 0 to 1.
+export function heatColour(value) {
   const place = Math.min(Math.max(value, 0), 1) * (HEAT.length - 1);
   const low = Math.min(Math.floor(place), HEAT.length - 2);
   return HEAT[low].map((start, channel) => start + (HEAT[low + 1][channel] - start) * (place - low));
