@@ -212,7 +212,6 @@ _ALL = (
         needs="perhaps",
         perform=_offset_scale,
         draw=pictures.draw_rows("Scale of the offsets"),
-        pages=("offset_scale.md",),
     ),
 )
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
