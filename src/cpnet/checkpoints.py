@@ -13,6 +13,8 @@ from cpnet.models.weights import CARD_FILE, WEIGHTS_FILE, hub
 def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     """The folder with a recognizer's files; a hub model is downloaded, or found in the cache.
 
+    Any folder is taken for one: what it lacks is told of when it is loaded.
+
     Raises:
         ValueError: If there is neither such a folder nor such a hub model.
     """

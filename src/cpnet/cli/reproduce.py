@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,8 @@ def run(args: Any) -> int:
             f"jobs is of the toy's networks, which {', '.join(TOYS)} train without --data; leave "
             "--jobs out"
         )
-    request = _request(args)
-    outcome = _perform(experiment, request, args)
+    with ExitStack() as held:
+        outcome = _perform(experiment, _request(args, held), args)
     return 1 if outcome.failed else 0
 
 
@@ -112,7 +113,7 @@ def _check_own_data(args: Any) -> None:
             )
 
 
-def _request(args: Any) -> Request:
+def _request(args: Any, held: ExitStack) -> Request:
     from cpnet.config import ListingConfig
     from cpnet.experiments.reproduce.budgets import BUDGETS as KNOWN
     from cpnet.experiments.reproduce.budgets import Source
@@ -142,6 +143,7 @@ def _request(args: Any) -> Request:
         device=args.device,
         jobs=args.jobs or min(usable_cores(), MOST_JOBS),
         say=lambda line: print(line, file=sys.stderr, flush=True),
+        held=held,
     )
 
 
@@ -154,7 +156,7 @@ def _perform(experiment: Experiment, request: Request, args: Any) -> Outcome:
     about = {
         "command": _command(args),
         "budget": args.budget,
-        "num_seeds": request.num_seeds,
+        "num_seeds": 1 if experiment.one_seed else request.num_seeds,
         "versions": versions(),
         "machine": machine(resolve_device(args.device)),
     }

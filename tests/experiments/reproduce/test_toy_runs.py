@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from filelock import FileLock
 
 from cpnet.experiments import toy
 from cpnet.experiments.reproduce import runtime, toy_jobs
@@ -77,6 +78,18 @@ def test_toy_goes_on_where_it_was(tmp_path, cpnet_command, monkeypatch):
     cell = found["cells"][0]
     assert (cell["row"], cell["column"]) == ("cpnet", "box")
     assert cell["interval"][0] <= cell["mean"] <= cell["interval"][1]
+
+
+def test_a_folder_is_worked_in_by_one_call(tmp_path, cpnet_command):
+    out = tmp_path / "out"
+    options = ["--canvas", "box", "--models", "c2d", "--seeds", 1, *ALONE]
+    out.mkdir()
+    with FileLock(out / ".lock"):
+        status, _, err = cpnet_command("reproduce", "toy", "--out", out, *options)
+    assert status == 2
+    assert "must not be worked in by two calls, and another one is under way" in err
+    assert not (out / "plan.json").exists()
+    assert cpnet_command("reproduce", "toy", "--out", out, *options)[0] == 0
 
 
 def test_one_canvas_and_some_systems(tmp_path, cpnet_command):

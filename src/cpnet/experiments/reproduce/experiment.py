@@ -27,6 +27,7 @@ class Experiment:
         poster: what the poster printed.
         perform: does it; told what there is after every run.
         draw: draws the picture; None if it is drawn otherwise.
+        one_seed: whether more seeds are never run.
         percent: whether what is measured are accuracies.
         notes: what is the same as on the poster, and what is not.
         pages: earlier results of the same, in docs/results.
@@ -39,6 +40,7 @@ class Experiment:
     perform: Callable[[Request, Callable[[Outcome], None]], Outcome]
     draw: Callable[[Outcome, Path], None] | None = None
     poster: tuple[PosterTable, ...] = ()
+    one_seed: bool = False
     percent: bool = True
     notes: tuple[str, ...] = ()
     pages: tuple[str, ...] = ()

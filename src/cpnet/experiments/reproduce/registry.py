@@ -180,6 +180,7 @@ _ALL = (
             "Run time", (poster.RUNTIME,), percent=False, unit="videos a second"
         ),
         poster=(poster.RUNTIME,),
+        one_seed=True,
         percent=False,
     ),
     Experiment(
@@ -188,6 +189,7 @@ _ALL = (
         measures="Which positions a trained network matches, see the pictures",
         needs="perhaps",
         perform=_visualise,
+        one_seed=True,
         notes=(
             "Without data, on the toy: the part of the surviving proposals of the block's cells "
             "that lies on a cell which the block of another frame touches, and that on such a cell "

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from cpnet._files import check_writable, write_atomically
 from cpnet.config import Recipe
 from cpnet.experiments.reproduce.budgets import Budget, Source
 
 PLAN_FILE = "plan.json"
+LOCK_FILE = ".lock"
 RUNS = "runs"
 
 # The same runs on another machine.
@@ -33,6 +37,7 @@ class Request:
         device: where to run.
         jobs: toy networks that are trained at the same time.
         say: takes one line on how far it is.
+        held: lets go, when all is done, of what is held until then.
     """
 
     out: Path
@@ -44,6 +49,7 @@ class Request:
     device: str
     jobs: int
     say: Callable[[str], None]
+    held: ExitStack
 
     @property
     def runs(self) -> Path:
@@ -54,10 +60,12 @@ class Request:
 def keep_plan(request: Request, experiment: str, recipe: Recipe | None = None) -> None:
     """Make the folder, or make sure that it holds the same experiment with the same recipe.
 
+    Nobody else may work in it as long as the request is held.
+
     Seeds and models are free: more of them are added to what is there.
 
     Raises:
-        ValueError: If the folder cannot be written, or was begun with something else.
+        ValueError: If the folder cannot be written, was begun with something else, or is worked in.
     """
     plan: dict[str, Any] = {"experiment": experiment, "budget": request.budget.name}
     if recipe is not None:
@@ -65,8 +73,15 @@ def keep_plan(request: Request, experiment: str, recipe: Recipe | None = None) -
         plan["recipe"] = json.loads(json.dumps(values))
     check_writable(request.out)
     path = request.out / PLAN_FILE
+    request.runs.mkdir(parents=True, exist_ok=True)
+    try:
+        request.held.enter_context(FileLock(request.out / LOCK_FILE, timeout=0))
+    except Timeout:
+        raise ValueError(
+            f"{request.out} must not be worked in by two calls, and another one is under way; wait "
+            "for it, or name another folder with --out"
+        ) from None
     if not path.is_file():
-        request.runs.mkdir(parents=True, exist_ok=True)
         write_atomically(path, (json.dumps(plan, indent=1) + "\n").encode())
         return
     try:

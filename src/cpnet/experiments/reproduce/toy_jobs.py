@@ -107,14 +107,21 @@ def train_jobs(jobs: Sequence[ToyJob], processes: int) -> Iterator[tuple[ToyJob,
     if processes == 1 or len(jobs) < 2:
         yield from ((job, train_and_store(job)) for job in jobs)
         return
-    with worker_pool(min(processes, len(jobs))) as pool:
-        waiting = {pool.submit(train_and_store, job): job for job in jobs}
-        for future in as_completed(waiting):
-            try:
-                error = future.result()
-            except BrokenProcessPool:
-                error = "a process was ended from outside, for its memory perhaps; try --jobs 1"
-            yield waiting[future], error
+    waiting = list(jobs)
+    while waiting:
+        with worker_pool(min(processes, len(waiting))) as pool:
+            futures = {pool.submit(train_and_store, job): job for job in waiting}
+            for future in as_completed(futures):
+                try:
+                    error = future.result()
+                except BrokenProcessPool:
+                    continue  # a process that is ended takes all with it that is not done
+                waiting.remove(futures[future])
+                yield futures[future], error
+        if waiting and processes == 1:
+            yield waiting.pop(0), "its process was ended from outside, for its memory perhaps"
+        # One after the other it shows who it is, and there is more memory for each.
+        processes = 1
 
 
 def train_and_store(job: ToyJob) -> str | None:
