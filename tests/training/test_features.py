@@ -193,7 +193,8 @@ def test_a_compiled_network_has_the_same_names(videos, tmp_path, monkeypatch):
     other = replace(recipe, out=str(tmp_path / "b"), optim=replace(recipe.optim, compile=True))
     runs = [fit(one, progress=False).run for one in (recipe, other)]
     assert len(compiled) == 1
-    assert_equal(weights(runs[0]), weights(runs[1]), rtol=1e-4, atol=1e-5)
+    # AdamW makes a good part of a step of what is but rounding in a small gradient.
+    assert_equal(weights(runs[0]), weights(runs[1]), rtol=1e-4, atol=3e-4)
     load_checkpoint(runs[1])
 
 

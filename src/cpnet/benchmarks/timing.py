@@ -92,7 +92,10 @@ def peak_memory(run: Run, device: torch.device) -> int:
     release()  # memory that earlier runs left to this one counts too
     # The profiler would tell of its beginning and end.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    # Without `acc_events` torch 2.11 warns of cycles, of which there is but one.
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiled:
         run()
     events = profiled.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")

@@ -51,13 +51,19 @@ class Scoring(NamedTuple):
         return distances.clamp_min(self.least).masked_fill(scores == -torch.inf, torch.inf)
 
 
+# Asked for once, since before torch 2.12 a compiled graph breaks at the question.
+_AUTOCAST = frozenset(
+    kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
+)
+
+
 def full_precision(device: torch.device) -> AbstractContextManager[object]:
     """Keep autocast from rounding what is computed inside the ``with`` block.
 
     Nothing at all where autocast is off, so that exported graphs stay free of it.
     """
     kind = device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+    if kind in _AUTOCAST and torch.is_autocast_enabled(kind):
         return torch.autocast(kind, enabled=False)
     return nullcontext()
 
