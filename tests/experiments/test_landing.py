@@ -20,13 +20,6 @@ from cpnet.models.registry import create_model
 PIXELS = toy_plans(["box"])[-1]
 
 
-@pytest.fixture(scope="module")
-def trained():
-    """A trained network whose cells are pixels, and its accuracy."""
-    run, model = train_system("cpnet", canvas="box", seed=0, epochs=3, cp_options=PIXELS.options)
-    return model, run.validation[-1]
-
-
 def touches(box, corner):
     """Whether a part (top, left, height, width) of a frame holds a pixel of the block."""
     top, left, height, width = box
@@ -82,21 +75,19 @@ def test_measured_as_position_by_position(canvas, strides):
 
 
 @pytest.mark.slow
-def test_surviving_proposals_of_the_block_land_on_the_block(trained):
-    """To the pixel: no cell of tolerance."""
-    model, accuracy = trained
-    assert accuracy >= 0.97
-    landing = measure_landing(model, validation_videos("box"))
+def test_surviving_proposals_of_the_block_land_on_the_block():
+    """To the pixel, no cell of tolerance; and arrows of kept proposals end there."""
+    run, model = train_system("cpnet", canvas="box", seed=0, epochs=3, cp_options=PIXELS.options)
+    assert run.validation[-1] >= 0.97
+    videos = validation_videos("box")
+    landing = measure_landing(model, videos)
     assert landing.proposals > 2000
     # Chance would be 4 of 1024 pixels.
     assert min(landing.exact) >= 0.95, landing
+    assert_arrows_end_on_the_block(model, ToyVideos(*(values[:20] for values in videos)))
 
 
-@pytest.mark.slow
-def test_picture_shows_it(trained):
-    """Arrows of kept proposals end on pixels of the block."""
-    model, _ = trained
-    videos = ToyVideos(*(values[:20] for values in validation_videos("box")))
+def assert_arrows_end_on_the_block(model, videos):
     (found,) = explain_clips(model, videos.clips()).values()
     on_block = total = 0
     for video, corners in enumerate(videos.corners.tolist()):
