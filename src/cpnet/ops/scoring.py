@@ -51,7 +51,7 @@ class Scoring(NamedTuple):
         return distances.clamp_min(self.least).masked_fill(scores == -torch.inf, torch.inf)
 
 
-# Asked for once, since before torch 2.12 a compiled graph breaks at the question.
+# Asked for once: in torch 2.11 a compiled graph breaks at the question.
 _AUTOCAST = frozenset(
     kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind)
 )
