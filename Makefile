@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO_OUT ?= runs/demo
-# `cpnet toy` alone trains all comparators, which takes much longer.
+# `motionlens toy` alone trains all comparators, which takes much longer.
 DEMO_MODELS := cpnet c2d c2d_avg c2d_sealed c3d c3d_sealed
 INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
@@ -14,14 +14,14 @@ CODEC := $(VENV)-codec
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cpnet needs Python 3.11 or newer, $(PYTHON) is %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "motionlens needs Python 3.11 or newer, $(PYTHON) is %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)
-	$(VENV)/bin/cpnet toy --canvas box --out $(DEMO_OUT)/box --seeds 1 --models $(DEMO_MODELS)
-	$(VENV)/bin/cpnet toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1 --models $(DEMO_MODELS)
+	$(VENV)/bin/motionlens toy --canvas box --out $(DEMO_OUT)/box --seeds 1 --models $(DEMO_MODELS)
+	$(VENV)/bin/motionlens toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1 --models $(DEMO_MODELS)
 
 # A process for each core, each with a thread: most tests are too small for more.
 test: lint types
@@ -38,7 +38,7 @@ $(TRITON)/.installed: constraints.txt | $(INSTALLED)
 
 # The other decoder of video files; it needs FFmpeg's libraries on the machine.
 test-codec: $(INSTALLED) $(CODEC)/.installed
-	CPNET_REQUIRE_TORCHCODEC=1 PYTHONPATH=$(CODEC) $(VENV)/bin/python -m pytest tests/data/test_torchcodec_reader.py
+	MOTIONLENS_REQUIRE_TORCHCODEC=1 PYTHONPATH=$(CODEC) $(VENV)/bin/python -m pytest tests/data/test_torchcodec_reader.py
 
 $(CODEC)/.installed: constraints.txt | $(INSTALLED)
 	rm -rf $(CODEC)
@@ -47,7 +47,7 @@ $(CODEC)/.installed: constraints.txt | $(INSTALLED)
 
 # The page in a browser, which it needs: Debian's chromium and some fonts.
 test-page: $(INSTALLED)
-	CPNET_REQUIRE_BROWSER=1 $(VENV)/bin/python -m pytest tests/serving/test_page.py
+	MOTIONLENS_REQUIRE_BROWSER=1 $(VENV)/bin/python -m pytest tests/serving/test_page.py
 
 # The oldest torch that is supported, in a venv of its own; on Linux several gigabytes.
 test-oldest:
@@ -59,7 +59,7 @@ test-oldest:
 TENSORFLOW_TESTS := tests/models/weights/test_tensorflow.py tests/cli/test_convert.py
 
 test-tensorflow: $(VENV)-tensorflow/.installed
-	CPNET_REQUIRE_TENSORFLOW=1 $(VENV)-tensorflow/bin/python -m pytest $(TENSORFLOW_TESTS)
+	MOTIONLENS_REQUIRE_TENSORFLOW=1 $(VENV)-tensorflow/bin/python -m pytest $(TENSORFLOW_TESTS)
 
 $(VENV)-tensorflow/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-tensorflow

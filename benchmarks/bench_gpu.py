@@ -26,7 +26,7 @@ import torch
 from timing import measure
 from torch import Tensor
 
-from cpnet.ops import proposals_reference
+from motionlens.ops import proposals_reference
 
 K = 8
 PRECISIONS = {
@@ -191,7 +191,7 @@ def versions(device: torch.device) -> dict[str, str | None]:
 
 def load_kernel() -> Any:
     try:
-        from cpnet.ops import proposals_triton
+        from motionlens.ops import proposals_triton
     except ImportError:
         return None
     return proposals_triton

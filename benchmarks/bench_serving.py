@@ -1,4 +1,4 @@
-"""Load on `cpnet serve`: many clients at once, their answers compared with those of a single one.
+"""Load on `motionlens serve`: many clients at once, their answers compared with those of a single one.
 
     python benchmarks/bench_serving.py RUN CLIP... [--clients 50] [--seconds 60] [--out FILE.json]
 
@@ -28,8 +28,8 @@ from typing import Any
 import httpx2
 import torch
 
-from cpnet._files import write_atomically
-from cpnet.benchmarks.report import machine
+from motionlens._utils.files import write_atomically
+from motionlens.bench.report import machine
 
 # By how much a probability may differ from the single client's: batches round otherwise.
 TOLERANCE = 1e-4
@@ -40,7 +40,7 @@ MOST_SECONDS, MOST_CLIENTS = 600.0, 200
 @contextlib.contextmanager
 def running_server(run: str, options: list[str]) -> Iterator[str]:
     """The address of a server that ends with the block."""
-    command = [sys.executable, "-m", "cpnet", "serve", run, "--port", "0", *options]
+    command = [sys.executable, "-m", "motionlens", "serve", run, "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -19,11 +19,11 @@ import av
 import numpy as np
 import torch
 
-from cpnet.data.video import open_video
-from cpnet.models.card import ModelCard
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.prediction import Recognizer
-from cpnet.streaming import EventDetector
+from motionlens.inference.card import ModelCard
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.streaming.events import EventDetector
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.video.file import open_video
 
 HEIGHT, WIDTH = 240, 320
 PATCH = 48
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--model", default="cpnet_nano", help="without a run")
     parser.add_argument("--hop", type=int, default=2)
     parser.add_argument("--samples", type=int, default=40, help="windows that are compared")
-    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "cpnet")
+    parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "motionlens")
     args = parser.parse_args()
 
     args.cache.mkdir(parents=True, exist_ok=True)

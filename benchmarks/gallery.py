@@ -1,7 +1,7 @@
 """Draw the pictures of docs/gallery.md.
 
 Run `python benchmarks/gallery.py FOOTAGE` with torchcodec's nasa_13013.mp4. It trains the toy,
-takes the recognizer in the box for everything else, runs plain `cpnet` commands, prints them, and
+takes the bundled recognizer for everything else, runs plain `motionlens` commands, prints them, and
 puts their pictures into docs/gallery.
 """
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cpnet.cli import main as cpnet
+from motionlens.cli import main as run_command
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OUT = DOCS / "gallery"
@@ -26,9 +26,9 @@ PATCH = "3,4,2"
 def call(*words: str | Path) -> None:
     """Run a command and print it."""
     line = [str(word) for word in words]
-    print("cpnet", shlex.join(line), flush=True)
-    if cpnet(line):
-        raise SystemExit(f"failed: cpnet {shlex.join(line)}")
+    print("motionlens", shlex.join(line), flush=True)
+    if run_command(line):
+        raise SystemExit(f"failed: motionlens {shlex.join(line)}")
 
 
 def keep(path: Path, name: str) -> None:

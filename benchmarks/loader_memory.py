@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from cpnet.data.index import VideoIndex
-from cpnet.data.lists import ListEntry
+from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.list_files import ListEntry
 
 PARTS = 4
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cpnet.data.motion_suite import DIFFICULTIES, TASKS, MotionSuite
-from cpnet.data.motion_suite.samples import draw_samples
+from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
+from motionlens.synthetic.motion_suite.samples import draw_samples
+from motionlens.synthetic.motion_suite.suite import MotionSuite
+from motionlens.synthetic.motion_suite.tasks import TASKS
 
 OUT = Path(__file__).resolve().parents[1] / "docs" / "images" / "motion-suite"
 SEED = 5

@@ -14,7 +14,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from cpnet.data.motion_suite import DIFFICULTIES, MotionSuite
+from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
+from motionlens.synthetic.motion_suite.suite import MotionSuite
 
 NUM_CLIPS = 20
 

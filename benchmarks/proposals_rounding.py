@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from cpnet.ops.proposals_reference import allowed_frames
-from cpnet.ops.scoring import prepare
-from cpnet.ops.scoring_half import prepare_half
+from motionlens.ops.proposals_reference import allowed_frames
+from motionlens.ops.scoring import prepare
+from motionlens.ops.scoring_half import prepare_half
 
 T, S, C, K = 8, 196, 256, 8
 SEEDS = 3

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cpnet.benchmarks.report import load, markdown
+from motionlens.bench.report import load, markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = {

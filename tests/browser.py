@@ -21,16 +21,16 @@ ARGUMENTS = [
 
 
 def find_chromium():
-    """Path of the browser; skips, or fails with CPNET_REQUIRE_BROWSER=1, where there is none."""
+    """Path of the browser; skips, or fails with MOTIONLENS_REQUIRE_BROWSER=1, where there is none."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     lacks = []
     if importlib.util.find_spec("playwright") is None:
-        lacks.append("playwright: pip install 'cpnet[dev]'")
+        lacks.append("playwright: pip install '.[dev]'")
     if program is None:
         lacks.append("chromium: apt-get install chromium")
     if lacks:
-        if os.environ.get("CPNET_REQUIRE_BROWSER") == "1":
-            pytest.fail(f"CPNET_REQUIRE_BROWSER=1, but there is no {' and no '.join(lacks)}")
+        if os.environ.get("MOTIONLENS_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"MOTIONLENS_REQUIRE_BROWSER=1, but there is no {' and no '.join(lacks)}")
         pytest.skip(f"needs {' and '.join(lacks)}")
     return program
 

@@ -36,8 +36,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a GPU or an interpreted kernel where there is none, unless it is demanded."""
     needs_cuda = item.get_closest_marker("cuda") is not None
     if needs_cuda and not torch.cuda.is_available():
-        if os.environ.get("CPNET_REQUIRE_CUDA") == "1":
-            pytest.fail("CPNET_REQUIRE_CUDA=1, but torch finds no CUDA device")
+        if os.environ.get("MOTIONLENS_REQUIRE_CUDA") == "1":
+            pytest.fail("MOTIONLENS_REQUIRE_CUDA=1, but torch finds no CUDA device")
         pytest.skip("needs a CUDA device")
     if item.get_closest_marker("interpret") is not None:
         if os.environ.get("TRITON_INTERPRET") != "1":
@@ -60,9 +60,9 @@ def _restore_random_states() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The shared folder with real clips; tests that need it are skipped where it is absent."""
-    where = Path(os.environ.get("CPNET_TEST_DATA", REPOSITORY / ".." / "shared"))
+    where = Path(os.environ.get("MOTIONLENS_TEST_DATA", REPOSITORY / ".." / "shared"))
     if not (where / "data").is_dir():
-        pytest.skip(f"no shared data at {where}; set CPNET_TEST_DATA")
+        pytest.skip(f"no shared data at {where}; set MOTIONLENS_TEST_DATA")
     return where
 
 
@@ -70,8 +70,8 @@ def test_data() -> Path:
 def write_tensorflow() -> Callable[[Path, dict[str, np.ndarray]], str]:
     """``write_tensorflow(prefix, values)``: a checkpoint as TensorFlow 1 writes it."""
     if importlib.util.find_spec("tensorflow") is None:
-        if os.environ.get("CPNET_REQUIRE_TENSORFLOW") == "1":
-            pytest.fail("CPNET_REQUIRE_TENSORFLOW=1, but TensorFlow is not installed")
+        if os.environ.get("MOTIONLENS_REQUIRE_TENSORFLOW") == "1":
+            pytest.fail("MOTIONLENS_REQUIRE_TENSORFLOW=1, but TensorFlow is not installed")
         pytest.skip("needs TensorFlow; 'make test-tensorflow' brings it")
 
     def write(prefix: Path, values: dict[str, np.ndarray]) -> str:
@@ -91,9 +91,9 @@ def write_tensorflow() -> Callable[[Path, dict[str, np.ndarray]], str]:
 def read_parquet() -> Callable[[Path], Any]:
     """``read_parquet(path)``: the table in a file."""
     if importlib.util.find_spec("pyarrow") is None:
-        if os.environ.get("CPNET_REQUIRE_PARQUET") == "1":
-            pytest.fail("CPNET_REQUIRE_PARQUET=1, but pyarrow is not installed")
-        pytest.skip("needs pyarrow: pip install 'cpnet[parquet]'")
+        if os.environ.get("MOTIONLENS_REQUIRE_PARQUET") == "1":
+            pytest.fail("MOTIONLENS_REQUIRE_PARQUET=1, but pyarrow is not installed")
+        pytest.skip("needs pyarrow: pip install '.[parquet]'")
 
     def read(path: Path) -> Any:
         import pyarrow.parquet
@@ -107,9 +107,9 @@ def read_parquet() -> Callable[[Path], Any]:
 def opencv() -> Any:
     """OpenCV, which computes optical flow."""
     if importlib.util.find_spec("cv2") is None:
-        if os.environ.get("CPNET_REQUIRE_OPENCV") == "1":
-            pytest.fail("CPNET_REQUIRE_OPENCV=1, but OpenCV is not installed")
-        pytest.skip("needs OpenCV: pip install 'cpnet[flow]'")
+        if os.environ.get("MOTIONLENS_REQUIRE_OPENCV") == "1":
+            pytest.fail("MOTIONLENS_REQUIRE_OPENCV=1, but OpenCV is not installed")
+        pytest.skip("needs OpenCV: pip install '.[flow]'")
     return importlib.import_module("cv2")
 
 
@@ -190,8 +190,8 @@ def class_folders(make_video: MakeVideo, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``net.onnx``: the small recognizer of ``export_cards``, taking any number of frames."""
-    from cpnet.export import export_recognizer
     from export_cards import small_recognizer
+    from motionlens.export.exporting import export_recognizer
 
     path = tmp_path_factory.mktemp("exported") / "net.onnx"
     export_recognizer(small_recognizer(), path, dynamic_frames=True)
@@ -199,9 +199,9 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def cpnet_command(capsys: pytest.CaptureFixture[str]) -> Command:
+def motionlens_command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command; returns exit status, standard output and standard error."""
-    from cpnet.cli import main
+    from motionlens.cli import main
 
     def call(*arguments: str | Path | int) -> tuple[int, str, str]:
         status = main([str(argument) for argument in arguments])

@@ -2,7 +2,7 @@
 
 import os
 
-from cpnet.data.checking import Finding, Job
+from motionlens.datasets.decode_check import Finding, Job
 
 
 def die_of_odd(job: Job) -> Finding:

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from cpnet.explanation import Correspondences, Explanation
-from cpnet.labels import Prediction
-from cpnet.ops import Proposals
+from motionlens.explain.correspondences import Correspondences
+from motionlens.explain.explanation import Explanation
+from motionlens.ops.proposals import Proposals
+from motionlens.report.prediction import Prediction
 
 COLOUR = (200, 60, 40)
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from cpnet.models.card import ModelCard
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.prediction import Recognizer
 from motion_videos import CLASSES
+from motionlens.inference.card import ModelCard
+from motionlens.inference.recognizer import Recognizer
+from motionlens.models.correspondence import CorrespondenceProposal
 
 
 def small_recognizer(model="toy_cpnet", options=None, size=16):

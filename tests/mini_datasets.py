@@ -69,7 +69,7 @@ def write_mini(name: str, root: Path) -> Path:
 def classes_of(name: str) -> tuple[list[str], list[str]]:
     """The four classes that a miniature shows, and all that its data set has."""
     family = next(f for f in (name, name.rpartition("-")[0], "own") if f in INVENTED or f in REAL)
-    shared = Path(os.environ.get("CPNET_TEST_DATA", ""), "data", "labels")
+    shared = Path(os.environ.get("MOTIONLENS_TEST_DATA", ""), "data", "labels")
     if family in REAL and (shared / REAL[family][0]).is_file():
         file, shown = REAL[family]
         return shown, (shared / file).read_text().splitlines()

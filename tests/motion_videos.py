@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from cpnet.config import AugmentConfig, ClipConfig, LoaderConfig, OptimConfig, Recipe
+from motionlens.training.recipe import AugmentConfig, ClipConfig, LoaderConfig, OptimConfig, Recipe
 
 CLASSES = {"move_left": (0, -4), "move_right": (0, 4), "static": (0, 0)}
 

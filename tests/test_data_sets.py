@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cpnet.cli import main
-from cpnet.data.prepared import load_part
-from cpnet.runs import read_metrics
 from mini_datasets import NAMES, PER_CLASS, STEPS, write_mini
+from motionlens.cli import main
+from motionlens.datasets.prepared import load_part
+from motionlens.training.run_folder import read_metrics
 from processes import torchrun
 
 RECIPE = """

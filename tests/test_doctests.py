@@ -6,12 +6,12 @@ import pkgutil
 
 import pytest
 
-import cpnet
+import motionlens
 
 # Cannot be imported without what is not among the dependencies.
-OPTIONAL = {"cpnet.ops.proposals_triton"}
+OPTIONAL = {"motionlens.ops.proposals_triton"}
 MODULES = sorted(
-    {found.name for found in pkgutil.walk_packages(cpnet.__path__, "cpnet.")} - OPTIONAL
+    {found.name for found in pkgutil.walk_packages(motionlens.__path__, "motionlens.")} - OPTIONAL
 )
 
 

@@ -7,36 +7,97 @@ from pathlib import Path
 
 import pytest
 
-import cpnet
+import motionlens
 
-SOURCE = Path(cpnet.__file__).parent
+SOURCE = Path(motionlens.__file__).parent
 
 # Who may not be imported by whom, whether at the top of a file or inside a function.
 FORBIDDEN = {
-    "ops": ("cpnet.models", "cpnet.data"),
-    "models": ("cpnet.data", "cpnet.training", "cpnet.evaluation", "cpnet.prediction"),
-    "data": ("cpnet.models", "cpnet.ops", "cpnet.training"),
-    "training": ("cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
-    "evaluation.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
-    "prediction.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
-    "inference.py": ("cpnet.training", "cpnet.prediction", "cpnet.evaluation", "cpnet.cli"),
-    "streaming": (
-        "cpnet.training",
-        "cpnet.prediction",
-        "cpnet.evaluation",
-        "cpnet.drawing",
-        "cpnet.cli",
+    "ops": ("motionlens.models", "motionlens.data"),
+    "models": (
+        "motionlens.data",
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.inference.recognizer",
     ),
-    "report": ("cpnet.models", "cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
-    "comparison.py": ("cpnet.training", "cpnet.prediction", "cpnet.drawing", "cpnet.cli"),
-    "embedding.py": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
-    "distributed.py": ("cpnet.models", "cpnet.data", "cpnet.training", "cpnet.cli"),
-    "benchmarks": ("cpnet.training", "cpnet.drawing", "cpnet.cli"),
-    "drawing": ("cpnet.training", "cpnet.cli", "cpnet.serving"),
-    "explanation": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
-    "onnx_network.py": ("cpnet.data", "cpnet.training", "cpnet.prediction", "cpnet.export"),
-    "serving": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
-    "export": ("cpnet.training", "cpnet.evaluation", "cpnet.drawing", "cpnet.cli"),
+    "data": ("motionlens.models", "motionlens.ops", "motionlens.training"),
+    "training": ("motionlens.inference.recognizer", "motionlens.report.plots", "motionlens.cli"),
+    "evaluation.py": (
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "prediction.py": (
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "inference.py": (
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.inference.evaluation",
+        "motionlens.cli",
+    ),
+    "streaming": (
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "report": (
+        "motionlens.models",
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "comparison.py": (
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "embedding.py": (
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "distributed.py": (
+        "motionlens.models",
+        "motionlens.data",
+        "motionlens.training",
+        "motionlens.cli",
+    ),
+    "benchmarks": ("motionlens.training", "motionlens.report.plots", "motionlens.cli"),
+    "drawing": ("motionlens.training", "motionlens.cli", "motionlens.serving"),
+    "explanation": (
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "onnx_network.py": (
+        "motionlens.data",
+        "motionlens.training",
+        "motionlens.inference.recognizer",
+        "motionlens.export",
+    ),
+    "serving": (
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
+    "export": (
+        "motionlens.training",
+        "motionlens.inference.evaluation",
+        "motionlens.report.plots",
+        "motionlens.cli",
+    ),
 }
 # Libraries that only one place may know.
 HOMES = {
@@ -91,12 +152,12 @@ def test_module_and_networks_need_torch_alone():
 import sys
 for name in {BLOCKED!r}:
     sys.modules[name] = None
-import torch, cpnet
-model = cpnet.create_model("cpnet_nano", num_classes=2)
+import torch, motionlens
+model = motionlens.create_model("cpnet_nano", num_classes=2)
 model(torch.randn(1, 3, 4, 32, 32))
-cpnet.ops.knn_proposals(torch.randn(1, 2, 3, 4), k=1)
-with cpnet.capture_proposals(model), cpnet.inject_proposals(model, {{}}):
-    cpnet.CorrespondenceProposal(8, k=1)(torch.randn(1, 8, 2, 2, 2))
+motionlens.ops.knn_proposals(torch.randn(1, 2, 3, 4), k=1)
+with motionlens.capture_proposals(model), motionlens.inject_proposals(model, {{}}):
+    motionlens.CorrespondenceProposal(8, k=1)(torch.randn(1, 8, 2, 2, 2))
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -106,7 +167,7 @@ def test_only_the_command_knows_the_server():
         parts = path.relative_to(SOURCE).parts
         if parts[0] == "serving" or parts == ("cli", "serve.py"):
             continue
-        assert not any(name.startswith("cpnet.serving") for name in imports(path)), path
+        assert not any(name.startswith("motionlens.serving") for name in imports(path)), path
 
 
 def test_only_the_fused_kernel_knows_triton():
@@ -116,13 +177,15 @@ def test_only_the_fused_kernel_knows_triton():
 
 
 def test_importing_the_package_imports_nothing_heavy():
-    code = "import sys, cpnet; print(sorted({'torch', 'numpy', 'lightning'} & set(sys.modules)))"
+    code = (
+        "import sys, motionlens; print(sorted({'torch', 'numpy', 'lightning'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
 
 
 def test_every_public_name_is_there():
-    for name in cpnet.__all__:
-        assert getattr(cpnet, name) is not None
-    with pytest.raises(AttributeError, match="module 'cpnet' has no attribute 'knn'"):
-        _ = cpnet.knn
+    for name in motionlens.__all__:
+        assert getattr(motionlens, name) is not None
+    with pytest.raises(AttributeError, match="module 'motionlens' has no attribute 'knn'"):
+        _ = motionlens.knn

@@ -1,8 +1,8 @@
 import pytest
 
-from cpnet import box
-from cpnet.cli._arguments import split_run
 from motion_videos import write_video
+from motionlens import pretrained
+from motionlens.cli._arguments import split_run
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "run",
-    ["run", "empty", "nowhere", "net.onnx", "owner/name", "hub:owner/name", box.NAME],
+    ["run", "empty", "nowhere", "net.onnx", "owner/name", "hub:owner/name", pretrained.NAME],
 )
 def test_what_is_a_recognizer_is_taken_for_one(folder, capsys, run):
     assert split_run(run, ["a.mp4"]) == (run, ["a.mp4"])
@@ -31,23 +31,23 @@ def test_what_is_a_recognizer_is_taken_for_one(folder, capsys, run):
     "word", ["clips", "clips/a.mp4", "nowhere.mp4", "rtsp://camera/1", "notes.txt"]
 )
 def test_what_is_data_leaves_the_recognizer_in_the_box(folder, capsys, word):
-    assert split_run(word, ["b.mp4"]) == (box.NAME, [word, "b.mp4"])
-    assert capsys.readouterr().err == "cpnet: no run is given; taking the recognizer in the box\n"
+    assert split_run(word, ["b.mp4"]) == (pretrained.NAME, [word, "b.mp4"])
+    assert capsys.readouterr().err == "motionlens: no run is given; taking the bundled recognizer\n"
 
 
 def test_nothing_at_all_is_the_recognizer_in_the_box():
-    assert split_run(None, []) == (box.NAME, [])
+    assert split_run(None, []) == (pretrained.NAME, [])
 
 
-def test_options_may_stand_among_the_words(folder, cpnet_command):
+def test_options_may_stand_among_the_words(folder, motionlens_command):
     # Each reaches the recognizer that is not there, or the broken file, and is not misread.
     for words in (
         ["nowhere", "--top", "2", "clips/a.mp4"],
         ["--top=2", "nowhere", "clips/a.mp4", "--json"],
         ["--json", "--top", "2", "--", "nowhere", "clips/a.mp4"],
     ):
-        status, _, err = cpnet_command("predict", *words)
+        status, _, err = motionlens_command("predict", *words)
         assert (status, err.count("\n")) == (2, 1)
         assert "nowhere does not exist; give a folder" in err
-    status, _, err = cpnet_command("predict", "run", "--topp", "2", "clips/a.mp4")
+    status, _, err = motionlens_command("predict", "run", "--topp", "2", "clips/a.mp4")
     assert "unknown option --topp, did you mean '--top'?" in err

@@ -2,14 +2,14 @@ import json
 
 import pytest
 
-from cpnet.benchmarks import suites
-from cpnet.benchmarks.report import load, markdown
+from motionlens.bench import suites
+from motionlens.bench.report import load, markdown
 
 
 @pytest.mark.slow
-def test_every_suite_runs_and_leaves_its_results(tmp_path, cpnet_command, monkeypatch):
+def test_every_suite_runs_and_leaves_its_results(tmp_path, motionlens_command, monkeypatch):
     monkeypatch.setattr(suites, "SIZES", [(4, 32)])
-    status, _, err = cpnet_command(
+    status, _, err = motionlens_command(
         "bench", "--quick", "--seconds", "0.01", "--out", tmp_path / "bench", "--device", "cpu"
     )
     assert status == 0
@@ -47,16 +47,16 @@ def test_every_suite_runs_and_leaves_its_results(tmp_path, cpnet_command, monkey
         (["--batch_size", "-1"], "batch_size must be above 0, got -1"),
     ],
 )
-def test_refusals(cpnet_command, options, message):
-    status, _, err = cpnet_command("bench", *options)
+def test_refusals(motionlens_command, options, message):
+    status, _, err = motionlens_command("bench", *options)
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_a_folder_in_the_place_of_the_results(tmp_path, cpnet_command):
+def test_a_folder_in_the_place_of_the_results(tmp_path, motionlens_command):
     (tmp_path / "results.json").mkdir()
-    status, _, err = cpnet_command("bench", "--suite", "data", "--out", tmp_path)
+    status, _, err = motionlens_command("bench", "--suite", "data", "--out", tmp_path)
     assert status == 2
     assert "out must have room for the file results.json" in err
     assert err.count("\n") == 1

@@ -3,9 +3,9 @@ import json
 import pytest
 import torch
 
-from cpnet.models.weights import save_checkpoint
-from cpnet.training.setup import build_model, make_card
 from motion_videos import CLASSES, tiny_recipe, write_dataset
+from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.training.setup import build_model, make_card
 
 
 @pytest.fixture
@@ -17,17 +17,17 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
-def test_compare(run, tmp_path, cpnet_command):
+def test_compare(run, tmp_path, motionlens_command):
     videos = write_dataset(tmp_path / "videos", videos_per_class=3)
     options = ["--data", videos, "--out", run / "evaluation"]
-    assert cpnet_command("evaluate", run, *options)[0] == 0
-    status, out, err = cpnet_command("compare", run, run)
+    assert motionlens_command("evaluate", run, *options)[0] == 0
+    status, out, err = motionlens_command("compare", run, run)
     assert (status, err) == (0, "")
     assert "9 videos" in out
     assert "+0.0" in out
-    status, out, _ = cpnet_command("compare", run, run, "--json")
+    status, out, _ = motionlens_command("compare", run, run, "--json")
     assert [row["num_videos"] for row in json.loads(out)] == [9, 9]
-    status, out, _ = cpnet_command("compare", run, run, "--markdown")
+    status, out, _ = motionlens_command("compare", run, run, "--markdown")
     assert out.startswith("| run | model |")
 
 
@@ -35,14 +35,14 @@ def test_compare(run, tmp_path, cpnet_command):
     ("arguments", "message"),
     [
         (["{run}"], "runs must be at least two to compare, got 1"),
-        (["{run}", "{run}"], "has no evaluation/report.json; run 'cpnet evaluate"),
+        (["{run}", "{run}"], "has no evaluation/report.json; run 'motionlens evaluate"),
         (["nix", "{run}"], "nix holds no config.json"),
         (["{run}", "{run}", "--json", "--markdown"], "exclude each other"),
     ],
 )
-def test_mistakes_end_in_one_line(arguments, message, run, cpnet_command):
-    status, _, err = cpnet_command("compare", *[a.format(run=run) for a in arguments])
+def test_mistakes_end_in_one_line(arguments, message, run, motionlens_command):
+    status, _, err = motionlens_command("compare", *[a.format(run=run) for a in arguments])
     assert status == 2
-    assert err.startswith("cpnet: error: ")
+    assert err.startswith("motionlens: error: ")
     assert err.count("\n") == 1
     assert message in err

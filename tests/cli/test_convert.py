@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from cpnet.models.card import ModelCard
-from cpnet.models.registry import create_model
-from cpnet.models.weights import load_official
-from cpnet.models.weights.official import LICENSE, official_targets
-from cpnet.prediction import Recognizer
+from motionlens.inference.card import ModelCard
+from motionlens.inference.recognizer import Recognizer
+from motionlens.models.registry import create_model
+from motionlens.models.weights.official import LICENSE, load_official, official_targets
 
 
 def as_variables(model, *, time=True):
@@ -63,13 +62,15 @@ def imagenet(tmp_path):
     return path, variables
 
 
-def test_checkpoint_to_prediction(tmp_path, labels, write_tensorflow, make_video, cpnet_command):
+def test_checkpoint_to_prediction(
+    tmp_path, labels, write_tensorflow, make_video, motionlens_command
+):
     source = noisy("cpnet_nano", 2)
     variables = as_variables(source)
     state = {f"{name}/Momentum": value for name, value in variables.items()}
     prefix = write_tensorflow(tmp_path / "model-0.ckpt", {**variables, **state})
     options = ["--model", "cpnet_nano", "--num-classes", 2, "--labels", labels, "--size", 64]
-    status, out, err = cpnet_command("convert", prefix, *options, tmp_path / "out")
+    status, out, err = motionlens_command("convert", prefix, *options, tmp_path / "out")
     assert (status, err) == (0, "")
     assert f"model-0.ckpt: {len(variables)} variables loaded, {len(state)} ignored" in out
     assert f"licence: {LICENSE}" in out
@@ -82,13 +83,13 @@ def test_checkpoint_to_prediction(tmp_path, labels, write_tensorflow, make_video
         torch.testing.assert_close(recognizer.model(clip), source(clip))
     assert LICENSE in (tmp_path / "out" / "README.md").read_text()
     video = make_video(num_frames=30)
-    status, out, _ = cpnet_command("predict", tmp_path / "out", video, "--json", "--top", 2)
+    status, out, _ = motionlens_command("predict", tmp_path / "out", video, "--json", "--top", 2)
     assert status == 0
     assert len(json.loads(out)["predictions"]) == 2
 
 
 def test_the_authors_network_gives_its_logits(
-    tmp_path, official_network, write_tensorflow, cpnet_command
+    tmp_path, official_network, write_tensorflow, motionlens_command
 ):
     variables = official_network.variables
     slots = {f"{n}/Momentum": v for n, v in variables.items() if "/moving_" not in n}
@@ -96,7 +97,7 @@ def test_the_authors_network_gives_its_logits(
     prefix = write_tensorflow(tmp_path / "model-0.ckpt", {**variables, **slots, **counters})
     (tmp_path / "labels").write_text("\n".join(f"gesture {i}" for i in range(27)))
     options = ["--model", "cpnet_resnet34", "--num-classes", 27, "--labels", tmp_path / "labels"]
-    status, out, _ = cpnet_command("convert", prefix, *options, tmp_path / "out")
+    status, out, _ = motionlens_command("convert", prefix, *options, tmp_path / "out")
     assert status == 0
     assert f"308 variables loaded, {len(slots) + 2} ignored" in out
     recognizer = Recognizer.from_pretrained(tmp_path / "out")
@@ -107,14 +108,14 @@ def test_the_authors_network_gives_its_logits(
     assert (logits - expected).norm() / expected.norm() < 1e-3
 
 
-def test_imagenet_weights_with_their_head(tmp_path, imagenet, labels, cpnet_command):
+def test_imagenet_weights_with_their_head(tmp_path, imagenet, labels, motionlens_command):
     path, variables = imagenet
-    status, out, err = cpnet_command(
+    status, out, err = motionlens_command(
         "convert", path, "--model", "c2d_nano", "--labels", labels, tmp_path / "out"
     )
     assert (status, err) == (0, "")
-    assert "licence: cpnet does not know that of this file" in out
-    assert "next: cpnet predict" in out
+    assert "licence: motionlens does not know that of this file" in out
+    assert "next: motionlens predict" in out
     expected = create_model("c2d_nano", num_classes=2, conventions="official").eval()
     for name in variables:
         if name.endswith("biases") and name != "fc/biases":
@@ -125,21 +126,21 @@ def test_imagenet_weights_with_their_head(tmp_path, imagenet, labels, cpnet_comm
         assert torch.equal(value, expected.state_dict()[name]), name
 
 
-def test_imagenet_weights_as_a_start(tmp_path, imagenet, cpnet_command):
-    status, out, err = cpnet_command(
+def test_imagenet_weights_as_a_start(tmp_path, imagenet, motionlens_command):
+    status, out, err = motionlens_command(
         "convert", imagenet[0], "--model", "cpnet_nano", "--num_classes", 5, tmp_path / "out"
     )
     assert (status, err) == (0, "")
     assert "fresh: layer2.0.before_relu, layer3.0.before_relu, fc" in out
-    assert "next: cpnet train --init" in out
+    assert "next: motionlens train --init" in out
     assert Recognizer.from_pretrained(tmp_path / "out").class_names == ("0", "1", "2", "3", "4")
 
 
 @pytest.mark.parametrize(("classes", "size", "stem_stride"), [(27, 112, 1), (174, 224, 2)])
 def test_sizes_follow_the_authors_data_sets(
-    tmp_path, imagenet, cpnet_command, classes, size, stem_stride
+    tmp_path, imagenet, motionlens_command, classes, size, stem_stride
 ):
-    cpnet_command(
+    motionlens_command(
         "convert", imagenet[0], "--model", "c2d_nano", "--num-classes", classes, tmp_path / "out"
     )
     card = ModelCard.from_json((tmp_path / "out" / "config.json").read_text())
@@ -159,22 +160,22 @@ def test_sizes_follow_the_authors_data_sets(
         (["--model", "c2d_nano", "--num_classes", 0], "class_names must be distinct and not empty"),
     ],
 )
-def test_refusals(tmp_path, imagenet, labels, cpnet_command, monkeypatch, options, message):
+def test_refusals(tmp_path, imagenet, labels, motionlens_command, monkeypatch, options, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "twice.txt").write_text("a\na\n")
-    status, _, err = cpnet_command("convert", "ImageNet.npz", "out", *options)
+    status, _, err = motionlens_command("convert", "ImageNet.npz", "out", *options)
     assert status == 2
     assert message in err
     assert err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
-def test_a_recognizer_is_not_overwritten_unasked(tmp_path, imagenet, cpnet_command):
+def test_a_recognizer_is_not_overwritten_unasked(tmp_path, imagenet, motionlens_command):
     arguments = ["convert", imagenet[0], tmp_path / "out", "--model", "c2d_nano"]
-    assert cpnet_command(*arguments, "--num_classes", 2)[0] == 0
+    assert motionlens_command(*arguments, "--num_classes", 2)[0] == 0
     before = (tmp_path / "out" / "model.safetensors").read_bytes()
-    status, _, err = cpnet_command(*arguments, "--num_classes", 3)
+    status, _, err = motionlens_command(*arguments, "--num_classes", 3)
     assert status == 2
     assert "out must not hold a recognizer yet" in err
     assert (tmp_path / "out" / "model.safetensors").read_bytes() == before
-    assert cpnet_command(*arguments, "--num_classes", 3, "--overwrite")[0] == 0
+    assert motionlens_command(*arguments, "--num_classes", 3, "--overwrite")[0] == 0

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from cpnet.cli._videos import decoding_processes
-from cpnet.data.lists import ListEntry
-from cpnet.data.prepared import PreparedSet, save_description, save_part
-from cpnet.models.weights import save_checkpoint
-from cpnet.training.setup import build_model, make_card
 from motion_videos import CLASSES, tiny_recipe, write_dataset
+from motionlens.cli._videos import decoding_processes
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import PreparedSet, save_description, save_part
+from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.training.setup import build_model, make_card
 from processes import torchrun
 
 
@@ -27,9 +27,9 @@ def run(videos, tmp_path_factory):
     return folder
 
 
-def test_folders_and_files(run, videos, tmp_path, cpnet_command):
+def test_folders_and_files(run, videos, tmp_path, motionlens_command):
     out = tmp_path / "x.npy"
-    status, text, err = cpnet_command(
+    status, text, err = motionlens_command(
         "embed", run, videos / "static", videos / "move_left" / "0.mp4", "--out", out
     )
     assert (status, err) == (0, "")
@@ -39,7 +39,7 @@ def test_folders_and_files(run, videos, tmp_path, cpnet_command):
     assert lines[4] == f"3,{videos / 'move_left' / '0.mp4'},,,"
 
 
-def test_prepared_sets_have_labels(run, videos, tmp_path, cpnet_command):
+def test_prepared_sets_have_labels(run, videos, tmp_path, motionlens_command):
     entries = [ListEntry("static/1.mp4", "static"), ListEntry("static/2.mp4", "")]
     save_part(tmp_path, "validation", entries, [8, 8])
     save_part(tmp_path, "train", entries[:1], [8])
@@ -47,39 +47,39 @@ def test_prepared_sets_have_labels(run, videos, tmp_path, cpnet_command):
         tmp_path, PreparedSet(name="x", class_names=("static", "other"), root=str(videos))
     )
     out = tmp_path / "x.npy"
-    status, _, err = cpnet_command("embed", run, "--data", tmp_path, "--out", out)
+    status, _, err = motionlens_command("embed", run, "--data", tmp_path, "--out", out)
     assert (status, err) == (0, "")
     assert [line.split(",")[2] for line in (tmp_path / "x.csv").read_text().splitlines()] == [
         "label",
         "static",
         "",
     ]
-    status, _, err = cpnet_command(
+    status, _, err = motionlens_command(
         "embed", run, "--data", tmp_path, "--split", "train", "--out", out
     )
     assert (status, np.load(out).shape) == (0, (1, 8))
 
 
-def test_parquet(run, videos, tmp_path, cpnet_command, read_parquet):
-    status, _, _ = cpnet_command("embed", run, videos, "--out", tmp_path / "x.parquet")
+def test_parquet(run, videos, tmp_path, motionlens_command, read_parquet):
+    status, _, _ = motionlens_command("embed", run, videos, "--out", tmp_path / "x.parquet")
     assert status == 0
     assert len(read_parquet(tmp_path / "x.parquet")) == 9
 
 
-def test_broken_videos(run, videos, tmp_path, cpnet_command):
+def test_broken_videos(run, videos, tmp_path, motionlens_command):
     broken, out = tmp_path / "broken.mp4", tmp_path / "x.npy"
     broken.write_text("no video")
-    status, _, err = cpnet_command("embed", run, broken, videos / "static", "--out", out)
+    status, _, err = motionlens_command("embed", run, broken, videos / "static", "--out", out)
     assert status == 1
     assert err.count("\n") == 1
     assert "broken.mp4: cannot be read" in err
     assert np.load(out).shape == (3, 8)
     out.unlink()
-    status, text, err = cpnet_command("embed", run, broken, "--out", out)
+    status, text, err = motionlens_command("embed", run, broken, "--out", out)
     assert (status, text) == (2, "")
     assert not out.exists()
     (tmp_path / "empty").mkdir()
-    status, _, err = cpnet_command("embed", run, tmp_path / "empty", "--out", out)
+    status, _, err = motionlens_command("embed", run, tmp_path / "empty", "--out", out)
     assert status == 2
     assert "no videos in this folder" in err
 
@@ -95,10 +95,10 @@ def test_broken_videos(run, videos, tmp_path, cpnet_command):
         (["embed", "{run}", "x.mp4", "--out", "{tmp}/x.npy", "--views", "3"], "CLIPSxCROPS"),
     ],
 )
-def test_mistakes_end_in_one_line(arguments, message, run, tmp_path, cpnet_command):
-    status, _, err = cpnet_command(*[a.format(run=run, tmp=tmp_path) for a in arguments])
+def test_mistakes_end_in_one_line(arguments, message, run, tmp_path, motionlens_command):
+    status, _, err = motionlens_command(*[a.format(run=run, tmp=tmp_path) for a in arguments])
     assert status == 2
-    assert err.startswith("cpnet: error: ")
+    assert err.startswith("motionlens: error: ")
     assert err.count("\n") == 1
     assert message in err
 
@@ -110,12 +110,14 @@ def test_few_videos_are_decoded_without_further_processes():
 
 
 @pytest.mark.slow
-def test_two_processes_write_and_print_the_same(run, videos, tmp_path, cpnet_command):
+def test_two_processes_write_and_print_the_same(run, videos, tmp_path, motionlens_command):
     broken = tmp_path / "broken.mp4"
     broken.write_text("no video")
     files = [videos / "static", broken, videos / "move_left"]
-    assert cpnet_command("embed", run, *files, "--out", tmp_path / "one.npy")[0] == 1
-    done = torchrun("cpnet", "embed", run, *files, "--out", tmp_path / "two.npy", "--device", "cpu")
+    assert motionlens_command("embed", run, *files, "--out", tmp_path / "one.npy")[0] == 1
+    done = torchrun(
+        "motionlens", "embed", run, *files, "--out", tmp_path / "two.npy", "--device", "cpu"
+    )
     # torchrun takes every status but 0 for a failure, and has its say about it.
     assert done.returncode == 1
     assert done.stderr.count("broken.mp4: cannot be read") == 1
@@ -123,8 +125,8 @@ def test_two_processes_write_and_print_the_same(run, videos, tmp_path, cpnet_com
     np.testing.assert_allclose(
         np.load(tmp_path / "one.npy"), np.load(tmp_path / "two.npy"), rtol=1e-4, atol=1e-6
     )
-    _, alone, _ = cpnet_command("predict", run, videos, "--json", "--top", 3)
-    done = torchrun("cpnet", "predict", run, videos, "--json", "--top", 3, "--device", "cpu")
+    _, alone, _ = motionlens_command("predict", run, videos, "--json", "--top", 3)
+    done = torchrun("motionlens", "predict", run, videos, "--json", "--top", 3, "--device", "cpu")
     assert done.returncode == 0, done.stderr
     one, two = ([json.loads(line) for line in text.splitlines()] for text in (alone, done.stdout))
     assert [line["path"] for line in one] == [line["path"] for line in two]

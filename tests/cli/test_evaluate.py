@@ -4,12 +4,12 @@ import json
 import pytest
 import torch
 
-from cpnet.data.lists import ListEntry
-from cpnet.data.prepared import PreparedSet, save_description, save_part
-from cpnet.models.weights import save_checkpoint
-from cpnet.recipe_files import save_recipe
-from cpnet.training.setup import build_model, make_card
 from motion_videos import CLASSES, tiny_recipe, write_dataset
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import PreparedSet, save_description, save_part
+from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.training.recipe_files import save_recipe
+from motionlens.training.setup import build_model, make_card
 from processes import torchrun
 
 
@@ -48,8 +48,8 @@ def prepared(videos, tmp_path):
 FILES = {"report.html", "report.json", "predictions.csv", "confusion.csv", "confusion.png"}
 
 
-def test_views_and_all_files(run, videos, cpnet_command):
-    status, out, err = cpnet_command(
+def test_views_and_all_files(run, videos, motionlens_command):
+    status, out, err = motionlens_command(
         "evaluate", run, "--views", "2x10", "--split", "all", "--data", videos, "--num-frames", 5
     )
     assert (status, err) == (0, "")
@@ -66,26 +66,26 @@ def test_views_and_all_files(run, videos, cpnet_command):
     assert len(rows) == 12
 
 
-def test_flip_pairs_on_the_command_line(run, tmp_path, cpnet_command):
+def test_flip_pairs_on_the_command_line(run, tmp_path, motionlens_command):
     (run / "recipe.yaml").rename(tmp_path / "elsewhere.yaml")  # which knows them too
     video = tmp_path / "list.csv"
     video.write_text("videos/static/0.mp4,static\n")
     write_dataset(tmp_path / "videos", videos_per_class=1)
     options = ["--data", video, "--views", "1x10", "--json"]
-    status, _, err = cpnet_command("evaluate", run, *options)
+    status, _, err = motionlens_command("evaluate", run, *options)
     assert status == 2
     assert "nobody has told which classes swap" in err
     found = []
     for pairs in ("{move_left: move_right}", "{}"):
-        status, out, err = cpnet_command("evaluate", run, *options, "--flip_pairs", pairs)
+        status, out, err = motionlens_command("evaluate", run, *options, "--flip_pairs", pairs)
         assert (status, err) == (0, "")
         found.append(json.loads(out)["videos"][0]["probabilities"])
     assert found[0] != found[1]
 
 
 @pytest.mark.parametrize(("name", "cells"), [("jester", 2), ("something-v2", 4), ("other", 3)])
-def test_submission_of_an_unlabelled_part(run, prepared, tmp_path, cpnet_command, name, cells):
-    status, out, err = cpnet_command(
+def test_submission_of_an_unlabelled_part(run, prepared, tmp_path, motionlens_command, name, cells):
+    status, out, err = motionlens_command(
         "evaluate", run, "--data", prepared(name), "--split", "test",
         "--submission", tmp_path / "submission.csv",
     )  # fmt: skip
@@ -103,13 +103,13 @@ def test_submission_of_an_unlabelled_part(run, prepared, tmp_path, cpnet_command
     assert {len(row.split("," if head else ";")) for row in rows} == {cells}
 
 
-def test_broken_videos_are_skipped_when_asked(run, tmp_path, cpnet_command):
+def test_broken_videos_are_skipped_when_asked(run, tmp_path, motionlens_command):
     data = write_dataset(tmp_path / "videos", videos_per_class=2)
     (data / "static" / "1.mp4").write_text("no video")
-    status, _, err = cpnet_command("evaluate", run, "--data", data)
+    status, _, err = motionlens_command("evaluate", run, "--data", data)
     assert status == 2
     assert "1.mp4: cannot be read as a video" in err
-    status, out, err = cpnet_command("evaluate", run, "--data", data, "--skip_broken")
+    status, out, err = motionlens_command("evaluate", run, "--data", data, "--skip_broken")
     assert (status, err) == (0, "")
     assert "1 broken videos are left out" in out
     values = json.loads((run / "evaluation" / "report.json").read_text())
@@ -117,13 +117,13 @@ def test_broken_videos_are_skipped_when_asked(run, tmp_path, cpnet_command):
     assert values["num_videos"] == 5
 
 
-def test_several_labels(run, videos, tmp_path, cpnet_command):
+def test_several_labels(run, videos, tmp_path, motionlens_command):
     card = (run / "config.json").read_text().replace('"mean"', '"multi_label": true, "mean"')
     (run / "config.json").write_text(card)
     (tmp_path / "list.csv").write_text(
         f"{videos}/static/0.mp4,static|move_left\n{videos}/move_left/1.mp4,move_left\n"
     )
-    status, out, err = cpnet_command("evaluate", run, "--data", tmp_path / "list.csv")
+    status, out, err = motionlens_command("evaluate", run, "--data", tmp_path / "list.csv")
     assert (status, err) == (0, "")
     assert "mean average precision" in out
     assert "Confusion" not in out
@@ -131,14 +131,14 @@ def test_several_labels(run, videos, tmp_path, cpnet_command):
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_report_of_one(run, videos, tmp_path, cpnet_command):
+def test_two_processes_give_the_report_of_one(run, videos, tmp_path, motionlens_command):
     data = write_dataset(tmp_path / "videos", videos_per_class=3)
     (data / "static" / "1.mp4").write_text("no video")
     options = ["--data", data, "--views", "2x3", "--skip_broken", "--num_workers", 0]
     options += ["--batch_size", 4, "--json", "--device", "cpu"]
-    status, alone, _ = cpnet_command("evaluate", run, *options, "--out", tmp_path / "one")
+    status, alone, _ = motionlens_command("evaluate", run, *options, "--out", tmp_path / "one")
     assert status == 0
-    done = torchrun("cpnet", "evaluate", run, *options, "--out", tmp_path / "two")
+    done = torchrun("motionlens", "evaluate", run, *options, "--out", tmp_path / "two")
     assert done.returncode == 0, done.stderr
     one, two = json.loads(alone), json.loads(done.stdout)
     for a, b in zip(one["videos"], two["videos"], strict=True):
@@ -155,6 +155,6 @@ def test_two_processes_give_the_report_of_one(run, videos, tmp_path, cpnet_comma
 def test_two_processes_end_when_one_fails(run, tmp_path):
     data = write_dataset(tmp_path / "videos", videos_per_class=1)
     (data / "move_right" / "0.mp4").write_text("no video")
-    done = torchrun("cpnet", "evaluate", run, "--data", data, "--num_workers", 0)
+    done = torchrun("motionlens", "evaluate", run, "--data", data, "--num_workers", 0)
     assert done.returncode != 0
     assert "0.mp4: cannot be read as a video" in done.stderr

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cpnet.data.pictures import FolderReader
-from cpnet.prediction import Recognizer
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
+from motionlens.inference.recognizer import Recognizer
+from motionlens.video.pictures import FolderReader
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def videos(tmp_path_factory):
     return paths
 
 
-def test_writes_data_and_pictures(cpnet_command, run, videos, tmp_path):
+def test_writes_data_and_pictures(motionlens_command, run, videos, tmp_path):
     out = tmp_path / "out"
-    status, printed, errors = cpnet_command(
+    status, printed, errors = motionlens_command(
         "explain", run, videos[0], "--out", out, "--top", 5, "--animation", "gif", "--fps", 4
     )
     assert (status, errors) == (0, "")
@@ -46,10 +46,10 @@ def test_writes_data_and_pictures(cpnet_command, run, videos, tmp_path):
         assert image.info["duration"] == 250
 
 
-def test_position_module_and_k(cpnet_command, run, videos, tmp_path):
+def test_position_module_and_k(motionlens_command, run, videos, tmp_path):
     arguments = ["explain", run, videos[0], "--out", tmp_path, "--format", "svg"]
     chosen = ["--module", "layer2.0", "--position", "2,3,1", "--k", 2, "--theme", "dark"]
-    status, printed, _ = cpnet_command(*arguments, *chosen)
+    status, printed, _ = motionlens_command(*arguments, *chosen)
     assert status == 0
     assert "2,3,1" in printed
     content = json.loads((tmp_path / "explanation.json").read_text())
@@ -57,8 +57,8 @@ def test_position_module_and_k(cpnet_command, run, videos, tmp_path):
     assert (tmp_path / "proposals.svg").read_text().count("<svg") == 1
 
 
-def test_several_videos_lie_apart_and_are_compared(cpnet_command, run, videos, tmp_path):
-    status, printed, _ = cpnet_command("explain", run, *videos, "--out", tmp_path)
+def test_several_videos_lie_apart_and_are_compared(motionlens_command, run, videos, tmp_path):
+    status, printed, _ = motionlens_command("explain", run, *videos, "--out", tmp_path)
     assert status == 0
     assert {path.name for path in tmp_path.iterdir()} == {"a", "a-2", "comparison.png"}
     assert (tmp_path / "a-2" / "proposals.png").is_file()
@@ -66,9 +66,9 @@ def test_several_videos_lie_apart_and_are_compared(cpnet_command, run, videos, t
         assert str(video) in printed.replace("\n", "")
 
 
-def test_json_lines(cpnet_command, run, videos, tmp_path, monkeypatch):
+def test_json_lines(motionlens_command, run, videos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, printed, _ = cpnet_command("explain", run, *videos, "--json", "--top", 2)
+    status, printed, _ = motionlens_command("explain", run, *videos, "--json", "--top", 2)
     assert status == 0
     lines = [json.loads(line) for line in printed.splitlines()]
     assert [line["path"] for line in lines] == list(map(str, videos))
@@ -76,7 +76,7 @@ def test_json_lines(cpnet_command, run, videos, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_folder_of_pictures_reads_only_the_clip(cpnet_command, run, tmp_path, monkeypatch):
+def test_folder_of_pictures_reads_only_the_clip(motionlens_command, run, tmp_path, monkeypatch):
     folder = tmp_path / "frames"
     folder.mkdir()
     for number in range(40):
@@ -85,7 +85,7 @@ def test_folder_of_pictures_reads_only_the_clip(cpnet_command, run, tmp_path, mo
     read = []
     load = FolderReader._load
     monkeypatch.setattr(FolderReader, "_load", lambda s, i: (read.extend(i), load(s, i))[1])
-    status, _, _ = cpnet_command("explain", run, folder, "--out", tmp_path / "out")
+    status, _, _ = motionlens_command("explain", run, folder, "--out", tmp_path / "out")
     assert status == 0
     assert read == [16, 18, 20, 22]
     content = json.loads((tmp_path / "out" / "explanation.json").read_text())
@@ -93,25 +93,27 @@ def test_folder_of_pictures_reads_only_the_clip(cpnet_command, run, tmp_path, mo
     assert (content["frames"]["height"], content["frames"]["width"]) == (40, 60)
 
 
-def test_progress_is_shown_on_a_terminal_alone(cpnet_command, run, videos, tmp_path, monkeypatch):
+def test_progress_is_shown_on_a_terminal_alone(
+    motionlens_command, run, videos, tmp_path, monkeypatch
+):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    _, _, errors = cpnet_command("explain", run, videos[0], "--out", tmp_path)
+    _, _, errors = motionlens_command("explain", run, videos[0], "--out", tmp_path)
     assert "[1/1] a.mp4: reading and matching" in errors
     assert "drawing" in errors
     assert errors.endswith("\r\x1b[K")
 
 
-def test_broken_videos_are_named_and_passed_over(cpnet_command, run, videos, tmp_path):
+def test_broken_videos_are_named_and_passed_over(motionlens_command, run, videos, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     out = tmp_path / "out"
-    status, printed, errors = cpnet_command("explain", run, broken, videos[0], "--out", out)
+    status, printed, errors = motionlens_command("explain", run, broken, videos[0], "--out", out)
     assert status == 1
-    assert errors.startswith("cpnet: error: ")
+    assert errors.startswith("motionlens: error: ")
     assert errors.count("\n") == 1
     assert "broken.mp4" in errors
     assert str(videos[0]) in printed.replace("\n", "")
-    status, printed, errors = cpnet_command("explain", run, broken, "--out", out)
+    status, printed, errors = motionlens_command("explain", run, broken, "--out", out)
     assert (status, printed) == (2, "")
 
 
@@ -128,20 +130,22 @@ def test_broken_videos_are_named_and_passed_over(cpnet_command, run, videos, tmp
         (["--animation", "avi"], "animation"),
     ],
 )
-def test_mistakes(cpnet_command, run, videos, tmp_path, monkeypatch, arguments, message):
+def test_mistakes(motionlens_command, run, videos, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    status, _, errors = cpnet_command("explain", run, videos[0], *arguments)
+    status, _, errors = motionlens_command("explain", run, videos[0], *arguments)
     assert status == 2
-    assert errors.startswith("cpnet: error: ")
+    assert errors.startswith("motionlens: error: ")
     assert errors.count("\n") == 1
     assert message in errors
     assert not list(tmp_path.iterdir())
 
 
-def test_run_alone_and_networks_without_modules(cpnet_command, run, videos, exported, tmp_path):
-    status, _, errors = cpnet_command("explain", run)
+def test_run_alone_and_networks_without_modules(
+    motionlens_command, run, videos, exported, tmp_path
+):
+    status, _, errors = motionlens_command("explain", run)
     assert status == 2
     assert "a FILE must be given behind the run" in errors
-    status, _, errors = cpnet_command("explain", exported, videos[0], "--out", tmp_path)
+    status, _, errors = motionlens_command("explain", exported, videos[0], "--out", tmp_path)
     assert status == 2
     assert "does not tell what it matched; explain the run" in errors

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from cpnet.cli import main
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
+from motionlens.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_failed_check_prints_the_table_and_keeps_the_old_file(run, tmp_path, cap
     assert main(["export", str(run), str(out), "--tolerance", "-1"]) == 2
     told = capsys.readouterr()
     assert "1x3x4x16x16" in told.out
-    assert told.err.startswith("cpnet: error: the exported network must agree with the original")
+    assert told.err.startswith(
+        "motionlens: error: the exported network must agree with the original"
+    )
     assert out.read_text() == "before"
 
 
@@ -94,7 +96,7 @@ def test_mistakes_end_in_one_line(arguments, message, run, exported, tmp_path, c
     filled = [a.format(tmp=tmp_path, run=run, onnx=exported) for a in arguments]
     assert main(filled) == 2
     err = capsys.readouterr().err
-    assert err.startswith("cpnet: error: ")
+    assert err.startswith("motionlens: error: ")
     assert err.count("\n") == 1
     assert message in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "text.onnx"]

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-import cpnet.cli
-from cpnet.cli import COMMANDS, main
-from cpnet.config import OptimConfig
-from cpnet.recipe_files import load_recipe, save_recipe
+import motionlens.cli
 from motion_videos import tiny_recipe, write_dataset, write_video
+from motionlens.cli import COMMANDS, main
+from motionlens.training.recipe import OptimConfig
+from motionlens.training.recipe_files import load_recipe, save_recipe
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def videos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(videos, tmp_path_factory):
-    """A run folder that `cpnet train` has written."""
+    """A run folder that `motionlens train` has written."""
     folder = tmp_path_factory.mktemp("cli")
     recipe = tiny_recipe(videos, folder / "run", optim=OptimConfig(epochs=1, batch_size=4))
     save_recipe(recipe, folder / "recipe.yaml")
@@ -29,85 +29,87 @@ def run(videos, tmp_path_factory):
 
 
 def is_one_error(err):
-    return err.startswith("cpnet: error: ") and err.count("\n") == 1
+    return err.startswith("motionlens: error: ") and err.count("\n") == 1
 
 
-def test_whole_way_from_training_to_prediction(videos, tmp_path, cpnet_command):
+def test_whole_way_from_training_to_prediction(videos, tmp_path, motionlens_command):
     save_recipe(tiny_recipe(videos, "elsewhere"), tmp_path / "recipe.yaml")
     run = tmp_path / "run"
     options = ["--config", tmp_path / "recipe.yaml", "--out", run, "--optim.epochs", "1"]
-    status, out, err = cpnet_command("train", *options)
+    status, out, err = motionlens_command("train", *options)
     assert (status, err) == (0, "")
     assert "epoch 1/1  train loss" in out
-    assert f"next: cpnet evaluate {run}" in out
+    assert f"next: motionlens evaluate {run}" in out
     assert load_recipe(run / "recipe.yaml").optim.epochs == 1
 
-    status, out, _ = cpnet_command("train", "--out", run, "--resume", "--optim.epochs", "2")
+    status, out, _ = motionlens_command("train", "--out", run, "--resume", "--optim.epochs", "2")
     assert status == 0
     assert "epoch 2/2" in out
     assert "epoch 1/2" not in out
 
-    status, out, err = cpnet_command("evaluate", run, "--out", tmp_path / "report", "--k", "3")
+    status, out, err = motionlens_command("evaluate", run, "--out", tmp_path / "report", "--k", "3")
     assert (status, err) == (0, "")
     assert "top-1" in out
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["num_videos"] == 3
     assert (tmp_path / "report" / "confusion.png").stat().st_size > 1000
 
-    status, out, err = cpnet_command("predict", run, videos / "static", "--top", "2")
+    status, out, err = motionlens_command("predict", run, videos / "static", "--top", "2")
     assert (status, err) == (0, "")
     assert out.count(".mp4") == 4
 
 
-def test_predict_json_has_one_line_a_file(run, videos, cpnet_command):
+def test_predict_json_has_one_line_a_file(run, videos, motionlens_command):
     files = [videos / "static" / "0.mp4", videos / "move_left" / "1.mp4"]
-    status, out, _ = cpnet_command("predict", run, *files, "--json", "--top", "9", "--k", "1")
+    status, out, _ = motionlens_command("predict", run, *files, "--json", "--top", "9", "--k", "1")
     lines = [json.loads(line) for line in out.splitlines()]
     assert status == 0
     assert [line["path"] for line in lines] == [str(file) for file in files]
     assert sum(p["probability"] for p in lines[0]["predictions"]) == pytest.approx(1, abs=1e-5)
 
 
-def test_predict_passes_over_broken_files(run, videos, tmp_path, cpnet_command):
+def test_predict_passes_over_broken_files(run, videos, tmp_path, motionlens_command):
     broken = tmp_path / "broken.mp4"
     broken.write_text("no video")
     (tmp_path / "empty").mkdir()
     good = videos / "static" / "0.mp4"
-    status, out, err = cpnet_command("predict", run, broken, good, tmp_path / "empty", "--json")
+    status, out, err = motionlens_command(
+        "predict", run, broken, good, tmp_path / "empty", "--json"
+    )
     assert status == 1
     assert json.loads(out)["path"] == str(good)
     assert sorted("broken.mp4" in line for line in err.splitlines()) == [False, True]
-    assert all(line.startswith("cpnet: error: ") for line in err.splitlines())
-    status, out, err = cpnet_command("predict", run, broken)
+    assert all(line.startswith("motionlens: error: ") for line in err.splitlines())
+    status, out, err = motionlens_command("predict", run, broken)
     assert (status, out) == (2, "")
     assert is_one_error(err)
 
 
-def test_warnings_are_one_line(run, tmp_path, cpnet_command):
+def test_warnings_are_one_line(run, tmp_path, motionlens_command):
     write_video(tmp_path / "still.mp4", (0, 0), seed=0, num_frames=1)
-    status, _, err = cpnet_command("predict", run, tmp_path / "still.mp4")
+    status, _, err = motionlens_command("predict", run, tmp_path / "still.mp4")
     assert status == 0
-    assert err.startswith("cpnet: warning: ")
+    assert err.startswith("motionlens: warning: ")
     assert "one frame" in err
     assert err.count("\n") == 1
 
 
-def test_evaluate_json_and_split(run, cpnet_command):
-    status, out, _ = cpnet_command("evaluate", run, "--split", "train", "--json")
+def test_evaluate_json_and_split(run, motionlens_command):
+    status, out, _ = motionlens_command("evaluate", run, "--split", "train", "--json")
     assert status == 0
     assert json.loads(out)["num_videos"] == 9
 
 
-def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
-    status, out, _ = cpnet_command("info")
+def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command):
+    status, out, _ = motionlens_command("info")
     assert status == 0
     assert "cpnet_resnet34" in out
     assert "21.75 M" in out
-    status, out, _ = cpnet_command("info", "cpnet_nano", "--num_classes", "7")
+    status, out, _ = motionlens_command("info", "cpnet_nano", "--num_classes", "7")
     assert status == 0
     assert "layer2.0" in out
     assert "8 frames of 64x64" in out
-    status, out, _ = cpnet_command("info", run)
+    status, out, _ = motionlens_command("info", run)
     assert status == 0
     assert "classes        3: move_left, move_right, static" in out
     assert "parameters     4,025" in out
@@ -158,55 +160,55 @@ def test_info_lists_models_and_describes_models_and_runs(run, cpnet_command):
     ],
 )
 def test_mistakes_end_in_one_line_and_status_2(
-    arguments, message, run, videos, tmp_path, cpnet_command
+    arguments, message, run, videos, tmp_path, motionlens_command
 ):
     (tmp_path / "file").touch()
     (tmp_path / "bad.yaml").write_text("modell: x")
     filled = [a.format(tmp=tmp_path, run=run, videos=videos) for a in arguments]
-    status, _, err = cpnet_command(*filled)
+    status, _, err = motionlens_command(*filled)
     assert status == 2
     assert is_one_error(err), err
     assert message in err
 
 
-def test_help_names_every_command_and_version(cpnet_command):
-    status, out, _ = cpnet_command("--help")
+def test_help_names_every_command_and_version(motionlens_command):
+    status, out, _ = motionlens_command("--help")
     assert status == 0
     assert all(f"  {name} " in out for name in COMMANDS)
-    assert cpnet_command()[0] == 2
-    assert cpnet_command("--version")[:2] == (0, f"cpnet {cpnet.__version__}\n")
+    assert motionlens_command()[0] == 2
+    assert motionlens_command("--version")[:2] == (0, f"motionlens {motionlens.__version__}\n")
 
 
 @pytest.mark.parametrize(
     "command", ["train", "evaluate", "compare", "predict", "embed", "export", "info"]
 )
-def test_every_command_has_help(command, cpnet_command):
-    status, out, _ = cpnet_command(command, "--help")
+def test_every_command_has_help(command, motionlens_command):
+    status, out, _ = motionlens_command(command, "--help")
     assert status == 0
-    assert f"usage: cpnet {command}" in out
+    assert f"usage: motionlens {command}" in out
     assert "--debug" in out
 
 
-def test_bugs_and_interrupts(monkeypatch, cpnet_command):
+def test_bugs_and_interrupts(monkeypatch, motionlens_command):
     def fail(error):
         def dispatch(_):
             raise error
 
-        monkeypatch.setattr(cpnet.cli, "_dispatch", dispatch)
+        monkeypatch.setattr(motionlens.cli, "_dispatch", dispatch)
 
     fail(RuntimeError("two\nlines"))
-    status, _, err = cpnet_command("info")
+    status, _, err = motionlens_command("info")
     assert (status, is_one_error(err)) == (2, True)
     assert "unexpected RuntimeError: two lines; --debug shows where" in err
-    status, _, err = cpnet_command("info", "--debug")
+    status, _, err = motionlens_command("info", "--debug")
     assert status == 2
     assert "Traceback" in err
     fail(KeyboardInterrupt())
-    assert cpnet_command("info")[0] == 130
+    assert motionlens_command("info")[0] == 130
 
 
 def test_help_needs_no_torch():
-    code = "import sys; from cpnet.cli import main; main(['-h']); assert 'torch' not in sys.modules"
+    code = "import sys; from motionlens.cli import main; main(['-h']); assert 'torch' not in sys.modules"
     before = time.monotonic()
     subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL, check=True)
     # Half a second on an idle machine; this one may be busy.
@@ -216,7 +218,7 @@ def test_help_needs_no_torch():
 def test_a_reader_that_leaves_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
-    code = "from cpnet.cli import main; raise SystemExit(main(['info']))"
+    code = "from motionlens.cli import main; raise SystemExit(main(['info']))"
     result = subprocess.run(
         [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True
     )
@@ -224,39 +226,39 @@ def test_a_reader_that_leaves_is_no_error():
     assert (result.returncode, result.stderr) == (141, "")
 
 
-def test_resuming_without_a_run(tmp_path, cpnet_command):
-    status, _, err = cpnet_command("train", "--out", tmp_path / "absent", "--resume")
+def test_resuming_without_a_run(tmp_path, motionlens_command):
+    status, _, err = motionlens_command("train", "--out", tmp_path / "absent", "--resume")
     assert status == 2
     assert is_one_error(err)
     assert "absent holds no checkpoints/last.ckpt to resume from; leave --resume out" in err
 
 
-def test_abbreviated_options_are_not_guessed(cpnet_command):
-    status, _, err = cpnet_command("train", "--data", "x", "--out", "y", "--optim.epoch", 3)
+def test_abbreviated_options_are_not_guessed(motionlens_command):
+    status, _, err = motionlens_command("train", "--data", "x", "--out", "y", "--optim.epoch", 3)
     assert status == 2
     assert is_one_error(err)
     assert "unknown option --optim.epoch, did you mean '--optim.epochs'?" in err
 
 
-def test_a_value_of_the_wrong_kind(cpnet_command):
-    status, _, err = cpnet_command(
+def test_a_value_of_the_wrong_kind(motionlens_command):
+    status, _, err = motionlens_command(
         "train", "--data", "x", "--out", "y", "--augment.horizontal_flip", "a"
     )
     assert status == 2
     assert err.startswith(
-        "cpnet: error: augment.horizontal_flip must be a mapping such as {left: right}, got a"
+        "motionlens: error: augment.horizontal_flip must be a mapping such as {left: right}, got a"
     )
 
 
-def test_either_spelling_of_an_option(cpnet_command):
-    ours = cpnet_command("info", "c2d_nano", "--num_classes", 3)
+def test_either_spelling_of_an_option(motionlens_command):
+    ours = motionlens_command("info", "c2d_nano", "--num_classes", 3)
     assert ours[0] == 0
-    assert cpnet_command("info", "c2d_nano", "--num-classes", 3) == ours
-    assert cpnet_command("info", "c2d_nano", "--num-classes=3") == ours
+    assert motionlens_command("info", "c2d_nano", "--num-classes", 3) == ours
+    assert motionlens_command("info", "c2d_nano", "--num-classes=3") == ours
 
 
-def test_an_empty_name_is_no_folder(run, cpnet_command):
-    status, _, err = cpnet_command("predict", run, "")
+def test_an_empty_name_is_no_folder(run, motionlens_command):
+    status, _, err = motionlens_command("predict", run, "")
     assert status == 2
     assert is_one_error(err)
     assert "a file's name must not be empty" in err

@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from cpnet.cli import main
-from cpnet.data.motion_suite import TASKS
-from cpnet.data.prepared import load_part
+from motionlens.cli import main
+from motionlens.datasets.prepared import load_part
+from motionlens.synthetic.motion_suite.tasks import TASKS
 
 SMALL = ["--num_train", "4", "--num-validation", "2", "--size", "32"]
 
@@ -16,7 +16,7 @@ def test_writes_a_suite_that_can_be_trained_on(tmp_path, capsys):
     assert re.search(r"4 train, 2 validation clips, 0\.\d MB in", printed)
     assert "4 classes: up, down, left, right" in printed
     clip = "--clip.num_frames 8 --clip.frame_stride 1 --clip.size 32"
-    assert f"next: cpnet train --data {out} {clip} --out RUN" in printed
+    assert f"next: motionlens train --data {out} {clip} --out RUN" in printed
     assert len(load_part(out, "train")) == 4
     assert (out / "samples.png").stat().st_size > 1000
     options = ["--data", str(out), *clip.split(), "--out", str(tmp_path / "run"), "--quiet"]
@@ -33,7 +33,7 @@ def test_list(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "task and out must be given: cpnet motion TASK OUT; --list shows tasks"),
+        ([], "task and out must be given: motionlens motion TASK OUT; --list shows tasks"),
         (["direktion", "OUT"], "got 'direktion', did you mean 'direction'?"),
         (["order", "OUT", "--difficulty", "extreme"], "difficulty must be one of easy, medium"),
         (["order", "OUT", "--size", "7"], "size must be even"),
@@ -45,7 +45,7 @@ def test_mistakes(arguments, message, tmp_path, capsys):
     arguments = [str(tmp_path / "suite") if a == "OUT" else a for a in arguments]
     assert main(["motion", *arguments]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("cpnet: error: ")
+    assert error.startswith("motionlens: error: ")
     assert error.count("\n") == 1
     assert message in error
     assert not (tmp_path / "suite").exists()

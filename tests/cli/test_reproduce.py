@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from cpnet.experiments.reproduce import listing
-from cpnet.experiments.reproduce.registry import EXPERIMENTS
+from motionlens.reproduce import listing
+from motionlens.reproduce.registry import EXPERIMENTS
 
 NAMES = [
     "toy", "motion", "kinetics", "ablation-count", "ablation-k", "ablation-stage", "runtime",
@@ -12,13 +12,13 @@ NAMES = [
 ]  # fmt: skip
 
 
-def test_list_names_every_table_and_figure(tmp_path, cpnet_command, monkeypatch):
+def test_list_names_every_table_and_figure(tmp_path, motionlens_command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(listing, "STORED", tmp_path / "checkout" / "docs" / "results")
-    status, printed, err = cpnet_command("reproduce", "--list")
+    status, printed, err = motionlens_command("reproduce", "--list")
     assert (status, err) == (0, "")
     for name in NAMES:
-        assert f"cpnet reproduce {name}" in printed
+        assert f"motionlens reproduce {name}" in printed
     for words in ("Toy Example", "Jester", "Something-Something", "Ablation (a)", "Ablation (b)"):
         assert words in printed
     for words in ("Ablation (c)", "Kinetics-400", "large networks", "Run Time", "Visualization"):
@@ -61,7 +61,7 @@ def test_list_finds_results(tmp_path, monkeypatch):
         (["motio"], "unknown experiment 'motio', did you mean 'motion'?"),
         (
             ["motion"],
-            "motion needs videos, got no --data; 'cpnet motion' draws some, 'cpnet prepare'",
+            "motion needs videos, got no --data; 'motionlens motion' draws some, 'motionlens prepare'",
         ),
         (["toy", "--data", "x"], "toy makes its own data; leave --data out"),
         (["toy", "--seeds", "0"], "seeds must be at least 1, got 0"),
@@ -76,10 +76,10 @@ def test_list_finds_results(tmp_path, monkeypatch):
         (["runtime", "--models", "c2"], "did you mean 'c2d'?"),
     ],
 )
-def test_mistakes(arguments, message, tmp_path, cpnet_command):
+def test_mistakes(arguments, message, tmp_path, motionlens_command):
     out = tmp_path / "out"
-    status, _, err = cpnet_command("reproduce", *arguments, "--out", out, "--device", "cpu")
+    status, _, err = motionlens_command("reproduce", *arguments, "--out", out, "--device", "cpu")
     assert status == 2
     assert message in err
-    assert re.fullmatch(r"cpnet: error: .*\n", err)
+    assert re.fullmatch(r"motionlens: error: .*\n", err)
     assert not out.exists()

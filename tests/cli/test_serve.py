@@ -22,7 +22,7 @@ def run(tmp_path):
 def test_it_serves_until_it_is_interrupted_and_leaves_nothing(run, tmp_path):
     folder = tmp_path / "temporary"
     folder.mkdir()
-    command = [sys.executable, "-m", "cpnet", "serve", run, "--port", "0", "--device", "cpu"]
+    command = [sys.executable, "-m", "motionlens", "serve", run, "--port", "0", "--device", "cpu"]
     with subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -36,7 +36,7 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(run, tmp_path):
             found = re.fullmatch(r"the page is at (http://127\.0\.0\.1:\d+/) - Ctrl\+C .*\n", line)
             with urllib.request.urlopen(f"{found.group(1)}healthz", timeout=60) as answer:
                 assert answer.read() == b'{"status":"ok"}'
-            assert len(list(folder.glob("cpnet-*"))) == 1
+            assert len(list(folder.glob("motionlens-*"))) == 1
             request = urllib.request.Request(found.group(1), headers={"Host": "elsewhere.example"})
             with pytest.raises(urllib.error.HTTPError, match="400"):
                 urllib.request.urlopen(request, timeout=60)
@@ -44,16 +44,16 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(run, tmp_path):
             process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
-    assert list(folder.glob("cpnet-*")) == []
+    assert list(folder.glob("motionlens-*")) == []
 
 
-def test_a_port_that_is_taken_is_told_of_before_anything_is_loaded(cpnet_command):
+def test_a_port_that_is_taken_is_told_of_before_anything_is_loaded(motionlens_command):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        status, _, err = cpnet_command("serve", "nowhere", "--port", port)
+        status, _, err = motionlens_command("serve", "nowhere", "--port", port)
     assert status == 2
     assert re.fullmatch(
-        rf"cpnet: error: host and port must be free to listen on, 127.0.0.1:{port} is not "
+        rf"motionlens: error: host and port must be free to listen on, 127.0.0.1:{port} is not "
         r"\(Address already in use\); give another --port or --host\n",
         err,
     )
@@ -68,15 +68,15 @@ def test_a_port_that_is_taken_is_told_of_before_anything_is_loaded(cpnet_command
         (["nowhere", "--port", "0"], "nowhere does not exist; give a folder that"),
     ],
 )
-def test_wrong_arguments_are_told_of_in_one_line(cpnet_command, arguments, message):
-    status, _, err = cpnet_command("serve", *arguments)
+def test_wrong_arguments_are_told_of_in_one_line(motionlens_command, arguments, message):
+    status, _, err = motionlens_command("serve", *arguments)
     assert status == 2
-    assert err.startswith(f"cpnet: error: {message}")
+    assert err.startswith(f"motionlens: error: {message}")
     assert err.count("\n") == 1
 
 
-def test_a_missing_package_is_named_with_its_extra(cpnet_command, monkeypatch):
+def test_a_missing_package_is_named_with_its_extra(motionlens_command, monkeypatch):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    status, _, err = cpnet_command("serve", "x")
+    status, _, err = motionlens_command("serve", "x")
     assert status == 2
-    assert err.endswith("pip install 'cpnet[serve]'\n")
+    assert err.endswith("pip install '.[serve]'\n")

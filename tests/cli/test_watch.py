@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 
 from conftest import write_frames
-from cpnet.models.card import ModelCard
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.prediction import Recognizer
-from cpnet.streaming import EventRules
 from motion_videos import CLASSES
+from motionlens.inference.card import ModelCard
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.streaming.events import EventRules
+from motionlens.models.correspondence import CorrespondenceProposal
 
 FIFO = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 LIVE = "lavfi://testsrc2=size=48x32:rate=25,realtime"
@@ -72,17 +72,19 @@ def told(out):
     return [(event["label"], event["start_s"], event["end_s"]) for event in events]
 
 
-def test_events_of_a_file(run, video, cpnet_command):
-    status, out, err = cpnet_command("watch", run, video, "--smoothing_s", 0.05)
+def test_events_of_a_file(run, video, motionlens_command):
+    status, out, err = motionlens_command("watch", run, video, "--smoothing_s", 0.05)
     assert status == 0
     assert told(out) == expected_events(run, video, rules=EventRules(smoothing_s=0.05))
     assert len(told(out)) >= 2
     assert all(line["path"] == str(video) for line in lines(out))
-    assert err.splitlines() == [f"cpnet: {video}: 27 windows, {len(told(out))} events in 5.9 s"]
+    assert err.splitlines() == [
+        f"motionlens: {video}: 27 windows, {len(told(out))} events in 5.9 s"
+    ]
 
 
-def test_lines_of_windows(run, video, cpnet_command):
-    _, out, _ = cpnet_command("watch", run, video, "--windows", "--hop", 3, "--top", 2)
+def test_lines_of_windows(run, video, motionlens_command):
+    _, out, _ = motionlens_command("watch", run, video, "--windows", "--hop", 3, "--top", 2)
     windows = [line for line in lines(out) if line["type"] == "window"]
     assert len(windows) == 9
     assert [len(line["predictions"]) for line in windows] == [2] * 9
@@ -91,23 +93,25 @@ def test_lines_of_windows(run, video, cpnet_command):
     assert best == pytest.approx(float(first.probabilities.max()), abs=1e-4)
 
 
-def test_options_reach_the_rules(run, video, cpnet_command):
-    plain = told(cpnet_command("watch", run, video, "--smoothing", "none", "--hop", "1")[1])
+def test_options_reach_the_rules(run, video, motionlens_command):
+    plain = told(motionlens_command("watch", run, video, "--smoothing", "none", "--hop", "1")[1])
     labels = {label for label, _, _ in plain}
     assert len(labels) >= 2
     quiet = sorted(labels)[0]
-    _, out, _ = cpnet_command("watch", run, video, "--smoothing", "none", "--background", quiet)
+    _, out, _ = motionlens_command(
+        "watch", run, video, "--smoothing", "none", "--background", quiet
+    )
     assert {label for label, _, _ in told(out)} == labels - {quiet}
-    _, out, _ = cpnet_command("watch", run, video, "--min-duration-s", "100")
+    _, out, _ = motionlens_command("watch", run, video, "--min-duration-s", "100")
     assert out == ""
-    _, out, _ = cpnet_command("watch", run, video, "--start", "2", "--end", "4")
+    _, out, _ = motionlens_command("watch", run, video, "--start", "2", "--end", "4")
     assert told(out) == expected_events(run, video, start_s=2.0, end_s=4.0)
     assert all(2 <= start and end <= 4 for _, start, end in told(out))
 
 
-def test_subtitles_and_timeline(run, video, tmp_path, cpnet_command):
+def test_subtitles_and_timeline(run, video, tmp_path, motionlens_command):
     srt, picture = tmp_path / "new" / "a.srt", tmp_path / "a.png"
-    status, out, _ = cpnet_command("watch", run, video, "--srt", srt, "--timeline", picture)
+    status, out, _ = motionlens_command("watch", run, video, "--srt", srt, "--timeline", picture)
     assert status == 0
     assert srt.read_text().count(" --> ") == len(told(out))
     with Image.open(picture) as image:
@@ -135,10 +139,10 @@ def test_subtitles_and_timeline(run, video, tmp_path, cpnet_command):
         (["{run}", "tcp://127.0.0.1:9/x"], "check the address, and that it sends"),
     ],
 )
-def test_mistakes_are_told_in_one_line(run, video, arguments, message, cpnet_command):
+def test_mistakes_are_told_in_one_line(run, video, arguments, message, motionlens_command):
     before = video.read_bytes()
     words = [word.format(run=run, video=video) for word in arguments]
-    status, out, err = cpnet_command("watch", *words)
+    status, out, err = motionlens_command("watch", *words)
     assert (status, out) == (2, "")
     (line,) = err.splitlines()
     assert re.search(message, line)
@@ -150,7 +154,7 @@ def signal_at_window(monkeypatch):
     """``signal_at_window(2, signal.SIGINT)``: this process gets it when it prints that line."""
 
     def arrange(number, kind):
-        from cpnet.streaming import text
+        from motionlens.inference.streaming import text
 
         told = []
         plain = text.window_line
@@ -171,7 +175,7 @@ def signal_at_window(monkeypatch):
     ("source", "statuses"), [(LIVE, (0, 0)), ("{video}", (130, 143))], ids=["live", "file"]
 )
 def test_ends_cleanly_when_told_to(
-    run, video, source, statuses, kind, tmp_path, signal_at_window, cpnet_command
+    run, video, source, statuses, kind, tmp_path, signal_at_window, motionlens_command
 ):
     if source == LIVE and "lavfi" not in av.formats_available:
         pytest.skip("FFmpeg without lavfi")
@@ -179,7 +183,7 @@ def test_ends_cleanly_when_told_to(
     signal_at_window(3, kind)
     srt = tmp_path / "a.srt"
     options = ["--windows", "--on", 0.2, "--off", 0.1, "--srt", srt, "--batch_size", 1]
-    status, out, err = cpnet_command("watch", run, source.format(video=video), *options)
+    status, out, err = motionlens_command("watch", run, source.format(video=video), *options)
     assert status == statuses[kind == signal.SIGTERM]
     found = lines(out)
     assert 3 <= sum(line["type"] == "window" for line in found) <= 4
@@ -189,20 +193,20 @@ def test_ends_cleanly_when_told_to(
     assert signal.getsignal(kind) == before
 
 
-def test_a_second_signal_does_not_wait(run, video, monkeypatch, cpnet_command):
-    from cpnet.streaming import text
+def test_a_second_signal_does_not_wait(run, video, monkeypatch, motionlens_command):
+    from motionlens.inference.streaming import text
 
     monkeypatch.setattr(text, "window_line", lambda *_: signal.raise_signal(signal.SIGINT))
-    status, _, err = cpnet_command("watch", run, video, "--windows")
+    status, _, err = motionlens_command("watch", run, video, "--windows")
     assert status == 130
-    assert "cpnet: interrupted" in err
+    assert "motionlens: interrupted" in err
 
 
 @pytest.mark.slow
 @pytest.mark.skipif("lavfi" not in av.formats_available, reason="FFmpeg without lavfi")
 def test_lines_come_while_it_runs(run):
     process = subprocess.Popen(
-        [sys.executable, "-m", "cpnet", "watch", str(run), LIVE, "--windows"],
+        [sys.executable, "-m", "motionlens", "watch", str(run), LIVE, "--windows"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -217,7 +221,7 @@ def test_lines_come_while_it_runs(run):
 
 
 @FIFO
-def test_a_pipe_that_breaks_off(run, video, tmp_path, cpnet_command):
+def test_a_pipe_that_breaks_off(run, video, tmp_path, motionlens_command):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with av.open(str(video)) as source:
@@ -226,20 +230,20 @@ def test_a_pipe_that_breaks_off(run, video, tmp_path, cpnet_command):
         ).read_bytes()
     writer = threading.Thread(target=lambda: pipe.write_bytes(whole[: len(whole) * 2 // 3]))
     writer.start()
-    status, out, err = cpnet_command("watch", run, pipe)
+    status, out, err = motionlens_command("watch", run, pipe)
     writer.join()
     assert status == 0
     assert told(out)
-    assert f"cpnet: {pipe}: " in err
+    assert f"motionlens: {pipe}: " in err
 
 
-def test_a_source_that_breaks_in_the_middle_gives_what_was_found(run, tmp_path, cpnet_command):
+def test_a_source_that_breaks_in_the_middle_gives_what_was_found(run, tmp_path, motionlens_command):
     for number in range(40):
         picture = np.full((32, 48, 3), 5 * number, np.uint8)
         Image.fromarray(picture).save(tmp_path / f"{number}.png")
     (tmp_path / "30.png").write_text("no picture")
     srt = tmp_path / "a.srt"
-    status, out, err = cpnet_command("watch", run, tmp_path, "--srt", srt, "--on", 0.4)
+    status, out, err = motionlens_command("watch", run, tmp_path, "--srt", srt, "--on", 0.4)
     assert status == 2
     assert told(out)
     assert told(out)[-1][2] <= 29 / 12
@@ -249,8 +253,8 @@ def test_a_source_that_breaks_in_the_middle_gives_what_was_found(run, tmp_path, 
 
 
 @pytest.mark.slow
-def test_a_slow_network_drops_frames_and_says_so(run, video, monkeypatch, cpnet_command):
-    from cpnet.models.streaming import FrameStream
+def test_a_slow_network_drops_frames_and_says_so(run, video, monkeypatch, motionlens_command):
+    from motionlens.models.frame_stream import FrameStream
 
     push = FrameStream.push
 
@@ -259,14 +263,14 @@ def test_a_slow_network_drops_frames_and_says_so(run, video, monkeypatch, cpnet_
         return push(stream, frames)
 
     monkeypatch.setattr(FrameStream, "push", slow)
-    status, _, err = cpnet_command(
+    status, _, err = motionlens_command(
         "watch", run, video, "--real_time", "--batch_size", 1, "--end", 2
     )
     assert status == 0
     assert "of 10 frames dropped, for the network was too slow: raise --hop" in err
 
 
-def test_a_stream_over_http(run, video, cpnet_command):
+def test_a_stream_over_http(run, video, motionlens_command):
     import functools
     from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -278,7 +282,7 @@ def test_a_stream_over_http(run, video, cpnet_command):
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://u:secret@127.0.0.1:{server.server_port}/{video.name}"
-        status, out, err = cpnet_command("watch", run, address)
+        status, out, err = motionlens_command("watch", run, address)
         server.shutdown()
     assert status == 0
     assert told(out) == expected_events(run, video)
@@ -286,7 +290,7 @@ def test_a_stream_over_http(run, video, cpnet_command):
     assert "u:***@127.0.0.1" in out
 
 
-def test_a_live_stream_over_the_network(run, video, tmp_path, cpnet_command):
+def test_a_live_stream_over_the_network(run, video, tmp_path, motionlens_command):
     with av.open(str(video)) as source:
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in source.decode(0)])
     content = write_frames(tmp_path / "a.ts", frames).read_bytes()
@@ -301,7 +305,7 @@ def test_a_live_stream_over_the_network(run, video, tmp_path, cpnet_command):
         sender.start()
         # So many frames may wait that none is dropped, as fast as they come.
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        status, out, err = cpnet_command("watch", run, address, "--batch_size", 64)
+        status, out, err = motionlens_command("watch", run, address, "--batch_size", 64)
         sender.join()
     assert status == 0
     assert told(out) == expected_events(run, tmp_path / "a.ts")
@@ -310,26 +314,26 @@ def test_a_live_stream_over_the_network(run, video, tmp_path, cpnet_command):
 
 
 class TestPredict:
-    def test_several_files_one_after_another(self, run, video, tmp_path, cpnet_command):
+    def test_several_files_one_after_another(self, run, video, tmp_path, motionlens_command):
         broken = tmp_path / "broken.mp4"
         broken.write_text("no video")
-        status, out, err = cpnet_command("predict", run, "--stream", video, broken, video)
+        status, out, err = motionlens_command("predict", run, "--stream", video, broken, video)
         assert status == 1
         assert told(out) == 2 * expected_events(run, video)
-        assert f"cpnet: error: {broken}: cannot be read as a video" in err
-        assert cpnet_command("predict", run, broken, "--stream")[0] == 2
+        assert f"motionlens: error: {broken}: cannot be read as a video" in err
+        assert motionlens_command("predict", run, broken, "--stream")[0] == 2
 
-    def test_files_are_of_one_video(self, run, video, tmp_path, cpnet_command):
+    def test_files_are_of_one_video(self, run, video, tmp_path, motionlens_command):
         srt = tmp_path / "a.srt"
-        status, _, err = cpnet_command("predict", run, video, video, "--stream", "--srt", srt)
+        status, _, err = motionlens_command("predict", run, video, video, "--stream", "--srt", srt)
         assert status == 2
         assert "srt is of one video, got 2; name one at a time" in err
         assert not srt.exists()
-        status, out, _ = cpnet_command("predict", run, video, "--stream", "--srt", srt)
+        status, out, _ = motionlens_command("predict", run, video, "--stream", "--srt", srt)
         assert status == 0
         assert srt.read_text().count(" --> ") == len(told(out))
 
-    def test_options_of_streams_are_for_streams(self, run, video, cpnet_command):
-        status, _, err = cpnet_command("predict", run, video, "--hop", "2")
+    def test_options_of_streams_are_for_streams(self, run, video, motionlens_command):
+        status, _, err = motionlens_command("predict", run, video, "--hop", "2")
         assert status == 2
         assert "--hop is for --stream; add that, or leave it out" in err

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from cpnet.export.graph import prepare, trace
-from cpnet.models.registry import list_models
 from export_cards import small_recognizer
+from motionlens.export.graph import prepare, trace
+from motionlens.models.registry import list_models
 
 NAMES = [name for name in list_models("*_nano") if not name.startswith(("c", "two_stream"))]
 TOYS = [name for name in list_models("toy_*") if not name.startswith("toy_c")]

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from cpnet.export import ParityError, export_recognizer, load_exported
-from cpnet.export.graph import prepare
-from cpnet.onnx_network import OnnxNetwork
-from cpnet.prediction import Recognizer
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
+from motionlens.export.exporting import export_recognizer
+from motionlens.export.formats import load_exported
+from motionlens.export.graph import prepare
+from motionlens.export.parity import ParityError
+from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.inference.recognizer import Recognizer
 
 
 def test_checked_on_noise_and_on_real_clips(tmp_path):
@@ -42,7 +44,7 @@ def test_a_network_with_a_wrong_weight_is_refused(tmp_path, monkeypatch, change)
             next(p for p in model.parameters() if p.ndim > 2).data.mul_(change)
         return model
 
-    monkeypatch.setattr("cpnet.export.exporting.prepare", prepare_wrongly)
+    monkeypatch.setattr("motionlens.export.exporting.prepare", prepare_wrongly)
     clip = np.zeros((6, 16, 16, 3), np.uint8)  # flat: rounding decides everything
     with pytest.raises(ParityError, match="must agree"):
         export_recognizer(small_recognizer(), tmp_path / "net.pt2", videos=[clip])
@@ -53,9 +55,9 @@ def test_program_of_torch_export(tmp_path):
     path = tmp_path / "net.pt2"
     parity = export_recognizer(small_recognizer(), path, dynamic_frames=True)
     assert {row.shape[2] for row in parity.rows} == {2, 4, 7}
-    extra = {"cpnet": ""}
+    extra = {"motionlens": ""}
     program = torch.export.load(path, extra_files=extra)
-    assert extra["cpnet"] == small_recognizer().card.to_json()
+    assert extra["motionlens"] == small_recognizer().card.to_json()
     clips = torch.randn(1, 3, 5, 16, 16)
     found, features = program.module()(clips)
     torch.testing.assert_close(found, small_recognizer().model(clips))
@@ -92,5 +94,5 @@ def test_compiled_for_this_machine(tmp_path):
     path = tmp_path / "net.pt2"
     export_recognizer(small_recognizer("toy_c2d"), path, aot=True)
     run = load_exported(path)
-    assert run.get_metadata()["cpnet"] == small_recognizer("toy_c2d").card.to_json()
+    assert run.get_metadata()["motionlens"] == small_recognizer("toy_c2d").card.to_json()
     assert run(torch.zeros(2, 3, 4, 16, 16))[0].shape == (2, 3)

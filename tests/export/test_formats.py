@@ -10,10 +10,10 @@ import onnxruntime
 import pytest
 import torch
 
-import cpnet
-from cpnet.export.formats import _frexp, find_writer, load_exported
-from cpnet.models.card import ModelCard
+import motionlens
 from export_cards import small_recognizer
+from motionlens.export.formats import _frexp, find_writer, load_exported
+from motionlens.inference.card import ModelCard
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_refusals(name, options, message, tmp_path):
 @pytest.mark.parametrize("package", ["onnx", "onnxscript", "onnxruntime"])
 def test_missing_packages(package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ImportError, match=rf"^{package} is needed .*'cpnet\[export\]'$"):
+    with pytest.raises(ImportError, match=rf"^{package} is needed .*'motionlens\[export\]'$"):
         find_writer(tmp_path / "net.onnx", opset=20, aot=False)
     find_writer(tmp_path / "net.pt2", opset=20, aot=False)  # needs none of them
 
@@ -45,24 +45,24 @@ def test_onnx_file_says_what_it_is(exported):
     proto = onnx.load(exported, load_external_data=False)
     onnx.checker.check_model(proto, full_check=True)
     metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    assert ModelCard.from_json(metadata["cpnet"]) == small_recognizer().card
+    assert ModelCard.from_json(metadata["motionlens"]) == small_recognizer().card
     assert (metadata["license"], metadata["opset"], metadata["min_frames"]) == (
         "CC-BY-4.0",
         "20",
         "2",
     )
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", 20)]
-    assert proto.producer_name == "cpnet"
+    assert proto.producer_name == "motionlens"
     assert all(entry.data_location == onnx.TensorProto.DEFAULT for entry in proto.graph.initializer)
 
 
 def test_file_holds_no_paths_of_the_machine_that_wrote_it(exported):
-    assert str(Path(cpnet.__file__).parent).encode() not in exported.read_bytes()
+    assert str(Path(motionlens.__file__).parent).encode() not in exported.read_bytes()
 
 
 def test_file_works_from_plain_onnxruntime(exported):
     session = onnxruntime.InferenceSession(exported)
-    card = json.loads(session.get_modelmeta().custom_metadata_map["cpnet"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map["motionlens"])
     assert (card["size"], card["mean"][0]) == (16, pytest.approx(0.485))
     (clips,) = session.get_inputs()
     assert clips.shape == ["batch", 3, "num_frames", 16, 16]

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from cpnet.export.graph import prepare, trace
-from cpnet.onnx_network import OnnxNetwork
 from export_cards import small_recognizer
+from motionlens.export.graph import prepare, trace
+from motionlens.inference.onnx_network import OnnxNetwork
 
 
 def test_the_given_model_is_left_as_it_was():

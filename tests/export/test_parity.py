@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cpnet.export.parity import NamedClips, ParityError, check_parity, random_clips
+from motionlens.export.parity import NamedClips, ParityError, check_parity, random_clips
 
 
 class Sums(nn.Module):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from cpnet.models.capture import capture_proposals, correspondence_modules, inject_proposals
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.models.registry import create_model
+from motionlens.models.capture import capture_proposals, correspondence_modules, inject_proposals
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.models.registry import create_model
 
 
 @pytest.fixture

@@ -3,13 +3,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.models.correspondence import (
-    CorrespondenceProposal,
-    NormedLinear,
-    set_num_proposals,
-)
-from cpnet.models.resize import resize_grid
-from cpnet.ops import PairLayer, knn_proposals
+from motionlens.models.correspondence import CorrespondenceProposal, NormedLinear, set_num_proposals
+from motionlens.models.resize import resize_grid
+from motionlens.ops.pair_embedding import PairLayer
+from motionlens.ops.proposals import knn_proposals
 from ops.oracle import unfactorised
 
 

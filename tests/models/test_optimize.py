@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cpnet.models.capture import capture_proposals, inject_proposals
-from cpnet.models.optimize import optimize
-from cpnet.models.registry import create_model, list_models, model_defaults
+from motionlens.models.capture import capture_proposals, inject_proposals
+from motionlens.models.optimize import optimize
+from motionlens.models.registry import create_model, list_models, model_defaults
 
 
 def noisy(name, **options):

@@ -1,5 +1,5 @@
-from cpnet.models.profile import describe
-from cpnet.models.registry import create_model
+from motionlens.models.profile import describe
+from motionlens.models.registry import create_model
 
 
 def test_counts_of_a_toy_network():

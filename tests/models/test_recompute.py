@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cpnet.models.registry import create_model
-from cpnet.models.shared_norm import share_norms
+from motionlens.models.registry import create_model
+from motionlens.models.sync_batchnorm import share_norms
 
 
 @pytest.mark.parametrize("shares", [False, True])

@@ -1,6 +1,6 @@
 import pytest
 
-from cpnet.models.registry import ClipDefaults, list_models, model_defaults, register_model
+from motionlens.models.registry import ClipDefaults, list_models, model_defaults, register_model
 
 
 def test_patterns():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cpnet.models.resize import resize_grid
+from motionlens.models.resize import resize_grid
 
 
 def slow_resize(x, size):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from cpnet.models.resnet import VideoResNet, last_blocks
+from motionlens.models.resnet import VideoResNet, last_blocks
 
 
 class Negate(nn.Module):

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from cpnet.models.capture import correspondence_modules
-from cpnet.models.registry import create_model, list_models, model_defaults
+from motionlens.models.capture import correspondence_modules
+from motionlens.models.registry import create_model, list_models, model_defaults
 
 ALL = list_models()
 LARGE = {name for name in ALL if "resnet50" in name or "resnet101" in name}

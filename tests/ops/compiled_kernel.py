@@ -11,7 +11,7 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from cpnet.ops import proposals_triton
+from motionlens.ops import proposals_triton
 
 POINTERS = {"bias": "*fp32", "scores": "*fp32", "indices": "*i64"}
 NUMBERS = {"T": "i32", "S": "i32", "window": "i32"}

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cpnet.ops.proposals import gather_neighbors, pair_offsets
+from motionlens.ops.proposals import gather_neighbors, pair_offsets
 
 
 def distance(query: Tensor, key: Tensor, metric: str) -> float:

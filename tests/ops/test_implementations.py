@@ -4,7 +4,8 @@ import sys
 import pytest
 import torch
 
-from cpnet.ops import implementations, knn_proposals, proposals_reference
+from motionlens.ops import implementations, proposals_reference
+from motionlens.ops.proposals import knn_proposals
 
 
 def test_the_cpu_search_can_be_named():
@@ -66,8 +67,8 @@ def test_importing_the_operations_does_not_import_triton(statement):
     code = f"""
 import sys, torch
 {statement}
-import cpnet.ops.proposals, cpnet.ops.implementations as implementations
-assert "cpnet.ops.proposals_triton" not in sys.modules
+import motionlens.ops.proposals, motionlens.ops.implementations as implementations
+assert "motionlens.ops.proposals_triton" not in sys.modules
 if sys.modules.get("triton", 0) is None:
     assert implementations._fused() is None
 """

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.ops import Proposals, gather_neighbors, knn_proposals, pair_offsets
-from cpnet.ops.proposals_cpu import GROUP, top_k
+from motionlens.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets
+from motionlens.ops.proposals_cpu import GROUP, top_k
 from ops.oracle import all_distances
 
 METRICS = ("l2", "dot", "cosine")
@@ -221,7 +221,7 @@ def test_an_empty_batch_is_no_error():
 
 def test_registration():
     features = torch.randn(2, 3, 4, 5)
-    op = torch.ops.cpnet.knn_proposals.default
+    op = torch.ops.motionlens.knn_proposals.default
     for arguments in ((3, "l2", None, False), (2, "cosine", 1, True)):
         torch.library.opcheck(op, (features, *arguments))
 

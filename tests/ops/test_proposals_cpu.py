@@ -5,10 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.benchmarks.timing import peak_memory
-from cpnet.ops import proposals_cpu, proposals_reference
-from cpnet.ops.proposals_cpu import search_frames, search_pairs
-from cpnet.ops.scoring import METRICS, prepare
+from motionlens.bench.timing import peak_memory
+from motionlens.ops import proposals_cpu, proposals_reference
+from motionlens.ops.proposals_cpu import search_frames, search_pairs
+from motionlens.ops.scoring import METRICS, prepare
 
 
 def scored(features, metric):

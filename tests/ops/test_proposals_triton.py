@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.ops import gather_neighbors, knn_proposals
+from motionlens.ops.proposals import gather_neighbors, knn_proposals
 
 METRICS = ("l2", "dot", "cosine")
 MASKS = ((None, False), (1, False), (2, False), (None, True), (1, True), (2, True))
@@ -230,7 +230,8 @@ def test_any_k_and_channels_on_a_gpu(C, k):
     [("ieee", 1e-5, 1e-3), ("tf32x3", 2e-5, 1e-3), ("tf32", 1e-2, 0.05)],
 )
 def test_precisions_on_a_gpu(precision, rtol, mismatch):
-    from cpnet.ops import Proposals, proposals_triton
+    from motionlens.ops import proposals_triton
+    from motionlens.ops.proposals import Proposals
 
     torch.manual_seed(0)
     features = torch.randn(2, 8, 196, 256, device="cuda")

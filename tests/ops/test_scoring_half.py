@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cpnet.ops.scoring_half import METRICS, prepare_half
+from motionlens.ops.scoring_half import METRICS, prepare_half
 
 HALVES = (torch.bfloat16, torch.float16)
 

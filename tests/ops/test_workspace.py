@@ -2,9 +2,9 @@ import threading
 
 import torch
 
-from cpnet.ops import knn_proposals
-from cpnet.ops import workspace as module
-from cpnet.ops.workspace import release, workspace
+from motionlens.ops import workspace as module
+from motionlens.ops.proposals import knn_proposals
+from motionlens.ops.workspace import release, workspace
 
 
 def test_a_buffer_is_left_to_the_next_call():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cpnet.report import EvaluationReport
+from motionlens.report.evaluation_report import EvaluationReport
 
 
 def report(labels, predicted, names=("a", "b", "c")):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cpnet.report import EvaluationReport
-from cpnet.report.submission import submission_form, submission_text, write_submission
+from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.submission import submission_form, submission_text, write_submission
 
 NAMES = ("a", "b; c", "d", "e", "f", "g")
 

@@ -12,11 +12,12 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from conftest import write_frames
-from cpnet.data.video import open_video
-from cpnet.prediction import Recognizer
-from cpnet.serving import ServingConfig, create_app
-from cpnet.serving.answers import ExplanationAnswer, ModelAnswer, PredictionAnswer
 from export_cards import small_recognizer
+from motionlens.inference.recognizer import Recognizer
+from motionlens.serving.answers import ExplanationAnswer, ModelAnswer, PredictionAnswer
+from motionlens.serving.app import create_app
+from motionlens.serving.config import ServingConfig
+from motionlens.video.file import open_video
 
 
 @pytest.fixture(scope="module")
@@ -226,15 +227,15 @@ def test_clips_that_wait_at_the_same_time_go_through_together(recognizer, clips)
             answers = [pool.submit(ask, paths[0])]
             assert slow.began.wait(30)
             answers += [pool.submit(ask, path) for path in paths[1:]]
-            wait_for(lambda: gauge(client, "cpnet_queue_length") == len(paths) - 1)
+            wait_for(lambda: gauge(client, "motionlens_queue_length") == len(paths) - 1)
             slow.go.set()
             answers = [answer.result() for answer in answers]
         text = client.get("/metrics").text
     assert slow.sizes == [1, 4, 4]
     for path, answer in zip(paths, answers, strict=True):
         assert_same_prediction(answer, recognizer.predict(path, top=5))
-    assert "cpnet_batch_size_count 3" in text
-    assert "cpnet_batch_size_sum 9" in text
+    assert "motionlens_batch_size_count 3" in text
+    assert "motionlens_batch_size_sum 9" in text
 
 
 def test_more_than_may_wait_are_told_to_come_again(recognizer, clips):
@@ -246,7 +247,7 @@ def test_more_than_may_wait_are_told_to_come_again(recognizer, clips):
                 pool.submit(client.post, "/predict", files=upload(clips["static"]))
                 for _ in range(2)
             ]
-            wait_for(lambda: gauge(client, "cpnet_open_uploads") == 2)
+            wait_for(lambda: gauge(client, "motionlens_open_uploads") == 2)
             answer = client.post("/predict", files=upload(clips["static"]))
             assert_refused(answer, 503, "^2 requests wait already; try again in a moment$")
             assert answer.headers["retry-after"] == "1"
@@ -280,8 +281,8 @@ def test_a_fault_of_the_network_is_answered_and_the_next_request_is_served(recog
         broken.model = recognizer.model
         assert client.post("/predict", files=upload(clips["static"])).status_code == 200
         text = client.get("/metrics").text
-    assert 'cpnet_requests_total{path="/predict",method="POST",status="500"} 1' in text
-    assert 'cpnet_requests_total{path="/predict",method="POST",status="200"} 1' in text
+    assert 'motionlens_requests_total{path="/predict",method="POST",status="500"} 1' in text
+    assert 'motionlens_requests_total{path="/predict",method="POST",status="200"} 1' in text
 
 
 def test_nothing_of_an_upload_is_left(recognizer, clips, tmp_path, monkeypatch):
@@ -320,22 +321,22 @@ def test_metrics_count_requests_by_path_and_status(recognizer):
         answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
-    assert 'cpnet_requests_total{path="/healthz",method="GET",status="200"} 2' in lines
-    assert 'cpnet_requests_total{path="other",method="GET",status="404"} 2' in lines
-    assert 'cpnet_requests_total{path="/static",method="GET",status="200"} 1' in lines
-    assert 'cpnet_request_seconds_count{path="/healthz"} 2' in lines
-    assert "cpnet_queue_length 0" in lines
+    assert 'motionlens_requests_total{path="/healthz",method="GET",status="200"} 2' in lines
+    assert 'motionlens_requests_total{path="other",method="GET",status="404"} 2' in lines
+    assert 'motionlens_requests_total{path="/static",method="GET",status="200"} 1' in lines
+    assert 'motionlens_request_seconds_count{path="/healthz"} 2' in lines
+    assert "motionlens_queue_length 0" in lines
 
 
 def test_the_page_gets_refusals_with_status_200(recognizer):
     with TestClient(create_app(recognizer)) as client:
-        files, quiet = {"file": ("notes.txt", b"no video")}, {"cpnet-refusals": "quiet"}
+        files, quiet = {"file": ("notes.txt", b"no video")}, {"motionlens-refusals": "quiet"}
         loud = client.post("/predict", files=files)
-        assert (loud.status_code, loud.headers.get("cpnet-status")) == (422, None)
+        assert (loud.status_code, loud.headers.get("motionlens-status")) == (422, None)
         answer = client.post("/predict", files=files, headers=quiet)
-        assert (answer.status_code, answer.headers["cpnet-status"]) == (200, "422")
+        assert (answer.status_code, answer.headers["motionlens-status"]) == (200, "422")
         assert answer.json() == loud.json()
-        assert "cpnet-status" not in client.get("/model", headers=quiet).headers
+        assert "motionlens-status" not in client.get("/model", headers=quiet).headers
         # What is counted is what it was.
         assert 'path="/predict",method="POST",status="422"} 2' in client.get("/metrics").text
 

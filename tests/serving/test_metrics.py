@@ -1,4 +1,4 @@
-from cpnet.serving.metrics import Histogram, Metrics
+from motionlens.serving.metrics import Histogram, Metrics
 
 
 def test_a_histogram_counts_values_up_to_each_bound():
@@ -16,13 +16,13 @@ def test_the_text_has_running_totals_and_kinds():
     metrics.add_gauge("cpnet_depth", "How deep.", lambda: 7)
     lines = metrics.text().splitlines()
     for line in (
-        "# TYPE cpnet_batch_size histogram",
-        'cpnet_batch_size_bucket{le="1"} 0',
-        'cpnet_batch_size_bucket{le="2"} 1',
-        'cpnet_batch_size_bucket{le="4"} 2',
-        'cpnet_batch_size_bucket{le="+Inf"} 2',
-        "cpnet_batch_size_sum 5",
-        'cpnet_network_seconds_bucket{le="0.05"} 1',
+        "# TYPE motionlens_batch_size histogram",
+        'motionlens_batch_size_bucket{le="1"} 0',
+        'motionlens_batch_size_bucket{le="2"} 1',
+        'motionlens_batch_size_bucket{le="4"} 2',
+        'motionlens_batch_size_bucket{le="+Inf"} 2',
+        "motionlens_batch_size_sum 5",
+        'motionlens_network_seconds_bucket{le="0.05"} 1',
         "# HELP cpnet_depth How deep.",
         "# TYPE cpnet_depth gauge",
         "cpnet_depth 7",

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from cpnet.serving.network_thread import NetworkThread
+from motionlens.serving.network_thread import NetworkThread
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from browser import chromium
-from cpnet.serving import ServingConfig, create_app
 from export_cards import small_recognizer
+from motionlens.serving.app import create_app
+from motionlens.serving.config import ServingConfig
 
 POSITION, KEPT = (0xE6, 0x9F, 0x00), (0x56, 0xB4, 0xE9)
 DRAWN = "selector => document.querySelector(selector).drawn"

@@ -2,9 +2,9 @@ import io
 
 import pytest
 
-from cpnet.data.video import VideoError, open_video
-from cpnet.serving.config import ServingConfig
-from cpnet.serving.uploads import clean_name, is_container, stored
+from motionlens.serving.config import ServingConfig
+from motionlens.serving.uploads import clean_name, is_container, stored
+from motionlens.video.file import VideoError, open_video
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mpg", "a.ts", "a.webm", "a.flv"])

@@ -6,8 +6,8 @@ import sys
 
 import torch
 
-from cpnet.cli import main
-from cpnet.training import checkpoints, module, recording
+from motionlens.cli import main
+from motionlens.training import checkpoints, module, recording
 
 moment = sys.argv[1]
 calls = 0

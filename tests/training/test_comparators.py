@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cpnet.config import LogConfig, OptimConfig
-from cpnet.evaluation import evaluate
-from cpnet.models.registry import list_models
-from cpnet.prediction import Recognizer
-from cpnet.training.trainer import fit
 from motion_videos import CLASSES, tiny_recipe, write_dataset
+from motionlens.inference.evaluation import evaluate
+from motionlens.inference.recognizer import Recognizer
+from motionlens.models.registry import list_models
+from motionlens.training.fit import fit
+from motionlens.training.recipe import LogConfig, OptimConfig
 
 NARROW = {"widths": [8, 8, 8, 16]}
 OPTIONS = {

@@ -9,16 +9,16 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from cpnet.config import LoaderConfig, LogConfig, OptimConfig
-from cpnet.data.lists import ListEntry
-from cpnet.data.prepared import PreparedSet, save_description, save_part
-from cpnet.models.card import ModelCard
-from cpnet.models.weights import load_checkpoint
-from cpnet.runs import CHECKPOINT
-from cpnet.training import module, recording
-from cpnet.training.recording import has_stalled
-from cpnet.training.trainer import fit
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import PreparedSet, save_description, save_part
+from motionlens.inference.card import ModelCard
+from motionlens.inference.checkpoint import load_checkpoint
+from motionlens.training import module, recording
+from motionlens.training.fit import fit
+from motionlens.training.recipe import LoaderConfig, LogConfig, OptimConfig
+from motionlens.training.recording import has_stalled
+from motionlens.training.run_folder import CHECKPOINT
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +87,9 @@ def test_several_labels(videos, tmp_path, capsys):
 def test_several_labels_are_measured_by_torchmetrics_definition(videos, tmp_path):
     from torchmetrics.classification import MultilabelAveragePrecision
 
-    from cpnet.clips import card_preprocessing, card_sampling
-    from cpnet.data.dataset import ClipDataset
-    from cpnet.sources import open_parts
+    from motionlens.clips.training_loader import ClipDataset
+    from motionlens.datasets.source import open_parts
+    from motionlens.inference.card_clips import card_preprocessing, card_sampling
 
     recipe = multi_label_recipe(videos, tmp_path, log=LogConfig(clips=0))
     result = fit(recipe, progress=False)
@@ -155,13 +155,13 @@ def test_the_average_is_what_is_validated_and_kept(videos, tmp_path):
     result = fit(recipe, progress=False)
     plain = fit(replace(recipe, out=str(tmp_path / "plain"), optim=PLAIN), progress=False)
     state = torch.load(result.run / CHECKPOINT, weights_only=True)
-    kept, average = weights(result.run), state["cpnet"]["average"]["values"]
+    kept, average = weights(result.run), state["motionlens"]["average"]["values"]
     assert_equal(kept, average, **EXACT)
     # The weights that learn are those of a run without an average.
     learned = {n.removeprefix("model."): v for n, v in state["state_dict"].items()}
     assert_equal({name: learned[name] for name in kept}, weights(plain.run), **EXACT)
     assert not torch.equal(kept["fc.weight"], learned["fc.weight"])
-    assert state["cpnet"]["average"]["num_updates"] == 6
+    assert state["motionlens"]["average"]["num_updates"] == 6
     report = [row["validation_loss"] for row in result.history]
     assert report != [row["validation_loss"] for row in plain.history]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cpnet.config import AugmentConfig, OptimConfig
-from cpnet.recipe_files import save_recipe
-from cpnet.runs import CHECKPOINT
-from cpnet.training.trainer import fit
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.training.fit import fit
+from motionlens.training.recipe import AugmentConfig, OptimConfig
+from motionlens.training.recipe_files import save_recipe
+from motionlens.training.run_folder import CHECKPOINT
 from processes import torchrun
 
 KILLED = Path(__file__).with_name("killed.py")
@@ -85,7 +85,7 @@ def test_resumed_by_the_command(videos, whole, tmp_path):
     save_recipe(recipe, tmp_path / "recipe.yaml")
     done = run(KILLED, "middle_of_epoch_2", "train", "--config", tmp_path / "recipe.yaml")
     assert done.returncode == -signal.SIGKILL
-    done = run("-m", "cpnet", "train", "--out", tmp_path / "run", "--resume")
+    done = run("-m", "motionlens", "train", "--out", tmp_path / "run", "--resume")
     assert done.returncode == 0, done.stderr
     assert "epoch 1/3" not in done.stdout
     assert_same_files(tmp_path / "run", whole)
@@ -97,7 +97,7 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path):
     recipe = replace(recipe, optim=replace(recipe.optim, batch_size=2))
     save_recipe(recipe, tmp_path / "recipe.yaml")
     command = ["train", "--config", tmp_path / "recipe.yaml"]
-    done = torchrun("cpnet", *command)
+    done = torchrun("motionlens", *command)
     assert done.returncode == 0, done.stderr
     halves = tmp_path / "halves"
     done = torchrun(
@@ -105,17 +105,17 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path):
     )
     assert done.returncode != 0
     assert (halves / CHECKPOINT).is_file()
-    done = torchrun("cpnet", "train", "--out", halves, "--resume")
+    done = torchrun("motionlens", "train", "--out", halves, "--resume")
     assert done.returncode == 0, done.stderr
     assert_same_files(halves, tmp_path / "whole")
     # The steps of two processes are not those of one.
-    done = run("-m", "cpnet", "train", "--out", halves, "--resume", "--optim.epochs", 4)
+    done = run("-m", "motionlens", "train", "--out", halves, "--resume", "--optim.epochs", 4)
     assert done.returncode == 2
     assert "must have as many processes as before, 2, got 1" in done.stderr
 
 
 def test_a_checkpoint_is_written_beside_the_old_one(tmp_path, monkeypatch):
-    from cpnet.training import checkpoints
+    from motionlens.training import checkpoints
 
     writer = checkpoints.AtomicCheckpointIO()
     path = tmp_path / "checkpoints" / "last.ckpt"

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cpnet.training.losses import (
+from motionlens.training.losses import (
     StepPlan,
     clip_losses,
     clip_losses_of_several_labels,

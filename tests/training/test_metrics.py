@@ -1,6 +1,6 @@
 import torch
 
-from cpnet.training.metrics import WeightedMean
+from motionlens.training.metrics import WeightedMean
 
 
 def test_values_count_as_often_as_they_weigh():

@@ -1,9 +1,9 @@
 import pytest
 from torch import nn
 
-from cpnet.config import OptimConfig
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
+from motionlens.training.recipe import OptimConfig
 
 
 def test_norms_and_biases_are_not_decayed():

@@ -1,7 +1,7 @@
 import torch
 
-from cpnet.models.card import ModelCard
-from cpnet.training.pictures import clip_strip, confusion_picture
+from motionlens.inference.card import ModelCard
+from motionlens.training.pictures import clip_strip, confusion_picture
 
 CARD = ModelCard(
     model="cpnet_nano", class_names=("a", "b"), num_frames=3, frame_stride=1, size=4, short_side=4

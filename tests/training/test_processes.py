@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cpnet.config import ClipConfig, LoaderConfig, OptimConfig
-from cpnet.recipe_files import save_recipe
-from cpnet.runs import read_metrics
-from cpnet.training.trainer import fit
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.training.fit import fit
+from motionlens.training.recipe import ClipConfig, LoaderConfig, OptimConfig
+from motionlens.training.recipe_files import save_recipe
+from motionlens.training.run_folder import read_metrics
 from processes import torchrun
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def lightning(*arguments, timeout=300):
     """The command, which starts its processes itself."""
     environment = {name: v for name, v in os.environ.items() if "RANK" not in name}
     return subprocess.run(
-        [sys.executable, "-m", "cpnet", *map(str, arguments)],
+        [sys.executable, "-m", "motionlens", *map(str, arguments)],
         env=environment | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -71,7 +71,7 @@ def assert_same_run(found, expected):
 def test_two_processes_learn_what_one_does(videos, tmp_path):
     whole = fit(shared_recipe(videos, tmp_path / "whole"), progress=False).run
     save_recipe(shared_recipe(videos, tmp_path / "run", batch_size=2), tmp_path / "recipe.yaml")
-    done = torchrun("cpnet", "train", "--config", tmp_path / "recipe.yaml")
+    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 1/2") == 1  # of the first process alone
     assert done.stdout.count("12 training and 3 validation videos") == 1
@@ -102,7 +102,7 @@ def test_uneven_shares_several_labels_and_broken_videos(videos, tmp_path):
         loader=LoaderConfig(num_workers=0, skip_broken=True),
     )
     save_recipe(recipe, tmp_path / "recipe.yaml")
-    done = torchrun("cpnet", "train", "--config", tmp_path / "recipe.yaml")
+    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
     assert done.returncode == 0, done.stderr
     assert "1 videos cannot be read" in done.stdout
     with (tmp_path / "run" / "broken.csv").open() as file:
@@ -115,11 +115,11 @@ def test_uneven_shares_several_labels_and_broken_videos(videos, tmp_path):
 
 def fit_validation(recipe, tmp_path):
     """The validation loss of the weights that a run has kept, worked out here."""
-    from cpnet.clips import card_preprocessing, card_sampling
-    from cpnet.data.dataset import ClipDataset
-    from cpnet.models.weights import load_checkpoint
-    from cpnet.sources import open_parts
-    from cpnet.training.losses import clip_losses_of_several_labels
+    from motionlens.clips.training_loader import ClipDataset
+    from motionlens.datasets.source import open_parts
+    from motionlens.inference.card_clips import card_preprocessing, card_sampling
+    from motionlens.inference.checkpoint import load_checkpoint
+    from motionlens.training.losses import clip_losses_of_several_labels
 
     model, card = load_checkpoint(tmp_path / "run")
     _, validation = open_parts(recipe)
@@ -142,9 +142,9 @@ def test_an_error_in_one_process_ends_all(videos, tmp_path, start):
     recipe = shared_recipe(data, tmp_path / "run", batch_size=2)
     save_recipe(replace(recipe, devices=2), tmp_path / "recipe.yaml")
     command = ["train", "--config", tmp_path / "recipe.yaml"]
-    done = start("cpnet", *command) if start is torchrun else start(*command)
+    done = start("motionlens", *command) if start is torchrun else start(*command)
     assert done.returncode != 0
-    assert "cpnet: error: " in done.stderr
+    assert "motionlens: error: " in done.stderr
     assert "val/move_left/1.mp4" in done.stderr
 
 
@@ -153,7 +153,7 @@ def test_a_folder_with_a_run_is_refused_by_the_first_process(videos, tmp_path):
     fit(recipe, progress=False)
     save_recipe(replace(recipe, clip=ClipConfig(num_frames=3, size=16)), tmp_path / "recipe.yaml")
     before = (tmp_path / "run" / "config.json").read_bytes()
-    done = torchrun("cpnet", "train", "--config", tmp_path / "recipe.yaml")
+    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
     assert done.returncode != 0
     assert done.stderr.count("must not hold a run yet") == 1
     assert (tmp_path / "run" / "config.json").read_bytes() == before

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from cpnet.config import OptimConfig
-from cpnet.training import tuning
-from cpnet.training.tuning import find_lr, scale_batch_size
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.training import tuning
+from motionlens.training.recipe import OptimConfig
+from motionlens.training.tuning import find_lr, scale_batch_size
 
 
 @pytest.fixture(scope="module")

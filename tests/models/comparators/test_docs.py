@@ -1,12 +1,12 @@
-"""What docs/comparators.md says of sizes is what `cpnet info` counts."""
+"""What docs/comparators.md says of sizes is what `motionlens info` counts."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from cpnet.models.profile import describe
-from cpnet.models.registry import list_models, model_defaults
+from motionlens.models.profile import describe
+from motionlens.models.registry import list_models, model_defaults
 
 TEXT = (Path(__file__).parents[3] / "docs" / "comparators.md").read_text(encoding="utf-8")
 ROWS = {

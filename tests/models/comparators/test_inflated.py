@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from cpnet.models.comparators.inflated import InflatedLayers
-from cpnet.models.registry import create_model
-from cpnet.models.resnet import VideoResNet
-from cpnet.models.weights.transfer import inflate
+from motionlens.models.comparators.inflated import InflatedLayers
+from motionlens.models.registry import create_model
+from motionlens.models.resnet import VideoResNet
+from motionlens.models.weights.transfer import inflate
 
 
 def lengths(model):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cpnet.models.comparators.motion_filter import SHIFTS, MotionFilter, motion_differences
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.motion_filter import SHIFTS, MotionFilter, motion_differences
+from motionlens.models.registry import create_model
 
 
 def test_differences_against_a_loop():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cpnet.models.comparators.motion_fused import SegmentMLP
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.motion_fused import SegmentMLP
+from motionlens.models.registry import create_model
 
 
 def test_against_plain_operations():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cpnet.models.comparators.non_local import NonLocal
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.non_local import NonLocal
+from motionlens.models.registry import create_model
 
 
 @pytest.mark.parametrize("size", [(4, 4), (3, 5), (1, 1)])

@@ -3,8 +3,8 @@ from itertools import combinations
 import pytest
 import torch
 
-from cpnet.models.comparators.relation import MultiScaleRelation, drawn, spread
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.relation import MultiScaleRelation, drawn, spread
+from motionlens.models.registry import create_model
 
 
 @pytest.mark.parametrize(("num_frames", "scale"), [(4, 2), (6, 3), (8, 8), (7, 5)])

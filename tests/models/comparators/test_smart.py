@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cpnet.models.comparators.smart import SmartConv
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.smart import SmartConv
+from motionlens.models.registry import create_model
 
 
 def block():

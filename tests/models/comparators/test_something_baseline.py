@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cpnet.models.registry import create_model, model_defaults
+from motionlens.models.registry import create_model, model_defaults
 
 
 def test_the_size_of_the_publication():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cpnet.models.comparators.temporal_shift import TemporalShift
-from cpnet.models.registry import create_model
+from motionlens.models.comparators.temporal_shift import TemporalShift
+from motionlens.models.registry import create_model
 
 
 def shifted(clip, part):

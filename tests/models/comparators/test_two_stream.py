@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from cpnet.models.registry import create_model, model_defaults
-from cpnet.models.streaming import FrameStream
+from motionlens.models.frame_stream import FrameStream
+from motionlens.models.registry import create_model, model_defaults
 
 CLIP = (2, 13, 4, 24, 24)
 

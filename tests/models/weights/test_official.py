@@ -7,13 +7,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cpnet.models.capture import capture_proposals, inject_proposals
-from cpnet.models.conventions import LayerFactory, find_conventions
-from cpnet.models.correspondence import CorrespondenceProposal
-from cpnet.models.registry import create_model
-from cpnet.models.resize import resize_grid
-from cpnet.models.weights import load_official
-from cpnet.ops import gather_neighbors, pair_offsets, pair_responses
+from motionlens.models.capture import capture_proposals, inject_proposals
+from motionlens.models.conventions import LayerFactory, find_conventions
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.models.registry import create_model
+from motionlens.models.resize import resize_grid
+from motionlens.models.weights.official import load_official
+from motionlens.ops.pair_embedding import pair_responses
+from motionlens.ops.proposals import gather_neighbors, pair_offsets
 
 
 def relative(found, expected):
@@ -300,7 +301,7 @@ def test_parameter_counts(backbone, form, modules):
 
 
 def test_the_official_form_stores_its_offset_scale():
-    from cpnet.models.registry import model_options
+    from motionlens.models.registry import model_options
 
     assert model_options("cpnet_nano", conventions="official")["offset_scale"] == 1
     assert model_options("cpnet_nano", conventions="official", offset_scale=4)["offset_scale"] == 4

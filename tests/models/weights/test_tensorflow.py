@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cpnet.models.weights.tensorflow import read_tensorflow, read_tensorpack
+from motionlens.models.weights.tensorflow import read_tensorflow, read_tensorpack
 
 VALUES = {
     "conv0/weights": np.arange(6, dtype=np.float32).reshape(1, 1, 1, 2, 3),
@@ -48,7 +48,7 @@ def test_without_tensorflow_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "x.ckpt.index").touch()
     monkeypatch.setitem(__import__("sys").modules, "tensorflow", None)
     with pytest.raises(
-        ImportError, match=r"tensorflow is needed here.*pip install 'cpnet\[tensorflow\]'"
+        ImportError, match=r"tensorflow is needed here.*pip install '\.\[tensorflow\]'"
     ):
         read_tensorflow(tmp_path / "x.ckpt")
 

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from cpnet.models.card import ModelCard
-from cpnet.models.registry import create_model
-from cpnet.models.weights import Weights, inflate, start_from
-from cpnet.models.weights.official import official_targets
+from motionlens.inference.card import ModelCard
+from motionlens.inference.weight_sources import Weights
+from motionlens.models.registry import create_model
+from motionlens.models.weights.official import official_targets
+from motionlens.models.weights.transfer import inflate, start_from
 
 NAMES = ("left", "right", "up")
 

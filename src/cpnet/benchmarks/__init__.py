@@ -1,1 +1,0 @@
-"""What ``cpnet bench`` runs: cases of real sizes, side by side with what else one could use."""

@@ -1,1 +1,0 @@
-"""Runs of the paper's tables and figures."""

@@ -1,0 +1,93 @@
+"""motionlens: recognition of motion in video, learned from correspondence proposals.
+
+Names are imported when they are first used: ``motionlens.CorrespondenceProposal`` needs torch alone,
+``motionlens.fit`` brings in Lightning.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from motionlens._utils.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from motionlens.explain.explanation import Explanation
+    from motionlens.inference.evaluation import evaluate
+    from motionlens.inference.recognizer import Recognizer
+    from motionlens.inference.streaming.events import Event, EventDetector, EventRules
+    from motionlens.inference.streaming.windows import Window
+    from motionlens.models.capture import capture_proposals, inject_proposals
+    from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
+    from motionlens.models.frame_stream import FrameStream
+    from motionlens.models.optimize import optimize
+    from motionlens.models.registry import create_model, list_models
+    from motionlens.ops.proposals import Proposals
+    from motionlens.report.prediction import Prediction
+    from motionlens.training.fit import fit
+    from motionlens.training.recipe import Recipe
+    from motionlens.training.recipe_files import load_recipe
+
+_HOME = {
+    "CorrespondenceProposal": "motionlens.models.correspondence",
+    "Event": "motionlens.inference.streaming",
+    "EventDetector": "motionlens.inference.streaming",
+    "EventRules": "motionlens.inference.streaming",
+    "Explanation": "motionlens.explain",
+    "FrameStream": "motionlens.models.frame_stream",
+    "Prediction": "motionlens.report.prediction",
+    "Proposals": "motionlens.ops",
+    "Recipe": "motionlens.training.recipe",
+    "Recognizer": "motionlens.inference.recognizer",
+    "Window": "motionlens.inference.streaming",
+    "capture_proposals": "motionlens.models.capture",
+    "create_model": "motionlens.models.registry",
+    "evaluate": "motionlens.inference.evaluation",
+    "fit": "motionlens.training",
+    "inject_proposals": "motionlens.models.capture",
+    "list_models": "motionlens.models.registry",
+    "load_recipe": "motionlens.training.recipe_files",
+    "optimize": "motionlens.models.optimize",
+    "set_num_proposals": "motionlens.models.correspondence",
+}
+
+__all__ = [
+    "CorrespondenceProposal",
+    "Event",
+    "EventDetector",
+    "EventRules",
+    "Explanation",
+    "FrameStream",
+    "Prediction",
+    "Proposals",
+    "Recipe",
+    "Recognizer",
+    "Window",
+    "__version__",
+    "capture_proposals",
+    "create_model",
+    "evaluate",
+    "fit",
+    "inject_proposals",
+    "list_models",
+    "load_recipe",
+    "optimize",
+    "set_num_proposals",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    try:
+        return importlib.import_module(
+            f"motionlens.{name}"
+        )  # motionlens.ops without importing it first
+    except ModuleNotFoundError as error:
+        if error.name != f"motionlens.{name}":
+            raise
+        raise AttributeError(f"module 'motionlens' has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return __all__

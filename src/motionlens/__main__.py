@@ -1,0 +1,8 @@
+"""``python -m motionlens``, which torchrun and srun start, is the command ``motionlens``."""
+
+from __future__ import annotations
+
+from motionlens.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,49 @@
+"""What the CP module is measured against: the published algorithm done plainly.
+
+Not made slow on purpose: it takes the fastest plain PyTorch operations for its way.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.models.resize import resize_grid
+from motionlens.ops.proposals import gather_neighbors, pair_offsets
+from motionlens.ops.proposals_reference import search
+
+
+class PlainCorrespondence(nn.Module):
+    """The published algorithm as it is written down: full matrix, topk, concatenated pairs, MLP.
+
+    Shares the weights of a CP module and gives the same answers.
+
+    Args:
+        module: whose work it does.
+    """
+
+    socket = "before_relu"
+
+    def __init__(self, module: CorrespondenceProposal) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map clips ``(B, C, T, H, W)`` as the module does."""
+        module = self.module
+        features, grid = module.searched_features(x)
+        with torch.no_grad():
+            indices, _ = search(features, module.k, module.search.metric, None, False)
+        hidden = torch.cat(
+            [
+                pair_offsets(indices, grid, dtype=features.dtype) * module.offset_scale,
+                features[:, :, :, None].expand(-1, -1, -1, module.k, -1),
+                gather_neighbors(features, indices),
+            ],
+            dim=-1,
+        )
+        for layer in module.mlp:
+            hidden = layer(hidden).relu()
+        out = module.projection(hidden.amax(3)).unflatten(2, grid)
+        return x + resize_grid(out, (x.shape[3], x.shape[4])).permute(0, 4, 1, 2, 3)

@@ -1,0 +1,135 @@
+"""Results of ``motionlens bench``: as JSON with the machine and versions, as tables in Markdown."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from motionlens._utils.files import write_atomically
+from motionlens.bench.timing import Measurement
+
+OURS = "motionlens"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """One case, measured.
+
+    Attributes:
+        name: of the case.
+        group: cases of one table.
+        units: what one run gets done, such as ``(1, "clips")``; None for no rate.
+        measured: alternative to measurement.
+    """
+
+    name: str
+    group: str
+    units: tuple[int, str] | None
+    measured: dict[str, Measurement]
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """What a number depends on besides the code: processor, threads, versions."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    found: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
+    for package in ("motionlens", "torch", "triton", "av", "torchcodec"):
+        found[package] = _version(package)
+    return found | {"python": platform.python_version(), "system": platform.system()}
+
+
+def save(path: Path, results: Sequence[Result], about: dict[str, Any]) -> None:
+    """Write results and what they depend on.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    content = {"about": about, "results": [asdict(result) for result in results]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+
+
+def load(path: Path) -> tuple[list[Result], dict[str, Any]]:
+    """Read what :func:`save` wrote."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    results = [
+        Result(
+            name=entry["name"],
+            group=entry["group"],
+            units=tuple(entry["units"]) if entry["units"] else None,
+            measured={
+                label: Measurement(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
+                for label, values in entry["measured"].items()
+            },
+        )
+        for entry in content["results"]
+    ]
+    return results, content["about"]
+
+
+def tables(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """Title, headings and rows of one table a group.
+
+    A cell holds milliseconds and, for an alternative, how many times ours it takes; or clips a
+    second where a run has units.
+    """
+    found = []
+    for group in dict.fromkeys(result.group for result in results):
+        members = [result for result in results if result.group == group]
+        labels = list(dict.fromkeys(label for member in members for label in member.measured))
+        rows = [[member.name, *(_cell(member, label) for label in labels)] for member in members]
+        unit = members[0].units
+        title = f"{group}: milliseconds" + (f", {unit[1]}/s" if unit else "") + ", peak memory"
+        found.append((title, ["case", *labels], rows))
+    return found
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """The tables as Markdown."""
+    parts = []
+    for title, headings, rows in tables(results):
+        lines = [f"**{title}**", "", "| " + " | ".join(headings) + " |"]
+        lines.append("|---" + "|--:" * (len(headings) - 1) + "|")
+        lines += ["| " + " | ".join(row) + " |" for row in rows]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(result: Result, label: str) -> str:
+    found = result.measured.get(label)
+    if found is None:
+        return ""
+    text = f"{found.median_ms:.3g} ms"
+    ours = result.measured.get(OURS)
+    if ours is not None and label != OURS:
+        text += f" ({found.median_ms / ours.median_ms:.2f}x)"
+    if result.units is not None:
+        text += f", {result.units[0] / found.median_ms * 1e3:.3g}/s"
+    if found.peak_mb is not None:
+        text += f", {found.peak_mb:.3g} MB"
+    return text
+
+
+def _processor() -> str:
+    """The processor's own name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _version(package: str) -> str | None:
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,196 @@
+"""The suites of ``motionlens bench``: which cases, and what is run side by side in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from motionlens.bench.alternatives import PlainCorrespondence
+from motionlens.bench.timing import Run
+from motionlens.models.comparators.non_local import NonLocal
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.models.frame_stream import FrameStream
+from motionlens.models.optimize import optimize
+from motionlens.models.registry import create_model
+
+
+class Case(NamedTuple):
+    """One comparison.
+
+    Attributes:
+        name: such as ``"res4 8x14x14"``.
+        group: cases of one table.
+        runs: alternative to what is timed; ours is ``"cpnet"``.
+        units: what one run gets done, for a rate: ``(8, "frames")``; None for no rate.
+    """
+
+    name: str
+    group: str
+    runs: dict[str, Run]
+    units: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where and how a suite runs.
+
+    Attributes:
+        device: of all tensors.
+        dtype: of weights and features.
+        batch_size: clips at once.
+        compiled: whether compiled alternatives run too; compiling takes a minute a case.
+        quick: the smallest case of each group alone.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    batch_size: int
+    compiled: bool
+    quick: bool
+
+
+class Site(NamedTuple):
+    """Where a CP module sits: its grid, channels and options."""
+
+    name: str
+    frames: int
+    size: int
+    channels: int
+    options: dict[str, Any]
+
+
+_BOTTLENECK = {"k": 4, "bottleneck": 128}
+# ResNet-34's modules at 112 and 224 pixels (res3 searches at half resolution), and ResNet-101's.
+SITES = [
+    Site("res4", 8, 14, 256, {}),
+    Site("res4", 12, 14, 256, {}),
+    Site("res4", 24, 14, 256, {}),
+    Site("res4", 32, 14, 256, {}),
+    Site("res3", 8, 28, 128, {"downsample": 2}),
+    Site("res3", 32, 28, 128, {"downsample": 2}),
+    Site("res3 whole", 8, 28, 128, {}),
+    Site("R101 res4", 8, 14, 1024, _BOTTLENECK),
+    Site("R101 res4", 32, 14, 1024, _BOTTLENECK),
+]
+
+# Frames and pixels of the clips that whole networks take; those of streams are the first.
+SIZES = [(8, 112), (32, 112), (8, 224)]
+
+
+def ops_suite(setting: Setting) -> Iterator[Case]:
+    """The module by itself: inference, then training."""
+    for site in SITES[:1] if setting.quick else SITES:
+        module = CorrespondenceProposal(site.channels, **site.options)
+        for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm1d)):
+            nn.init.ones_(norm.weight)  # a fresh module ends in a scale of zero
+        clip = torch.randn(setting.batch_size, site.channels, site.frames, site.size, site.size)
+        module, clip = module.to(setting.device, setting.dtype), _placed(clip, setting)
+        name = f"{site.name} {site.frames}x{site.size}x{site.size}, {site.channels} channels"
+        plain, non_local = PlainCorrespondence(module), NonLocal(site.channels)
+        non_local = non_local.to(setting.device, setting.dtype)
+        candidates: dict[str, nn.Module] = {
+            "cpnet": module,
+            "plain": plain,
+            "non-local": non_local,
+        }
+        features = module.searched_features(clip)[0].detach().flatten(1, 2).contiguous()
+        fast = {label: optimize(candidate) for label, candidate in candidates.items()}
+        if setting.compiled:
+            fast["plain, compiled"] = torch.compile(fast["plain"])  # type: ignore[assignment]
+            candidates["plain, compiled"] = torch.compile(plain)  # type: ignore[assignment]
+        runs = {label: _inference(candidate, clip) for label, candidate in fast.items()}
+        runs["product"] = _inference(lambda f: f @ f.mT, features)
+        yield Case(name, "module, inference", runs)
+        for candidate in candidates.values():
+            candidate.train()
+        yield Case(
+            name,
+            "module, forward and backward",
+            {label: _training(candidate, clip) for label, candidate in candidates.items()},
+        )
+
+
+def models_suite(setting: Setting) -> Iterator[Case]:
+    """Whole networks: inference, a training step, and a stream of overlapping windows."""
+    for frames, size in SIZES[:1] if setting.quick else SIZES:
+        clip = _placed(torch.randn(setting.batch_size, 3, frames, size, size), setting)
+        name = f"{frames}x{size}x{size}"
+        networks = _networks(1 if size <= 112 else 2)
+        fast = {n: optimize(m.to(setting.device), dtype=setting.dtype) for n, m in networks.items()}
+        runs = {label: _inference(network, clip) for label, network in fast.items()}
+        yield Case(name, "ResNet-34, inference", runs, (setting.batch_size, "clips"))
+        if (frames, size) == SIZES[0]:
+            trained = {n: m.to(setting.dtype).train() for n, m in networks.items()}
+            training = {n: _training(m, clip) for n, m in trained.items()}
+            yield Case(name, "ResNet-34, training step", training, (setting.batch_size, "clips"))
+    yield _stream_case(setting)
+    small = {
+        form: optimize(
+            create_model(f"{form}_nano", num_classes=7).to(setting.device), dtype=setting.dtype
+        )
+        for form in ("cpnet", "c2d", "c3d")
+    }
+    clip = _placed(torch.randn(setting.batch_size, 3, 8, 64, 64), setting)
+    runs = {label: _inference(network, clip) for label, network in small.items()}
+    yield Case("8x64x64", "nano, inference", runs, (setting.batch_size, "clips"))
+
+
+def _networks(stem_stride: int) -> dict[str, nn.Module]:
+    """ResNet-34 with CP modules, without, with non-local blocks in their places, and in 3D."""
+    options = {"num_classes": 27, "stem_stride": stem_stride}
+    return {
+        "cpnet": create_model("cpnet_resnet34", **options),
+        "c2d": create_model("c2d_resnet34", **options),
+        "non-local": create_model("nl_c2d_resnet34", **options),
+        "c3d_resnet18": create_model("c3d_resnet18", **options),
+    }
+
+
+def _stream_case(setting: Setting) -> Case:
+    """One more frame of a stream: windows of 8 frames, each one frame on."""
+    network = optimize(
+        create_model("cpnet_resnet34", num_classes=27, stem_stride=1).to(setting.device),
+        dtype=setting.dtype,
+    )
+    frames, size = SIZES[0]
+    pictures = _placed(torch.randn(frames, 3, size, size), setting)
+    stream = FrameStream(network, num_frames=frames)
+    stream.push(pictures)
+    return Case(
+        f"{frames}x{size}x{size}, one frame on",
+        "stream",
+        {
+            "cpnet": lambda: stream.push(pictures[:1]),
+            "window by window": _inference(network, pictures.transpose(0, 1)[None]),
+        },
+        (1, "frames"),
+    )
+
+
+def _placed(tensor: Tensor, setting: Setting) -> Tensor:
+    tensor = tensor.to(setting.device, setting.dtype)
+    # As frames come out of convolutions on channels-last weights.
+    return tensor.to(memory_format=torch.channels_last_3d) if tensor.dim() == 5 else tensor
+
+
+def _inference(model: Callable[[Tensor], Tensor], x: Tensor) -> Run:
+    def run() -> None:
+        with torch.inference_mode():
+            model(x)
+
+    return run
+
+
+def _training(model: nn.Module, x: Tensor) -> Run:
+    x = x.detach().requires_grad_()
+
+    def run() -> None:
+        model.zero_grad(set_to_none=True)
+        x.grad = None
+        model(x).sum().backward()
+
+    return run

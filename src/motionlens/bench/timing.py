@@ -1,0 +1,126 @@
+"""Times and memory of alternatives, taken in turns so that a drifting machine hits all alike.
+
+A turn is a few runs of one alternative, the first of which does not count: it pays for what the
+others left in caches and gave back to the system.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from motionlens.ops.workspace import release
+
+Run = Callable[[], object]
+
+# Counted runs of a turn.
+RUNS = 4
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measurement:
+    """What one alternative took.
+
+    Attributes:
+        median_ms: of all counted runs, milliseconds.
+        quartiles_ms: the first and the third.
+        peak_mb: the most that tensors took at a time beyond what was there before, 10^6 bytes; None
+            if it was not measured.
+    """
+
+    median_ms: float
+    quartiles_ms: tuple[float, float]
+    peak_mb: float | None
+
+
+def compare(
+    runs: Mapping[str, Run],
+    device: torch.device,
+    *,
+    seconds: float = 2.0,
+    least: int = 3,
+    memory: bool = True,
+) -> dict[str, Measurement]:
+    """Measure alternatives A, B, C in turns: AAAAA BBBBB CCCCC AAAAA ...
+
+    Args:
+        runs: name to what is timed; called twice before it counts.
+        device: that they run on.
+        seconds: how long all turns together may take, once there were `least`.
+        least: turns at the least.
+        memory: also measure each one's peak memory, in a run that is not timed.
+    """
+    for run in runs.values():
+        for _ in range(2):
+            run()
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    end = time.perf_counter() + seconds
+    turns = 0
+    while turns < least or time.perf_counter() < end:
+        turns += 1
+        for name, run in runs.items():
+            run()
+            times[name] += [_time(run, device) for _ in range(RUNS)]
+    return {
+        name: Measurement(
+            median_ms=statistics.median(taken),
+            quartiles_ms=_quartiles(taken),
+            peak_mb=peak_memory(runs[name], device) / 1e6 if memory else None,
+        )
+        for name, taken in times.items()
+    }
+
+
+def peak_memory(run: Run, device: torch.device) -> int:
+    """The most bytes that tensors take at a time during a run, beyond what is there before.
+
+    On a CPU, scratch space that libraries get without PyTorch is not seen.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        run()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    release()  # memory that earlier runs left to this one counts too
+    # The profiler would tell of its beginning and end.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    # Without `acc_events` torch 2.11 warns of cycles, of which there is but one.
+    with profile(
+        activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
+    ) as profiled:
+        run()
+    events = profiled.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    peak = held = 0
+    for _, change in changes:
+        held += change
+        peak = max(peak, held)
+    return peak
+
+
+def _time(run: Run, device: torch.device) -> float:
+    """Milliseconds of one run."""
+    if device.type == "cuda":
+        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        start.record()
+        run()
+        end.record()
+        torch.cuda.synchronize(device)
+        return float(start.elapsed_time(end))
+    began = time.perf_counter()
+    run()
+    return (time.perf_counter() - began) * 1e3
+
+
+def _quartiles(values: list[float]) -> tuple[float, float]:
+    first, _, third = statistics.quantiles(values, n=4)
+    return first, third

@@ -1,0 +1,196 @@
+"""Arguments and output that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motionlens import pretrained
+from motionlens.training.recipe import ListingConfig
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from motionlens.inference.recognizer import Recognizer
+
+DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+def add_device(parser: Any) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda", "mps"],
+        default="auto",
+        help="where to run; auto takes an accelerator if there is one",
+    )
+
+
+def add_run(parser: Any, *, optional: bool = True) -> None:
+    """Add ``run``, the recognizer; :func:`split_run` says what it is where it may be left out."""
+    parser.add_argument(
+        "run",
+        nargs="?" if optional else None,
+        help="run folder, exported .onnx file, or a model on the Hugging Face hub"
+        + ("; the recognizer that comes with motionlens if left out" if optional else ""),
+    )
+
+
+def parse_with_run(parser: Any, argv: Sequence[str]) -> Any:
+    """Parse arguments of a command whose ``run`` may be left out, with options anywhere.
+
+    Argparse gives up on words behind an option once those before it could have been all.
+    """
+    words: list[str] = []
+    options: list[str] = []
+    rest = list(argv)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            return parser.parse_args([*options, word, *words, *rest])
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        options.append(word)
+        action = parser._option_string_actions.get(word)
+        if action is None or action.nargs == 0:
+            continue
+        taken = 1
+        while action.nargs == "+" and taken < len(rest) and not rest[taken].startswith("-"):
+            taken += 1
+        options += rest[:taken]
+        del rest[:taken]
+    return parser.parse_args([*words, *options])
+
+
+def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
+    """The recognizer, and the files, of which the first may have been taken for it.
+
+    Args:
+        run: first word of the command line, None if there is none.
+        files: the words behind it.
+
+    Returns:
+        The recognizer's name; if none is given that of the one which comes with the package, of
+        which the user is told.
+    """
+    from motionlens._utils.launch import is_main
+
+    words = [*([] if run is None else [run]), *files]
+    if words and not _is_data(words[0]):
+        return words[0], words[1:]
+    if is_main():
+        print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
+    return pretrained.NAME, words
+
+
+def _is_data(word: str) -> bool:
+    """Whether a word means videos rather than a recognizer."""
+    from motionlens.inference.checkpoint import CARD_FILE
+    from motionlens.inference.onnx_network import is_onnx
+    from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
+
+    path = Path(word)
+    if path.is_dir():
+        return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
+    if "://" in word or path.suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    return path.exists() and not is_onnx(word)
+
+
+def add_k(parser: Any) -> None:
+    """Add ``--k``."""
+    parser.add_argument("--k", type=int, help="proposals per position, instead of the model's own")
+
+
+def add_dtype(parser: Any) -> None:
+    """Add ``--dtype``."""
+    parser.add_argument(
+        "--dtype",
+        choices=list(DTYPES),
+        default="fp32",
+        help="of the network: bf16 is faster on processors that have it, and rounds",
+    )
+
+
+def optimized(recognizer: Recognizer, dtype: str) -> Recognizer:
+    """The recognizer made ready for prediction in ``--dtype``; an exported one is as it is.
+
+    Raises:
+        ValueError: If an exported one is to have another dtype.
+    """
+    import torch
+
+    from motionlens.inference.onnx_network import OnnxNetwork
+
+    if isinstance(recognizer.model, OnnxNetwork):
+        if dtype != "fp32":
+            raise ValueError(f"dtype of an exported file is fp32, got {dtype}; give the run")
+        return recognizer
+    return recognizer.optimized(dtype=getattr(torch, DTYPES[dtype]))
+
+
+def load_recognizer(args: Any) -> Recognizer:
+    """The recognizer that ``run``, ``--device``, ``--k`` and ``--dtype`` ask for.
+
+    Of several CUDA devices each process takes its own.
+    """
+    from motionlens._utils.devices import resolve_device
+    from motionlens._utils.distributed import own_device
+    from motionlens.inference.onnx_network import is_onnx
+    from motionlens.inference.recognizer import Recognizer
+
+    device = args.device
+    if not is_onnx(args.run):  # an exported file has its own say
+        device = str(own_device(resolve_device(device)))
+    return optimized(Recognizer.from_pretrained(args.run, device=device, k=args.k), args.dtype)
+
+
+def add_batch_size(parser: Any, default: int) -> None:
+    """Add ``--batch_size``."""
+    parser.add_argument("--batch_size", type=int, default=default, help="clips at once")
+
+
+def add_views(parser: Any) -> None:
+    """Add ``--views``."""
+    parser.add_argument(
+        "--views",
+        default="1x1",
+        metavar="CLIPSxCROPS",
+        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; their "
+        "mean counts",
+    )
+
+
+def add_listing(parser: Any) -> None:
+    """Add ``--listing.*``: how videos and labels are found."""
+    parser.add_argument("--listing.root", help="what relative paths in a list are relative to")
+    parser.add_argument("--listing.separator", help="between the columns of a list")
+    parser.add_argument("--listing.pattern", help="makes paths, such as 'videos/{}.mp4'")
+
+
+def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None:
+    """``base`` with the ``--listing`` options that were given; None if there is nothing to say."""
+    from dataclasses import replace
+
+    given = {name: value for name, value in vars(args.listing).items() if value is not None}
+    return replace(base or ListingConfig(), **given) if given else None
+
+
+def show_progress(done: int, total: int) -> None:
+    """Count videos on one line of the terminal."""
+    end = "\n" if done == total else ""
+    print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
+
+
+def output() -> Console:
+    """Where tables go: standard output, wide enough for paths if that is no terminal."""
+    from rich.console import Console
+
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # for main, which knows what to do; rich would exit with 1
+
+    return Output(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)

@@ -1,0 +1,132 @@
+"""List the models, or describe one of them, a trained run or an exported file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motionlens import pretrained
+from motionlens.cli._arguments import output
+
+if TYPE_CHECKING:
+    from motionlens.inference.card import ModelCard
+    from motionlens.models.profile import ModelDescription
+
+# As many as Kinetics has: published sizes of such networks are counted with them.
+DEFAULT_NUM_CLASSES = 400
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "name", nargs="?", help="a model, a run folder or an .onnx file; all models if left out"
+    )
+    parser.add_argument("--num_classes", type=int, help="of a model, default 400")
+
+
+def run(args: Any) -> int:
+    """Print the list or the description."""
+    from motionlens.inference.onnx_network import is_onnx
+    from motionlens.models.profile import describe
+    from motionlens.models.registry import list_models, model_defaults
+
+    classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
+    if args.name is None:
+        found_all = []
+        for name in list_models():
+            clip = model_defaults(name)
+            found_all.append(
+                describe(name, num_classes=classes, num_frames=clip.num_frames, size=clip.size)
+            )
+        _print_list(found_all, classes)
+        return 0
+    if args.name == pretrained.NAME and not Path(args.name).exists():
+        args.name = str(pretrained.bundled_path())
+    if Path(args.name).is_dir() or is_onnx(args.name):
+        card = _read_card(args.name)
+        found = describe(
+            card.model,
+            num_classes=len(card.class_names),
+            num_frames=card.num_frames,
+            size=card.size,
+            **card.options,
+        )
+        _print_description(found)
+        _print_card(card)
+        return 0
+    defaults = model_defaults(args.name)
+    found = describe(
+        args.name, num_classes=classes, num_frames=defaults.num_frames, size=defaults.size
+    )
+    _print_description(found)
+    return 0
+
+
+def _read_card(path: str) -> ModelCard:
+    """The card of a run folder or an exported file, if it can be used."""
+    from motionlens.inference.checkpoint import load_checkpoint
+    from motionlens.inference.onnx_network import load_onnx
+
+    if Path(path).is_dir():
+        return load_checkpoint(path)[1]
+    network, card = load_onnx(path)
+    shape = ", ".join(map(str, network.input_shape))
+    output().print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
+    return card
+
+
+def _print_list(models: list[ModelDescription], num_classes: int) -> None:
+    from rich.table import Table
+
+    table = Table(title=f"Models, counted with {num_classes} classes", title_justify="left")
+    table.add_column("name")
+    for heading in ("parameters", "multiply-adds", "clip", "CP modules"):
+        table.add_column(heading, justify="right")
+    for found in models:
+        _, _, frames, rows, columns = found.input_shape
+        table.add_row(
+            found.name,
+            f"{found.parameters / 1e6:.2f} M",
+            f"{found.multiply_adds / 1e9:.3g} G",
+            f"{frames} x {rows}x{columns}",
+            str(len(found.modules) or "-"),
+        )
+    console = output()
+    console.print(table)
+    console.print("'motionlens info NAME' describes a model.")
+
+
+def _print_description(found: ModelDescription) -> None:
+    console = output()
+    _, _, frames, rows, columns = found.input_shape
+    console.print(f"model          {found.name}")
+    console.print(f"input          {frames} frames of {columns}x{rows} pixels")
+    console.print(f"parameters     {found.parameters:,}")
+    console.print(f"multiply-adds  {found.multiply_adds / 1e9:.3g} G a clip")
+    if not found.modules:
+        console.print("CP modules     none")
+        return
+    from rich.table import Table
+
+    table = Table(title="CP modules", title_justify="left")
+    for heading in ("after block", "grid", "k", "positions N"):
+        table.add_column(heading, justify="left" if heading == "after block" else "right")
+    for site in found.modules:
+        rows, columns = site.grid
+        table.add_row(site.block, f"{rows}x{columns}", str(site.k), f"{site.positions:,}")
+    console.print(table)
+
+
+def _print_card(card: ModelCard) -> None:
+    console = output()
+    sampling = (
+        "spread over the video"
+        if card.sampling_mode == "segments"
+        else f"{card.num_frames} frames, stride {card.frame_stride}, from the middle of the video"
+    )
+    console.print(f"sampling       {sampling}")
+    if "offset_scale" in card.options:
+        console.print(f"offset scale   {card.options['offset_scale']:g}")
+    console.print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
+    if card.license:
+        console.print(f"license        {card.license}")

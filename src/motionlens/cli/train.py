@@ -1,0 +1,121 @@
+"""Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from motionlens.training.recipe import Recipe
+from motionlens.training.recipe_files import read_recipe_file, recipe_from
+from motionlens.training.run_folder import CHECKPOINT, RECIPE_FILE, check_checkpoint_exists
+
+
+def add_arguments(parser: Any) -> None:
+    """Add the options of a recipe and of a run."""
+    parser.add_argument("--config", action="config", help="recipe in YAML")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out after its last finished epoch; "
+        "its recipe is the starting point if no --config is given",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="remove a run that --out holds already"
+    )
+    parser.add_argument(
+        "--find_lr",
+        action="store_true",
+        help="train some steps at rising learning rates, print the best, and leave no run",
+    )
+    parser.add_argument(
+        "--scale_batch_size",
+        action="store_true",
+        help="try ever larger batches, print the largest that fits, and leave no run; not on CPUs",
+    )
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    parser.add_class_arguments(Recipe)
+
+
+def parse(parser: Any, argv: list[str]) -> Any:
+    """Parse after a check of the recipe files' keys, with the run's own recipe if it is resumed."""
+    files = _values(argv, "--config")
+    out = _values(argv, "--out")
+    if "--resume" in argv and not files and out:
+        check_checkpoint_exists(out[-1])
+        files = [str(Path(out[-1]) / RECIPE_FILE)]
+        argv = ["--config", files[0], *argv]
+    for path in files:
+        read_recipe_file(path)
+    return parser.parse_args(argv)
+
+
+def run(args: Any) -> int:
+    """Train, then say where the run lies and what can be done with it."""
+    recipe = recipe_from(args.as_dict())
+    if args.find_lr or args.scale_batch_size:
+        return _tune(recipe, args)
+    from motionlens._utils.launch import is_main
+    from motionlens.training.run_folder import check_run
+
+    # Before PyTorch and Lightning are loaded, which takes seconds.
+    if is_main():
+        check_run(recipe, resume=args.resume, overwrite=args.overwrite)
+    from motionlens.training.fit import fit
+
+    try:
+        result = fit(recipe, resume=args.resume, overwrite=args.overwrite, progress=not args.quiet)
+    except KeyboardInterrupt:
+        if (Path(recipe.out) / CHECKPOINT).exists():
+            what = f"go on with: motionlens train --out {recipe.out} --resume"
+        else:
+            what = "no epoch was finished, nothing is left of the run"
+        print(f"motionlens: stopped; {what}", file=sys.stderr)
+        raise
+    if not args.quiet and is_main():
+        print(_summary(result.metrics, recipe))
+    return 0
+
+
+def _tune(recipe: Recipe, args: Any) -> int:
+    """Print what the tuner finds, as lines of a recipe."""
+    if args.resume or args.overwrite:
+        raise ValueError(
+            "find_lr and scale_batch_size leave no run, resume and overwrite are of no use beside "
+            "them; leave those out"
+        )
+    from motionlens.training import tuning
+
+    if args.scale_batch_size:
+        print(f"optim.batch_size: {tuning.scale_batch_size(recipe)}")
+    if args.find_lr:
+        found = tuning.find_lr(recipe)
+        if found is None:
+            raise ValueError("no learning rate made the loss fall; check the labels and the recipe")
+        print(f"optim.lr: {found:.2g}")
+    return 0
+
+
+def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
+    kept = f"the weights of epoch {metrics['epoch']:.0f}"
+    for name, words in (("validation_accuracy", "accuracy"), ("validation_map", "mAP")):
+        if name in metrics:
+            kept += f", validation {words} {100 * metrics[name]:.1f} %"
+            if recipe.keep == "best":
+                kept += " (optimistic: the epoch was chosen for it)"
+    return (
+        f"{recipe.out} holds {kept}\n"
+        f"next: motionlens evaluate {recipe.out}\n"
+        f"      motionlens predict {recipe.out} VIDEO..."
+    )
+
+
+def _values(argv: list[str], option: str) -> list[str]:
+    """All values that an option is given, as ``--option value`` or ``--option=value``."""
+    found = []
+    for position, word in enumerate(argv):
+        if word == option and position + 1 < len(argv):
+            found.append(argv[position + 1])
+        elif word.startswith(f"{option}="):
+            found.append(word.partition("=")[2])
+    return found

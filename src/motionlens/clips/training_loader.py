@@ -1,0 +1,282 @@
+"""Index, sampling and transform -> clips, and batches of them; the same ones for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from motionlens.clips.epoch_order import (
+    Padding,
+    Repeated,
+    balanced_order,
+    padded_share,
+    shuffled_order,
+)
+from motionlens.clips.frame_cache import FrameCache, open_indexed
+from motionlens.clips.sampling import Sampling, sample_indices
+from motionlens.clips.transforms import ClipTransform, Preprocessing
+from motionlens.clips.video_index import VideoIndex
+
+# Keeps the numbers drawn for the order of clips apart from those drawn for the clips themselves.
+_ORDER_STREAM, _CLIP_STREAM = 0, 1
+
+
+class ClipItem(TypedDict):
+    """One clip of a data set; batched, each value has a leading dimension B.
+
+    Attributes:
+        clip: float32 ``(3, T, h, w)``.
+        label: after the symmetries that the clip has undergone; of a set whose videos may show
+            several classes, targets float32 ``(K,)``.
+        index: position in the data set.
+        weight: 1; or 0 for a clip that only fills up a process's share and is not to count.
+    """
+
+    clip: Tensor
+    label: int | Tensor
+    index: int
+    weight: float
+
+
+class ClipDataset(Dataset[ClipItem]):
+    """One clip from every video of an index.
+
+    A training clip depends on ``(seed, epoch, index)`` and nothing else: not on workers, order or
+    global random states. An evaluation clip is the middle of its video and never changes.
+
+    Args:
+        index: videos and labels.
+        sampling: which frames make a clip.
+        transform: what becomes of the frames; a :class:`ClipTransform` is for training.
+        training: draw the place of the clip and what the transform draws; else take the middle.
+        seed: of all that is drawn, at least 0.
+        cache: decode every video once, at the first use, and keep its frames in memory as uint8:
+            for training all frames, shrunk as far as the smallest crop allows, which takes T * H
+            * W * 3 bytes a video (24 frames of 176x100 pixels: 1.3 MB); for evaluation only the
+            clip's frames, resized. Evaluation clips are the same with and without; in training
+            the crop then takes its pixels from frames resized before, so that those clips are a
+            little smoother.
+
+    Raises:
+        ValueError: If the transform is not for this index or this use.
+    """
+
+    def __init__(
+        self,
+        index: VideoIndex,
+        sampling: Sampling,
+        transform: Preprocessing | ClipTransform,
+        *,
+        training: bool,
+        seed: int = 0,
+        cache: bool = False,
+    ) -> None:
+        if isinstance(transform, ClipTransform):
+            if not training:
+                raise ValueError(
+                    "transform must be a Preprocessing for evaluation, got a ClipTransform, which "
+                    "changes clips at random; take its preprocessing"
+                )
+            if tuple(transform.class_names) != index.class_names:
+                raise ValueError(
+                    f"transform must have the index's class names {index.class_names}, got "
+                    f"{tuple(transform.class_names)}; build it with those"
+                )
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+        self.index = index
+        self.sampling = sampling
+        self.transform = transform
+        self.training = training
+        self.seed = seed
+        self._use_cache = cache
+        self._cache: FrameCache | None = None
+        # In shared memory, for workers that outlive an epoch keep their copy of the data set.
+        self._epoch = torch.zeros(1, dtype=torch.int64)
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, i: int) -> ClipItem:
+        if not 0 <= i < len(self):
+            raise IndexError(f"index must lie in 0..{len(self) - 1}, got {i}")
+        targets = self.index.targets
+        label: Any = int(self.index.labels[i]) if targets is None else targets[i]
+        rng = None
+        if self.training:
+            again = [i.time] if isinstance(i, Repeated) else []
+            rng = np.random.default_rng([self.seed, self.epoch, _CLIP_STREAM, int(i), *again])
+        frames = self._frames(i, rng)
+        if isinstance(self.transform, ClipTransform):
+            assert rng is not None
+            clip, label = self.transform(frames, label, rng)
+        else:
+            clip = self.transform(frames)
+        if targets is not None:
+            label = torch.from_numpy(label.astype(np.float32))
+        weight = 0.0 if isinstance(i, Padding) else 1.0
+        return {"clip": clip, "label": label, "index": int(i), "weight": weight}
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose clips are drawn."""
+        return int(self._epoch)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other clips from now on, in workers that are running too.
+
+        Call it between epochs: a loader that is being read has clips under way.
+
+        Args:
+            epoch: at least 0.
+        """
+        if epoch < 0:
+            raise ValueError(f"epoch must be at least 0, got {epoch}; count from 0")
+        self._epoch.fill_(epoch)
+
+    def fill_cache(self) -> None:
+        """Decode everything now, if a cache is wanted and not filled yet.
+
+        Raises:
+            VideoError: If a video cannot be decoded.
+        """
+        if self._use_cache and self._cache is None:
+            transform = self.transform
+            resize = transform.shrink if isinstance(transform, ClipTransform) else transform.resize
+            self._cache = FrameCache(self.index, self._choose_kept, resize)
+
+    def _choose_kept(self, num_frames: int) -> NDArray[np.int64]:
+        if self.training:
+            return np.arange(num_frames, dtype=np.int64)
+        return sample_indices(num_frames, self.sampling)
+
+    def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
+        self.fill_cache()
+        if self._cache is None:
+            with open_indexed(self.index, i) as reader:
+                return reader.read(sample_indices(reader.num_frames, self.sampling, rng)).data
+        kept = self._cache.frames(i)
+        if not self.training:
+            return kept
+        return kept[torch.from_numpy(sample_indices(len(kept), self.sampling, rng))]
+
+
+class EpochSampler(Sampler[int]):
+    """An order of clips that depends on the seed and the data set's epoch alone.
+
+    Several processes see one order, clip by clip in turn, each clip once; the last round is
+    filled up with :class:`Padding`, so that all of them take as many steps.
+
+    Args:
+        dataset: whose clips are ordered, and which knows the epoch.
+        seed: at least 0.
+        rank: number of this process among all.
+        world_size: number of processes.
+        balanced: as many clips of each class, instead of each clip once.
+
+    Raises:
+        ValueError: If classes are to be balanced and a video has no label or several.
+    """
+
+    def __init__(
+        self,
+        dataset: ClipDataset,
+        seed: int,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
+        balanced: bool = False,
+    ) -> None:
+        index = dataset.index
+        if balanced and (index.targets is not None or not index.is_labelled):
+            raise ValueError(
+                "classes can only be balanced where every video has one label; "
+                "set loader.balanced to false"
+            )
+        self._dataset = dataset
+        self._seed = seed
+        self._rank, self._world_size = rank, world_size
+        self._balanced = balanced
+
+    def __len__(self) -> int:
+        return -(-len(self._dataset) // self._world_size)
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self._seed, self._dataset.epoch, _ORDER_STREAM])
+        index = self._dataset.index
+        if self._balanced:
+            order = balanced_order(index.labels, rng)
+        else:
+            order = shuffled_order(len(index), rng)
+        return iter(padded_share(order, self._rank, self._world_size))
+
+
+def build_loader(
+    dataset: ClipDataset,
+    batch_size: int,
+    shuffle: bool,
+    num_workers: int,
+    seed: int,
+    drop_last: bool = False,
+    *,
+    rank: int = 0,
+    world_size: int = 1,
+    balanced: bool = False,
+) -> DataLoader[Any]:
+    """Load a data set in batches, with the same values whatever ``num_workers`` is.
+
+    Args:
+        dataset: its cache, if it has one, is filled before workers start, so that they share it.
+        batch_size: clips a batch, at least 1.
+        shuffle: an order drawn anew each epoch from ``seed`` and the data set's epoch; else the
+            order of the index.
+        num_workers: processes that decode, kept from epoch to epoch; 0 decodes in this one.
+        seed: of the order, at least 0.
+        drop_last: leave out a last batch that is not full.
+        rank: number of this process among those that share the clips.
+        world_size: number of those processes. With ``shuffle`` all of them get equally many
+            clips, see :class:`EpochSampler`; without, some may get one fewer than others, or
+            where that is none a :class:`Padding`.
+        balanced: with ``shuffle``, as many clips of each class.
+
+    Returns:
+        Batches of :class:`ClipItem`: ``clip`` float32 ``(B, 3, T, h, w)``, ``label`` and
+        ``index`` int64 ``(B,)``, ``weight`` float64 ``(B,)``.
+
+    Raises:
+        ValueError: If a number is out of its range.
+        VideoError: If the cache is to be filled and a video cannot be decoded.
+    """
+    for name, value, least in (
+        ("batch_size", batch_size, 1),
+        ("num_workers", num_workers, 0),
+        ("seed", seed, 0),
+    ):
+        if value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
+    if num_workers:
+        dataset.fill_cache()
+    sampler: Sampler[int] | Sequence[int] | None = None
+    if shuffle:
+        sampler = EpochSampler(dataset, seed, rank=rank, world_size=world_size, balanced=balanced)
+    elif world_size > 1:
+        # A process without a clip would leave the others waiting.
+        sampler = range(rank, len(dataset), world_size) or [Padding(0)]
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=num_workers,
+        drop_last=drop_last,
+        persistent_workers=num_workers > 0,
+        pin_memory=torch.cuda.is_available(),
+        # Workers are seeded from it; without one the loader would draw from torch's global state.
+        generator=torch.Generator().manual_seed(seed),
+    )

@@ -1,0 +1,187 @@
+"""Videos with their labels, as arrays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens._utils.errors import nearest
+from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry
+from motionlens.video.frames import Decoder
+
+
+@dataclass(frozen=True, eq=False)
+class VideoIndex:
+    """Videos with their labels.
+
+    The paths are an array, not a list: counting references to a list's strings would copy its
+    memory into every worker, little by little.
+
+    Attributes:
+        root: folder that relative paths start from.
+        paths: str ``(V,)``, video files or frame folders.
+        labels: int64 ``(V,)``, in ``0..len(class_names) - 1``, or -1 where nobody has told; of
+            several labels the first.
+        class_names: name of each label, distinct.
+        starts_s: float64 ``(V,)``, where the clip begins in its video; nan: at its start.
+        ends_s: float64 ``(V,)``, where it ends; nan: at its end.
+        fps: frames per second of frame folders.
+        targets: bool ``(V, K)``, which classes a video shows, where videos may show several; None
+            where each shows one.
+        flip_pairs: class names that swap when a clip is mirrored left to right, where the data
+            set's catalogue tells; None where nobody has told.
+        decoder: of video files.
+
+    Raises:
+        ValueError: If lengths differ or a label has no name.
+    """
+
+    root: Path
+    paths: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    starts_s: NDArray[np.float64]
+    ends_s: NDArray[np.float64]
+    fps: float = 12.0
+    targets: NDArray[np.bool_] | None = None
+    flip_pairs: Mapping[str, str] | None = None
+    decoder: Decoder = "pyav"
+
+    def __post_init__(self) -> None:
+        lengths = {len(getattr(self, n)) for n in ("paths", "labels", "starts_s", "ends_s")}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"paths, labels, starts_s and ends_s must be equally long, got {sorted(lengths)}; "
+                "give one of each a video"
+            )
+        if len(set(self.class_names)) < len(self.class_names):
+            twice = Counter(self.class_names).most_common(1)[0][0]
+            raise ValueError(f"class_names must be distinct, got {twice!r} twice; remove one")
+        if len(self) and not (-1 <= self.labels.min() and self.labels.max() < self.num_classes):
+            raise ValueError(
+                f"labels must lie in 0..{self.num_classes - 1}, or be -1 where unknown, got "
+                f"{self.labels.min()}..{self.labels.max()}; name every class"
+            )
+        if self.targets is not None and self.targets.shape != (len(self), self.num_classes):
+            raise ValueError(
+                f"targets must be ({len(self)}, {self.num_classes}), got {self.targets.shape}"
+            )
+
+    @classmethod
+    def of(
+        cls,
+        root: Path,
+        entries: Sequence[ListEntry],
+        class_names: Sequence[str] | None = None,
+        fps: float = 12.0,
+    ) -> VideoIndex:
+        """Index entries, whose class names become labels; sorted, unless their order is given.
+
+        Raises:
+            ValueError: If an entry's class is not among ``class_names``.
+        """
+        label_sets = [e.label.split(LABEL_SEPARATOR) if e.label else [] for e in entries]
+        found = {label for labels in label_sets for label in labels}
+        names = tuple(_sort_names(found) if class_names is None else class_names)
+        numbers = {name: label for label, name in enumerate(names)}
+        for name in sorted(found - numbers.keys()):
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            raise ValueError(f"{root}: class {name!r} is not among the class names; {hint}")
+        first = [numbers[labels[0]] if labels else -1 for labels in label_sets]
+        index = cls(
+            root=root,
+            paths=np.array([entry.path for entry in entries], dtype=np.str_),
+            labels=np.array(first, dtype=np.int64),
+            class_names=names,
+            starts_s=np.array([entry.start_s for entry in entries], dtype=np.float64),
+            ends_s=np.array([entry.end_s for entry in entries], dtype=np.float64),
+            fps=fps,
+        )
+        if all(len(labels) <= 1 for labels in label_sets):
+            return index
+        targets = np.zeros((len(entries), len(names)), dtype=np.bool_)
+        for row, labels in zip(targets, label_sets, strict=True):
+            row[[numbers[label] for label in labels]] = True
+        return replace(index, targets=targets)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are, those without a video included."""
+        return len(self.class_names)
+
+    def path(self, i: int) -> Path:
+        """Where video ``i`` lies."""
+        return self.root / str(self.paths[i])
+
+    def window(self, i: int) -> tuple[float | None, float | None]:
+        """Start and end of clip ``i`` in its video, seconds; None where it has none."""
+        start, end = float(self.starts_s[i]), float(self.ends_s[i])
+        return None if np.isnan(start) else start, None if np.isnan(end) else end
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether every video has a label."""
+        return bool((self.labels >= 0).all())
+
+    def with_flip_pairs(self, flip_pairs: Mapping[str, str] | None) -> VideoIndex:
+        """The same videos with what swaps when they are mirrored."""
+        return replace(self, flip_pairs=flip_pairs)
+
+    def with_targets(self) -> VideoIndex:
+        """The same videos with ``targets``, made of the labels where there are none yet."""
+        if self.targets is not None:
+            return self
+        targets = self.labels[:, None] == np.arange(self.num_classes)
+        return replace(self, targets=targets)
+
+    def with_classes(self, class_names: tuple[str, ...]) -> VideoIndex:
+        """The same videos with labels counted in other class names, which hold all of these.
+
+        Raises:
+            ValueError: If a class is not among them.
+        """
+        for name in self.class_names:
+            if name not in class_names:
+                raise ValueError(
+                    f"class {name!r} is not known{nearest(name, class_names)}; known are "
+                    f"{', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
+                )
+        places = np.array([class_names.index(name) for name in self.class_names], dtype=np.int64)
+        # The one more is for -1, which stays.
+        labels = np.append(places, -1)[self.labels]
+        targets = None
+        if self.targets is not None:
+            targets = np.zeros((len(self), len(class_names)), dtype=np.bool_)
+            targets[:, places] = self.targets
+        return replace(self, labels=labels, class_names=class_names, targets=targets)
+
+    def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> VideoIndex:
+        """The videos at ``indices``, in that order, with all class names."""
+        chosen = np.asarray(indices, dtype=np.int64)
+        columns = ["paths", "labels", "starts_s", "ends_s"]
+        columns += ["targets"] if self.targets is not None else []
+        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
+
+    def counts(self) -> dict[str, int]:
+        """Number of videos of each class, by name, in the order of the labels."""
+        if self.targets is not None:
+            numbers = self.targets.sum(axis=0)
+        else:
+            numbers = np.bincount(self.labels[self.labels >= 0], minlength=self.num_classes)
+        return dict(zip(self.class_names, numbers.tolist(), strict=True))
+
+
+def _sort_names(names: Iterable[str]) -> list[str]:
+    """Alphabetical; by value if all are whole numbers, so that 10 does not come before 2."""
+    names = sorted(names)
+    return sorted(names, key=int) if all(name.isdecimal() for name in names) else names

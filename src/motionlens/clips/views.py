@@ -1,0 +1,168 @@
+"""Which clips and crops of a video an evaluation looks at. Numbers only; nothing is read.
+
+Letters: S clips, T frames of a clip, H W rows and columns of the resized frames.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.clips.sampling import Sampling, with_lead
+
+FULL: Literal["full"] = "full"
+_ALONG_LONGER_SIDE = (3, 5, 6, 8)
+_CORNERS_MIRRORED = 10
+CROP_NUMBERS = (1, *_ALONG_LONGER_SIDE, _CORNERS_MIRRORED)
+
+
+class Crop(NamedTuple):
+    """A part of the frames, pixels, and whether it is seen in a mirror."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    is_mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Views:
+    """How many clips of a video are looked at, and how many parts of each.
+
+    Attributes:
+        num_clips: S, at least 1: one clip is the middle of the video, several start evenly spaced
+            from its first frame to the last from which a clip still fits.
+        crops: 1 for the centre; 3, 5, 6 or 8 for squares evenly along the longer side; 10 for the
+            four corners and the centre, and their mirror images; ``"full"`` for the whole frame.
+
+    Raises:
+        ValueError: If a value is none of these.
+
+    Example:
+        >>> Views.parse("8x6").num_views
+        48
+    """
+
+    num_clips: int = 1
+    crops: int | Literal["full"] = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.num_clips, bool) or self.num_clips < 1:
+            raise ValueError(f"num_clips must be at least 1, got {self.num_clips}")
+        if self.crops != FULL and self.crops not in CROP_NUMBERS:
+            known = ", ".join(map(str, CROP_NUMBERS))
+            raise ValueError(f"crops must be one of {known} or {FULL}, got {self.crops!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> Views:
+        """Read ``CLIPSxCROPS``, such as ``8x6`` or ``8xfull``.
+
+        Raises:
+            ValueError: If the text is something else.
+        """
+        found = re.fullmatch(rf"(\d+)x(\d+|{FULL})", text.strip())
+        if not found:
+            raise ValueError(f"views must be CLIPSxCROPS such as 8x6 or 8x{FULL}, got {text!r}")
+        clips, crops = found.groups()
+        return cls(int(clips), FULL if crops == FULL else int(crops))
+
+    def __str__(self) -> str:
+        return f"{self.num_clips}x{self.crops}"
+
+    @property
+    def num_crops(self) -> int:
+        """Parts of each clip."""
+        return 1 if self.crops == FULL else int(self.crops)
+
+    @property
+    def num_views(self) -> int:
+        """Views of a video: clips times crops."""
+        return self.num_clips * self.num_crops
+
+    @property
+    def has_mirrored(self) -> bool:
+        """Whether some views are mirrored left to right."""
+        return self.crops == _CORNERS_MIRRORED
+
+    def clip_indices(self, num_frames_in_video: int, sampling: Sampling) -> NDArray[np.int64]:
+        """The frames of each clip.
+
+        Args:
+            num_frames_in_video: n, at least 1.
+            sampling: of one clip. Dense clips start at ``j * (n - span) / (S - 1)``, rounded
+                down, for clip j; where the video is shorter than a clip, each repeats it from its
+                start. Of segments, clip j takes the frame at the part ``(j + 1/2) / S`` of each.
+
+        Returns:
+            int64 ``(S, T * (lead + 1))``; for one clip what ``sample_indices`` chooses.
+
+        Raises:
+            ValueError: If the video has no frame.
+
+        Example:
+            Three clips of span 5 in 10 frames start at 0, 5 / 2 and 5:
+
+            >>> Views(3).clip_indices(10, Sampling(3, frame_stride=2)).tolist()
+            [[0, 2, 4], [2, 4, 6], [5, 7, 9]]
+
+            Two clips of 2 segments, 0-3 and 4-7, at a quarter and three quarters of each:
+
+            >>> Views(2).clip_indices(8, Sampling(2, mode="segments")).tolist()
+            [[1, 5], [3, 7]]
+        """
+        n, S, T = num_frames_in_video, self.num_clips, sampling.num_frames
+        if n < 1:
+            raise ValueError(
+                f"num_frames_in_video must be at least 1, got {n}; there is no frame to choose"
+            )
+        clips, steps = np.arange(S, dtype=np.int64)[:, None], np.arange(T, dtype=np.int64)
+        if sampling.mode == "segments":
+            # floor((s + (2j + 1) / 2S) * n / T), in whole numbers.
+            return with_lead((2 * S * steps + 2 * clips + 1) * n // (2 * S * T), sampling)
+        spare = max(n - sampling.span, 0)
+        starts = clips * spare // (S - 1) if S > 1 else np.full_like(clips, spare // 2)
+        return with_lead((starts + steps * sampling.frame_stride) % n, sampling)
+
+    def crop_boxes(self, height: int, width: int, size: tuple[int, int]) -> list[Crop]:
+        """The parts of each clip.
+
+        One crop, and the ten, are of the network's size. Squares along the longer side are as
+        large as the short side, which leaves no room across it: with frames resized to 256 and a
+        network trained on 224 pixels, the centre is 224x224 and each of three squares 256x256.
+
+        Args:
+            height: H of the resized frames, pixels.
+            width: W likewise.
+            size: rows and columns of the network's clips, pixels, at most H and W.
+
+        Example:
+            Six squares of 100 along 175 pixels: (175 - 100) // 5 = 15.
+
+            >>> [crop.left for crop in Views(1, 6).crop_boxes(100, 175, (88, 88))]
+            [0, 15, 30, 45, 60, 75]
+        """
+        h, w = size
+        if self.crops == FULL:
+            return [Crop(0, 0, height, width)]
+        if self.crops in _ALONG_LONGER_SIDE:
+            side, is_wide = min(height, width), width >= height
+            offsets = _offsets(max(height, width) - side, self.num_crops)
+            return [Crop(*((0, at) if is_wide else (at, 0)), side, side) for at in offsets]
+        down, across = height - h, width - w
+        centre = Crop(down // 2, across // 2, h, w)
+        if self.crops == 1:
+            return [centre]
+        corners = [Crop(top, left, h, w) for top in (0, down) for left in (0, across)]
+        plain = [*corners, centre]
+        return plain + [crop._replace(is_mirrored=True) for crop in plain]
+
+
+def _offsets(spare: int, number: int) -> list[int]:
+    if number == 6:  # as the authors round
+        return [spare // 5 * i for i in range(5)] + [spare]
+    return [i * spare // (number - 1) for i in range(number)]

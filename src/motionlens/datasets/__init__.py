@@ -1,0 +1,1 @@
+"""Which videos there are and what they show: folders, lists, prepared sets, public data sets."""

@@ -1,0 +1,92 @@
+"""Which videos of an index cannot be read, found out before anything depends on them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import write_atomically
+from motionlens.clips.frame_cache import open_indexed
+from motionlens.clips.video_index import VideoIndex
+from motionlens.video.frames import VideoError, VideoWarning
+
+_MAX_THREADS = 8
+_COLUMNS = ("path", "start", "reason")
+
+# A clip's path, and where it begins in its video, as text; empty where it has no beginning.
+ClipKey = tuple[str, str]
+
+
+def clip_key(index: VideoIndex, i: int) -> ClipKey:
+    """What tells clip ``i`` apart from all others, also of the same video."""
+    start_s, _ = index.window(i)
+    return str(index.path(i)), "" if start_s is None else repr(start_s)
+
+
+def find_broken(index: VideoIndex, videos: Iterable[int]) -> dict[ClipKey, str]:
+    """Open videos and decode their first and last frame.
+
+    Args:
+        index: the videos.
+        videos: which of them.
+
+    Returns:
+        The reason for each that cannot be read, in the order of ``videos``.
+    """
+
+    def open_one(i: int) -> tuple[ClipKey, str] | None:
+        try:
+            with open_indexed(index, i) as reader:
+                reader.read([0, reader.num_frames - 1])
+        except VideoError as error:
+            return clip_key(index, i), str(error).removeprefix(f"{index.path(i)}: ")
+        return None
+
+    with warnings.catch_warnings():
+        # They come again, where the video is used.
+        warnings.simplefilter("ignore", VideoWarning)
+        # The decoder does its work outside Python's lock, so threads do.
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
+            found = [one for one in pool.map(open_one, videos) if one is not None]
+    return dict(found)
+
+
+def without_clips(index: VideoIndex, left_out: Collection[ClipKey]) -> VideoIndex:
+    """The index without these clips."""
+    if not left_out:
+        return index
+    return index.subset([i for i in range(len(index)) if clip_key(index, i) not in left_out])
+
+
+def save_broken(path: Path, broken: Mapping[ClipKey, str]) -> None:
+    """Write which clips are broken and why as CSV.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    rows.writerows([*key, reason] for key, reason in broken.items())
+    write_atomically(path, text.getvalue().encode())
+
+
+def load_broken(path: Path) -> dict[ClipKey, str]:
+    """Read what :func:`save_broken` wrote.
+
+    Raises:
+        ValueError: If the file cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+            return {(row["path"], row["start"]): row["reason"] for row in rows}
+    except (OSError, KeyError, ValueError) as error:
+        reason = f"column {error} is missing" if isinstance(error, KeyError) else one_line(error)
+        raise ValueError(f"{path} cannot be used: {reason}; start a new run") from None

@@ -1,0 +1,143 @@
+"""Data sets whose lists name videos by number: Jester and both versions of Something-Something."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy, read_lines
+from motionlens.datasets.catalog.spec import OfficialCopy
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import PARTS, Part
+
+# Number of the video, name of its class; that is empty where the list does not tell.
+IdRow = tuple[str, str]
+
+# What a first line of names calls the two columns, in copies that have one.
+_ID_COLUMNS, _LABEL_COLUMNS = ("video_id", "id", "video"), ("label", "class", "template")
+
+
+class IdLayout(NamedTuple):
+    """Where the files of such a data set lie.
+
+    Attributes:
+        lists: names of a part's list, with ``{}`` for the part; the official one first.
+        labels: names of the file with the classes.
+        folders: of the videos; the official one first.
+        suffixes: of a video; the official one first, ``""`` for a frame folder.
+    """
+
+    lists: Sequence[str]
+    labels: Sequence[str]
+    folders: Sequence[str]
+    suffixes: Sequence[str]
+
+
+def read_by_id(
+    root: Path,
+    layout: IdLayout,
+    read_rows: Callable[[Path], list[IdRow]],
+    read_classes: Callable[[Path], Sequence[str]],
+) -> OfficialCopy:
+    """Read lists by number and find the videos.
+
+    Args:
+        root: the copy.
+        layout: where its files may lie.
+        read_rows: reads a list.
+        read_classes: reads the file with the classes, in the order of their labels.
+
+    Raises:
+        ValueError: If a list is missing or damaged, or no video is there.
+    """
+    copy = LocalCopy(root)
+    lists: dict[Part, Path] = {}
+    for part in PARTS:
+        try:
+            lists[part] = copy.find_part_list(part, layout.lists)
+        except ValueError:
+            # Results on the test part are given out by a server, so that many do without.
+            if part != "test":
+                raise
+    rows = {part: read_rows(path) for part, path in lists.items()}
+    sources = list(lists.values())
+    notes = [] if "test" in lists else ["There is no list of the test part, so it is left out."]
+    try:
+        labels = copy.find_list("the class names", layout.labels)
+    except ValueError:
+        notes.append(
+            f"There is no {layout.labels[0]}: the classes are those of the lists, in alphabetical "
+            "order."
+        )
+        found = {label for part in rows.values() for _, label in part if label}
+        class_names: Sequence[str] = sorted(found)
+    else:
+        sources.append(labels)
+        class_names = read_classes(labels)
+    return OfficialCopy(
+        folder=root,
+        parts=_find_videos(copy, layout, rows),
+        class_names=tuple(class_names),
+        sources=tuple(sources),
+        notes=tuple(notes),
+    )
+
+
+def read_csv_rows(path: Path) -> list[IdRow]:
+    """A list with ``id;label`` or ``id`` a line, or with a first line that names its columns.
+
+    Raises:
+        ValueError: If it cannot be read or a line has no number.
+    """
+    lines = read_lines(path)
+    # Names of classes hold commas, so that a semicolon decides.
+    separator = ";" if ";" in lines[0] else ","
+    table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+    heads = [cell.lower() for cell in table[0]]
+    at = {head: i for i, head in reversed(list(enumerate(heads)))}
+    id_column = next((at[name] for name in _ID_COLUMNS if name in at), None)
+    label_column = next((at[name] for name in _LABEL_COLUMNS if name in at), None)
+    most = len(table[0])
+    if id_column is not None:
+        table = table[1:]
+    else:
+        id_column, label_column, most = 0, 1, 2
+    rows = []
+    for number, row in enumerate(table, start=1):
+        if id_column >= len(row) or not row[id_column]:
+            raise ValueError(f"{path}: video {number} must have a number, got {row}; correct it")
+        if len(row) > most:
+            raise ValueError(
+                f"{path}: video {number} must have {most} columns, got {len(row)}: {row}; correct "
+                "it, or put quotes around a name that holds the separator"
+            )
+        has_label = label_column is not None and label_column < len(row)
+        rows.append((row[id_column], row[label_column] if has_label else ""))  # type: ignore[index]
+    return rows
+
+
+def _find_videos(
+    copy: LocalCopy, layout: IdLayout, rows: Mapping[Part, Sequence[IdRow]]
+) -> dict[Part, list[ListEntry]]:
+    parts: dict[Part, list[ListEntry]] = {}
+    num_found = 0
+    for part, part_rows in rows.items():
+        # Some copies have a folder for each part.
+        folders = copy.folders([*layout.folders, *PART_WORDS[part], ""])
+        home = next(iter(folders), "") or layout.folders[0]
+        entries = []
+        for video, label in part_rows:
+            path = copy.find_first(f"{f}/{video}{s}" for f in folders for s in layout.suffixes)
+            num_found += path is not None
+            entries.append(ListEntry(path or f"{home}/{video}{layout.suffixes[0]}", label))
+        parts[part] = entries
+    if not num_found:
+        first = next(iter(parts.values()))[0]
+        places = ", ".join(layout.folders)
+        raise ValueError(
+            f"{copy.root}: must hold the videos, none that is listed is there; looked for "
+            f"{first.path} and the like in {places}, train, validation and {copy.root} itself"
+        )
+    return parts

@@ -1,0 +1,37 @@
+"""Jester: hand gestures before a webcam, as folders of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motionlens.datasets.catalog.by_id import IdLayout, read_by_id, read_csv_rows
+from motionlens.datasets.catalog.locating import read_lines
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+
+_LAYOUT = IdLayout(
+    lists=("jester-v1-{}.csv", "{}.csv"),
+    labels=("jester-v1-labels.csv", "labels.csv"),
+    folders=("20bn-jester-v1", "jester-v1", "videos", "frames", "rawframes"),
+    suffixes=("", ".webm", ".mp4", ".avi"),
+)
+
+
+def _read(root: Path) -> OfficialCopy:
+    return read_by_id(root, _LAYOUT, read_csv_rows, read_lines)
+
+
+JESTER = DatasetSpec(
+    name="jester",
+    title="Jester v1",
+    layout="20bn-jester-v1/ID/00001.jpg; jester-v1-{train,validation,test,labels}.csv",
+    reader=_read,
+    fps=12.0,
+    crop_size=112,
+    short_side=100,
+    num_classes=27,
+    num_videos={"train": 118562, "validation": 14787, "test": 14743},
+    # The second pair is ours: a hand that turns clockwise turns the other way in a mirror. The
+    # authors flip those clips too and keep their labels, which teaches either class with both
+    # motions. Rolling forward or backward goes round an axis that the mirror keeps.
+    swaps=(("left", "right"), ("clockwise", "counterclockwise")),
+)

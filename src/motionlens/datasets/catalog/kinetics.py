@@ -1,0 +1,183 @@
+"""Kinetics-400, -600 and -700: ten seconds each of videos that come and go on the web."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from motionlens.datasets.catalog.locating import LIST_FOLDERS, PART_WORDS, LocalCopy, read_text
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import PARTS, Part
+from motionlens.video.file import open_video
+from motionlens.video.find import VIDEO_SUFFIXES
+from motionlens.video.frames import VideoError, VideoWarning
+
+_COLUMNS = ("youtube_id", "time_start", "time_end")
+# How many videos named by their id alone are opened to find out whether they are whole ones, and
+# how much longer than its clip a video may be that is none.
+_NUM_PROBED = 5
+_MARGIN_S = 1.5
+
+
+def _read(root: Path, number: int) -> OfficialCopy:
+    copy = LocalCopy(root)
+    patterns = [
+        *(f"kinetics{a}{number}{b}{{}}.csv" for a in "-_" for b in "_-"),
+        f"kinetics{number}_{{}}.csv",
+        f"kinetics_{number}_{{}}.csv",
+        f"k{number}_{{}}.csv",
+        "kinetics_{}.csv",
+        "{}.csv",
+    ]
+    names = (f"kinetics{number}", f"kinetics-{number}", f"kinetics_{number}", f"k{number}")
+    own = (*names, f"kinetics{number}_2020")
+    lists: dict[Part, Path] = {}
+    missing = None
+    for part in PARTS:
+        try:
+            lists[part] = copy.find_part_list(part, patterns, (*LIST_FOLDERS, *own))
+        except ValueError as error:
+            missing = missing or error
+    if not lists:
+        assert missing is not None
+        raise missing
+    found = _scan(root)
+    parts = {part: _read_part(path, part, found) for part, path in lists.items()}
+    entries = [entry for part_entries in parts.values() for entry, _ in part_entries]
+    named_by_id = [
+        entry for part_entries in parts.values() for entry, is_id in part_entries if is_id
+    ]
+    are_cut = _are_cut(root, named_by_id)
+    notes = [f"There is no list of the {part} part." for part in PARTS if part not in lists]
+    if named_by_id:
+        what = "are clips already" if are_cut else "are whole videos, of which clips are taken"
+        notes.append(f"{len(named_by_id)} videos are named by their id alone and {what}.")
+    return OfficialCopy(
+        folder=root,
+        parts={
+            part: [
+                entry._replace(start_s=math.nan, end_s=math.nan) if is_id and are_cut else entry
+                for entry, is_id in part_entries
+            ]
+            for part, part_entries in parts.items()
+        },
+        class_names=tuple(sorted({entry.label for entry in entries if entry.label})),
+        sources=tuple(lists.values()),
+        notes=tuple(notes),
+    )
+
+
+def _scan(root: Path) -> dict[str, list[str]]:
+    """All video files below the root: name without suffix -> paths relative to the root."""
+    found: dict[str, list[str]] = {}
+    for where, folders, names in os.walk(root, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = os.path.relpath(where, root)
+        for name in sorted(names):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                path = name if here == "." else f"{here}/{name}"
+                found.setdefault(stem, []).append(path)
+    return found
+
+
+def _read_part(
+    path: Path, part: Part, found: Mapping[str, Sequence[str]]
+) -> list[tuple[ListEntry, bool]]:
+    """Entries of a list, and whether the video is named by its id alone."""
+    rows = csv.DictReader(read_text(path).splitlines())
+    lacking = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+    if lacking:
+        raise ValueError(
+            f"{path}: must have the columns label,youtube_id,time_start,time_end,split in its "
+            f"first line, {lacking[0]} is not there; download it again"
+        )
+    entries = []
+    for number, row in enumerate(rows, start=2):
+        video, label = row["youtube_id"] or "", (row.get("label") or "").strip()
+        try:
+            start_s, end_s = float(row["time_start"]), float(row["time_end"])
+        except (TypeError, ValueError):
+            start_s = end_s = math.nan
+        if not video or not 0 <= start_s < end_s:
+            raise ValueError(
+                f"{path}: line {number} must have an id and a time that starts before it ends, got "
+                f"{video!r}, {row['time_start']} and {row['time_end']}; correct it"
+            )
+        start, end = int(start_s), int(end_s)
+        usual = f"{video}_{start:06d}_{end:06d}"
+        names = (usual, f"{video}_{start}_{end}", video)
+        name = next((name for name in names if name in found), None)
+        if name is None:
+            home = f"{PART_WORDS[part][0]}/{label or '.'}/{usual}.mp4"
+            entries.append((ListEntry(os.path.normpath(home), label), False))
+            continue
+        entry = ListEntry(_choose(found[name], part, label), label)
+        is_id = name == video
+        if is_id:
+            entry = entry._replace(start_s=start_s, end_s=end_s)
+        entries.append((entry, is_id))
+    if not entries:
+        raise ValueError(f"{path}: names no video below its first line; download it again")
+    return entries
+
+
+def _choose(paths: Sequence[str], part: Part, label: str) -> str:
+    """Of several files of one name the one whose folders tell the class and the part."""
+    if len(paths) == 1:
+        return paths[0]
+
+    def fit(path: str) -> tuple[bool, bool]:
+        folders = path.split("/")[:-1]
+        return (
+            _letters(label) in map(_letters, folders),
+            any(word in map(str.lower, folders) for word in PART_WORDS[part]),
+        )
+
+    return max(paths, key=fit)  # the first of the best
+
+
+def _letters(name: str) -> str:
+    """Folders write a class with spaces, underscores or without its brackets."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _are_cut(root: Path, entries: Sequence[ListEntry]) -> bool:
+    """Whether files named by their id are the clips alone: they are then as short as these."""
+    durations = []
+    for entry in entries:
+        try:
+            with warnings.catch_warnings():
+                # Damage is reported when every video is looked at.
+                warnings.simplefilter("ignore", VideoWarning)
+                with open_video(root / entry.path) as reader:
+                    duration = reader.times_s[-1] + 1 / reader.fps
+        except VideoError:
+            continue
+        durations.append(duration <= entry.end_s - entry.start_s + _MARGIN_S)
+        if len(durations) == _NUM_PROBED:
+            break
+    return bool(durations) and all(durations)
+
+
+def _spec(number: int) -> DatasetSpec:
+    return DatasetSpec(
+        name=f"kinetics{number}",
+        title=f"Kinetics-{number}",
+        layout="{train,val,test}/LABEL/ID_000010_000020.mp4; "
+        f"kinetics-{number}_{{train,val,test}}.csv",
+        reader=partial(_read, number=number),
+        crop_size=224,
+        short_side=256,
+        num_classes=number,
+    )
+
+
+KINETICS = tuple(_spec(number) for number in (400, 600, 700))

@@ -1,0 +1,141 @@
+"""Data of one's own: folders of class folders, and lists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry, read_list
+from motionlens.datasets.listing import load_split, split_index
+from motionlens.datasets.prepared import PARTS, Part
+from motionlens.video.find import find_videos
+
+_LIST_SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".json")
+
+
+def _read_folder(
+    root: Path, *, fps: float = 12.0, validation_fraction: float = 0.2, split_seed: int = 0
+) -> OfficialCopy:
+    copy = LocalCopy(root)
+    train, validation = load_split(root, fraction=validation_fraction, seed=split_seed, fps=fps)
+    parts = {"train": _entries(train, root), "validation": _entries(validation, root)}
+    notes = []
+    if train.root == root:
+        notes.append(f"{validation_fraction:.0%} of each class was drawn for the validation part.")
+    elif (test := copy.find("test")) is not None and (root / test).is_dir():
+        parts["test"] = _read_test(root, root / test, train.class_names)
+    return OfficialCopy(
+        folder=root,
+        parts={part: parts[part] for part in PARTS if parts.get(part)},
+        class_names=train.class_names,
+        fps=fps,
+        notes=tuple(notes),
+    )
+
+
+def _read_test(root: Path, folder: Path, class_names: Sequence[str]) -> list[ListEntry]:
+    """Videos of a test part, which may lie in class folders or have no class."""
+    entries = []
+    for video in find_videos(folder):
+        top = video.relative_to(folder).parts[0]
+        label = top if top in class_names and video != folder / top else ""
+        entries.append(ListEntry(str(video.relative_to(root)), label))
+    return entries
+
+
+def _read_list(
+    root: Path,
+    *,
+    fps: float = 12.0,
+    validation_fraction: float = 0.2,
+    split_seed: int = 0,
+    video_root: str | None = None,
+    separator: str | None = None,
+    pattern: str = "{}",
+) -> OfficialCopy:
+    if pattern.count("{}") != 1:
+        raise ValueError(
+            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
+        )
+    folder = root if root.is_dir() else root.parent
+    lists = _find_lists(root)
+    parts: dict[Part, list[ListEntry]] = {}
+    for part, path in lists.items():
+        entries = read_list(path, separator, labelled=part != "test")
+        base = path.parent if video_root is None else Path(video_root)
+        parts[part] = [
+            e._replace(path=_relative(base / pattern.replace("{}", e.path), folder))
+            for e in entries
+        ]
+    known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
+    notes = []
+    if root.is_file():
+        index = VideoIndex.of(folder, parts["train"], known.class_names)
+        halves = split_index(index, fraction=validation_fraction, seed=split_seed)
+        parts = {"train": _entries(halves[0], folder), "validation": _entries(halves[1], folder)}
+        notes.append(f"{validation_fraction:.0%} of each class was drawn for the validation part.")
+    return OfficialCopy(
+        folder=folder,
+        parts=parts,
+        class_names=known.class_names,
+        sources=tuple(lists.values()),
+        fps=fps,
+        notes=tuple(notes),
+    )
+
+
+def _find_lists(root: Path) -> dict[Part, Path]:
+    if root.is_file():
+        return {"train": root}
+    copy = LocalCopy(root)
+    patterns = [f"{{}}{suffix}" for suffix in _LIST_SUFFIXES]
+    lists: dict[Part, Path] = {p: copy.find_part_list(p, patterns) for p in PARTS[:2]}
+    names = [pattern.replace("{}", word) for pattern in patterns for word in PART_WORDS["test"]]
+    test = copy.find_first(f"{lists['train'].parent.relative_to(root)}/{name}" for name in names)
+    return {**lists, "test": root / test} if test is not None else lists
+
+
+def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
+    """An index as entries again, with paths relative to a folder."""
+    entries = []
+    for i in range(len(index)):
+        if index.targets is not None:
+            shown = (n for n, t in zip(index.class_names, index.targets[i], strict=True) if t)
+            label = LABEL_SEPARATOR.join(shown)
+        else:
+            label = index.class_names[index.labels[i]]
+        start_s, end_s = float(index.starts_s[i]), float(index.ends_s[i])
+        entries.append(ListEntry(_relative(index.path(i), folder), label, start_s, end_s))
+    return entries
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Relative where it lies inside the folder, so that both may be moved together."""
+    whole, top = os.path.abspath(path), os.path.abspath(folder)
+    inside = os.path.commonpath([whole, top]) == top
+    return os.path.relpath(whole, top) if inside else whole
+
+
+_SHARED = ("fps", "validation_fraction", "split_seed")
+
+# What mirroring does to classes of one's own is for their owner to say, in the recipe.
+FOLDER = DatasetSpec(
+    name="folder",
+    title="a folder of class folders",
+    layout="CLASS/*.mp4 or CLASS/VIDEO/*.jpg; {train,val,test}/CLASS/*.mp4",
+    reader=_read_folder,
+    options=_SHARED,
+    swaps=None,
+)
+LIST = DatasetSpec(
+    name="list",
+    title="lists of videos",
+    layout="{train,validation,test}.csv, or is a list itself; path,label[|label...],start,end",
+    reader=_read_list,
+    options=(*_SHARED, "video_root", "separator", "pattern"),
+    swaps=None,
+)

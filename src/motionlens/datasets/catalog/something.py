@@ -1,0 +1,107 @@
+"""Something-Something: hands doing something with something, in both published versions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from motionlens.datasets.catalog.by_id import IdLayout, IdRow, read_by_id, read_csv_rows
+from motionlens.datasets.catalog.locating import read_lines, read_text
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+
+_LAYOUT_V1 = IdLayout(
+    lists=("something-something-v1-{}.csv", "{}.csv"),
+    labels=("something-something-v1-labels.csv", "labels.csv"),
+    folders=("20bn-something-something-v1", "something-something-v1", "videos", "frames"),
+    suffixes=("", ".webm", ".mp4", ".avi"),
+)
+_LAYOUT_V2 = IdLayout(
+    lists=("something-something-v2-{}.json", "{}.json"),
+    labels=("something-something-v2-labels.json", "labels.json"),
+    folders=("20bn-something-something-v2", "something-something-v2", "videos", "frames"),
+    suffixes=(".webm", ".mp4", ".avi", ""),
+)
+
+
+def class_of_template(template: str) -> str:
+    """The class of a template: its text without the brackets.
+
+    Example:
+        >>> class_of_template("Stacking [number of] [something]")
+        'Stacking number of something'
+    """
+    return template.replace("[", "").replace("]", "")
+
+
+def _read_v1(root: Path) -> OfficialCopy:
+    # The official file names the classes in no order that could be relied on.
+    return read_by_id(root, _LAYOUT_V1, read_csv_rows, lambda path: sorted(read_lines(path)))
+
+
+def _read_v2(root: Path) -> OfficialCopy:
+    return read_by_id(root, _LAYOUT_V2, _read_json_rows, _read_json_classes)
+
+
+def _read_json_rows(path: Path) -> list[IdRow]:
+    rows = []
+    videos = _read_json(path, list)
+    for number, video in enumerate(videos, start=1):
+        key = video.get("id") if isinstance(video, dict) else None
+        if not isinstance(key, str | int) or isinstance(key, bool):
+            raise ValueError(f"{path}: video {number} must have an id; download the list again")
+        template = video.get("template") or ""
+        if not isinstance(template, str):
+            raise ValueError(
+                f"{path}: video {number} must have a template that is text, got {template!r}"
+            )
+        rows.append((str(key), class_of_template(template)))
+    if not rows:
+        raise ValueError(f"{path}: names no video; download the list again")
+    return rows
+
+
+def _read_json_classes(path: Path) -> list[str]:
+    numbers = _read_json(path, dict)
+    try:
+        ordered = sorted(numbers, key=lambda name: int(numbers[name]))
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{path}: must give every class its number, such as {{'Closing something': '5'}}"
+        ) from None
+    return [class_of_template(name) for name in ordered]
+
+
+def _read_json(path: Path, kind: type) -> Any:
+    try:
+        values = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}: is no JSON ({error.msg}); download it again") from error
+    if not isinstance(values, kind):
+        wanted = "a list of videos" if kind is list else "classes with their numbers"
+        raise ValueError(f"{path}: must hold {wanted}, it holds a {type(values).__name__}")
+    return values
+
+
+SOMETHING_V1 = DatasetSpec(
+    name="something-v1",
+    title="Something-Something v1",
+    layout="20bn-something-something-v1/ID/00001.jpg; "
+    "something-something-v1-{train,validation,test}.csv",
+    reader=_read_v1,
+    fps=12.0,
+    crop_size=224,
+    short_side=100,
+    num_classes=174,
+    num_videos={"train": 86017, "validation": 11522, "test": 10960},
+)
+SOMETHING_V2 = DatasetSpec(
+    name="something-v2",
+    title="Something-Something v2",
+    layout="20bn-something-something-v2/ID.webm; labels/{train,validation,test,labels}.json",
+    reader=_read_v2,
+    crop_size=224,
+    short_side=240,
+    num_classes=174,
+    num_videos={"train": 168913, "validation": 24777, "test": 27157},
+)

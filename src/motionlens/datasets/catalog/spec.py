@@ -1,0 +1,124 @@
+"""What the catalogue knows of a data set, and what reading a copy of it gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from motionlens._utils.errors import nearest
+from motionlens.datasets.catalog.flips import swap_words
+from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry
+from motionlens.datasets.prepared import Part
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficialCopy:
+    """What the lists of a copy say, before anybody has looked whether the videos are there.
+
+    Attributes:
+        folder: that the entries' paths start from.
+        parts: the entries of each part, in the order of its list; a video that could not be found
+            has the path where it is usually put.
+        class_names: in the order of the labels.
+        sources: the files that were read, lists and class names.
+        num_videos: official number of videos a part, where it depends on the options; else None.
+        fps: frames per second of frame folders; None for the data set's own.
+        notes: what a reader of the report should know, a sentence each.
+    """
+
+    folder: Path
+    parts: Mapping[Part, Sequence[ListEntry]]
+    class_names: tuple[str, ...]
+    sources: tuple[Path, ...] = ()
+    num_videos: Mapping[Part, int] | None = None
+    fps: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """A data set of the catalogue.
+
+    Attributes:
+        name: what the command calls it.
+        title: what people call it.
+        layout: where its files usually lie under the root, kinds of files separated by ``"; "``.
+        reader: reads the lists under a root; keyword arguments are the options.
+        options: names of the options that ``reader`` takes.
+        fps: frames per second of its frame folders; video files tell their own.
+        crop_size: height and width of the clips that results are published for, pixels.
+        short_side: of the official files, or to which they are usually shrunk, pixels.
+        num_classes: that it officially has; None if that is up to its owner.
+        num_videos: officially in each part, where that is publicly known beyond doubt.
+        swaps: pairs of words that a horizontal flip exchanges in class names; None where nobody
+            has said what mirroring does to a class.
+    """
+
+    name: str
+    title: str
+    layout: str
+    reader: Callable[..., OfficialCopy] = field(repr=False)
+    options: tuple[str, ...] = ()
+    fps: float = 12.0
+    crop_size: int = 224
+    short_side: int = 256
+    num_classes: int | None = None
+    num_videos: Mapping[Part, int] = field(default_factory=dict)
+    swaps: tuple[tuple[str, str], ...] | None = (("left", "right"),)
+
+    def read(self, root: str | os.PathLike[str], **options: Any) -> OfficialCopy:
+        """Read the official lists under ``root``; no video is opened.
+
+        Args:
+            root: where the copy lies.
+            **options: of this data set, such as ``split=2``; None stands for the default.
+
+        Returns:
+            The entries of each part with the class names.
+
+        Raises:
+            ValueError: If an option is not one of this data set's, a list is missing or makes
+                no sense, or a video to train or validate on has no class or an unknown one.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in given:
+            if name not in self.options:
+                known = ", ".join(self.options) or "no options"
+                raise ValueError(f"{name} is no option of {self.name}, which takes {known}")
+        path = Path(root)
+        if not path.exists():
+            raise ValueError(f"root must hold {self.title}, {path} does not exist; check the path")
+        copy = self.reader(path, **given)
+        _check_labels(path, copy)
+        return copy
+
+    def flip_pairs(self, class_names: Sequence[str]) -> dict[str, str] | None:
+        """Class names that swap when a clip is mirrored left to right.
+
+        Args:
+            class_names: all classes of the data set.
+
+        Returns:
+            Each pair once; empty if mirroring changes no class; None where nobody has told.
+        """
+        return None if self.swaps is None else swap_words(class_names, self.swaps)
+
+
+def _check_labels(root: Path, copy: OfficialCopy) -> None:
+    known = set(copy.class_names)
+    for part, entries in copy.parts.items():
+        for entry in entries:
+            if not entry.label and part != "test":
+                raise ValueError(
+                    f"{root}: the {part} list must name the class of every video, it does not for "
+                    f"{entry.path}; take the official list"
+                )
+            for label in entry.label.split(LABEL_SEPARATOR) if entry.label else ():
+                if label not in known:
+                    raise ValueError(
+                        f"{root}: every class of the {part} list must be in the class file, "
+                        f"{label!r} is not{nearest(label, known)}; take both of one version"
+                    )

@@ -1,0 +1,265 @@
+"""Which videos there are and what they show: from class folders, or from a list."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry, read_list
+from motionlens.video.find import find_videos, is_video_file
+from motionlens.video.frames import VideoWarning
+from motionlens.video.pictures import is_picture
+
+__all__ = ["VideoIndex", "index_folder", "index_list", "load_split", "split_index"]
+
+TRAIN_FOLDER = "train"
+VALIDATION_FOLDERS = ("validation", "val", "valid")
+# What preparing makes of a folder lies inside it, and is no class.
+PREPARED_FOLDER = "prepared"
+
+
+def index_folder(
+    root: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str] | None = None,
+    fps: float = 12.0,
+) -> VideoIndex:
+    """Index a folder with one folder of videos for each class.
+
+    Args:
+        root: holds ``<class>/clip.mp4`` or, as pictures, ``<class>/clip/00001.jpg``; folders in
+            between are looked through.
+        class_names: the classes in the order of their labels; sorted folder names if None.
+        fps: frames per second of frame folders.
+
+    Raises:
+        ValueError: If there are no class folders with videos, or one that is not among
+            ``class_names``.
+
+    Warns:
+        VideoWarning: If a class folder without videos is passed over.
+    """
+    root = _folder(root)
+    if parts := _split_folders(root):
+        raise ValueError(
+            f"{root}: must hold a folder for each class, it holds the parts "
+            f"{' and '.join(part.name for part in parts)}; name one of them or use both"
+        )
+    entries, empty = [], []
+    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        if LABEL_SEPARATOR in folder.name:
+            raise ValueError(
+                f"{folder}: a class name must not hold {LABEL_SEPARATOR}, which stands between "
+                "several labels; rename the folder"
+            )
+        videos = find_videos(folder)
+        if videos == [folder]:
+            raise ValueError(
+                f"{folder}: holds pictures, but a class folder must hold videos; put the pictures "
+                "of each video into a folder of their own"
+            )
+        if not videos and folder.name != PREPARED_FOLDER:
+            empty.append(folder.name)
+        entries += [ListEntry(str(v.relative_to(root)), folder.name) for v in videos]
+    if not entries:
+        lies_flat = any(map(is_video_file, root.iterdir())) or any(map(is_picture, root.iterdir()))
+        found = "videos or pictures, but no class folders" if lies_flat else "no videos"
+        raise ValueError(
+            f"{root}: holds {found}; put the videos of each class into a folder with its name"
+        )
+    if empty:
+        warnings.warn(
+            f"{root}: folders without videos are not taken for classes: {_first_three(empty)}",
+            VideoWarning,
+            stacklevel=2,
+        )
+    return VideoIndex.of(root, entries, class_names, fps)
+
+
+def index_list(
+    path: str | os.PathLike[str],
+    *,
+    root: str | os.PathLike[str] | None = None,
+    separator: str | None = None,
+    pattern: str = "{}",
+    class_names: Sequence[str] | None = None,
+    fps: float = 12.0,
+) -> VideoIndex:
+    """Index the videos that a list names; see :func:`motionlens.datasets.list_files.read_list` for its forms.
+
+    Args:
+        path: the list, CSV or JSON lines.
+        root: folder that relative paths start from; the list's own if None.
+        separator: between the columns of CSV; guessed if None.
+        pattern: makes a path out of the first column, such as ``videos/{}.mp4``.
+        class_names: the classes in the order of their labels; sorted if None, as numbers if all
+            are.
+        fps: frames per second of frame folders.
+
+    Raises:
+        ValueError: If the list cannot be read, a video is missing, or a class is not among
+            ``class_names``.
+    """
+    path = Path(path)
+    if pattern.count("{}") != 1:
+        raise ValueError(
+            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
+        )
+    entries = [e._replace(path=pattern.replace("{}", e.path)) for e in read_list(path, separator)]
+    folder = path.parent if root is None else _folder(root)
+    missing = [entry.path for entry in entries if not (folder / entry.path).exists()]
+    if missing:
+        raise ValueError(
+            f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
+            f"{_first_three(missing)}; check root and pattern"
+        )
+    return VideoIndex.of(folder, entries, class_names, fps)
+
+
+def load_split(
+    data: str | os.PathLike[str],
+    *,
+    fraction: float = 0.2,
+    seed: int = 0,
+    root: str | os.PathLike[str] | None = None,
+    separator: str | None = None,
+    pattern: str = "{}",
+    fps: float = 12.0,
+) -> tuple[VideoIndex, VideoIndex]:
+    """Index a training and a validation part.
+
+    Args:
+        data: a folder with ``train`` and ``validation`` (``val``, ``valid``), each with class
+            folders; or class folders, or a list, from which a part of each class is drawn.
+        fraction: part of each class that validates where one is drawn, between 0 and 1.
+        seed: decides which; a class's draw does not depend on the other classes.
+        root: for a list, see :func:`index_list`.
+        separator: likewise.
+        pattern: likewise.
+        fps: frames per second of frame folders.
+
+    Returns:
+        Training and validation videos, with the same class names.
+
+    Raises:
+        ValueError: If a part cannot be indexed or the parts have different classes.
+
+    Warns:
+        VideoWarning: If a class has one video only, which then trains.
+    """
+    data = Path(data)
+    if data.is_dir() and (parts := _split_folders(data)):
+        train, validation = (index_folder(part, fps=fps) for part in parts)
+        _check_same_classes(parts, train, validation)
+        return train, validation
+    if data.is_file():
+        index = index_list(data, root=root, separator=separator, pattern=pattern, fps=fps)
+    else:
+        index = index_folder(data, fps=fps)
+    if index.num_classes < 2:
+        raise ValueError(
+            f"{data}: must have at least two classes to tell apart, got only "
+            f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
+        )
+    return split_index(index, fraction=fraction, seed=seed)
+
+
+def split_index(
+    index: VideoIndex, *, fraction: float = 0.2, seed: int = 0
+) -> tuple[VideoIndex, VideoIndex]:
+    """Draw a part of each class, at least one video and never all.
+
+    Args:
+        index: the videos.
+        fraction: part of each class that is drawn, between 0 and 1.
+        seed: decides which, with the class's name alone: other classes make no difference.
+
+    Returns:
+        Training and validation videos, each in the order of ``index``.
+
+    Raises:
+        ValueError: If ``fraction`` or ``seed`` is out of its range, or no class has two videos.
+
+    Warns:
+        VideoWarning: If a class has one video only, which then trains.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}; 0.2 is usual")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+    is_drawn = np.zeros(len(index), dtype=bool)
+    single = []
+    for label, name in enumerate(index.class_names):
+        members = np.flatnonzero(index.labels == label)
+        if len(members) == 1:
+            single.append(name)
+        if len(members) > 1:
+            number = min(max(round(fraction * len(members)), 1), len(members) - 1)
+            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+            is_drawn[rng.choice(members, number, replace=False)] = True
+    if not is_drawn.any():
+        raise ValueError(
+            f"{index.root}: no class has two videos, so none is left to validate on; add videos or "
+            "give a validation part"
+        )
+    if single:
+        warnings.warn(
+            f"{index.root}: classes with one video only, which trains and is not validated: "
+            f"{_first_three(single)}",
+            VideoWarning,
+            stacklevel=3,
+        )
+    return index.subset(np.flatnonzero(~is_drawn)), index.subset(np.flatnonzero(is_drawn))
+
+
+def _folder(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if not path.is_dir():
+        what = "a file" if path.exists() else "missing"
+        raise ValueError(f"{path}: must be a folder, it is {what}; check the path")
+    return path
+
+
+def _split_folders(root: Path) -> tuple[Path, Path] | None:
+    """The training and the validation folder in ``root``, if it has both."""
+    validation = [root / name for name in VALIDATION_FOLDERS if (root / name).is_dir()]
+    if not ((root / TRAIN_FOLDER).is_dir() and validation):
+        return None
+    if len(validation) > 1:
+        raise ValueError(
+            f"{root}: must have one validation folder, it has "
+            f"{' and '.join(folder.name for folder in validation)}; remove or rename one"
+        )
+    return root / TRAIN_FOLDER, validation[0]
+
+
+def _check_same_classes(
+    parts: tuple[Path, Path], train: VideoIndex, validation: VideoIndex
+) -> None:
+    only = [
+        f"only in {part.name}: {_first_three(sorted(names))}"
+        for part, names in zip(
+            parts,
+            (
+                set(train.class_names) - set(validation.class_names),
+                set(validation.class_names) - set(train.class_names),
+            ),
+            strict=True,
+        )
+        if names
+    ]
+    if only:
+        raise ValueError(
+            f"{parts[0].parent}: {parts[0].name} and {parts[1].name} must have the same classes; "
+            f"{'; '.join(only)}"
+        )
+
+
+def _first_three(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

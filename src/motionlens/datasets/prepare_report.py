@@ -1,0 +1,165 @@
+"""What ``motionlens prepare`` found: numbers, and the same to be read by people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+from motionlens.datasets.prepared import Part
+
+_COLUMNS = ("listed", "official", "usable", "missing", "unreadable", "short", "damaged")
+
+
+class FrameCounts(NamedTuple):
+    """Frames of the usable videos of a part: fewest, median, most."""
+
+    least: int
+    median: int
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartReport:
+    """What became of a part's list.
+
+    Attributes:
+        listed: videos in the official list.
+        usable: those that were taken over.
+        missing: not there.
+        unreadable: there, but cannot be opened or decoded.
+        short: readable, but with too few frames.
+        damaged: usable, but not as announced; among ``usable``.
+        official: how many there officially are; None if that is not known.
+        frames: None if frames were not counted.
+    """
+
+    listed: int
+    usable: int
+    missing: int
+    unreadable: int
+    short: int
+    damaged: int
+    official: int | None = None
+    frames: FrameCounts | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareReport:
+    """What was found in a copy, and what was made of it.
+
+    Attributes:
+        name: of the data set in the catalogue.
+        title: as people call it.
+        root: of the copy.
+        out: the prepared folder.
+        check: how closely videos were looked at.
+        min_frames: fewer are too few.
+        parts: by name.
+        num_classes: that the class list has.
+        official_num_classes: None if that is up to the data set's owner.
+        class_counts: usable videos of each class, by class and part.
+        num_twice: videos that are listed more than once.
+        num_leaked: those of them that are listed in more than one part.
+        notes: what else is worth knowing, a sentence each.
+    """
+
+    name: str
+    title: str
+    root: str
+    out: str
+    check: str
+    min_frames: int
+    parts: Mapping[Part, PartReport]
+    num_classes: int
+    official_num_classes: int | None
+    class_counts: Mapping[str, Mapping[Part, int]]
+    num_twice: int
+    num_leaked: int
+    notes: Sequence[str]
+
+    @property
+    def num_left_out(self) -> int:
+        """Listed videos that were not taken over."""
+        return sum(part.listed - part.usable for part in self.parts.values())
+
+    def remarks(self) -> list[str]:
+        """What differs from the official data set, and the notes; a sentence each."""
+        lines = [
+            f"{name}: {part.listed:,} videos are listed, officially there are {part.official:,}."
+            for name, part in self.parts.items()
+            if part.official not in (None, part.listed)
+        ]
+        if self.official_num_classes not in (None, self.num_classes):
+            lines.append(
+                f"There are {self.num_classes} classes, officially {self.official_num_classes}."
+            )
+        untrained = [n for n, counts in self.class_counts.items() if not counts.get("train")]
+        if untrained and "train" in self.parts:
+            first = f"{', '.join(untrained[:3])}{', ...' if len(untrained) > 3 else ''}"
+            lines.append(f"Classes without a usable training video: {len(untrained)} ({first}).")
+        if self.num_twice:
+            lines.append(
+                f"Videos listed more than once: {self.num_twice:,}, in more than one part: "
+                f"{self.num_leaked:,}; see duplicates.csv."
+            )
+        return [*lines, *self.notes]
+
+    def rows(self) -> list[list[str]]:
+        """A table's rows, one a part, below :meth:`headings`."""
+        rows = []
+        for name, part in self.parts.items():
+            numbers = (getattr(part, column) for column in _COLUMNS)
+            frames = "" if part.frames is None else " / ".join(map(str, part.frames))
+            rows.append([name, *("" if n is None else f"{n:,}" for n in numbers), frames])
+        return rows
+
+    @staticmethod
+    def headings() -> list[str]:
+        """What the columns of :meth:`rows` are called."""
+        return ["part", *_COLUMNS, "frames (least / median / most)"]
+
+    def to_json(self) -> str:
+        """All numbers."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    def to_markdown(self) -> str:
+        """A page to read."""
+        part_names = list(self.parts)
+        how = {
+            "none": "Videos were not opened, only looked for.",
+            "open": "Every video was opened, its frames counted and its first one decoded.",
+            "decode": "Every frame of every video was decoded.",
+        }[self.check]
+        counts = [
+            [_cell(name), *(f"{of_class.get(part, 0):,}" for part in part_names)]
+            for name, of_class in self.class_counts.items()
+        ]
+        lines = [
+            f"# {self.title}",
+            "",
+            f"Prepared from {self.root}. {how} Videos with fewer than {self.min_frames} frames are "
+            "too short.",
+            "",
+            *_table(self.headings(), self.rows()),
+            "",
+            *(f"- {remark}" for remark in self.remarks()),
+            *([""] if self.remarks() else []),
+            "`missing.csv` and `unreadable.csv` name the videos that were left out, with reasons; "
+            "`damaged.csv` those that are used but not as their files announce.",
+            "",
+            "## Usable videos of each class",
+            "",
+            *_table(["class", *part_names], counts),
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    align = ["---", *("--:" for _ in headings[1:])]
+    return [f"| {' | '.join(cells)} |" for cells in (headings, align, *rows)]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,130 @@
+"""A prepared data set: a folder with a list for each part and what is known of the whole.
+
+dataset.json     class names in order, rate of frame folders, classes that swap when mirrored
+train.csv        path,label,start,end,num_frames; likewise validation.csv and, if any, test.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from motionlens._utils.files import write_atomically
+from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.list_files import ListEntry, read_list
+
+DESCRIPTION_FILE = "dataset.json"
+# What preparing and packing keep for themselves.
+CACHE_FILE, PACKING_FILE = "checked.jsonl", "packing.json"
+FORMAT_VERSION = 1
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+_COLUMNS = ("path", "label", "start", "end", "num_frames")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedSet:
+    """What is known of a prepared data set as a whole.
+
+    Attributes:
+        name: in the catalogue, such as ``"jester"``.
+        class_names: in the order of the labels.
+        root: folder that the lists' paths start from; relative to the prepared folder, or
+            absolute.
+        fps: frames per second of frame folders.
+        multi_label: whether a video may show several classes.
+        flip_pairs: class names that swap when a clip is mirrored left to right; None if a
+            mirrored clip has no class.
+        format_version: of the files.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    root: str = "."
+    fps: float = 12.0
+    multi_label: bool = False
+    flip_pairs: Mapping[str, str] | None = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+
+def is_prepared(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a prepared data set."""
+    return Path(folder, DESCRIPTION_FILE).is_file()
+
+
+def is_unfinished(folder: str | os.PathLike[str]) -> bool:
+    """Whether preparing or packing has begun in a folder and was not finished."""
+    begun = any(Path(folder, name).is_file() for name in (CACHE_FILE, PACKING_FILE))
+    return begun and not is_prepared(folder)
+
+
+def save_description(folder: Path, prepared: PreparedSet) -> None:
+    """Write ``dataset.json``; it comes last, for it makes the folder a prepared data set.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    text = json.dumps(asdict(prepared), indent=1, ensure_ascii=False) + "\n"
+    write_atomically(folder / DESCRIPTION_FILE, text.encode())
+
+
+def load_description(folder: str | os.PathLike[str]) -> PreparedSet:
+    """Read ``dataset.json``.
+
+    Raises:
+        ValueError: If it is missing, damaged, or of a newer version.
+    """
+    path = Path(folder, DESCRIPTION_FILE)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("format_version", 1) > FORMAT_VERSION:
+            raise ValueError("a newer motionlens wrote it, upgrade this one")
+        values["class_names"] = tuple(values["class_names"])
+        return PreparedSet(**values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise ValueError(
+            f"{path}: cannot be read ({reason}); run 'motionlens prepare' once more"
+        ) from None
+
+
+def save_part(
+    folder: Path, part: Part, entries: Sequence[ListEntry], num_frames: Sequence[int | None]
+) -> None:
+    """Write the list of a part; unknown labels, times and numbers of frames stay empty.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    for entry, n in zip(entries, num_frames, strict=True):
+        times = ("" if t != t else repr(t) for t in (entry.start_s, entry.end_s))
+        rows.writerow([entry.path, entry.label, *times, "" if n is None else n])
+    write_atomically(folder / f"{part}.csv", text.getvalue().encode())
+
+
+def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
+    """The videos of a part. That they are there is known from preparing, and not asked again.
+
+    Raises:
+        ValueError: If the folder holds no such part, or its files are damaged.
+    """
+    folder = Path(folder)
+    prepared = load_description(folder)
+    path = folder / f"{part}.csv"
+    if not path.is_file():
+        raise ValueError(f"{folder}: the data set {prepared.name} has no {part} part")
+    # Labels and paths may hold any other separator.
+    entries = read_list(path, ",", labelled=False)
+    index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
+    if prepared.multi_label:
+        index = index.with_targets()
+    return index.with_flip_pairs(prepared.flip_pairs)

@@ -1,0 +1,1 @@
+"""Explanations as pictures: arrows between frames, heat maps, animations."""

@@ -1,0 +1,177 @@
+"""What a network saw and matched in one video, in the pixels of that video."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens._utils.errors import nearest
+from motionlens.explain.correspondences import Correspondences
+from motionlens.explain.matches import Match, Position, find_match, rank_positions
+
+if TYPE_CHECKING:
+    from motionlens.report.prediction import Prediction
+
+# Of the JSON that `to_dict` gives; the version grows when a reader has to know.
+FORMAT, FORMAT_VERSION = "motionlens.explain", 1
+_ROUNDING = 1e-9  # of a cell
+
+# top, left, height, width; pixels.
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Explanation:
+    """What a network saw in a video and what its CP modules matched there.
+
+    Attributes:
+        path: of the video; ``"array"`` for one that was given as an array.
+        prediction: all labels, best first.
+        frames: uint8 ``(T, H, W, 3)``; the frames that were looked at as the video has them,
+            upright and not resized.
+        frame_numbers: which frames of the video they are, counted from 0.
+        times_s: their times, seconds since the video's first frame.
+        region: top, left, height and width of the part of each frame that the network saw, pixels;
+            they need not be whole numbers.
+        modules: block name to what its module matched, without a batch axis: ``proposals`` and
+            ``wins`` are ``(T, S, K)``, ``change`` is ``(T, S)``, all on the CPU.
+    """
+
+    path: str
+    prediction: Prediction
+    frames: NDArray[np.uint8]
+    frame_numbers: tuple[int, ...]
+    times_s: tuple[float, ...]
+    region: Box
+    modules: dict[str, Correspondences]
+
+    def module(self, name: str) -> Correspondences:
+        """What a module matched.
+
+        Raises:
+            ValueError: If there is no module of that name.
+        """
+        if name not in self.modules:
+            raise ValueError(
+                f"module must be one of {', '.join(self.modules)}, got {name!r}"
+                f"{nearest(name, self.modules)}"
+            )
+        return self.modules[name]
+
+    def box(self, module: str, row: int, column: int) -> Box:
+        """Where a cell of a module's grid lies in the frames.
+
+        The grid cuts the region that the network saw into equal parts. The feature of a cell saw
+        more than the cell, its neighbourhood as far as the convolutions before it reach.
+
+        Args:
+            module: block name.
+            row: on the module's grid.
+            column: likewise.
+
+        Returns:
+            Top, left, height and width in pixels of the frames.
+
+        Raises:
+            ValueError: If there is no such module.
+        """
+        H, W = self.module(module).grid
+        top, left, height, width = self.region
+        return top + row * height / H, left + column * width / W, height / H, width / W
+
+    def cell(self, module: str, y: float, x: float) -> tuple[int, int] | None:
+        """Row and column of the cell at a point of the frames; None outside what was seen.
+
+        Raises:
+            ValueError: If there is no such module.
+        """
+        H, W = self.module(module).grid
+        top, left, height, width = self.region
+        # A point on the border of two cells, but for rounding, belongs to the later one.
+        row = math.floor((y - top) * H / height + _ROUNDING)
+        column = math.floor((x - left) * W / width + _ROUNDING)
+        return (row, column) if 0 <= row < H and 0 <= column < W else None
+
+    def ranked(self, module: str, n: int | None = None) -> list[Position]:
+        """The n positions that a module changed most, all if None.
+
+        Raises:
+            ValueError: If there is no such module, or n is below 1.
+        """
+        return rank_positions(self.module(module), n)
+
+    def match(self, module: str, frame: int, row: int, column: int) -> Match:
+        """What a position was matched with.
+
+        Raises:
+            ValueError: If there is no such module or position.
+        """
+        return find_match(self.module(module), frame, row, column)
+
+    def position(self, module: str, frame: int, row: int, column: int) -> dict[str, Any]:
+        """One position and its proposals as plain values, for JSON.
+
+        Raises:
+            ValueError: If there is no such module or position.
+        """
+        match = self.match(module, frame, row, column)
+        place = row * match.grid[1] + column
+        return {
+            "frame": frame,
+            "row": row,
+            "column": column,
+            "change": float(self.module(module).change[frame, place]),
+            "proposals": [
+                {
+                    "frame": target.frame,
+                    "row": target.row,
+                    "column": target.column,
+                    # Those that were given instead of found have none.
+                    "distance": None if math.isnan(target.distance) else target.distance,
+                    "wins": target.wins,
+                }
+                for target in match.targets
+            ],
+        }
+
+    def to_dict(self, *, top: int | None = None) -> dict[str, Any]:
+        """As plain values, for JSON; the frames' pixels are left out.
+
+        Args:
+            top: positions of each module, those it changed most; None for all.
+
+        Raises:
+            ValueError: If ``top`` is below 1.
+        """
+        T, H, W = self.frames.shape[:3]
+        pairs = zip(self.prediction.labels, self.prediction.probabilities, strict=True)
+        return {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "path": self.path,
+            "predictions": [{"label": label, "probability": value} for label, value in pairs],
+            "frames": {
+                "count": T,
+                "height": H,
+                "width": W,
+                "numbers": list(self.frame_numbers),
+                "times_s": list(self.times_s),
+            },
+            "region": dict(zip(("top", "left", "height", "width"), self.region, strict=True)),
+            "modules": [
+                {
+                    "name": name,
+                    "grid": {"rows": found.grid[0], "columns": found.grid[1]},
+                    "k": found.k,
+                    "channels": found.channels,
+                    "positions": [
+                        self.position(name, *at[:3]) for at in rank_positions(found, top)
+                    ],
+                }
+                for name, found in self.modules.items()
+            ],
+        }

@@ -1,0 +1,111 @@
+"""Positions by frame, row and column: which changed most, and what one was matched with."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from motionlens.explain.correspondences import Correspondences
+
+
+class Position(NamedTuple):
+    """A position on the grid of a module.
+
+    Attributes:
+        frame: number in the clip.
+        row: on the grid.
+        column: likewise.
+        change: norm of what the module added there.
+    """
+
+    frame: int
+    row: int
+    column: int
+    change: float
+
+
+class Target(NamedTuple):
+    """A proposal of a position.
+
+    Attributes:
+        frame: number in the clip.
+        row: on the grid.
+        column: likewise.
+        wins: channels in which it gave the maximum; 0 for one that was dropped.
+        distance: in feature space, by the module's metric (squared for L2).
+    """
+
+    frame: int
+    row: int
+    column: int
+    wins: int
+    distance: float
+
+
+class Match(NamedTuple):
+    """One position and its proposals, on the grid of a module.
+
+    Attributes:
+        frame: of the position.
+        row: of the position on the grid.
+        column: likewise.
+        targets: its proposals, nearest first.
+        grid: rows and columns.
+    """
+
+    frame: int
+    row: int
+    column: int
+    targets: tuple[Target, ...]
+    grid: tuple[int, int]
+
+
+def find_match(found: Correspondences, frame: int, row: int, column: int) -> Match:
+    """What a position was matched with.
+
+    Args:
+        found: of one clip.
+        frame: number in the clip.
+        row: on the module's grid.
+        column: likewise.
+
+    Raises:
+        ValueError: If there is no such position.
+    """
+    H, W = found.grid
+    for name, value, stop in (
+        ("frame", frame, len(found.wins)),
+        ("row", row, H),
+        ("column", column, W),
+    ):
+        if not 0 <= value < stop:
+            raise ValueError(f"{name} must lie in 0..{stop - 1}, got {value}; name one of them")
+    place = row * W + column
+    values = (*found.proposals, found.wins)
+    targets = tuple(
+        Target(index // (H * W), index % (H * W) // W, index % W, wins, distance)
+        for index, distance, wins in zip(*(v[frame, place].tolist() for v in values), strict=True)
+        if index >= 0
+    )
+    return Match(frame, row, column, targets, found.grid)
+
+
+def rank_positions(found: Correspondences, n: int | None = None) -> list[Position]:
+    """The n positions that the module changed most, all if None; of equal ones the first first.
+
+    Args:
+        found: of one clip.
+        n: how many.
+
+    Raises:
+        ValueError: If n is below 1.
+    """
+    if n is not None and n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
+    H, W = found.grid
+    change, order = torch.sort(found.change.flatten(), descending=True, stable=True)
+    return [
+        Position(index // (H * W), index % (H * W) // W, index % W, value)
+        for index, value in zip(order[:n].tolist(), change[:n].tolist(), strict=True)
+    ]

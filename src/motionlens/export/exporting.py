@@ -1,0 +1,113 @@
+"""Export with a check: the file appears only if it computes what the network does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from motionlens._utils.files import check_writable, write_atomically
+from motionlens.export.formats import DEFAULT_OPSET, find_writer, load_exported
+from motionlens.export.graph import BothOutputs, prepare, trace
+from motionlens.export.parity import (
+    TOLERANCE,
+    NamedClips,
+    Parity,
+    ParityError,
+    check_parity,
+    random_clips,
+)
+from motionlens.inference.recognizer import Recognizer, Video
+
+HALF_A_GREY_LEVEL = 0.5 / 255
+
+# What the exporters log is of use to their developers.
+CHATTY = ("torch.onnx", "torch.export", "torch._inductor", "onnxscript", "onnx_ir")
+
+
+def export_recognizer(
+    recognizer: Recognizer,
+    path: str | os.PathLike[str],
+    *,
+    dynamic_frames: bool = False,
+    opset: int = DEFAULT_OPSET,
+    aot: bool = False,
+    videos: Sequence[Video] = (),
+    tolerance: float = TOLERANCE,
+) -> Parity:
+    """Write a recognizer's network to a file, after a check that it computes the same.
+
+    Args:
+        recognizer: with the network, on any device.
+        path: of the file, which is replaced as a whole or not at all. Its suffix chooses the
+            format: ``.onnx``, or ``.pt2`` for ``torch.export``.
+        dynamic_frames: let clips have any number of frames, not the card's alone. (The batch is
+            always of any size, rows and columns are the card's.)
+        opset: version of the ONNX operators, for ``.onnx``.
+        aot: compile for this machine's processor with AOTInductor, for ``.pt2``.
+        videos: real ones to check on, besides random clips; as for
+            :meth:`motionlens.Recognizer.predict`.
+        tolerance: see :class:`motionlens.export.parity.Parity`.
+
+    Returns:
+        The comparison with the original.
+
+    Raises:
+        ParityError: If the exported network is too far from the original.
+        ValueError: For another suffix, an option that does not fit it, or a network that cannot
+            be exported.
+        ImportError: If a package is missing that the format needs.
+        VideoError: For a video that cannot be decoded.
+    """
+    path = Path(path)
+    write = find_writer(path, opset=opset, aot=aot)
+    check_writable(path.parent)
+    card, T = recognizer.card, recognizer.card.num_frames
+    clips = [(_name(video), recognizer.load_clip(video)[None]) for video in videos]
+    with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, _quiet(), torch.no_grad():
+        draft = Path(folder, path.name)
+        reference = prepare(recognizer.model, "reference")
+        traced = trace(reference, card, dynamic_frames=dynamic_frames)
+        write(traced, draft)
+        lengths = {max(traced.min_frames, T // 2), T, T + 3} if dynamic_frames else {T}
+        dither = HALF_A_GREY_LEVEL / max(card.std)
+        parity = check_parity(
+            load_exported(draft),
+            BothOutputs(prepare(recognizer.model, "auto")),
+            [
+                *random_clips(card.size, sorted(lengths), channels=card.channels),
+                *(NamedClips(name, clip, dither) for name, clip in clips),
+            ],
+            tolerance=tolerance,
+        )
+        if parity.failed:
+            raise ParityError(parity)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, draft.read_bytes())
+    return parity
+
+
+def _name(video: Video) -> str:
+    return os.fspath(video) if isinstance(video, (str, os.PathLike)) else "array"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' remarks about themselves from the user."""
+    loggers = [logging.getLogger(name) for name in CHATTY]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

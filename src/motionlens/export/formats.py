@@ -1,0 +1,162 @@
+"""Graph -> file, in every format; and back, to be run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import torch
+from torch import Tensor
+
+from motionlens._utils.errors import one_line
+from motionlens._utils.optional import require
+from motionlens._utils.version import __version__
+from motionlens.export.graph import TracedNetwork, first_line
+from motionlens.inference.onnx_network import (
+    CARD_KEY,
+    DIGEST_KEY,
+    INPUT,
+    LICENSE_KEY,
+    MIN_FRAMES_KEY,
+    NO_DIGEST,
+    OPSET_KEY,
+    OUTPUTS,
+    SUFFIX,
+    OnnxNetwork,
+    digest,
+)
+
+DEFAULT_OPSET = 20
+# torch.onnx writes none below.
+OLDEST_OPSET = 18
+
+SUFFIXES = (SUFFIX, ".pt2")
+
+Writer = Callable[[TracedNetwork, Path], None]
+
+
+def find_writer(path: Path, *, opset: int, aot: bool) -> Writer:
+    """What writes the format that a file's suffix names, once everything is known to be there.
+
+    Raises:
+        ValueError: For another suffix, or an option that does not fit it or is out of range.
+        ImportError: If a package is missing.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(
+            f"an exported file must end in {' or '.join(SUFFIXES)}, got {path.name}; "
+            "the suffix chooses the format"
+        )
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file, it is a folder; name another")
+    if path.suffix == ".pt2":
+        return write_compiled if aot else write_program
+    if aot:
+        raise ValueError(f"aot makes a .pt2 file, got {path.name}; change the suffix")
+    onnx, _, _ = (require(name, "export") for name in ("onnx", "onnxscript", "onnxruntime"))
+    newest = onnx.defs.onnx_opset_version()
+    if not OLDEST_OPSET <= opset <= newest:
+        raise ValueError(f"opset must be {OLDEST_OPSET} to {newest}, got {opset}")
+    return partial(write_onnx, opset=opset)
+
+
+def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
+    """Write an ONNX file with weights, card and licence inside.
+
+    Raises:
+        ValueError: If the graph cannot be said in that opset.
+    """
+    card, shape = traced.card, traced.input_shape
+    try:
+        exported = torch.onnx.export(
+            traced.program.run_decompositions({torch.ops.aten.frexp.Tensor: _frexp}),
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=list(OUTPUTS),
+            verbose=False,
+        )
+        assert exported is not None
+        proto: Any = exported.model_proto
+    except Exception as error:  # torch.onnx's errors are of many kinds
+        message = f"{card.model} cannot be written with opset {opset}: {first_line(error)}"
+        raise ValueError(message) from error
+    names = {str(shape[0]): "batch", str(shape[2]): "num_frames"}
+    for value in (*proto.graph.input, *proto.graph.output):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.HasField("dim_param"):
+                dim.dim_param = names.get(dim.dim_param, dim.dim_param)
+    del proto.graph.value_info[:]  # they speak of the dimensions by their old names
+    for entry in (*proto.graph.node, *proto.graph.initializer, *proto.graph.input):
+        del entry.metadata_props[:]  # of use to the exporter's developers, half of a small file
+    proto.producer_name, proto.producer_version = "motionlens", __version__
+    del proto.metadata_props[:]
+    for key, text in {
+        CARD_KEY: card.to_json(),
+        LICENSE_KEY: card.license,
+        OPSET_KEY: str(opset),
+        MIN_FRAMES_KEY: str(traced.min_frames),
+        DIGEST_KEY: NO_DIGEST,
+    }.items():
+        proto.metadata_props.add(key=key, value=text)
+    content: bytes = proto.SerializeToString()
+    path.write_bytes(content.replace(NO_DIGEST.encode(), digest(content).encode(), 1))
+
+
+def write_program(traced: TracedNetwork, path: Path) -> None:
+    """Write the graph for ``torch.export.load``, with the card as an extra file."""
+    torch.export.save(traced.program, path, extra_files=_extra_files(traced))
+
+
+def write_compiled(traced: TracedNetwork, path: Path) -> None:
+    """Compile the graph for this machine's kind of processor; the card is in its metadata.
+
+    Raises:
+        ValueError: If it cannot be compiled, for lack of a C++ compiler for example.
+    """
+    try:
+        torch._inductor.aoti_compile_and_package(
+            traced.program,
+            package_path=str(path),
+            inductor_configs={"aot_inductor.metadata": _extra_files(traced)},
+        )
+    except Exception as error:  # inductor's and the compiler's
+        message = f"{traced.card.model} cannot be compiled: {first_line(error)}; leave out aot"
+        raise ValueError(message) from error
+
+
+def load_exported(path: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    """A function from clips to logits and features that runs an exported file.
+
+    Only for ``.pt2`` files that you trust: those of AOTInductor are machine code.
+
+    Raises:
+        ValueError: If the file is missing or cannot be used.
+    """
+    if path.suffix == SUFFIX:
+        return OnnxNetwork(path).forward_both
+    try:
+        with ZipFile(path) as archive:
+            compiled = any("/aotinductor/" in name for name in archive.namelist())
+        if compiled:
+            return torch._inductor.aoti_load_package(str(path))
+        return torch.export.load(path).module()
+    except Exception as error:  # of the archive, its JSON, the linker
+        raise ValueError(f"{path} cannot be loaded: {one_line(error)}; export it again") from None
+
+
+def _extra_files(traced: TracedNetwork) -> dict[str, str]:
+    return {CARD_KEY: traced.card.to_json(), MIN_FRAMES_KEY: str(traced.min_frames)}
+
+
+def _frexp(x: Tensor) -> tuple[Tensor, Tensor]:
+    """``torch.frexp`` of numbers from 0, in operators that ONNX has.
+
+    A rounded logarithm may miss the exponent by one beside a power of two. The search scales a
+    clip by it into the middle of float32's range, where a factor of two changes nothing.
+    """
+    exponent = x.log2().floor() + 1
+    exponent = torch.where(exponent.isfinite(), exponent, 0).to(torch.int32)
+    return torch.ldexp(x, -exponent), exponent

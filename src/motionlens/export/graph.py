@@ -1,0 +1,117 @@
+"""Network -> graph: one trace, from which every format is written."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from motionlens.inference.card import ModelCard
+from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.models.capture import capture_proposals
+from motionlens.models.correspondence import ProposalSearch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TracedNetwork:
+    """A network as a graph from clips to logits and features.
+
+    Attributes:
+        program: the graph; clips ``(B, C, T, size, size)`` of any B.
+        card: the network's model card.
+        dynamic_frames: whether it takes any T of at least `min_frames`, not the card's alone.
+        min_frames: the smallest T.
+    """
+
+    program: ExportedProgram
+    card: ModelCard
+    dynamic_frames: bool
+    min_frames: int
+
+    @property
+    def input_shape(self) -> tuple[Any, ...]:
+        """Of the clips; numbers, and symbols where any size is taken."""
+        return _clips_shape(self.program)
+
+
+class BothOutputs(nn.Module):
+    """A network that returns its logits and the features that they are made of."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits ``(B, num_classes)`` and features ``(B, D)`` of clips ``(B, 3, T, H, W)``."""
+        features = self.model.forward_features(clips)  # type: ignore[operator]
+        return self.model.forward_head(features), features  # type: ignore[operator]
+
+
+def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) -> TracedNetwork:
+    """Trace a network.
+
+    Args:
+        model: as :func:`prepare` gives it, with the reference search: other searches are an
+            operator of this package, which nobody else's runtime knows.
+        card: its model card.
+        dynamic_frames: see :class:`TracedNetwork`.
+
+    Raises:
+        ValueError: If ``torch.export`` cannot trace it.
+    """
+    # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
+    T = max(2, card.num_frames) if dynamic_frames else card.num_frames
+    clips = torch.zeros(3 if T == 2 else 2, card.channels, T, card.size, card.size)
+    axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
+    try:
+        program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))
+    except Exception as error:  # torch.export's errors are of many kinds
+        raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine have no place in a file
+    return TracedNetwork(
+        program=program,
+        card=card,
+        dynamic_frames=dynamic_frames,
+        min_frames=_fewest_frames(model, clips[:1]) if dynamic_frames else T,
+    )
+
+
+def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
+    """A copy on the CPU, in float32 and for inference, whose modules search with `impl`.
+
+    Raises:
+        ValueError: If the network is an exported file.
+    """
+    if isinstance(model, OnnxNetwork):
+        raise ValueError(f"{model.path} is an exported file; give the run that it was made from")
+    model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, ProposalSearch):
+            module.impl = impl
+    return model
+
+
+def first_line(error: BaseException) -> str:
+    """Of an error's message; the exporters' go on for pages."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _fewest_frames(model: nn.Module, clip: Tensor) -> int:
+    """The least T in which every search finds k positions in other frames, from one clip."""
+    with torch.no_grad(), capture_proposals(model) as seen:
+        model(clip)
+    shapes = [proposals.indices.shape for proposals in seen.values()]
+    return max([1, *(1 + math.ceil(k / S) for _, _, S, k in shapes)])
+
+
+def _clips_shape(program: ExportedProgram) -> tuple[Any, ...]:
+    (name,) = program.graph_signature.user_inputs
+    (node,) = (node for node in program.graph.nodes if node.name == name)
+    return tuple(node.meta["val"].shape)

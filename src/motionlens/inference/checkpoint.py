@@ -1,0 +1,141 @@
+"""Our own checkpoint: weights and model card in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import write_atomically
+from motionlens.inference.card import ModelCard
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "config.json"
+
+# Entry of the weights file's metadata.
+_CHECKSUM = "motionlens_sha256"
+
+
+def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: ModelCard) -> None:
+    """Write a network for use; each file is replaced as a whole or not at all.
+
+    Args:
+        folder: made if absent.
+        model: what ``card.build()`` gives, with any weights.
+        card: its model card.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    from safetensors.torch import save
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    metadata = {
+        "format": "pt",
+        "motionlens_format_version": str(card.format_version),
+        # Inside the weights' own file, so that the two can never be of different times.
+        _CHECKSUM: _checksum(state),
+    }
+    write_atomically(folder / WEIGHTS_FILE, _with_sorted_header(save(state, metadata=metadata)))
+    write_atomically(folder / CARD_FILE, card.to_json().encode())
+
+
+def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
+    """Read what :func:`save_checkpoint` wrote; nothing in the files is executed.
+
+    Args:
+        folder: holds ``model.safetensors`` and ``config.json``.
+
+    Returns:
+        The network in inference mode, on the CPU, and its card.
+
+    Raises:
+        ValueError: If a file is missing, cut short, altered, or belongs to another network.
+    """
+    folder = Path(folder)
+    card = load_card(folder)
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise ValueError(_lacks(folder, WEIGHTS_FILE))
+    try:
+        model = card.build()
+    except (ValueError, TypeError, RuntimeError) as error:  # torch's, for absurd sizes
+        reason = one_line(error)[:200]
+        raise ValueError(f"{folder / CARD_FILE} cannot be used: {reason}") from None
+    state = load_safetensors(folder / WEIGHTS_FILE)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        expected, found = model.state_dict(), state
+        odd = [n for n in expected if n not in found or expected[n].shape != found[n].shape]
+        odd += [name for name in found if name not in expected]
+        raise ValueError(
+            f"{folder / WEIGHTS_FILE} does not hold the weights of {card.model}: {len(odd)} "
+            f"entries are missing, left over or of another shape, the first is {odd[0]}"
+        ) from None
+    return model.eval(), card
+
+
+def load_card(folder: str | os.PathLike[str]) -> ModelCard:
+    """Read the card of a checkpoint alone.
+
+    Raises:
+        ValueError: If it is missing or cannot be used.
+    """
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        raise ValueError(_lacks(path.parent, CARD_FILE))
+    try:
+        return ModelCard.from_json(path.read_text(encoding="utf-8"))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
+
+
+def load_safetensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; one of ours is compared with the checksum that it carries.
+
+    Raises:
+        ValueError: If the file is cut short, altered, or no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is damaged: {error}; copy it again") from None
+    if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
+        raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
+    return state
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same file for the same weights: safetensors writes its metadata in any order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
+
+
+def _checksum(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names and bytes of all entries."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(name.encode())
+        # Any dtype as bytes; a tensor of no dimensions has none to be viewed along.
+        found.update(state[name].contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _lacks(folder: Path, name: str) -> str:
+    return f"{folder} holds no {name}; give a folder that 'motionlens train' wrote"

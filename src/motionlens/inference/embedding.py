@@ -1,0 +1,124 @@
+"""What a network sees in many videos, before it names a label, written to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import Tensor
+
+from motionlens._utils.distributed import is_main, process_group
+from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.views import Views
+from motionlens.datasets.list_files import LABEL_SEPARATOR
+from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
+from motionlens.inference.runner import (
+    VideoResult,
+    in_turn,
+    own_videos,
+    resolve_num_workers,
+    run_videos,
+    view_plan,
+)
+
+if TYPE_CHECKING:
+    from motionlens.inference.recognizer import Recognizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedResult:
+    """What :func:`embed_videos` has come to.
+
+    Attributes:
+        num_videos: rows that were written.
+        broken: path and reason of the videos that could not be decoded, which have no row.
+        files: that were written, by the main process; none if every video is broken.
+    """
+
+    num_videos: int
+    broken: tuple[tuple[str, str], ...]
+    files: tuple[Path, ...]
+
+
+def embed_videos(
+    recognizer: Recognizer,
+    index: VideoIndex,
+    out: str | os.PathLike[str],
+    *,
+    views: str | Views = "1x1",
+    batch_size: int = 16,
+    num_workers: int | None = None,
+    on_broken: Callable[[str, str], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> EmbedResult:
+    """Write the pooled features of videos, the mean over their views; memory stays flat.
+
+    Under ``torchrun`` each process takes its share of the videos, and the main one writes.
+
+    Args:
+        recognizer: a loaded one, also an exported one.
+        index: the videos; labels may be unknown.
+        out: ``.npy`` or ``.parquet``, see :func:`motionlens.inference.feature_files.open_writer`.
+        views: clips and crops of every video, see :class:`motionlens.clips.views.Views`.
+        batch_size: views at once.
+        num_workers: processes that decode; by default one a free CPU core.
+        on_broken: called with path and reason of every video that cannot be decoded.
+        on_progress: called after every video with those done and their number.
+
+    Raises:
+        ValueError: If ``out`` has another suffix.
+        ImportError: If ``out`` is ``.parquet`` and pyarrow is not installed.
+        OSError: If the file cannot be written; what was there before stays.
+    """
+    check_suffix(out)
+    views = views if isinstance(views, Views) else Views.parse(views)
+    features: Callable[[Tensor], Tensor] = recognizer.model.forward_features  # type: ignore[assignment]
+    with process_group(recognizer.device):
+        results = run_videos(
+            recognizer.model,
+            own_videos(index),
+            view_plan(recognizer.card, views),
+            features,
+            batch_size=batch_size,
+            num_workers=resolve_num_workers(num_workers),
+            device=recognizer.device,
+            skip_broken=True,
+        )
+        writer = open_writer(out) if is_main() else None
+        broken: list[tuple[str, str]] = []
+        try:
+            for i, result in enumerate(in_turn(results, len(index))):
+                _take(writer, index, i, result)
+                if result.row is None:
+                    broken.append((str(index.path(i)), result.error))
+                    if on_broken and is_main():
+                        on_broken(*broken[-1])
+                if on_progress and is_main():
+                    on_progress(i + 1, len(index))
+            files = writer.finish() if writer and len(broken) < len(index) else []
+        finally:
+            if writer:
+                writer.discard()
+    return EmbedResult(
+        num_videos=len(index) - len(broken), broken=tuple(broken), files=tuple(files)
+    )
+
+
+def _take(writer: FeatureWriter | None, index: VideoIndex, i: int, result: VideoResult) -> None:
+    if writer is not None and result.row is not None:
+        values = np.asarray(result.row.numpy(), dtype=np.float32)
+        writer.add(FeatureRow(str(index.path(i)), _label(index, i), *index.window(i), values))
+
+
+def _label(index: VideoIndex, i: int) -> str:
+    """Names of the classes that a video shows; empty if that is not known."""
+    if index.labels[i] < 0:
+        return ""
+    if index.targets is None:
+        return str(index.class_names[index.labels[i]])
+    shown = np.flatnonzero(index.targets[i])
+    return str(LABEL_SEPARATOR.join(index.class_names[label] for label in shown))

@@ -1,0 +1,142 @@
+"""Weights to start from, wherever they lie: a file, one of our checkpoints, the hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from motionlens._utils.errors import one_line
+from motionlens.inference import hub
+from motionlens.inference.card import ModelCard
+from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE, load_card, load_safetensors
+from motionlens.models.weights.tensorflow import read_tensorpack
+
+_PICKLED = (".pth", ".pt", ".bin", ".tar", ".ckpt")
+_SUFFIXES = (*_PICKLED, ".safetensors", ".npz")
+# In older models of the hub.
+_PICKLED_FILE = "pytorch_model.bin"
+# Where a file of a training run keeps the network, among other things.
+_NESTS = ("state_dict", "model_state_dict", "model")
+# What wrappers put before every name.
+_WRAPPERS = ("module.", "model.", "backbone.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Weights of some network, as they were found.
+
+    Attributes:
+        origin: where they come from, for messages.
+        state: entry to tensor, with torchvision's names and layout.
+        variables: name to array, with the authors' names and layout, instead of `state`.
+        card: if they are of one of our checkpoints.
+    """
+
+    origin: str
+    state: Mapping[str, Tensor]
+    variables: Mapping[str, Any]
+    card: ModelCard | None = None
+
+
+def read_weights(source: str | os.PathLike[str]) -> Weights:
+    """Read weights to start from; nothing in the files is executed.
+
+    Args:
+        source: one of our checkpoints (a folder); a state dict of torchvision, timm or ours as
+            ``.pth``, ``.pt`` or ``.safetensors``; a tensorpack ``.npz``; or ``"hub:owner/name"``.
+
+    Raises:
+        ValueError: If there is nothing there, the file is damaged, or it holds more than tensors.
+    """
+    name = os.fspath(source)
+    if name.startswith(hub.PREFIX):
+        folder = hub.download(name, [CARD_FILE, WEIGHTS_FILE, _PICKLED_FILE])
+        return _read_folder(folder, name)
+    path = Path(source)
+    # The weights of a checkpoint go with the card beside them, by whichever name they are called.
+    if path.is_dir() or (path.name == WEIGHTS_FILE and path.is_file()):
+        return _read_folder(path if path.is_dir() else path.parent, name)
+    if not path.is_file():
+        raise ValueError(
+            f"{name} does not exist; give a checkpoint's folder, a file with one of the endings "
+            f"{', '.join(_SUFFIXES)}, or hub:owner/name"
+        )
+    if path.suffix == ".npz":
+        return Weights(origin=name, state={}, variables=read_tensorpack(path))
+    if path.suffix == ".safetensors":
+        state: Mapping[str, Tensor] = load_safetensors(path)
+    elif path.suffix in _PICKLED:
+        state = _load_pickled(path)
+    else:
+        raise ValueError(
+            f"weights must be a file with one of the endings {', '.join(_SUFFIXES)}, got {name}"
+        )
+    return Weights(origin=name, state=_unwrapped(state), variables={})
+
+
+def _read_folder(folder: Path, origin: str) -> Weights:
+    if (folder / WEIGHTS_FILE).is_file():
+        state: Mapping[str, Tensor] = load_safetensors(folder / WEIGHTS_FILE)
+    elif (folder / _PICKLED_FILE).is_file():
+        state = _load_pickled(folder / _PICKLED_FILE)
+    else:
+        raise ValueError(f"{origin} holds no {WEIGHTS_FILE}; give a folder or model that does")
+    card = None if _is_of_another_library(folder / CARD_FILE) else load_card(folder)
+    return Weights(origin=origin, state=_unwrapped(state), variables={}, card=card)
+
+
+def _is_of_another_library(path: Path) -> bool:
+    """Whether a folder has no card, or has another library's in its place; a damaged one is ours.
+
+    With the card go class names, clip and licence: they must not be lost in silence.
+    """
+    if not path.is_file():
+        return True
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and not {"class_names", "format_version"} & values.keys()
+
+
+def _load_pickled(path: Path) -> Mapping[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols; what matters is raised below
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ValueError(
+            f"{path} is damaged or holds more than tensors, which is not loaded because it could "
+            "run code; save the network's state_dict() alone"
+        ) from None
+    except Exception as error:  # zip, end of file, pickle: torch's errors are of many types
+        raise ValueError(f"{path} is damaged or no PyTorch file: {one_line(error)}") from None
+    for nest in _NESTS:
+        if isinstance(found, Mapping) and isinstance(found.get(nest), Mapping):
+            found = found[nest]
+    state = {}
+    if isinstance(found, Mapping):
+        items = found.items()
+        state = {k: v for k, v in items if isinstance(k, str) and isinstance(v, Tensor)}
+    if not state:
+        kind = type(found).__name__
+        raise ValueError(
+            f"{path} must hold a network's state_dict(), got a {kind} without named tensors"
+        )
+    return state
+
+
+def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    for wrapper in _WRAPPERS:
+        if state and all(name.startswith(wrapper) for name in state):
+            return {name.removeprefix(wrapper): value for name, value in state.items()}
+    return state

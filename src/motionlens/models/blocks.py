@@ -1,0 +1,121 @@
+"""Residual blocks with sockets: places where a plug-in may sit.
+
+A plug-in maps clips ``(B, C, T, H, W)`` to clips of the same shape and names its own place in the
+class attribute ``socket``. Parameter names are torchvision's.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from motionlens.models.conventions import LayerFactory
+from motionlens.models.recompute import recomputed
+
+SOCKETS = ("before_conv1", "before_relu", "after_block")
+
+
+class ResidualBlock(nn.Module):
+    """What basic and bottleneck blocks share: the shortcut, the sum, and the sockets.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        stride: in space.
+        make: builds the layers.
+    """
+
+    expansion: int
+    before_conv1: nn.Module | None
+    before_relu: nn.Module | None
+    after_block: nn.Module | None
+
+    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or inputs != outputs:
+            self.downsample = nn.Sequential(
+                make.conv(inputs, outputs, 1, stride), make.norm(outputs)
+            )
+        for socket in SOCKETS:
+            self.register_module(socket, None)
+        # Whether training computes the block twice up to its sum, instead of storing its insides.
+        # The plug-ins behind the sum take care of their own memory.
+        self.recompute = False
+
+    def forward(self, x: Tensor, num_frames: int) -> Tensor:
+        """Run frames ``(B*T, C, H, W)`` with T = `num_frames`, or clips ``(B, C, T, H, W)``."""
+        if self.recompute and self.training:
+            return self.finish(recomputed(self, self.summed, x, num_frames), num_frames)
+        return self.finish(self.summed(x, num_frames), num_frames)
+
+    def summed(self, x: Tensor, num_frames: int) -> Tensor:
+        """The block up to the sum of branch and shortcut."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return self.residual(_plug(self.before_conv1, x, num_frames)) + shortcut
+
+    def finish(self, out: Tensor, num_frames: int) -> Tensor:
+        """The block from the sum on."""
+        out = self.relu(_plug(self.before_relu, out, num_frames))
+        return _plug(self.after_block, out, num_frames)
+
+    def looks_at_frames_alone(self, *, up_to_sum: bool = False) -> bool:
+        """Whether no plug-in mixes frames, in the block or before its sum."""
+        late = () if up_to_sum else (self.before_relu, self.after_block)
+        return all(plugin is None for plugin in (self.before_conv1, *late))
+
+    def residual(self, x: Tensor) -> Tensor:
+        """The branch beside the shortcut."""
+        raise NotImplementedError
+
+
+class BasicBlock(ResidualBlock):
+    """Two 3x3 convolutions (ResNet-18 and -34); arguments as for :class:`ResidualBlock`."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
+        super().__init__(inputs, outputs, stride, make)
+        self.conv1 = make.first_conv(inputs, outputs, 3, stride)
+        self.bn1 = make.norm(outputs)
+        self.conv2 = make.second_conv(outputs, outputs, 3)
+        self.bn2 = make.norm(outputs)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """The branch beside the shortcut."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))  # type: ignore[no-any-return]
+
+
+class BottleneckBlock(ResidualBlock):
+    """1x1, 3x3, 1x1 (ResNet-50 and -101); arguments as for :class:`ResidualBlock`."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
+        super().__init__(inputs, outputs, stride, make)
+        width = outputs // self.expansion
+        first, second = (stride, 1) if make.conventions.stride_on_first else (1, stride)
+        self.conv1 = make.first_conv(inputs, width, 1, first)
+        self.bn1 = make.norm(width)
+        self.conv2 = make.second_conv(width, width, 3, second)
+        self.bn2 = make.norm(width)
+        self.conv3 = make.conv(width, outputs, 1)
+        self.bn3 = make.norm(outputs)
+
+    def residual(self, x: Tensor) -> Tensor:
+        """The branch beside the shortcut."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        return self.bn3(self.conv3(x))  # type: ignore[no-any-return]
+
+
+def _plug(plugin: nn.Module | None, x: Tensor, num_frames: int) -> Tensor:
+    """Run a plug-in on clips, whether x holds clips or frames."""
+    if plugin is None:
+        return x
+    if x.dim() == 5:
+        return plugin(x)  # type: ignore[no-any-return]
+    out = plugin(x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2))
+    return out.transpose(1, 2).flatten(0, 1)  # type: ignore[no-any-return]

@@ -1,0 +1,90 @@
+"""Watch or replace the proposals of a network while it runs.
+
+Modules are named by the block that they sit in (``"layer2.2"``) in a ``VideoResNet``, and by their
+own qualified name in any other network (``""`` for a bare module).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from motionlens._utils.errors import nearest
+from motionlens.models.correspondence import CorrespondenceProposal
+from motionlens.ops.proposals import Proposals
+
+
+def correspondence_modules(model: nn.Module) -> dict[str, CorrespondenceProposal]:
+    """All CP modules of a network by the names that capturing and injecting use, in order."""
+    return {
+        name.removesuffix(f".{module.socket}"): module
+        for name, module in model.named_modules()
+        if isinstance(module, CorrespondenceProposal)
+    }
+
+
+@contextmanager
+def capture_proposals(model: nn.Module) -> Iterator[dict[str, Proposals]]:
+    """Collect what every CP module proposes in the forward passes inside the ``with`` block.
+
+    Args:
+        model: a network with CP modules, or one module.
+
+    Yields:
+        A dict that each forward pass fills anew: block name to :class:`motionlens.ops.Proposals`.
+
+    Example:
+        >>> module = CorrespondenceProposal(16, k=2)
+        >>> with capture_proposals(module) as seen:
+        ...     _ = module(torch.randn(1, 16, 4, 3, 3))
+        >>> seen[""].indices.shape
+        torch.Size([1, 4, 9, 2])
+    """
+    seen: dict[str, Proposals] = {}
+    with ExitStack() as stack:
+        for name, module in correspondence_modules(model).items():
+
+            def keep(_: nn.Module, __: Any, proposals: Proposals, name: str = name) -> None:
+                seen[name] = proposals
+
+            stack.callback(module.search.register_forward_hook(keep).remove)
+        yield seen
+
+
+@contextmanager
+def inject_proposals(model: nn.Module, indices: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let CP modules use the given proposals instead of searching, inside the ``with`` block.
+
+    Args:
+        model: a network with CP modules, or one module.
+        indices: block name to int64 ``(B, T, S, K)`` (or ``(B, T*S, K)``) into ``T*S``, on the
+            module's searched grid; -1 for none, in modules with a window or causal search only.
+            Modules that are not named search as usual.
+
+    Raises:
+        ValueError: For a name without module, an index out of range, or, in the forward pass, a
+            shape that does not fit the features.
+    """
+    modules = correspondence_modules(model)
+    for name, given in indices.items():
+        if name not in modules:
+            raise ValueError(
+                f"indices must name blocks with a CP module ({', '.join(modules) or 'none'}), "
+                f"got {name!r}{nearest(name, modules)}"
+            )
+        if given.min() < (-1 if modules[name].search.may_run_short else 0):
+            raise ValueError(
+                f"indices of block {name!r} must be at least 0, got {int(given.min())}"
+            )
+    searches = {modules[name].search: given for name, given in indices.items()}
+    before = {search: search.given for search in searches}
+    try:
+        for search, given in searches.items():
+            search.given = given
+        yield
+    finally:
+        for search, given_before in before.items():
+            search.given = given_before

@@ -1,0 +1,139 @@
+"""The SMART block of ARTNet: appearance by 2D kernels, relation by squares of 3D ones.
+
+Wang, Li, Li, Van Gool: "Appearance-and-Relation Networks for Video Classification", CVPR 2018,
+section 3 and the network that the authors published with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from motionlens.models.conventions import LayerFactory
+
+Arrangement = Literal["single", "dense"]
+POOLING_WEIGHT = 0.5
+
+
+class SmartConv(nn.Module):
+    """A SMART block in the place of one convolution; a norm and a ReLU follow it as any other.
+
+    Two branches: appearance, 1xkxk and norm; relation, kxkxk and norm, squared, pairs of channels
+    summed with weight 0.5, and norm. Both concatenated, ReLU, and 1x1x1 to the outputs.
+
+    Args:
+        outputs: channels out, an even number.
+        appearance: 1xkxk convolution to as many channels.
+        relation: kxkxk convolution to as many channels.
+        reduce: 1x1x1 convolution from half as many again.
+        norm: builds a batch norm of a number of channels.
+
+    Shapes:
+        Clips ``(B, C, T, H, W)`` in; what the two convolutions make of T, H and W out.
+    """
+
+    # What motionlens.models.optimize folds the norm behind this block into.
+    last_conv = "reduce"
+
+    def __init__(
+        self,
+        outputs: int,
+        *,
+        appearance: nn.Module,
+        relation: nn.Module,
+        reduce: nn.Module,
+        norm: Callable[[int], nn.Module],
+    ) -> None:
+        super().__init__()
+        if outputs % 2:
+            raise ValueError(f"outputs must be even, their channels are paired, got {outputs}")
+        self.appearance = nn.Sequential(appearance, norm(outputs))
+        self.relation = nn.Sequential(relation, norm(outputs))
+        self.pooling = PairPooling(outputs, norm)
+        self.reduce = reduce
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map clips ``(B, C, T, H, W)`` to ``(B, outputs, T, H', W')``."""
+        relation = self.pooling(self.relation(x).square())
+        both = torch.cat([self.appearance(x), relation], dim=1)
+        return self.reduce(F.relu(both))  # type: ignore[no-any-return]
+
+
+class PairPooling(nn.Module):
+    """Half the sum of channels 2i and 2i + 1, and a norm.
+
+    Args:
+        channels: in, an even number.
+        norm: builds a batch norm of a number of channels.
+    """
+
+    def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.channels = channels
+        self.norm: nn.Module | None = norm(channels // 2)
+        self.folded: nn.Module | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, T, H, W)`` to ``(B, C / 2, T, H, W)``."""
+        if self.folded is not None:
+            return self.folded(x)  # type: ignore[no-any-return]
+        assert self.norm is not None
+        return self.norm(POOLING_WEIGHT * (x[:, 0::2] + x[:, 1::2]))  # type: ignore[no-any-return]
+
+    def fold(self) -> None:
+        """Become one convolution, for good, which is what inference needs."""
+        assert isinstance(self.norm, _BatchNorm)
+        half = self.channels // 2
+        pooling = nn.Conv3d(self.channels, half, 1, groups=half, bias=False).to(self.norm.weight)
+        nn.init.constant_(pooling.weight, POOLING_WEIGHT)
+        self.folded = fuse_conv_bn_eval(pooling.eval(), self.norm).requires_grad_(False)
+        self.norm = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmartLayers(LayerFactory):
+    """Layers of an ARTNet: those of the form ``"c3d"``, with SMART blocks among them.
+
+    Attributes:
+        arrangement: ``"single"``: the network's first convolution alone is a SMART block;
+            ``"dense"``: every block's second one too.
+
+    Raises:
+        ValueError: On construction, for another arrangement.
+    """
+
+    arrangement: Arrangement = "dense"
+
+    def __post_init__(self) -> None:
+        if self.arrangement not in get_args(Arrangement):
+            raise ValueError(
+                f"arrangement must be one of {', '.join(get_args(Arrangement))}, "
+                f"got {self.arrangement!r}"
+            )
+
+    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
+        """The network's first SMART block."""
+        return self.smart(inputs, outputs, kernel, stride)
+
+    def second_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """A block's second convolution, as the arrangement says."""
+        if self.arrangement == "dense":
+            return self.smart(inputs, outputs, kernel, stride)
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def smart(self, inputs: int, outputs: int, kernel: int, stride: int) -> SmartConv:
+        """A SMART block; a kernel wider than 3 is 3 frames long."""
+        return SmartConv(
+            outputs,
+            appearance=self.conv_of_length(inputs, outputs, kernel, stride, 1),
+            relation=self.conv(inputs, outputs, kernel, stride),
+            reduce=self.conv(outputs + outputs // 2, outputs, 1),
+            norm=self.norm,
+        )

@@ -1,0 +1,75 @@
+"""Two streams: one network for colours, its twin for optical flow, put together at the end.
+
+Simonyan, Zisserman: "Two-Stream Convolutional Networks for Action Recognition in Videos", NIPS
+2014; with five flow frames, as "Temporal Segment Networks" (Wang et al., ECCV 2016) has them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from motionlens.models.comparators.inputs import change_inputs
+from motionlens.models.resnet import VideoResNet
+
+Fusion = Literal["logits", "probabilities"]
+
+
+class TwoStream(nn.Module):
+    """Two networks with the same classes, of which one sees colours and the other optical flow.
+
+    Args:
+        rgb: takes clips of 3 channels.
+        flow: another one like it; it is made to take `flow_channels`.
+        flow_channels: of the flow, 2 for each flow frame.
+        fusion: what is averaged: ``"logits"``, or ``"probabilities"``, whose logarithms are then
+            the logits.
+
+    Shapes:
+        Clips float ``(B, 3 + flow_channels, T, H, W)``, colours first; logits
+        ``(B, num_classes)``.
+
+    Raises:
+        ValueError: On construction, for another fusion.
+    """
+
+    def __init__(
+        self,
+        rgb: VideoResNet,
+        flow: VideoResNet,
+        *,
+        flow_channels: int,
+        fusion: Fusion = "logits",
+    ) -> None:
+        super().__init__()
+        if fusion not in get_args(Fusion):
+            raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
+        change_inputs(flow, flow_channels)
+        self.rgb, self.flow, self.fusion = rgb, flow, fusion
+        self.inputs = rgb.inputs + flow_channels
+        self.num_features = rgb.num_features + flow.num_features
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of clips ``(B, inputs, T, H, W)``."""
+        return self.forward_head(self.forward_features(clip))
+
+    def forward_features(self, clip: Tensor) -> Tensor:
+        """Both embeddings one behind the other, ``(B, num_features)``."""
+        if clip.dim() != 5 or clip.shape[1] != self.inputs:
+            raise ValueError(
+                f"clip must have shape (B, {self.inputs}, T, H, W), got {tuple(clip.shape)}"
+            )
+        colours, flow = clip[:, : self.rgb.inputs], clip[:, self.rgb.inputs :]
+        streams = [self.rgb.forward_features(colours), self.flow.forward_features(flow)]
+        return torch.cat(streams, dim=1)
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of both embeddings ``(B, num_features)``."""
+        rgb = self.rgb.forward_head(features[:, : self.rgb.num_features])
+        flow = self.flow.forward_head(features[:, self.rgb.num_features :])
+        if self.fusion == "logits":
+            return (rgb + flow) / 2
+        return torch.logaddexp(rgb.log_softmax(1), flow.log_softmax(1)) - math.log(2)

@@ -1,0 +1,206 @@
+"""How a network's plain layers are built: 2D or 3D kernels, and the small habits of a code base.
+
+Everything in which two implementations of "the same" ResNet differ is in this file.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
+
+Form = Literal["c2d", "c3d"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conventions:
+    """Habits of a code base that change a network's numbers.
+
+    Attributes:
+        norm_eps: of every batch norm.
+        conv_bias: whether convolutions before a norm have a bias.
+        stride_on_first: whether a bottleneck's stride sits on its first 1x1 convolution.
+        same_padding: whether a strided layer is padded as TensorFlow's SAME does, by as little as
+            possible and the odd cell at the end, instead of by half a kernel on either side.
+        fan_in: whether kernels start from a truncated normal distribution scaled by what they
+            take in, instead of a normal one scaled by what they give out.
+        offset_scale: of CP modules, unless the caller says otherwise.
+    """
+
+    norm_eps: float = 1e-5
+    conv_bias: bool = False
+    stride_on_first: bool = False
+    same_padding: bool = False
+    fan_in: bool = False
+    offset_scale: float = DEFAULT_OFFSET_SCALE
+
+
+CONVENTIONS = {
+    "torchvision": Conventions(),
+    # The authors' own networks, in TensorFlow.
+    "official": Conventions(
+        norm_eps=1e-3,
+        conv_bias=True,
+        stride_on_first=True,
+        same_padding=True,
+        fan_in=True,
+        offset_scale=1.0,
+    ),
+}
+
+
+def find_conventions(name: str) -> Conventions:
+    """The conventions of that name.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if name not in CONVENTIONS:
+        raise ValueError(f"conventions must be one of {', '.join(CONVENTIONS)}, got {name!r}")
+    return CONVENTIONS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFactory:
+    """Builds convolutions, norms and pools of one form.
+
+    A network whose stem or blocks are something else in places overrides :meth:`stem_conv`,
+    :meth:`first_conv`, :meth:`second_conv` or :meth:`of_block`.
+
+    Attributes:
+        form: ``"c2d"`` works on frames ``(B*T, C, H, W)`` with 2D kernels; ``"c3d"`` on clips
+            ``(B, C, T, H, W)`` with kernels as long in time as in space. Neither strides in time.
+        conventions: see :class:`Conventions`.
+    """
+
+    form: Form
+    conventions: Conventions
+
+    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """Convolution with odd kernel, padded so that a stride of 1 keeps the size."""
+        # A wide stem looks at 3 frames, not at as many as pixels.
+        return self.conv_of_length(inputs, outputs, kernel, stride, min(kernel, 3))
+
+    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
+        """The network's first convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def first_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """A block's first convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def second_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+        """A block's second convolution."""
+        return self.conv(inputs, outputs, kernel, stride)
+
+    def of_block(self, number: int) -> LayerFactory:
+        """What builds the layers of a block, counted from 0 through the network."""
+        return self
+
+    def conv_of_length(
+        self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int
+    ) -> nn.Module:
+        """Convolution with odd kernel that looks at `in_time` frames, if its form has time."""
+        # With a stride of 1, and for a 1x1 kernel, both ways of padding are the same.
+        same = self.conventions.same_padding and stride > 1 and kernel > 1
+        padding, bias = 0 if same else kernel // 2, self.conventions.conv_bias
+        if self.form == "c2d":
+            conv2d = SameConv2d if same else nn.Conv2d
+            return conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
+        conv3d = SameConv3d if same else nn.Conv3d
+        return conv3d(
+            inputs,
+            outputs,
+            (in_time, kernel, kernel),
+            (1, stride, stride),
+            (in_time // 2, padding, padding),
+            bias=bias,
+        )
+
+    def norm(self, channels: int) -> nn.Module:
+        """Batch norm over frames or clips."""
+        norm = nn.BatchNorm2d if self.form == "c2d" else nn.BatchNorm3d
+        return norm(channels, eps=self.conventions.norm_eps)
+
+    def max_pool(self) -> nn.Module:
+        """3x3 max-pool with stride 2, in space alone."""
+        same = self.conventions.same_padding
+        if self.form == "c2d":
+            return SameMaxPool2d(3, 2) if same else nn.MaxPool2d(3, 2, 1)
+        if same:
+            return SameMaxPool3d((1, 3, 3), (1, 2, 2))
+        return nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+
+    def initialise(self, module: nn.Module) -> None:
+        """Give a convolution its first weights; leaves all other modules alone."""
+        if not isinstance(module, nn.Conv2d | nn.Conv3d):
+            return
+        if self.conventions.fan_in:
+            std = math.sqrt(2 / module.weight[0].numel())
+            nn.init.trunc_normal_(module.weight, std=std, a=-2 * std, b=2 * std)
+        else:
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def pad_same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
+    """Pad rows and columns as TensorFlow's SAME: for ``ceil(size / stride)`` cells, no more.
+
+    Args:
+        x: ``(..., H, W)``.
+        kernel: rows and columns of the window that will be moved over it.
+        stride: of that window.
+        value: what is put around.
+
+    Returns:
+        ``(..., H', W')``; where an odd number of cells is needed, one more after than before.
+    """
+    padding = []
+    for size in (x.shape[-1], x.shape[-2]):
+        needed = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        padding += [needed // 2, needed - needed // 2]
+    return F.pad(x, padding, value=value)
+
+
+class SameConv2d(nn.Conv2d):
+    """Convolution of frames with TensorFlow's SAME padding; square kernel and stride."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to ``(B, C', ceil(H / stride), ceil(W / stride))``."""
+        return super().forward(pad_same(x, self.kernel_size[-1], self.stride[-1]))
+
+
+class SameConv3d(nn.Conv3d):
+    """Convolution of clips with TensorFlow's SAME padding of rows and columns."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, T, H, W)`` to ``(B, C', T, ceil(H / stride), ceil(W / stride))``."""
+        return super().forward(pad_same(x, self.kernel_size[-1], self.stride[-1]))
+
+
+class SameMaxPool2d(nn.MaxPool2d):
+    """Max-pool of frames with TensorFlow's SAME padding, which no maximum ever is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, H, W)`` to ``(B, C, ceil(H / stride), ceil(W / stride))``."""
+        padded = pad_same(x, _last(self.kernel_size), _last(self.stride), -math.inf)
+        return super().forward(padded)  # type: ignore[no-any-return]
+
+
+class SameMaxPool3d(nn.MaxPool3d):
+    """Max-pool of clips with TensorFlow's SAME padding of rows and columns."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``(B, C, T, H, W)`` to ``(B, C, T, ceil(H / stride), ceil(W / stride))``."""
+        padded = pad_same(x, _last(self.kernel_size), _last(self.stride), -math.inf)
+        return super().forward(padded)  # type: ignore[no-any-return]
+
+
+def _last(size: int | tuple[int, ...]) -> int:
+    return size if isinstance(size, int) else size[-1]

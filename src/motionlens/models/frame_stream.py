@@ -1,0 +1,154 @@
+"""Overlapping windows of one stream: what frames give by themselves is computed once.
+
+Everything below a network's first plug-in works frame by frame, so windows that share frames share
+it. Exact: the logits are those of the windows taken one by one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from motionlens.models.blocks import ResidualBlock
+from motionlens.models.resnet import VideoResNet
+
+
+def shares_frames(model: nn.Module) -> bool:
+    """Whether windows of a stream can share what the model makes of frames alone."""
+    return isinstance(model, VideoResNet) and model.form == "c2d" and model.inputs == 3
+
+
+class FrameStream:
+    """Runs a network on the overlapping windows of a stream of frames.
+
+    Keeps ``num_frames`` frames' features, however long the stream is.
+
+    Args:
+        model: a 2D network in inference mode. What it does to frames alone must not change while
+            the stream lasts.
+        num_frames: T, frames of a window.
+        hop: frames from one window to the next, at least 1.
+
+    Raises:
+        ValueError: If the model is of another kind, in training mode, or an argument is out of
+            range.
+
+    Example:
+        >>> from motionlens.models.registry import create_model
+        >>> model = create_model("cpnet_nano", num_classes=7).eval()
+        >>> stream = FrameStream(model, num_frames=4)
+        >>> frames = torch.randn(6, 3, 64, 64)
+        >>> stream.push(frames).shape  # windows 0..3, 1..4 and 2..5
+        torch.Size([3, 7])
+    """
+
+    def __init__(self, model: nn.Module, num_frames: int, *, hop: int = 1) -> None:
+        if not isinstance(model, VideoResNet) or model.form != "c2d":
+            kind = getattr(model, "form", type(model).__name__)
+            raise ValueError(
+                f"model must be a VideoResNet that works frame by frame, got {kind}; "
+                "run the windows one by one"
+            )
+        if model.inputs != 3:
+            raise ValueError(
+                f"model must take colours alone, got one of {model.inputs} channels, with optical "
+                "flow among them; run the windows one by one"
+            )
+        _check_mode(model)
+        for name, value in (("num_frames", num_frames), ("hop", hop)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        self.model = model
+        self.num_frames = num_frames
+        self.hop = hop
+        self._blocks, self._seam, self._rest = _split([block for _, block in model.blocks()])
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all frames: the next one begins another stream."""
+        self._size: tuple[int, int] | None = None
+        self._kept: Tensor | None = None
+        # Frames that may pass before the next window's first one.
+        self._skip = 0
+
+    @torch.inference_mode()
+    def push(self, frames: Tensor) -> Tensor:
+        """Take the next frames of the stream; after an error it stands where it did before.
+
+        Args:
+            frames: float ``(n, 3, H, W)``, prepared as the model's clips are; n of any size, H and
+                W as before.
+
+        Returns:
+            Logits ``(m, num_classes)`` of the m windows that these frames complete, in order;
+            m may be 0.
+
+        Raises:
+            ValueError: For another shape, another size than before, or a value that is no finite
+                number.
+        """
+        self._check(frames)
+        passed = min(self._skip, frames.shape[0])
+        new = self._each_frame(frames[passed:])
+        kept = new if self._kept is None else torch.cat([self._kept, new])
+        logits = []
+        start = 0
+        while kept.shape[0] - start >= self.num_frames:
+            logits.append(self._window(kept[start : start + self.num_frames]))
+            start += self.hop
+        beyond = max(0, start - kept.shape[0])
+        # Nothing has been changed so far, for anything above may fail.
+        self._size = frames.shape[2], frames.shape[3]
+        self._skip += beyond - passed
+        self._kept = kept[start - beyond :].clone()
+        classes = self.model.fc.out_features
+        return torch.cat(logits) if logits else new.new_empty(0, classes)
+
+    def _check(self, frames: Tensor) -> None:
+        if frames.dim() != 4 or frames.shape[1] != 3:
+            raise ValueError(f"frames must have shape (n, 3, H, W), got {tuple(frames.shape)}")
+        _check_mode(self.model)
+        rows, columns = frames.shape[2:]
+        if not bool(frames.isfinite().all()):
+            raise ValueError("frames must be finite numbers, got others; leave that frame out")
+        if self._size not in (None, (rows, columns)):
+            raise ValueError(
+                f"frames must keep the size that the stream began with, "
+                f"{'x'.join(map(str, self._size[::-1]))}, got {columns}x{rows}"
+            )
+
+    def _each_frame(self, frames: Tensor) -> Tensor:
+        """What the frames give by themselves: up to the sum of the seam's block, or pooled."""
+        x = self.model.stem(frames)
+        for block in self._blocks:
+            x = block(x, 1)
+        if self._seam is None:
+            return x.mean((2, 3))
+        return self._seam.summed(x, 1) if self._seam.looks_at_frames_alone(up_to_sum=True) else x
+
+    def _window(self, x: Tensor) -> Tensor:
+        """Logits ``(1, num_classes)`` of what its frames gave."""
+        T = self.num_frames
+        if self._seam is None:
+            return self.model.forward_head(self.model.agree(x[None]))
+        alone = self._seam.looks_at_frames_alone(up_to_sum=True)
+        # The block's last ReLU works in place, on frames that other windows need too.
+        x = self._seam.finish(x.clone(), T) if alone else self._seam(x, T)
+        for block in self._rest:
+            x = block(x, T)
+        return self.model.forward_head(self.model.pool(x, T))
+
+
+def _check_mode(model: nn.Module) -> None:
+    if model.training:
+        raise ValueError("model must be in inference mode, got training; call model.eval()")
+
+
+def _split(
+    blocks: list[ResidualBlock],
+) -> tuple[list[ResidualBlock], ResidualBlock | None, list[ResidualBlock]]:
+    """The blocks that look at frames alone, the first one that does not, and those behind it."""
+    for number, block in enumerate(blocks):
+        if not block.looks_at_frames_alone():
+            return blocks[:number], block, blocks[number + 1 :]
+    return blocks, None, []

@@ -1,0 +1,92 @@
+"""What a network is and costs, without running it: shapes alone, no memory for weights."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from motionlens.models.capture import correspondence_modules
+from motionlens.models.registry import create_model, model_defaults
+
+
+class ModuleSite(NamedTuple):
+    """Where a CP module sits.
+
+    Attributes:
+        block: such as ``"layer2.1"``.
+        grid: rows and columns that it searches.
+        k: proposals per position.
+        positions: N = T*H*W that it searches.
+    """
+
+    block: str
+    grid: tuple[int, int]
+    k: int
+    positions: int
+
+
+class ModelDescription(NamedTuple):
+    """A network in numbers.
+
+    Attributes:
+        name: of the network.
+        parameters: trainable values.
+        multiply_adds: for one clip in inference, the search's product included.
+        input_shape: ``(B, C, T, H, W)`` that they are counted for.
+        modules: its CP modules, in the order of the data.
+    """
+
+    name: str
+    parameters: int
+    multiply_adds: int
+    input_shape: tuple[int, ...]
+    modules: list[ModuleSite]
+
+
+def describe(
+    name: str, *, num_classes: int, num_frames: int, size: int, **overrides: Any
+) -> ModelDescription:
+    """Describe a network by its name.
+
+    Args:
+        name: as for :func:`motionlens.create_model`, like `num_classes` and the overrides.
+        num_classes: logits.
+        num_frames: frames of a clip.
+        size: rows and columns of a clip, pixels.
+        **overrides: options of the network.
+
+    Raises:
+        ValueError: As :func:`motionlens.create_model`; or if a module has fewer candidates than k.
+    """
+    with torch.device("meta"):
+        model = create_model(name, num_classes=num_classes, **overrides).eval()
+    sites: list[ModuleSite] = []
+    for block, module in correspondence_modules(model).items():
+
+        def note(
+            _: nn.Module, args: tuple[Tensor], block: str = block, module: Any = module
+        ) -> None:
+            T, H, W = args[0].shape[2:]
+            grid = module.grid((H, W))
+            sites.append(ModuleSite(block, grid, module.k, T * grid[0] * grid[1]))
+
+        module.register_forward_pre_hook(note)
+    channels = model_defaults(name).channels
+    clip = torch.empty(1, channels, num_frames, size, size, device="meta")
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_SEARCH_COST) as counter:
+        model(clip)
+    parameters = sum(value.numel() for value in model.parameters())
+    flops = counter.get_total_flops()
+    return ModelDescription(name, parameters, flops // 2, tuple(clip.shape), sites)
+
+
+def _search_flops(features: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """Operations of the product over frame pairs; selection does no multiply-adds."""
+    B, T, S, C = features
+    return 2 * B * T * (T - 1) * S * S * C  # type: ignore[no-any-return]
+
+
+_SEARCH_COST = {torch.ops.motionlens.knn_proposals: _search_flops}

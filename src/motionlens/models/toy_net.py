@@ -1,0 +1,129 @@
+"""The smallest networks that can be compared: two 3x3 convolutions and a system's core module.
+
+Poster: "Toy Example: A Failing of several previous methods" allows each system two 3x3
+convolution layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motionlens.models.conventions import CONVENTIONS, Conventions, Form, LayerFactory
+
+
+class ToyNet(nn.Module):
+    """Two convolutions with batch norm and ReLU, a core module or none, pooling, one linear layer.
+
+    Args:
+        num_classes: logits.
+        core: maps clips ``(B, widths[1], T, H, W)`` to the same shape; None for no module.
+        form: ``"c2d"`` or ``"c3d"`` convolutions.
+        strides: of the two convolutions, in space.
+        widths: their channels.
+        head: how positions and frames are pooled: ``"max"`` or ``"avg"``.
+        margin: pixels of black put around every frame, so that nothing is near a border.
+        layers: builds the layers of a form that differs from both in places.
+
+    Attributes:
+        between: maps clips ``(B, widths[0], T, H, W)`` between the two convolutions; None, until
+            one is set.
+        consensus: from features of frames ``(B, T, widths[1])`` to the embedding, see
+            :meth:`set_consensus`; None for pooling over frames as over positions.
+
+    Shapes:
+        Clips float ``(B, 3, T, H, W)``; logits ``(B, num_classes)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_classes: int,
+        core: nn.Module | None = None,
+        form: Form = "c2d",
+        strides: Sequence[int] = (2, 1),
+        widths: Sequence[int] = (16, 32),
+        head: Literal["max", "avg"] = "max",
+        margin: int = 0,
+        layers: Callable[[Form, Conventions], LayerFactory] = LayerFactory,
+    ) -> None:
+        super().__init__()
+        if len(strides) != 2 or len(widths) != 2:
+            raise ValueError(
+                f"strides and widths must name 2 layers, got {tuple(strides)}, {tuple(widths)}"
+            )
+        if head not in ("max", "avg"):
+            raise ValueError(f"head must be 'max' or 'avg', got {head!r}")
+        make = layers(form, CONVENTIONS["torchvision"])
+        self.form, self.head, self.margin = form, head, margin
+        self.conv1 = make.stem_conv(3, widths[0], 3, strides[0])
+        self.bn1 = make.norm(widths[0])
+        self.conv2 = make.second_conv(widths[0], widths[1], 3, strides[1])
+        self.bn2 = make.norm(widths[1])
+        self.between: nn.Module | None = None
+        self.core = core
+        self.consensus: nn.Module | None = None
+        self.widths, self.strides = tuple(widths), tuple(strides)
+        self.num_features = widths[1]
+        self.fc = nn.Linear(widths[1], num_classes)
+
+    def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
+        """Pool over positions alone, and let a module put frames together.
+
+        Args:
+            consensus: from ``(B, T, widths[1])`` to ``(B, num_features)``.
+            num_features: of the embedding.
+        """
+        self.consensus, self.num_features = consensus, num_features
+        self.fc = nn.Linear(num_features, self.fc.out_features)
+
+    def forward(self, clip: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
+        return self.forward_head(self.forward_features(clip))
+
+    def forward_features(self, clip: Tensor) -> Tensor:
+        """The pooled embedding ``(B, num_features)``."""
+        T = clip.shape[2]
+        x = _black_margin(clip, self.margin) if self.margin else clip
+        # Weights may be of half precision where clips are not.
+        x = x.to(self.fc.weight.dtype)
+        if self.form == "c2d":
+            x = x.transpose(1, 2).flatten(0, 1)
+        x = F.relu(self.bn1(self.conv1(x)))
+        if self.between is not None:
+            x = self._frames(self.between(self._clips(x, T)))
+        x = F.relu(self.bn2(self.conv2(x)))
+        x = self._clips(x, T)
+        if self.core is not None:
+            x = self.core(x)
+        axes = (2, 3, 4) if self.consensus is None else (3, 4)
+        x = x.amax(axes) if self.head == "max" else x.mean(axes)
+        return x if self.consensus is None else self.consensus(x.transpose(1, 2))
+
+    def _clips(self, x: Tensor, num_frames: int) -> Tensor:
+        """What layers work on, as clips ``(B, C, T, H, W)``."""
+        if self.form == "c3d":
+            return x
+        return x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
+
+    def _frames(self, clips: Tensor) -> Tensor:
+        """Clips as layers work on them."""
+        return clips if self.form == "c3d" else clips.transpose(1, 2).flatten(0, 1)
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
+        return self.fc(features)  # type: ignore[no-any-return]
+
+
+def _black_margin(clip: Tensor, margin: int) -> Tensor:
+    """Put black around every frame: the least value of the clips, whatever their normalisation.
+
+    By a mask, not by the padding's own value, which has to be a number: a traced graph has none.
+    """
+    margins = [margin] * 4
+    inside = F.pad(torch.ones_like(clip[:1, :1, :1]), margins) > 0
+    return torch.where(inside, F.pad(clip, margins), clip.min())

@@ -1,0 +1,1 @@
+"""Results as plots: curves, confusion, matrices, rows with intervals, timelines."""

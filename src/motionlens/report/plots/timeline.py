@@ -1,0 +1,162 @@
+"""When a stream shows what: a row a label, its probability pale, its events as bars."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from motionlens._utils.files import write_atomically
+from motionlens.inference.streaming.events import Event
+from motionlens.inference.streaming.trace import ProbabilityTrace
+
+PICTURE_FORMATS = (".png", ".svg", ".pdf")
+_MAX_ROWS = 20
+_BAR, _AREA = "#0072B2", "#C3CAD1"
+# Within a row, which is 1 high and counted downwards: probabilities above, events below.
+_AREA_FOOT, _AREA_HEIGHT = 0.1, 0.5
+_BAR_AT, _BAR_HEIGHT = 0.26, 0.28
+
+
+def draw_timeline(
+    events: Sequence[Event],
+    path: str | os.PathLike[str],
+    *,
+    class_names: Sequence[str],
+    start_s: float,
+    end_s: float,
+    title: str,
+    trace: ProbabilityTrace | None = None,
+) -> None:
+    """Draw events over time.
+
+    Rows are the labels that have events, in the order of the class names, and those that were
+    most probable at some time, at most 20; what is left out is said.
+
+    Args:
+        events: in any order.
+        path: of the picture; the ending gives the format, see :data:`PICTURE_FORMATS`.
+        class_names: all labels.
+        start_s: left edge, seconds.
+        end_s: right edge.
+        title: above it.
+        trace: probabilities behind the bars.
+
+    Raises:
+        ValueError: For another ending.
+        OSError: If the file cannot be written.
+    """
+    check_picture_name(path)
+    rows = _choose_rows(events, class_names, trace)
+    figure = Figure(figsize=(9, 1.3 + 0.42 * max(len(rows), 1)), layout="constrained", dpi=130)
+    figure.set_facecolor("white")
+    ax = figure.subplots()
+    end_s = max(end_s, start_s + 1e-3)
+    if trace is not None and len(trace.values):
+        _draw_probabilities(ax, trace, [list(class_names).index(name) for name in rows])
+    for event in events:
+        if event.label in rows:
+            _draw_event(ax, event, rows.index(event.label), end_s - start_s)
+    ax.set_yticks(range(len(rows)), rows, fontsize=9)
+    ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
+    ax.set_xlim(start_s, end_s)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 1.5, 3, 6, 10]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value, end_s)))
+    ax.set_xlabel("time, " + ("h:min:s" if end_s >= 3600 else "min:s" if end_s >= 60 else "s"))
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    left_out = len({event.label for event in events} - set(rows))
+    note = f"; {left_out} more labels have events" if left_out else ""
+    if not events:
+        note = "; no events"
+    shade = ", grey: its probability, 0 to 1" if trace is not None else ""
+    ax.set_title(f"{title}\n", fontsize=11, loc="left")
+    ax.text(
+        0,
+        1.02,
+        f"bar: event, with its confidence{shade}{note}",
+        transform=ax.transAxes,
+        fontsize=8,
+        color="#555555",
+    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format=Path(path).suffix[1:].lower())
+    write_atomically(Path(path), picture.getvalue())
+
+
+def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]) -> None:
+    """One area a row, from its foot up."""
+    values = trace.values
+    edges = np.arange(len(values) + 1) * trace.piece_s
+    for row, label in enumerate(labels):
+        # A last value again, for the last edge; gaps stay open.
+        heights = np.append(values[:, label], values[-1, label])
+        foot = np.full(len(edges), row + _AREA_FOOT)
+        top = foot - _AREA_HEIGHT * heights
+        ax.fill_between(edges, foot, top, step="post", color=_AREA, linewidth=0, zorder=1)
+        ax.axhline(row + _AREA_FOOT, color=_AREA, linewidth=0.6, zorder=1)
+
+
+def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
+    # However short an event is, it can be seen.
+    width = max(event.duration_s, 0.002 * span_s)
+    ax.barh(row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2)
+    if width > 0.045 * span_s:
+        ax.text(
+            event.start_s + width / 2,
+            row + _BAR_AT,
+            f"{100 * event.confidence:.0f} %",
+            color="white",
+            fontsize=7,
+            ha="center",
+            va="center_baseline",
+            zorder=3,
+        )
+
+
+def check_picture_name(path: str | os.PathLike[str]) -> None:
+    """Refuse an ending that is no picture's.
+
+    Raises:
+        ValueError: If it is none of :data:`PICTURE_FORMATS`.
+    """
+    if Path(path).suffix.lower() not in PICTURE_FORMATS:
+        raise ValueError(
+            f"a timeline must end in one of {', '.join(PICTURE_FORMATS)}, got {os.fspath(path)}"
+        )
+
+
+def clock(time_s: float, end_s: float) -> str:
+    """A time on an axis that goes to ``end_s``.
+
+    Example:
+        >>> clock(75, 100), clock(75, 7200), clock(7.5, 30)
+        ('1:15', '0:01:15', '7.5')
+    """
+    if end_s < 60:
+        return f"{time_s:g}"
+    minutes, seconds = divmod(round(time_s), 60)
+    if end_s < 3600:
+        return f"{minutes}:{seconds:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def _choose_rows(
+    events: Sequence[Event], class_names: Sequence[str], trace: ProbabilityTrace | None
+) -> list[str]:
+    """The labels to draw, in the order of the class names."""
+    lasting: dict[str, float] = {}
+    for event in events:
+        lasting[event.label] = lasting.get(event.label, 0.0) + event.duration_s
+    ranked = sorted(lasting, key=lambda name: -lasting[name])
+    if trace is not None and len(trace.values):
+        peaks = np.nanmax(trace.values, axis=0)
+        ranked += [class_names[i] for i in np.argsort(-peaks, kind="stable").tolist()]
+    chosen = set(list(dict.fromkeys(ranked))[:_MAX_ROWS])
+    return [name for name in class_names if name in chosen]

@@ -1,0 +1,133 @@
+"""What the interface answers, as models that its description is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorAnswer(BaseModel):
+    """Why a request was refused: one line."""
+
+    error: str = Field(examples=["wave.mp4: cannot be read as a video (Invalid data found ...)"])
+
+
+class LabelAnswer(BaseModel):
+    """A label and its probability."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+
+
+class PredictionAnswer(BaseModel):
+    """The most probable labels of a video, best first."""
+
+    path: str = Field(description="name of the uploaded file")
+    predictions: list[LabelAnswer]
+
+
+class FramesAnswer(BaseModel):
+    """The frames that were looked at."""
+
+    count: int
+    height: int = Field(description="of the video's frames, pixels")
+    width: int
+    numbers: list[int] = Field(description="which frames of the video they are, from 0")
+    times_s: list[float] = Field(description="their times, seconds since the first frame")
+
+
+class RegionAnswer(BaseModel):
+    """The part of each frame that the network saw, pixels of the video."""
+
+    top: float
+    left: float
+    height: float
+    width: float
+
+
+class GridAnswer(BaseModel):
+    """A module's grid, which cuts the region into equal cells."""
+
+    rows: int
+    columns: int
+
+
+class ProposalAnswer(BaseModel):
+    """A position in another frame that resembles this one."""
+
+    frame: int
+    row: int
+    column: int
+    distance: float | None = Field(description="in feature space, by the module's metric")
+    wins: int = Field(description="channels in which it gave the maximum; 0: it was dropped")
+
+
+class PositionAnswer(BaseModel):
+    """A cell of a frame and what it was matched with."""
+
+    frame: int = Field(description="number in the clip, from 0")
+    row: int
+    column: int
+    change: float = Field(description="norm of what the module added there")
+    proposals: list[ProposalAnswer] = Field(description="nearest first")
+
+
+class ModuleAnswer(BaseModel):
+    """What one correspondence module matched."""
+
+    name: str
+    grid: GridAnswer
+    k: int = Field(description="proposals per position")
+    channels: int = Field(description="the most wins that a proposal can have")
+    positions: list[PositionAnswer] = Field(description="most changed first")
+
+
+class ExplanationAnswer(BaseModel):
+    """What was matched with what; but for ``pictures`` the file that `motionlens explain` writes."""
+
+    format: str
+    version: int
+    path: str
+    predictions: list[LabelAnswer] = Field(description="all labels, best first")
+    frames: FramesAnswer
+    region: RegionAnswer
+    modules: list[ModuleAnswer]
+    pictures: list[str] | None = Field(
+        default=None, description="the frames as data: addresses (JPEG or PNG), made smaller"
+    )
+
+
+class ModelModuleAnswer(BaseModel):
+    """A correspondence module of the network."""
+
+    name: str
+    k: int
+    metric: str
+
+
+class LimitsAnswer(BaseModel):
+    """What the server takes."""
+
+    max_upload_mb: float
+    max_megapixels: float
+    max_waiting: int
+
+
+class ModelAnswer(BaseModel):
+    """The recognizer that is served."""
+
+    name: str = Field(description="of the network")
+    classes: list[str]
+    modules: list[ModelModuleAnswer]
+    explains: bool = Field(description="whether POST /explain works")
+    card: dict[str, Any] = Field(description="the model card")
+    pictures: int = Field(description="pictures that POST /predict/pictures takes")
+    limits: LimitsAnswer
+    version: str = Field(description="of motionlens")
+
+
+class HealthAnswer(BaseModel):
+    """That the server works."""
+
+    status: str = Field(examples=["ok"])

@@ -1,0 +1,189 @@
+"""The HTTP interface: what can be asked."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
+from fastapi.responses import JSONResponse, Response
+
+from motionlens._utils.errors import one_line
+from motionlens._utils.version import __version__
+from motionlens.inference.card_clips import card_sampling
+from motionlens.models.capture import correspondence_modules
+from motionlens.serving.answers import (
+    ErrorAnswer,
+    ExplanationAnswer,
+    HealthAnswer,
+    ModelAnswer,
+    PredictionAnswer,
+)
+from motionlens.serving.example import example_clip
+from motionlens.serving.metrics import CONTENT_TYPE
+from motionlens.serving.service import Service
+from motionlens.serving.uploads import clean_name
+
+router = APIRouter()
+
+# Requests with a body, which the guard looks at first.
+UPLOADS = ("/predict", "/predict/pictures", "/explain")
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    413: {"model": ErrorAnswer, "description": "The upload is too large."},
+    422: {"model": ErrorAnswer, "description": "The video cannot be read, or a value is wrong."},
+    503: {
+        "model": ErrorAnswer,
+        "description": "Too many requests wait.",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}},
+    },
+}
+
+Video = Annotated[UploadFile, File(description="a video file of any kind that FFmpeg reads")]
+Top = Annotated[int, Form(ge=1, description="labels to name")]
+
+
+@router.post(
+    "/predict",
+    response_model=PredictionAnswer,
+    responses=_ERRORS,
+    summary="Recognize a video",
+    response_description="The labels.",
+)
+async def predict(request: Request, file: Video, top: Top = 5) -> Any:
+    """The most probable labels, from one clip in the middle of the video."""
+    found = await _service(request).predict(file.file, clean_name(file.filename), top)
+    return _prediction(found)
+
+
+@router.post(
+    "/predict/pictures",
+    response_model=PredictionAnswer,
+    responses=_ERRORS,
+    summary="Recognize the frames of one clip",
+    response_description="The labels.",
+)
+async def predict_pictures(
+    request: Request,
+    files: Annotated[list[UploadFile], File(description="JPEG or PNG, in the order of time")],
+    top: Top = 5,
+) -> Any:
+    """The same of pictures, as a camera gives them; `GET /model` says how many make a clip."""
+    found = await _service(request).predict_pictures([file.file for file in files], top)
+    return _prediction(found)
+
+
+@router.post(
+    "/explain",
+    response_model=ExplanationAnswer,
+    responses=_ERRORS,
+    summary="Tell what was matched with what",
+    response_description="Labels, and what each module matched.",
+)
+async def explain(
+    request: Request,
+    file: Video,
+    k: Annotated[
+        int | None, Form(ge=1, description="proposals per position, instead of the model's own")
+    ] = None,
+    top: Annotated[
+        int | None, Form(ge=1, description="positions of each module, the most changed; else all")
+    ] = None,
+    pictures: Annotated[bool, Form(description="whether to send the frames along")] = True,
+) -> Response:
+    """All labels, and of each module which position was matched with which.
+
+    Nothing is kept: the frames come with the answer, as `data:` addresses.
+    """
+    service = _service(request)
+    try:
+        found = await service.explain(file.file, clean_name(file.filename), k)
+    except ValueError as error:  # of k, or of the network that was chosen
+        raise HTTPException(422, one_line(error)) from None
+    answer = await service.in_thread(lambda: found.to_dict(top=top))
+    answer["pictures"] = await service.pictures(found.frames) if pictures else None
+    # Thousands of positions that are right by construction are not checked one by one.
+    return Response(
+        await service.in_thread(lambda: json.dumps(answer, separators=(",", ":"))),
+        media_type="application/json",
+    )
+
+
+@router.get(
+    "/model",
+    response_model=ModelAnswer,
+    summary="Describe the recognizer",
+    response_description="The recognizer.",
+)
+async def model(request: Request) -> Any:
+    """Network, labels, modules with their k, and the server's limits."""
+    service = _service(request)
+    recognizer, config = service.recognizer, service.config
+    return {
+        "name": recognizer.card.model,
+        "classes": list(recognizer.class_names),
+        "modules": [
+            {"name": name, "k": module.k, "metric": module.search.metric}
+            for name, module in correspondence_modules(recognizer.model).items()
+        ],
+        "explains": service.explains,
+        "card": json.loads(recognizer.card.to_json()),
+        "pictures": service.frames_of_clip,
+        "limits": {
+            "max_upload_mb": config.max_upload_mb,
+            "max_megapixels": config.max_megapixels,
+            "max_waiting": config.max_waiting,
+        },
+        "version": __version__,
+    }
+
+
+@router.get(
+    "/healthz",
+    response_model=HealthAnswer,
+    summary="Whether the server works",
+    response_description="It does.",
+)
+async def healthz() -> Any:
+    """Answers as long as the server does."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
+    summary="Counters for Prometheus",
+)
+async def metrics(request: Request) -> Response:
+    """Requests by path and status, their times, sizes of batches, and how many wait."""
+    return Response(request.app.state.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+
+@router.get("/example.mp4", include_in_schema=False)
+async def example(request: Request) -> Response:
+    """A clip to try the page with."""
+    service = _service(request)
+    sampling = card_sampling(service.recognizer.card)
+    content = await service.in_thread(lambda: example_clip(sampling))
+    return Response(content, media_type="video/mp4")
+
+
+def _service(request: Request) -> Service:
+    service: Service | None = request.app.state.service
+    if service is None:
+        raise HTTPException(503, "the server is starting or shutting down; try again")
+    return service
+
+
+def _prediction(found: Any) -> dict[str, Any]:
+    pairs = zip(found.labels, found.probabilities, strict=True)
+    return {
+        "path": found.path,
+        "predictions": [{"label": label, "probability": value} for label, value in pairs],
+    }
+
+
+def refused(status: int, message: str, headers: Any = None) -> JSONResponse:
+    """An error as the interface answers it."""
+    return JSONResponse({"error": message}, status, headers=headers)

@@ -1,0 +1,179 @@
+"""From an upload to an answer: decoded in one of a few threads, the network in one."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motionlens.clips.sampling import sample_indices
+from motionlens.explain.explanation import Explanation
+from motionlens.inference.card_clips import card_preprocessing, card_sampling
+from motionlens.inference.recognizer import Recognizer
+from motionlens.report.prediction import Prediction, best_labels
+from motionlens.serving.config import ServingConfig
+from motionlens.serving.metrics import Metrics
+from motionlens.serving.network_thread import NetworkThread
+from motionlens.serving.pictures import data_urls, read_pictures, too_many_pixels
+from motionlens.serving.uploads import stored
+from motionlens.video.file import Frames, VideoError, open_video
+
+R = TypeVar("R")
+
+
+class Service:
+    """A recognizer for many clients at the same time.
+
+    Answers are those of :meth:`motionlens.Recognizer.predict` and :meth:`motionlens.Recognizer.explain`.
+
+    Args:
+        recognizer: whose model is used in one thread alone.
+        config: limits.
+        metrics: told of every batch.
+    """
+
+    def __init__(self, recognizer: Recognizer, config: ServingConfig, metrics: Metrics) -> None:
+        self.recognizer, self.config = recognizer, config
+        self._preprocess = card_preprocessing(recognizer.card)
+        self._sampling = card_sampling(recognizer.card)
+        self._folder = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
+        self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
+        self._network = NetworkThread(
+            self._probabilities,
+            max_batch=config.max_batch,
+            max_wait_s=config.max_wait_ms / 1000,
+            on_batch=metrics.count_batch,
+        )
+        # The first run of a network takes much longer than others.
+        self._network.call(self._warm_up).result()
+
+    @property
+    def folder(self) -> Path:
+        """Where uploads lie while they are read."""
+        return Path(self._folder.name)
+
+    @property
+    def num_waiting(self) -> int:
+        """Clips and explanations that wait for the network."""
+        return self._network.num_waiting
+
+    @property
+    def explains(self) -> bool:
+        """Whether the network can tell what it matched."""
+        try:
+            self.recognizer.check_explains()
+        except ValueError:
+            return False
+        return True
+
+    @property
+    def frames_of_clip(self) -> int:
+        """Pictures that make a clip, with those that optical flow needs."""
+        return self._sampling.num_frames * (self._sampling.lead + 1)
+
+    def close(self) -> None:
+        """Finish what has been begun, and remove the temporary folder."""
+        self._decoders.shutdown(wait=True, cancel_futures=True)
+        self._network.close()
+        self._folder.cleanup()
+
+    async def predict(self, file: IO[bytes], name: str, top: int) -> Prediction:
+        """Recognize an uploaded video.
+
+        Args:
+            file: what was uploaded.
+            name: what to call it.
+            top: labels to name, at least 1.
+
+        Raises:
+            VideoError: If it cannot be read as a video.
+        """
+
+        def decode() -> Tensor:
+            return self._preprocess(self._read(file, name)[1].data)
+
+        return await self._recognize(await self.in_thread(decode), name, top)
+
+    async def predict_pictures(self, files: Sequence[IO[bytes]], top: int) -> Prediction:
+        """Recognize the frames of one clip, as a camera gives them.
+
+        Args:
+            files: JPEG or PNG pictures in the order of time, as many as make a clip.
+            top: labels to name, at least 1.
+
+        Raises:
+            VideoError: If they are too many or too few, or are no pictures of one size.
+        """
+        if len(files) != self.frames_of_clip:
+            raise VideoError(
+                f"pictures must be {self.frames_of_clip}, the frames of one clip, got {len(files)}"
+            )
+
+        def decode() -> Tensor:
+            return self._preprocess(read_pictures(files, self._max_pixels))
+
+        return await self._recognize(await self.in_thread(decode), "pictures", top)
+
+    async def explain(self, file: IO[bytes], name: str, k: int | None) -> Explanation:
+        """Tell what the network matched in an uploaded video.
+
+        Args:
+            file: what was uploaded.
+            name: what to call it.
+            k: proposals per position, instead of the model's own.
+
+        Raises:
+            VideoError: If it cannot be read as a video.
+            ValueError: If the network has no CP modules, or k is out of range.
+        """
+        self.recognizer.check_explains()
+        numbers, frames = await self.in_thread(lambda: self._read(file, name))
+        return await asyncio.wrap_future(
+            self._network.call(
+                lambda: self.recognizer.explain_frames(frames, numbers, path=name, k=k)
+            )
+        )
+
+    async def pictures(self, frames: NDArray[np.uint8]) -> list[str]:
+        """Frames ``(T, H, W, 3)`` as ``data:`` addresses."""
+        return await self.in_thread(lambda: data_urls(frames, self.config.picture_px))
+
+    async def _recognize(self, clip: Tensor, name: str, top: int) -> Prediction:
+        row = await asyncio.wrap_future(self._network.submit(clip))
+        return best_labels(self.recognizer.class_names, name, row, top)
+
+    async def in_thread(self, function: Callable[[], R]) -> R:
+        """Call a function in one of the threads that decode."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, function)
+
+    @property
+    def _max_pixels(self) -> float:
+        return self.config.max_megapixels * 1e6
+
+    def _read(self, file: IO[bytes], name: str) -> tuple[NDArray[np.int64], Frames]:
+        """The frames that make the clip of an upload, and their numbers."""
+        with stored(file, name, self.folder) as path, open_video(path) as reader:
+            if reader.height * reader.width > self._max_pixels:
+                size = reader.height, reader.width
+                raise VideoError(too_many_pixels(name, *size, self._max_pixels))
+            indices = sample_indices(reader.num_frames, self._sampling)
+            return indices, reader.read(indices)
+
+    def _warm_up(self) -> None:
+        card = self.recognizer.card
+        with torch.inference_mode():
+            self._probabilities(
+                torch.zeros(1, card.channels, card.num_frames, card.size, card.size)
+            )
+
+    def _probabilities(self, clips: Tensor) -> Tensor:
+        model, card = self.recognizer.model, self.recognizer.card
+        return card.probabilities(model(clips.to(self.recognizer.device))).cpu()

@@ -1,0 +1,1 @@
+"""Videos drawn by program, whose labels only motion gives away: the toy and the motion suite."""

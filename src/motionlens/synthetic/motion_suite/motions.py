@@ -1,0 +1,79 @@
+"""Motions that leave every single frame distributed as if nothing moved.
+
+Each of them starts at a place drawn uniformly and moves by a map that keeps uniform places uniform.
+So in every frame, the first and the last included, a place is uniform again, whatever the speed and
+the direction: no frame, and no border that something is near to, tells how it moves.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.synthetic.motion_suite.scenes import Boxes, Rng, Setting
+
+
+def passing(
+    rng: Rng, setting: Setting, extent: float, step: tuple[float, float]
+) -> list[tuple[int, int, Boxes]]:
+    """Where things of one size are that cross the view one after another, all with the same step.
+
+    The place runs around a torus that is larger than the view by the thing's own size: it leaves
+    the view wholly before the next one, which looks otherwise, enters on the other side. A shift
+    of a torus keeps the uniform distribution.
+
+    Args:
+        rng: of the first place.
+        setting: of the suite.
+        extent: rows and columns of the thing, pixels.
+        step: rows and columns a frame.
+
+    Returns:
+        For each of them in turn its first frame, the one after its last, and all boxes.
+    """
+    span = setting.size + extent
+    places = rng.uniform(0, span, 2) + np.arange(setting.num_frames)[:, None] * np.array(step)
+    turns = np.floor(places / span)
+    boxes = _boxes(places - turns * span - extent, extent)
+    starts = [0, *(np.flatnonzero(np.diff(turns, axis=0).any(1)) + 1), setting.num_frames]
+    return [(int(a), int(b), _only(boxes, int(a), int(b))) for a, b in pairwise(starts)]
+
+
+def bouncing(rng: Rng, setting: Setting, extent: float, steps: NDArray[np.float64]) -> Boxes:
+    """Where a thing of one size is that turns at the borders and never leaves the view.
+
+    Reflection at the borders keeps the uniform distribution too.
+
+    Args:
+        rng: of the first place.
+        setting: of the suite.
+        extent: rows and columns of the thing, pixels.
+        steps: float64 ``(T - 1, 2)``, rows and columns from frame to frame, before reflection.
+    """
+    room = setting.size - extent
+    start = rng.uniform(0, 2 * room, 2)
+    path = start + np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    return _boxes(room - np.abs(path % (2 * room) - room), extent)
+
+
+def resting(setting: Setting, row: float, column: float, extent: float) -> Boxes:
+    """Boxes of a thing that stands still."""
+    return np.tile([row, column, extent, extent], (setting.num_frames, 1)).astype(np.float64)
+
+
+def any_direction(rng: Rng, speed: float) -> NDArray[np.float64]:
+    """A step of that length, rows and columns, in a direction drawn uniformly."""
+    angle = rng.uniform(0, 2 * np.pi)
+    return speed * np.array([np.sin(angle), np.cos(angle)])
+
+
+def _boxes(places: NDArray[np.float64], extent: float) -> Boxes:
+    return np.concatenate([places, np.full_like(places, extent)], axis=1)
+
+
+def _only(boxes: Boxes, first: int, stop: int) -> Boxes:
+    kept = np.full_like(boxes, np.nan)
+    kept[first:stop] = boxes[first:stop]
+    return kept

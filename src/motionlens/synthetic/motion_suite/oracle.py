@@ -1,0 +1,118 @@
+"""Labels recomputed from where things were, without a look at how the clips were generated.
+
+Only tracks go in: roles and boxes, as :mod:`motionlens.synthetic.motion_suite.truth` stores them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.synthetic.motion_suite.scenes import Track
+
+# Movement below that is rounding, pixels; the slowest of the suite is a thousand times as fast.
+_LEAST_PX = 2e-3
+
+_EIGHT = ("right", "down_right", "down", "down_left", "left", "up_left", "up", "up_right")
+
+
+def judge(task: str, tracks: Sequence[Track]) -> str:
+    """Tell the class of a clip.
+
+    Args:
+        task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
+        tracks: of all that is in the clip, at least one.
+
+    Returns:
+        Name of the class.
+
+    Raises:
+        ValueError: If the tracks are none of this task.
+    """
+    return _JUDGES[task](tracks)
+
+
+def _of(tracks: Sequence[Track], role: str) -> list[NDArray[np.float64]]:
+    found = [track.boxes for track in tracks if track.role == role]
+    if not found:
+        raise ValueError(f"tracks must have a {role}, got {sorted({t.role for t in tracks})}")
+    return found
+
+
+def _middles(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row and column of the middle of every box, ``(T, 2)``."""
+    return boxes[:, :2] + boxes[:, 2:] / 2
+
+
+def _direction(tracks: Sequence[Track]) -> str:
+    steps = np.concatenate([np.diff(_middles(boxes), axis=0) for boxes in _of(tracks, "target")])
+    down, right = np.nanmedian(steps, axis=0)
+    return _EIGHT[round(np.arctan2(down, right) / (np.pi / 4)) % 8]
+
+
+def _approach(tracks: Sequence[Track]) -> str:
+    changes = [np.diff(boxes[:, 2]) for boxes in _of(tracks, "target")]
+    change = float(np.nanmedian(np.concatenate(changes)))
+    if abs(change) < _LEAST_PX:
+        return "still"
+    return "approach" if change > 0 else "recede"
+
+
+def _order(tracks: Sequence[Track]) -> str:
+    moves = {}
+    for role in ("stripes", "dots"):
+        (boxes,) = _of(tracks, role)
+        moves[role] = int(np.argmax(np.abs(np.diff(boxes, axis=0)).max(1) > _LEAST_PX))
+    return f"{min(moves, key=lambda role: moves[role])}_first"
+
+
+def _collision(tracks: Sequence[Track]) -> str:
+    steps = {}
+    for role in ("left", "right"):
+        (boxes,) = _of(tracks, role)
+        steps[role] = np.abs(np.diff(boxes[:, 1]))
+    # They touch about the middle of the clip: who moves at its ends has come, and has gone.
+    came, went = (max(steps, key=lambda role: float(steps[role][t])) for t in (0, -1))
+    return "nobody" if came == went else f"{came}_hits_{went}"
+
+
+def _reappear(tracks: Sequence[Track]) -> str:
+    (wall,) = _of(tracks, "occluder")
+    axis = int(np.argmin(wall[0, 2:]))
+    low, high = wall[0, axis], wall[0, axis] + wall[0, 2 + axis]
+    seen: list[tuple[int, int, bool]] = []  # frame, object, whether beyond the wall
+    for number, boxes in enumerate(_of(tracks, "hidden")):
+        for t in np.flatnonzero(~np.isnan(boxes[:, 0])).tolist():
+            begin, end = boxes[t, axis], boxes[t, axis] + boxes[t, 2 + axis]
+            if begin < low or end > high:
+                seen.append((t, number, bool(begin + end > low + high)))
+    _, entered, side = min(seen)
+    _, left, other_side = max(seen)
+    if entered != left:
+        return "another"
+    return "returns" if side == other_side else "passes"
+
+
+def _camera(tracks: Sequence[Track]) -> str:
+    (boxes,) = _of(tracks, "window")
+    down, right = np.diff(_middles(boxes), axis=0).mean(0)
+    if np.abs(np.diff(boxes[:, 2])).max() > _LEAST_PX:
+        return "zoom_out" if boxes[-1, 2] > boxes[0, 2] else "zoom_in"
+    if max(abs(down), abs(right)) < _LEAST_PX:
+        return "still"
+    if abs(right) > abs(down):
+        return "pan_right" if right > 0 else "pan_left"
+    return "pan_down" if down > 0 else "pan_up"
+
+
+_JUDGES: dict[str, Callable[[Sequence[Track]], str]] = {
+    "direction": _direction,
+    "direction8": _direction,
+    "approach_recede": _approach,
+    "order": _order,
+    "collision": _collision,
+    "reappear": _reappear,
+    "camera": _camera,
+}

@@ -1,0 +1,125 @@
+"""Scene -> frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from motionlens.datasets.prepared import Part
+from motionlens.synthetic.motion_suite.camera import picture_side
+from motionlens.synthetic.motion_suite.footage import Footage
+from motionlens.synthetic.motion_suite.scenes import Look, Scene, Setting, Track
+from motionlens.synthetic.motion_suite.textures import paint
+
+_PHOTO = "photo or "
+_BILINEAR = Image.Resampling.BILINEAR
+
+Canvas = NDArray[np.float32]  # (H, W, 3), 0 to 255
+
+
+def render(
+    scene: Scene, setting: Setting, *, footage: Footage | None = None, part: Part = "train"
+) -> NDArray[np.uint8]:
+    """Draw the frames of a scene.
+
+    Args:
+        scene: what is to be seen.
+        setting: of the suite.
+        footage: for photographed patches and for windows; textures are painted if None.
+        part: which stretch of the footage may be used.
+
+    Returns:
+        uint8 ``(T, size, size, 3)``, red, green, blue.
+    """
+    if scene.tracks[0].role == "window":
+        frames = _windows(scene, setting, footage, part)
+    else:
+        frames = _patches(scene, setting, footage, part)
+    rng = np.random.default_rng(scene.seed)
+    # The same noise for all three colours: what a camera has most of is noise of brightness.
+    noise = rng.standard_normal((*frames.shape[:3], 1), dtype=np.float32)
+    frames += setting.difficulty.noise * noise
+    return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
+
+
+def _windows(scene: Scene, setting: Setting, footage: Footage | None, part: Part) -> Canvas:
+    side, size = picture_side(setting), setting.size
+    if footage is None:
+        painted = paint(scene.ground.kind, scene.ground.seed, side, side, scene.ground.contrast)
+        pictures = [Image.fromarray(painted.astype(np.uint8))] * setting.num_frames
+    else:
+        pictures = footage.run(
+            scene.ground.seed,
+            part,
+            setting.num_frames,
+            side,
+            running=setting.difficulty.running,
+        )
+    boxes = scene.tracks[0].boxes
+    views = [
+        picture.resize((size, size), _BILINEAR, box=(left, top, left + width, top + height))
+        for picture, (top, left, height, width) in zip(pictures, boxes.tolist(), strict=True)
+    ]
+    return np.stack([np.asarray(view, dtype=np.float32) for view in views])
+
+
+def _patches(scene: Scene, setting: Setting, footage: Footage | None, part: Part) -> Canvas:
+    size = setting.size
+    ground = paint(scene.ground.kind, scene.ground.seed, size, size, scene.ground.contrast)
+    # The background goes on over its borders, so that it may be rolled around.
+    drifts = np.floor(scene.ground_path).astype(int).tolist()
+    frames = np.stack([np.roll(ground, drift, axis=(0, 1)) for drift in drifts])
+    for track in scene.tracks:
+        _draw(frames, track, footage, part)
+    return frames
+
+
+def _draw(frames: Canvas, track: Track, footage: Footage | None, part: Part) -> None:
+    """Draw one thing into all frames in which it is."""
+    assert track.look is not None
+    there = np.flatnonzero(~np.isnan(track.boxes[:, 0]))
+    # Whole pixels: where a thing is between two of them must not show in how sharp it is.
+    corners = np.floor(track.boxes[there, :2]).astype(int).tolist()
+    sides = np.maximum(np.rint(track.boxes[there, 2:]), 1).astype(int)
+    tallest, widest = sides.max(0).tolist()
+    texture = _texture(track.look, tallest, widest, footage, part)
+    for t, (top, left), (height, width) in zip(there, corners, sides.tolist(), strict=True):
+        _paste(frames[t], _resized(texture, height, width), top, left, track.look.round)
+
+
+def _texture(look: Look, height: int, width: int, footage: Footage | None, part: Part) -> Canvas:
+    kind = look.kind
+    if kind.startswith(_PHOTO):
+        if footage is not None:
+            cut = footage.patch(look.seed, part, max(height, width))
+            return (127.5 + look.contrast * (cut[:height, :width] - 127.5)).astype(np.float32)
+        kind = kind.removeprefix(_PHOTO)
+    return paint(kind, look.seed, height, width, look.contrast)
+
+
+def _resized(texture: Canvas, height: int, width: int) -> Canvas:
+    if texture.shape[:2] == (height, width):
+        return texture
+    layers = [
+        np.asarray(Image.fromarray(texture[..., c]).resize((width, height), _BILINEAR))
+        for c in range(3)
+    ]
+    return np.stack(layers, axis=-1)
+
+
+def _paste(frame: Canvas, patch: Canvas, top: int, left: int, is_round: bool) -> None:
+    """Put a patch onto a frame; what lies outside is cut off."""
+    height, width = patch.shape[:2]
+    rows = slice(max(top, 0), max(top + height, 0))
+    columns = slice(max(left, 0), max(left + width, 0))
+    place = frame[rows, columns]
+    inside = slice(rows.start - top, None), slice(columns.start - left, None)
+    visible = patch[inside][: place.shape[0], : place.shape[1]]
+    if not is_round:
+        place[:] = visible
+        return
+    r, c = np.ogrid[:height, :width]
+    disc = np.hypot((2 * r + 1) / height - 1, (2 * c + 1) / width - 1) <= 1
+    shown = disc[inside][: place.shape[0], : place.shape[1]]
+    place[shown] = visible[shown]

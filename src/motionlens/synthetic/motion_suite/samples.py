@@ -1,0 +1,41 @@
+"""One clip of each class side by side, as a picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from motionlens._utils.files import write_atomically
+from motionlens.synthetic.motion_suite.suite import MotionSuite
+
+_GAP_PX, _NAME_PX = 2, 112
+
+
+def draw_samples(suite: MotionSuite) -> Image.Image:
+    """The first training clip of each class as a strip of all its frames, with its name."""
+    size, num_frames = suite.setting.size, suite.setting.num_frames
+    cell = size + _GAP_PX
+    num_classes = len(suite.class_names)
+    sheet = Image.new("RGB", (_NAME_PX + num_frames * cell, num_classes * cell), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i in range(num_classes):  # the first ones have each another class
+        frames, label = suite.clip("train", i)
+        top = label * cell
+        pen.text((4, top + size // 2 - 6), suite.class_names[label], fill="black")
+        strip = np.pad(frames, ((0, 0), (0, _GAP_PX), (0, _GAP_PX), (0, 0)), constant_values=255)
+        sheet.paste(Image.fromarray(np.concatenate(list(strip), axis=1)), (_NAME_PX, top))
+    return sheet
+
+
+def write_samples(path: Path, suite: MotionSuite) -> None:
+    """Write what :func:`draw_samples` draws as PNG.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    file = io.BytesIO()
+    draw_samples(suite).save(file, "PNG")
+    write_atomically(path, file.getvalue())

@@ -1,0 +1,102 @@
+"""What a generated clip shows, before any pixel is drawn: who is where, and looks how.
+
+Letters: T frames. Rows and columns count pixels from the top left corner of the view.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.synthetic.motion_suite.difficulty import REFERENCE_PX, Difficulty
+
+Boxes = NDArray[np.float64]  # (T, 4): row, column, height, width; nan where it is not there
+Rng = np.random.Generator
+
+# Textures that a patch may have, but where the task tells them apart.
+PATCH_KINDS = ("stripes", "checks", "dots", "blobs", "grain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all clips of a suite have in common.
+
+    Attributes:
+        difficulty: how hard.
+        num_frames: T.
+        size: rows and columns of the view, pixels.
+    """
+
+    difficulty: Difficulty
+    num_frames: int
+    size: int
+
+    def px(self, length: float) -> float:
+        """A length that is told for a view of 64 pixels, in this one."""
+        return length * self.size / REFERENCE_PX
+
+    def speed_px(self, rng: Rng) -> float:
+        """Draw a speed, pixels a frame."""
+        return self.px(rng.uniform(*self.difficulty.speed_px))
+
+
+class Look(NamedTuple):
+    """How something looks.
+
+    Attributes:
+        kind: of texture, see :mod:`motionlens.synthetic.motion_suite.textures`; ``photo`` is cut from
+            footage, if there is any.
+        seed: of colours and texture.
+        contrast: 0 to 1.
+        round: a disc instead of a square.
+    """
+
+    kind: str
+    seed: int
+    contrast: float
+    round: bool = False
+
+
+class Track(NamedTuple):
+    """One thing and where it is.
+
+    Attributes:
+        role: ``target``, ``distractor``, ``occluder``, ``window`` and the like.
+        boxes: float64 ``(T, 4)``.
+        look: of a window None.
+    """
+
+    role: str
+    boxes: Boxes
+    look: Look | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A clip before it is drawn.
+
+    Attributes:
+        tracks: what is in it; what comes later covers what came earlier.
+        ground: look of the background.
+        ground_path: float64 ``(T, 2)``, row and column by which the background has drifted.
+        seed: of the noise, and of the choice of footage.
+    """
+
+    tracks: tuple[Track, ...]
+    ground: Look
+    ground_path: NDArray[np.float64]
+    seed: int
+
+
+def draw_seed(rng: Rng) -> int:
+    """A seed for something that is drawn later."""
+    return int(rng.integers(2**31))
+
+
+def draw_look(rng: Rng, setting: Setting, *, kind: str | None = None) -> Look:
+    """Look of a square patch; any texture, unless ``kind`` tells."""
+    drawn = str(rng.choice(PATCH_KINDS))
+    return Look(kind or f"photo or {drawn}", draw_seed(rng), setting.difficulty.patch_contrast)

@@ -1,0 +1,141 @@
+"""All clips of a suite, each from its number alone: what is in it, and its pixels."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.datasets.prepared import PARTS, Part
+from motionlens.synthetic.motion_suite.camera import draw_camera, picture_side
+from motionlens.synthetic.motion_suite.difficulty import find_difficulty
+from motionlens.synthetic.motion_suite.footage import Footage
+from motionlens.synthetic.motion_suite.rendering import render
+from motionlens.synthetic.motion_suite.scenes import Scene, Setting
+from motionlens.synthetic.motion_suite.tasks import find_task
+
+LEAST_SIZE, MOST_SIZE = 32, 512
+MOST_FRAMES = 64
+VERSION = 1
+# Keeps what is drawn for the order of labels apart from what is drawn for the clips.
+_LABEL_STREAM, _CLIP_STREAM = 0, 1
+
+
+class MotionSuite:
+    """Clips of a task; clip ``i`` of a part depends on the seed, the part and ``i`` alone.
+
+    Args:
+        task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
+        difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
+        seed: of everything, at least 0.
+        num_frames: T of a clip.
+        size: rows and columns of a clip, even.
+        footage: videos that patches are cut from, and that windows move over.
+        speed: pixels a frame in a view of 64 pixels, instead of the difficulty's.
+        parts: that clips will be asked of.
+
+    Attributes:
+        task: of the suite.
+        setting: likewise.
+        class_names: in the order of the labels.
+
+    Raises:
+        ValueError: If a value is out of its range, or the footage is too short.
+        VideoError: If a video of the footage cannot be read.
+
+    Example:
+        >>> suite = MotionSuite("direction", "easy", seed=1)
+        >>> frames, label = suite.clip("train", 0)
+        >>> frames.shape, suite.class_names[label] in ("up", "down", "left", "right")
+        ((8, 64, 64, 3), True)
+    """
+
+    def __init__(
+        self,
+        task: str,
+        difficulty: str = "medium",
+        *,
+        seed: int = 0,
+        num_frames: int = 8,
+        size: int = 64,
+        footage: Sequence[str | os.PathLike[str]] = (),
+        speed: float | None = None,
+        parts: Sequence[Part] = PARTS,
+    ) -> None:
+        self.task = find_task(task)
+        self.class_names = self.task.class_names
+        least = self.task.least_frames
+        if not least <= num_frames <= MOST_FRAMES:
+            raise ValueError(
+                f"num_frames of {task} must lie in {least}..{MOST_FRAMES}, got {num_frames}"
+            )
+        if size % 2 or not LEAST_SIZE <= size <= MOST_SIZE:
+            raise ValueError(
+                f"size must be even and lie in {LEAST_SIZE}..{MOST_SIZE} pixels, got {size}"
+            )
+        if seed < 0:
+            raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+        level = find_difficulty(difficulty, speed)
+        self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
+        self._footage = Footage(footage, num_frames, parts) if footage else None
+        self._draw = self.task.draw
+        if task == "camera" and self._footage is not None:
+            size_of = partial(self._footage.size, short_side=picture_side(self.setting))
+            self._draw = partial(draw_camera, size_of=size_of)
+        self._seed = seed
+        self._key = zlib.crc32(task.encode())
+        self._about = {
+            "version": VERSION,
+            "task": task,
+            "difficulty": difficulty,
+            "speed": speed,
+            "seed": seed,
+            "num_frames": num_frames,
+            "size": size,
+            "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
+        }
+
+    def about(self) -> dict[str, Any]:
+        """Everything that decides what the clips show, for JSON."""
+        return dict(self._about)
+
+    def label(self, part: Part, i: int) -> int:
+        """Label of a clip; of as many clips as there are classes, in turn, each has another."""
+        num_classes = len(self.class_names)
+        rng = self._rng(_LABEL_STREAM, part, i // num_classes)
+        return int(rng.permutation(num_classes)[i % num_classes])
+
+    def scene(self, part: Part, i: int) -> Scene:
+        """What a clip shows, not drawn."""
+        class_name = self.class_names[self.label(part, i)]
+        return self._draw(self._rng(_CLIP_STREAM, part, i), self.setting, class_name)
+
+    def clip(self, part: Part, i: int) -> tuple[NDArray[np.uint8], int]:
+        """Draw a clip: uint8 ``(T, size, size, 3)``, and its label."""
+        return self.draw(self.scene(part, i), part), self.label(part, i)
+
+    def draw(self, scene: Scene, part: Part) -> NDArray[np.uint8]:
+        """Draw a scene of a part: uint8 ``(T, size, size, 3)``."""
+        return render(scene, self.setting, footage=self._footage, part=part)
+
+    def picture_size(self, scene: Scene) -> tuple[int, int]:
+        """Rows and columns of the picture that a scene's window moves over."""
+        side = picture_side(self.setting)
+        if self._footage is None:
+            return side, side
+        return self._footage.size(scene.ground.seed, short_side=side)
+
+    def _rng(self, stream: int, part: Part, i: int) -> np.random.Generator:
+        return np.random.default_rng([self._seed, self._key, stream, PARTS.index(part), i])
+
+
+def _num_bytes(path: Path) -> int:
+    """Size of a file, of a frame folder that of its files."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,80 @@
+"""Where everything was: tracks of all objects of a written suite, as CSV.
+
+One row is one object in one frame. Rows and columns count pixels of the view; a window's count
+pixels of the footage, resized as it was for the windows.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from motionlens._utils.files import PendingFile
+from motionlens.datasets.prepared import Part
+from motionlens.synthetic.motion_suite.scenes import Track
+
+_COLUMNS = ("path", "object", "role", "frame", "row", "column", "height", "width")
+
+
+def truth_path(folder: Path, part: Part) -> Path:
+    """Where the tracks of a part lie."""
+    return folder / f"truth_{part}.csv"
+
+
+def save_truth(folder: Path, part: Part, clips: Iterable[tuple[str, Iterable[Track]]]) -> None:
+    """Write the tracks of a part.
+
+    Args:
+        folder: of the suite.
+        part: of it.
+        clips: path and tracks of each clip.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    pending = PendingFile(truth_path(folder, part), "w", encoding="utf-8", newline="")
+    try:
+        rows = csv.writer(pending.file, lineterminator="\n")
+        rows.writerow(_COLUMNS)
+        for path, tracks in clips:
+            rows.writerows(_rows(path, tracks))
+        pending.place()
+    except BaseException:
+        pending.discard()
+        raise
+
+
+def load_truth(folder: Path, part: Part, num_frames: int) -> dict[str, list[Track]]:
+    """Read the tracks of a part; how things look is not told.
+
+    Returns:
+        Tracks of every clip, by path.
+
+    Raises:
+        ValueError: If the file is missing or damaged.
+    """
+    path = truth_path(folder, part)
+    found: dict[str, list[Track]] = {}
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+        for row in rows:
+            tracks = found.setdefault(row["path"], [])
+            if int(row["object"]) == len(tracks):
+                tracks.append(Track(row["role"], np.full((num_frames, 4), np.nan), None))
+            box = [float(row[name]) for name in _COLUMNS[4:]]
+            tracks[int(row["object"])].boxes[int(row["frame"])] = box
+    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or f"a row makes no sense: {error}"
+        raise ValueError(f"{path}: cannot be read ({reason}); write the suite anew") from None
+    return found
+
+
+def _rows(path: str, tracks: Iterable[Track]) -> Iterator[tuple[str | int, ...]]:
+    for number, track in enumerate(tracks):
+        for frame in np.flatnonzero(~np.isnan(track.boxes[:, 0])).tolist():
+            box = (f"{value:.3f}" for value in track.boxes[frame].tolist())
+            yield (path, number, track.role, frame, *box)

@@ -1,0 +1,238 @@
+"""A suite to a folder: a prepared data set of small videos, with the truth beside it.
+
+motion_suite.json    what decides what the clips show; a folder holds one suite
+train/000000.mp4     the clips; likewise validation/ and, if any, test/
+truth_train.csv      where everything was, see :mod:`motionlens.synthetic.motion_suite.truth`
+train.csv            the list, and dataset.json: see :mod:`motionlens.datasets.prepared`
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from motionlens._utils.files import check_writable, write_atomically
+from motionlens.datasets.list_files import ListEntry
+from motionlens.datasets.prepared import (
+    PARTS,
+    Part,
+    PreparedSet,
+    is_prepared,
+    save_description,
+    save_part,
+)
+from motionlens.synthetic.motion_suite.difficulty import Level
+from motionlens.synthetic.motion_suite.suite import MotionSuite
+from motionlens.synthetic.motion_suite.truth import save_truth, truth_path
+from motionlens.video.writing import encode_exactly
+
+SUITE_FILE = "motion_suite.json"
+FPS = 12
+
+Job = tuple[Part, int]
+OnProgress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteReport:
+    """What was written.
+
+    Attributes:
+        out: the prepared data set.
+        class_names: in the order of the labels.
+        num_videos: of each part.
+        num_bytes: of all videos.
+    """
+
+    out: Path
+    class_names: tuple[str, ...]
+    num_videos: Mapping[Part, int]
+    num_bytes: int
+
+
+def write_task(
+    task: str,
+    folder: str | os.PathLike[str],
+    *,
+    difficulty: Level = "medium",
+    num_train: int = 800,
+    num_validation: int = 200,
+    num_test: int = 0,
+    seed: int = 0,
+    num_frames: int = 8,
+    size: int = 64,
+    footage: Sequence[str | os.PathLike[str]] = (),
+    speed: float | None = None,
+    num_workers: int = 0,
+    on_progress: OnProgress | None = None,
+) -> SuiteReport:
+    """Write a prepared data set of generated videos.
+
+    The same arguments give the same files, whatever ``num_workers``. Stopped on the way, it goes
+    on there when called again; with greater numbers it adds clips and changes none.
+
+    Args:
+        task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
+        folder: made if absent.
+        difficulty: how fast, how many distractors, how much contrast and noise.
+        num_train: clips that train, at least 1; classes take turns.
+        num_validation: clips that validate, at least 1.
+        num_test: clips of a test part; 0 for none.
+        seed: of everything.
+        num_frames: of a clip.
+        size: rows and columns of a clip, even.
+        footage: videos that patches are cut from, and that windows move over; each part takes
+            its own stretch of them.
+        speed: pixels a frame in a view of 64 pixels, instead of the difficulty's.
+        num_workers: processes that draw; 0 for this one. They start afresh, so that a script must
+            call this under ``if __name__ == "__main__":``.
+        on_progress: called with the number of clips done and of all.
+
+    Raises:
+        ValueError: If an argument makes no sense, ``folder`` cannot be written or holds another
+            data set. What was written before is left as it is.
+        VideoError: If a video of the footage cannot be read.
+        OSError: If the disk is full.
+    """
+    counts: dict[Part, int] = dict(zip(PARTS, (num_train, num_validation, num_test), strict=True))
+    for part, least in zip(PARTS, (1, 1, 0), strict=True):
+        if counts[part] < least:
+            raise ValueError(f"num_{part} must be at least {least}, got {counts[part]}")
+    if num_workers < 0:
+        raise ValueError(f"num_workers must be at least 0, got {num_workers}; 0 starts none")
+    folder = Path(folder)
+    check_writable(folder, "folder")
+    counts = {part: number for part, number in counts.items() if number}
+    build = partial(
+        MotionSuite,
+        task,
+        difficulty,
+        seed=seed,
+        num_frames=num_frames,
+        size=size,
+        footage=tuple(os.fspath(path) for path in footage),
+        speed=speed,
+        parts=tuple(counts),
+    )
+    suite = build()
+    _claim(folder, suite)
+    jobs = [(part, i) for part, number in counts.items() for i in range(number)]
+    _write_videos(folder, build, jobs, num_workers, on_progress)
+    for part in PARTS:
+        if part in counts:
+            _write_lists(folder, suite, part, counts[part])
+        else:
+            for path in (folder / f"{part}.csv", truth_path(folder, part)):
+                path.unlink(missing_ok=True)
+    prepared = PreparedSet(
+        name=f"motion-{task}",
+        class_names=suite.class_names,
+        fps=FPS,
+        flip_pairs=suite.task.horizontal_flip,
+    )
+    save_description(folder, prepared)
+    num_bytes = sum((folder / clip_name(*job)).stat().st_size for job in jobs)
+    return SuiteReport(
+        out=folder, class_names=suite.class_names, num_videos=counts, num_bytes=num_bytes
+    )
+
+
+def clip_name(part: Part, i: int) -> str:
+    """Path of a clip inside its folder; its class does not show in it."""
+    return f"{part}/{i:06}.mp4"
+
+
+def _claim(folder: Path, suite: MotionSuite) -> None:
+    """Note in a folder which suite it holds, or refuse if that is another."""
+    path, wanted = folder / SUITE_FILE, suite.about()
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            differing = [name for name in wanted if found.get(name) != wanted[name]]
+        except (ValueError, AttributeError):
+            raise ValueError(f"{path}: is damaged; remove the folder or name another") from None
+        if differing:
+            name = differing[0]
+            raise ValueError(
+                f"{folder}: holds a motion suite with {name} {found.get(name)}, not "
+                f"{wanted[name]}; name another folder or remove it"
+            )
+        return
+    if is_prepared(folder):
+        raise ValueError(f"{folder}: holds another prepared data set; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
+
+
+def _write_videos(
+    folder: Path,
+    build: Callable[[], MotionSuite],
+    jobs: Sequence[Job],
+    num_workers: int,
+    on_progress: OnProgress | None,
+) -> None:
+    for part in {part for part, _ in jobs}:
+        (folder / part).mkdir(exist_ok=True)
+    to_do = [job for job in jobs if not (folder / clip_name(*job)).is_file()]
+    done = len(jobs) - len(to_do)
+    with _mapper(num_workers, folder, build) as write_all:
+        for _ in write_all(to_do):
+            done += 1
+            if on_progress is not None:
+                on_progress(done, len(jobs))
+
+
+class _Writer:
+    """Writes clips; one a process, for it keeps decoded footage."""
+
+    def __init__(self, folder: Path, build: Callable[[], MotionSuite]) -> None:
+        self._folder = folder
+        self._suite = build()
+
+    def __call__(self, job: Job) -> None:
+        frames, _ = self._suite.clip(*job)
+        write_atomically(self._folder / clip_name(*job), encode_exactly(frames, fps=FPS))
+
+
+_writer: _Writer | None = None
+
+
+def _start(folder: Path, build: Callable[[], MotionSuite]) -> None:
+    global _writer
+    torch.set_num_threads(1)
+    _writer = _Writer(folder, build)
+
+
+def _work(job: Job) -> None:
+    assert _writer is not None
+    _writer(job)
+
+
+@contextmanager
+def _mapper(
+    num_workers: int, folder: Path, build: Callable[[], MotionSuite]
+) -> Iterator[Callable[[Sequence[Job]], Iterable[None]]]:
+    """Writes jobs in this process or in others."""
+    if num_workers == 0:
+        yield partial(map, _Writer(folder, build))
+        return
+    # Not forked: decoders and torch may have threads by now.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(num_workers, initializer=_start, initargs=(folder, build)) as pool:
+        yield partial(pool.imap_unordered, _work)
+
+
+def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:
+    names = [clip_name(part, i) for i in range(number)]
+    labels = [suite.class_names[suite.label(part, i)] for i in range(number)]
+    save_truth(folder, part, ((names[i], suite.scene(part, i).tracks) for i in range(number)))
+    entries = [ListEntry(name, label) for name, label in zip(names, labels, strict=True)]
+    save_part(folder, part, entries, [suite.setting.num_frames] * number)

@@ -1,0 +1,1 @@
+"""From a recipe to a trained recognizer; the only room that knows Lightning."""

@@ -1,0 +1,194 @@
+"""Train a recognizer from a recipe, with Lightning."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
+from rich.console import Console
+
+from motionlens._utils.devices import resolve_device
+from motionlens._utils.launch import is_main, restored_environment
+from motionlens.training.broken import leave_out_broken
+from motionlens.training.checkpoints import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.module import TrainingModule
+from motionlens.training.processes import ddp_strategy, planned_processes
+from motionlens.training.recipe import Recipe
+from motionlens.training.recording import Bar, EpochRecorder, kept_epoch
+from motionlens.training.run_folder import (
+    BROKEN_FILE,
+    CHECKPOINT,
+    TENSORBOARD,
+    begun_run,
+    check_run,
+    read_metrics,
+)
+from motionlens.training.setup import Loaders, describe_start, make_loaders
+from motionlens.training.start import make_start
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitResult:
+    """What a training run has led to.
+
+    Attributes:
+        run: the run folder, which :meth:`motionlens.Recognizer.from_pretrained` loads.
+        metrics: of the epoch whose weights were kept: ``epoch`` (from 1), ``train_loss``,
+            ``train_accuracy``, ``validation_loss``, ``validation_accuracy`` (0 to 1); where videos
+            have several labels ``validation_map`` instead of accuracies.
+        history: the same for every epoch; validation only where it was made.
+    """
+
+    run: Path
+    metrics: dict[str, float]
+    history: list[dict[str, float]]
+
+
+def fit(
+    recipe: Recipe, *, resume: bool = False, overwrite: bool = False, progress: bool = True
+) -> FitResult:
+    """Train what a recipe says, and leave a recognizer in its run folder.
+
+    On the CPU, a run that was interrupted and resumed ends with the same weights as one that was
+    not: order, augmentation and dropout depend on the seed and the epoch alone.
+
+    Several processes, started by torchrun, srun or Lightning as ``recipe.devices`` says, train
+    together; the first one writes and prints.
+
+    Args:
+        recipe: see :class:`motionlens.training.recipe.Recipe`.
+        resume: go on with the run in ``recipe.out`` after its last finished epoch.
+        overwrite: remove a run that ``recipe.out`` holds.
+        progress: print one line an epoch, with a progress bar on a terminal.
+
+    Returns:
+        The run folder and what was measured.
+
+    Raises:
+        ValueError: If the run folder, the data, the model's options or the device cannot be used,
+            the weights to start from do not fit, a video cannot be decoded, or the loss stops
+            being a number.
+        KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
+    """
+    if is_main():
+        check_run(recipe, resume=resume, overwrite=overwrite)
+    device = resolve_device(recipe.device)
+    start = make_start(recipe, resume=resume)
+    quiet = not progress or not is_main()
+    console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
+    begun: Any = nullcontext(Path(recipe.out))
+    if is_main():
+        begun = begun_run(recipe, resume=resume, overwrite=overwrite)
+    with begun as run, quiet_lightning(), restored_environment():
+        for line in describe_start(start.model, start.card, start.train, start.validation):
+            console.print(line)
+        for line in start.report.lines() if start.report else ():
+            console.print(line)
+
+        def open_loaders() -> Loaders:
+            train, validation = start.train, start.validation
+            if recipe.loader.skip_broken:
+                train, validation, broken = leave_out_broken(run, train, validation, resume=resume)
+                if broken:
+                    console.print(f"{broken} videos cannot be read: {run / BROKEN_FILE}")
+            return make_loaders(recipe, start.card, start.transform, train, validation)
+
+        module = TrainingModule(start.model, recipe, start.card, open_loaders)
+        trainer = _make_trainer(recipe, run, device, console)
+        run_trainer(trainer, module, run / CHECKPOINT if resume else None)
+    history = read_metrics(run)
+    return FitResult(run=run, metrics=kept_epoch(history, recipe.keep), history=history)
+
+
+def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Console) -> pl.Trainer:
+    checkpoint = run / CHECKPOINT
+    callbacks: list[Callback] = [
+        EpochRecorder(run, recipe.keep, recipe.patience, console),
+        ModelCheckpoint(
+            dirpath=checkpoint.parent,
+            filename=checkpoint.stem,
+            # At the end of an epoch, not of its validation: only there the loop's state is whole.
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        ),
+    ]
+    show_bar = not console.quiet and sys.stdout.isatty()
+    if show_bar:
+        callbacks.append(Bar())
+    return pl.Trainer(
+        **common_options(recipe, device),
+        max_epochs=recipe.optim.epochs,
+        check_val_every_n_epoch=recipe.validate_every,
+        logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
+        callbacks=callbacks,
+        enable_progress_bar=show_bar,
+        log_every_n_steps=10,
+    )
+
+
+def common_options(recipe: Recipe, device: torch.device) -> dict[str, Any]:
+    """Arguments of Lightning's trainer that say how to compute, not what to leave on disk."""
+    devices, num_nodes = planned_processes(recipe)
+    together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
+    if devices * num_nodes > 1:
+        together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
+    return {
+        "accelerator": {"cuda": "gpu"}.get(device.type, device.type),
+        "precision": recipe.optim.precision,
+        "accumulate_grad_batches": recipe.optim.accumulate,
+        "gradient_clip_val": recipe.optim.grad_clip or None,
+        "plugins": [AtomicCheckpointIO()],
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,
+        **together,
+    }
+
+
+def run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
+    """Train; an interrupt comes out as KeyboardInterrupt, as everywhere else in Python."""
+    if checkpoint is not None:
+        check_checkpoint(checkpoint)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        # Lightning turns an interrupt into an exit, and ignores all later ones.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from None
+    except BaseException:
+        # Processes that Lightning has started would wait for this one.
+        for process in getattr(trainer.strategy.launcher, "procs", None) or []:
+            process.terminate()
+        raise
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's notices on devices, loggers and workers; errors and ours still pass."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=PossibleUserWarning)
+            warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics)\b")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

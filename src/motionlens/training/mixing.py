@@ -1,0 +1,91 @@
+"""Mixup and CutMix: clips of a batch mixed in pairs, and their labels in the same parts.
+
+Letters: B clips, T frames, H W rows and columns, K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motionlens.training.recipe import AugmentConfig
+
+
+class Mixed(NamedTuple):
+    """A batch after mixing.
+
+    Attributes:
+        clip: ``(B, 3, T, H, W)``.
+        target: parts of classes, float32 ``(B, K)``.
+    """
+
+    clip: Tensor
+    target: Tensor
+
+
+def mix(
+    clip: Tensor,
+    label: Tensor,
+    weight: Tensor,
+    num_classes: int,
+    config: AugmentConfig,
+    rng: np.random.Generator,
+) -> Mixed | None:
+    """Mix a batch as the recipe says, or leave it alone.
+
+    Args:
+        clip: ``(B, 3, T, H, W)``; left as it is.
+        label: int64 ``(B,)``, or targets float ``(B, K)``.
+        weight: ``(B,)``; clips of weight 0 are mixed into no other.
+        num_classes: K.
+        config: probability and kinds.
+        rng: all chance comes from it.
+
+    Returns:
+        The mixed batch; None where this one is not to be mixed.
+    """
+    if rng.random() >= config.mix_probability:
+        return None
+    cuts = config.cutmix_alpha > 0
+    if cuts and config.mixup_alpha > 0:
+        cuts = bool(rng.random() < 0.5)
+    alpha = config.cutmix_alpha if cuts else config.mixup_alpha
+    part = float(rng.beta(alpha, alpha))
+    partner = _draw_partners(weight.cpu().numpy() > 0, rng).to(clip.device)
+    if cuts:
+        top, left, rows, columns = _draw_box(clip.shape[3], clip.shape[4], part, rng)
+        mixed = clip.clone()
+        box = (..., slice(top, top + rows), slice(left, left + columns))
+        mixed[box] = clip[partner][box]
+        # What was really cut, which the borders of the picture may have made smaller.
+        part = 1 - rows * columns / (clip.shape[3] * clip.shape[4])
+    else:
+        mixed = clip * part + clip[partner] * (1 - part)
+    target = label if label.dim() == 2 else F.one_hot(label, num_classes).float()
+    return Mixed(mixed, target * part + target[partner] * (1 - part))
+
+
+def _draw_partners(counts: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
+    """Which clip each is mixed with; those that do not count with themselves."""
+    partner = np.arange(len(counts))
+    partner[counts] = rng.permutation(np.flatnonzero(counts))
+    return torch.from_numpy(partner)
+
+
+def _draw_box(
+    height: int, width: int, kept: float, rng: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """Top, left, rows and columns of a box with a part of ``1 - kept`` of the area, if it fits."""
+    side = math.sqrt(1 - kept)
+    rows, columns = round(height * side), round(width * side)
+    middle_row, middle_column = int(rng.integers(height)), int(rng.integers(width))
+    top, left = max(middle_row - rows // 2, 0), max(middle_column - columns // 2, 0)
+    bottom = min(middle_row - rows // 2 + rows, height)
+    right = min(middle_column - columns // 2 + columns, width)
+    return top, left, max(bottom - top, 0), max(right - left, 0)

@@ -1,0 +1,304 @@
+"""The Lightning module: loss, optimiser and metrics around a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+import torch.nn.functional as F
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+from torchmetrics.functional.classification import multilabel_average_precision
+
+from motionlens._utils.distributed import gather_rows, rank, world_size
+from motionlens.inference.card import FORMAT_VERSION, ModelCard
+from motionlens.models.sync_batchnorm import share_norms
+from motionlens.training.ema import WeightAverage
+from motionlens.training.losses import (
+    StepPlan,
+    clip_losses,
+    clip_losses_of_several_labels,
+    weighted_mean,
+)
+from motionlens.training.metrics import WeightedMean
+from motionlens.training.mixing import mix
+from motionlens.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
+from motionlens.training.pictures import add_picture, clip_strip, confusion_picture
+from motionlens.training.processes import average_over_processes, summed_over_processes
+from motionlens.training.recipe import Recipe
+from motionlens.training.run_folder import CHECKPOINT
+from motionlens.training.setup import Loaders
+
+Batch = dict[str, Tensor]
+# Keeps the numbers drawn for mixing apart from those drawn for clips and their order.
+_MIX_STREAM = 2
+
+
+class TrainingModule(pl.LightningModule):
+    """Loss, optimiser and metrics around a network.
+
+    Args:
+        model: from clips ``(B, 3, T, H, W)`` to logits ``(B, num_classes)``.
+        recipe: how its weights are learned.
+        card: goes into every checkpoint.
+        open_loaders: called once the processes know each other; gives this one's loaders of
+            training and validation clips.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        card: ModelCard,
+        open_loaders: Callable[[], Loaders],
+    ) -> None:
+        super().__init__()
+        self.model, self.recipe, self.card = model, recipe, card
+        self.config = recipe.optim
+        self._open_loaders = open_loaders
+        self.loaders: Loaders | None = None
+        self.average: WeightAverage | None = None
+        if self.config.ema_decay:
+            self.average = WeightAverage(model, self.config.ema_decay)
+        self._steps_averaged = 0
+        classes = len(card.class_names)
+        self.train_loss = WeightedMean()
+        self.validation_loss = WeightedMean()
+        if not card.multi_label:
+            self.train_accuracy = MulticlassAccuracy(classes, average="micro")
+            self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
+            self.confusion = MulticlassConfusionMatrix(classes)
+        # Of several labels, what the validation clips' mean average precision is made of.
+        self._validated: list[tuple[Tensor, Tensor]] = []
+
+    def setup(self, stage: str) -> None:
+        """Open the loaders; let norms and compiler take hold of the network."""
+        self.loaders = self._open_loaders()
+        if self.config.sync_batchnorm and world_size() > 1:
+            share_norms(self.model, summed_over_processes)
+        if self.config.compile:
+            self.model.compile()
+
+    @property
+    def plan(self) -> StepPlan:
+        """How the epoch's clips make steps."""
+        assert self.loaders is not None
+        train: Any = self.loaders[0]
+        return StepPlan(len(train.dataset), train.batch_size, world_size(), self.config.accumulate)
+
+    def train_dataloader(self) -> Any:
+        """The training clips, beginning with the epoch that a resumed run stands at.
+
+        Lightning starts reading before any hook of the epoch is called, and before it has made
+        up its mind on ``current_epoch``.
+        """
+        progress: Any = self.trainer.fit_loop.epoch_progress.current
+        self._set_epoch(progress.processed)
+        assert self.loaders is not None
+        return self.loaders[0]
+
+    def val_dataloader(self) -> Any:
+        """The validation clips."""
+        assert self.loaders is not None
+        return self.loaders[1]
+
+    def on_train_start(self) -> None:
+        """Steps of the past are in the average already."""
+        self._steps_averaged = self.trainer.global_step
+
+    def on_train_epoch_start(self) -> None:
+        """Have order and augmentation drawn for this epoch."""
+        self._set_epoch(self.current_epoch)
+        set_norm_momentum(self.model, self.current_epoch, self.config)
+
+    def _set_epoch(self, epoch: int) -> None:
+        assert self.loaders is not None
+        self.loaders[0].dataset.set_epoch(epoch)  # type: ignore[attr-defined]
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Not every device has numbers of 64 bits."""
+        return {**batch, "weight": batch["weight"].float()}
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make what dropout draws in an epoch a matter of seed, epoch and process alone."""
+        if batch_idx == 0:
+            numbers = [self.recipe.seed, self.current_epoch, *([rank()] if rank() else [])]
+            state = np.random.SeedSequence(numbers).generate_state(1)
+            torch.manual_seed(int(state[0]))
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        """Loss of a batch."""
+        clip, target, weight = batch["clip"], batch["label"], batch["weight"]
+        smoothing, plan = self.config.label_smoothing, self.plan
+        mixed = None
+        if self.recipe.augment.mix_probability:
+            numbers = [self.recipe.seed, self.current_epoch, _MIX_STREAM, number, rank()]
+            rng, classes = np.random.default_rng(numbers), len(self.card.class_names)
+            mixed = mix(clip, target, weight, classes, self.recipe.augment, rng)
+            clip, target = mixed or (clip, target)
+        logits = self.model(clip).float()
+        if plan.is_plain and mixed is None and not self.card.multi_label:
+            loss = F.cross_entropy(logits, target, label_smoothing=smoothing)
+            mean = loss.detach()
+        else:
+            of_clips = clip_losses_of_several_labels if self.card.multi_label else clip_losses
+            losses = of_clips(logits, target, smoothing)
+            loss = torch.dot(weight, losses) * plan.scale(number)
+            mean = weighted_mean(losses.detach(), weight)
+        if not torch.isfinite(loss):
+            raise ValueError(
+                f"the loss must stay a finite number, got {float(loss.detach())} in epoch "
+                f"{self.current_epoch + 1}; lower optim.lr (now {self.config.lr})"
+                + ("" if self.config.precision == "32-true" else " or set optim.precision 32-true")
+            )
+        self.log("loss", mean, prog_bar=True, logger=False)
+        self.train_loss.update(mean, weight=weight.sum())
+        self.log("train_loss", self.train_loss, on_step=False, on_epoch=True)
+        if not self.card.multi_label:
+            self._count(logits.detach(), target, weight)
+        return loss
+
+    def _count(self, logits: Tensor, target: Tensor, weight: Tensor) -> None:
+        # A mixed clip should be taken for what has the larger part in it.
+        label = target.argmax(1) if target.dim() == 2 else target
+        if world_size() > 1:
+            logits, label = logits[weight > 0], label[weight > 0]
+        if len(label):
+            self.train_accuracy.update(logits, label)
+        self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Let the step's weights into the average; at an epoch's end make all processes alike."""
+        if self.average is not None and self.trainer.global_step > self._steps_averaged:
+            self.average.update()
+        self._steps_averaged = self.trainer.global_step
+        if self.trainer.is_last_batch and not self.config.sync_batchnorm:
+            average_over_processes(self.model.buffers())
+            if self.average is not None:
+                average_over_processes(self.average.buffers())
+
+    def on_validation_start(self) -> None:
+        """Validate the averaged weights, if there are any, for it is those that are kept."""
+        if self.average is not None:
+            self.average.swap()
+
+    def on_validation_end(self) -> None:
+        """Go on with the weights themselves."""
+        if self.average is not None:
+            self.average.swap()
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin anew."""
+        self._validated = []
+        for metric in self._validation_metrics().values():
+            metric.reset()
+        if not self.card.multi_label:
+            self.confusion.reset()
+
+    def validation_step(self, batch: Batch, number: int) -> None:
+        """Measure a batch."""
+        logits, label = self.model(batch["clip"]).float(), batch["label"]
+        if world_size() > 1 and not batch["weight"].any():
+            return  # nothing but padding
+        if self.card.multi_label:
+            loss = clip_losses_of_several_labels(logits, label).mean()
+            self._validated.append((logits, label))
+            right = ((logits > 0) == (label > 0.5)).all(1)
+        else:
+            loss = F.cross_entropy(logits, label)
+            self.validation_accuracy.update(logits, label)
+            self.confusion.update(logits, label)
+            right = logits.argmax(1) == label
+        self.validation_loss.update(loss, weight=len(label))
+        shown = self.recipe.log.clips - number * self.plan.batch_size
+        for place in range(min(shown, len(label))):
+            writer = self._writer()
+            if writer is not None:
+                strip = clip_strip(batch["clip"][place], self.card, is_right=bool(right[place]))
+                name = f"validation_clips/{int(batch['index'][place])}"
+                add_picture(writer, name, strip, self.trainer.global_step)
+
+    def on_validation_epoch_end(self) -> None:
+        """Sum up over all processes."""
+        for name, metric in self._validation_metrics().items():
+            self.log(name, metric.compute(), prog_bar=name != "validation_loss")
+        if self.card.multi_label:
+            self.log("validation_map", self._mean_average_precision(), prog_bar=True)
+            return
+        matrix = self.confusion.compute()
+        writer = self._writer()
+        if writer is not None and self.recipe.log.confusion:
+            picture = confusion_picture(matrix)
+            add_picture(writer, "validation_confusion", picture, self.trainer.global_step)
+
+    def _validation_metrics(self) -> dict[str, Any]:
+        names = ["validation_loss"]
+        names += [] if self.card.multi_label else ["validation_accuracy"]
+        return {name: getattr(self, name) for name in names}
+
+    def _mean_average_precision(self) -> Tensor:
+        assert self.loaders is not None
+        validation: Any = self.loaders[1].dataset
+        # A process may have had no clip at all.
+        nothing = torch.zeros(0, len(self.card.class_names), device=self.device)
+        logits = torch.cat([nothing, *(logits for logits, _ in self._validated)])
+        targets = torch.cat([nothing, *(targets for _, targets in self._validated)])
+        logits, targets = (gather_rows(rows, len(validation)) for rows in (logits, targets))
+        classes = len(self.card.class_names)
+        precisions = multilabel_average_precision(logits, targets.long(), classes, average=None)
+        # A class that no validation video shows has none; torchmetrics would count it as 0.
+        shown = precisions[targets.any(dim=0)]
+        return shown.mean() if len(shown) else torch.zeros((), device=self.device)
+
+    def _writer(self) -> Any:
+        """Of TensorBoard, where this is the process that writes."""
+        logger = self.trainer.logger
+        return logger.experiment if rank() == 0 and isinstance(logger, TensorBoardLogger) else None
+
+    def configure_optimizers(self) -> Any:
+        """AdamW or SGD with the recipe's schedule, moved on every step."""
+        optimizer = make_optimizer(self.model, self.config)
+        # Not trainer.estimated_stepping_batches: to count, that starts reading clips before it is
+        # known at which epoch a resumed run stands.
+        num_steps = self.config.epochs * self.plan.num_steps
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: lr_factor(step, num_steps, self.config)
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the average, and what is needed to make a recognizer of the checkpoint."""
+        checkpoint["motionlens"] = {
+            "format_version": FORMAT_VERSION,
+            "card": self.card.to_json(),
+            "world_size": world_size(),
+        }
+        if self.average is not None:
+            checkpoint["motionlens"]["average"] = self.average.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another recognizer or number of processes."""
+        ours = checkpoint.get("motionlens", {})
+        stored = ours.get("card")
+        if stored is None or ModelCard.from_json(stored) != ModelCard.from_json(
+            self.card.to_json()
+        ):
+            raise ValueError(
+                f"{CHECKPOINT} must be of the same model, classes and clip as the recipe; "
+                "the data or the code has changed since, start a new run"
+            )
+        before = ours.get("world_size", 1)
+        if before != world_size():
+            raise ValueError(
+                f"a resumed run must have as many processes as before, {before}, got "
+                f"{world_size()}; start that many, for steps and learning rates are counted by them"
+            )
+        if self.average is not None:
+            self.average.load_state_dict(ours["average"])

@@ -1,0 +1,58 @@
+"""Pictures for TensorBoard: the confusion matrix, and clips as strips of frames.
+
+Letters: K classes, T frames, h w rows and columns of a clip.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motionlens.inference.card import ModelCard
+
+# A cell of the matrix is so many pixels, as long as the whole stays below that many.
+_CELL, _LARGEST = 24, 640
+_WHITE, _BLUE = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
+_RIGHT, _WRONG, _BORDER = (30, 160, 60), (200, 40, 40), 3
+
+
+def confusion_picture(matrix: Tensor) -> NDArray[np.uint8]:
+    """Which classes were taken for which: uint8 ``(rows, columns, 3)``, darker for more.
+
+    Args:
+        matrix: clips ``(K, K)`` with true class = row and predicted class = column; a row's
+            shades are parts of the row, so that rare classes show as clearly as frequent ones.
+    """
+    counts = matrix.cpu().double().numpy()
+    parts = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shades = _WHITE + parts[..., None] * (_BLUE - _WHITE)
+    cell = max(min(_CELL, _LARGEST // len(parts)), 1)
+    large = shades.round().astype(np.uint8).repeat(cell, axis=0).repeat(cell, axis=1)
+    return np.ascontiguousarray(large)
+
+
+def clip_strip(clip: Tensor, card: ModelCard, *, is_right: bool) -> NDArray[np.uint8]:
+    """The frames of a clip side by side, framed in green or red: uint8 ``(rows, columns, 3)``.
+
+    Args:
+        clip: ``(3, T, h, w)``, normalised as the card says; channels behind these are not shown.
+        card: of the recognizer.
+        is_right: whether the prediction is.
+    """
+    mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (card.mean, card.std))
+    pixels = (clip[:3].detach().cpu().float() * std + mean).clamp(0, 1) * 255
+    # (3, T, h, w) -> (h, T, w, 3): the frames' rows one behind the other.
+    strip = pixels.round().byte().permute(2, 1, 3, 0).flatten(1, 2).numpy()
+    framed = np.empty((strip.shape[0] + 2 * _BORDER, strip.shape[1] + 2 * _BORDER, 3), np.uint8)
+    framed[:] = _RIGHT if is_right else _WRONG
+    framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = strip
+    return framed
+
+
+def add_picture(writer: Any, name: str, picture: NDArray[np.uint8], step: int) -> None:
+    """Hand a picture to TensorBoard's writer."""
+    writer.add_image(name, picture, step, dataformats="HWC")

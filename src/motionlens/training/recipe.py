@@ -1,0 +1,347 @@
+"""Typed recipes: everything that a training run is told, as one tree of dataclasses.
+
+A recipe is written as YAML with the same names; on the command line ``--optim.lr 0.005`` sets a
+field. No torch in here, so that ``motionlens train --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from motionlens._utils.cores import usable_cores
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+# None of these has slots: jsonargparse reads default instances through `vars`.
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListingConfig:
+    """How videos and labels are found.
+
+    Attributes:
+        root: What relative paths in a list file are relative to; the list's folder if not given.
+        separator: Between the columns of a list file; guessed if not given.
+        pattern: Makes a path out of a list file's first column, such as "videos/{}.mp4".
+        validation_fraction: Part of each class that validates where no validation part is given.
+        split_seed: Decides which part that is.
+    """
+
+    root: str | None = None
+    separator: str | None = None
+    pattern: str = "{}"
+    validation_fraction: float = 0.2
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("listing.validation_fraction", self.validation_fraction, above=0, below=1)
+        if self.pattern.count("{}") != 1:
+            raise ValueError(
+                f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
+                "write for example 'videos/{}.mp4'"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig:
+    """What a clip is; the model's own values where not given.
+
+    Attributes:
+        num_frames: Frames of a clip.
+        frame_stride: Step between them (mode dense).
+        mode: dense for neighbouring frames, segments for frames spread over the whole video.
+        size: Rows and columns of a clip, pixels.
+        short_side: For evaluation frames are resized to that short side, then cropped in the
+            middle, pixels; same as size if not given.
+    """
+
+    num_frames: int | None = None
+    frame_stride: int | None = None
+    mode: Literal["dense", "segments"] = "dense"
+    size: int | None = None
+    short_side: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("num_frames", "frame_stride", "size", "short_side"):
+            if getattr(self, name) is not None:
+                _check(f"clip.{name}", getattr(self, name), least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig:
+    """Random changes of a training clip, drawn once for all its frames.
+
+    Flips and time reversal change what a motion means: they are used only where declared, as a
+    mapping of the class names that swap, such as {move_left: move_right}; {} if none does.
+
+    Attributes:
+        min_area: Least part that the crop takes of the largest one that fits; 1 for always that.
+        ratio: Least and greatest factor by which the crop is wider than high.
+        brightness: Greatest relative change; 0 for none.
+        contrast: Greatest relative change; 0 for none.
+        saturation: Greatest relative change; 0 for none.
+        hue: Greatest turn, of a full one; at most 0.5, 0 for none.
+        horizontal_flip: Class names that swap under it; null for no flips; catalog for what the
+            catalogue says of a prepared data set.
+        vertical_flip: Class names that swap under it; null for no flips.
+        time_reversal: Class names that swap under it; null for no reversal.
+        mix_probability: Part of the batches in which clips are mixed in pairs, labels likewise.
+        mixup_alpha: Both parameters of the beta distribution that mixup draws a clip's part
+            from; 0 for no mixup. With cutmix too, a coin decides which.
+        cutmix_alpha: The same for cutmix, which puts a part of one clip's area, the same place in
+            all frames, into another; 0 for no cutmix.
+    """
+
+    min_area: float = 0.5
+    ratio: tuple[float, float] = (0.9, 1.1)
+    brightness: float = 0.25
+    contrast: float = 0.25
+    saturation: float = 0.25
+    hue: float = 0.1
+    horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
+    vertical_flip: dict[str, str] | None = None
+    time_reversal: dict[str, str] | None = None
+    mix_probability: float = 0.0
+    mixup_alpha: float = 0.0
+    cutmix_alpha: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("augment.min_area", self.min_area, above=0, most=1)
+        _check("augment.mix_probability", self.mix_probability, least=0, most=1)
+        for name in ("mixup_alpha", "cutmix_alpha"):
+            _check(f"augment.{name}", getattr(self, name), least=0, below=math.inf)
+        if self.mix_probability and not (self.mixup_alpha or self.cutmix_alpha):
+            raise ValueError(
+                f"augment.mix_probability is {self.mix_probability}, but there is nothing to do; "
+                "set augment.mixup_alpha or augment.cutmix_alpha above 0"
+            )
+        for name in ("brightness", "contrast", "saturation"):
+            _check(f"augment.{name}", getattr(self, name), least=0, most=1)
+        _check("augment.hue", self.hue, least=0, most=0.5)
+        low, high = self.ratio
+        if not 0 < low <= high:
+            raise ValueError(f"augment.ratio must be 0 < least <= greatest, got {low}, {high}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """How the weights are learned.
+
+    Attributes:
+        optimizer: adamw, or sgd with momentum 0.9.
+        nesterov: Whether the momentum of sgd is Nesterov's.
+        epochs: Passes over the training clips.
+        batch_size: Clips that each process takes at a time.
+        accumulate: Batches whose gradients are added up for one step; each clip of the step
+            weighs the same.
+        lr: The greatest learning rate.
+        schedule: What the rate does after its warm-up. onecycle and cosine fall to nothing, step
+            falls to a tenth after 60 and 85 % of all steps, or every step_epochs.
+        step_epochs: Epochs after which schedule step falls and norm_momentum halving halves.
+        min_lr: The rate falls no lower.
+        warmup: Part of all steps during which the rate rises (onecycle: from 1/25, along a
+            cosine; others: linearly from nothing).
+        weight_decay: Not applied to norms and biases.
+        label_smoothing: Part of the target spread over all classes.
+        grad_clip: Greatest norm of a step's gradient; 0 for no limit.
+        precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
+        norm_momentum: How much of a batch's statistics goes into the running ones of batch norms.
+            constant is PyTorch's tenth; halving begins with a half and halves every step_epochs,
+            down to a hundredth, as the authors' networks do.
+        ema_decay: Keep a moving average of the weights with this decay, from fewer steps at first,
+            and validate and keep the average; 0 for none.
+        sync_batchnorm: Take the statistics of batch norms from the batches of all processes.
+        compile: Compile the network with torch.compile; the first steps take minutes.
+        checkpoint_activations: Compute the blocks of the backbone twice instead of storing what
+            is in them: less memory, more time, the same gradients.
+    """
+
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    nesterov: bool = True
+    epochs: int = 60
+    batch_size: int = 16
+    accumulate: int = 1
+    lr: float = 0.003
+    schedule: Literal["onecycle", "cosine", "step", "constant"] = "onecycle"
+    step_epochs: int | None = None
+    min_lr: float = 0.0
+    warmup: float = 0.25
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    grad_clip: float = 5.0
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    norm_momentum: Literal["constant", "halving"] = "constant"
+    ema_decay: float = 0.0
+    sync_batchnorm: bool = False
+    compile: bool = False
+    checkpoint_activations: bool = False
+
+    def __post_init__(self) -> None:
+        if self.compile and self.checkpoint_activations:
+            raise ValueError(
+                "optim.compile and optim.checkpoint_activations exclude each other; set one to "
+                "false"
+            )
+        _check("optim.epochs", self.epochs, least=1)
+        _check("optim.batch_size", self.batch_size, least=1)
+        _check("optim.accumulate", self.accumulate, least=1)
+        _check("optim.lr", self.lr, above=0)
+        _check("optim.min_lr", self.min_lr, least=0, most=self.lr)
+        _check("optim.ema_decay", self.ema_decay, least=0, below=1)
+        if self.step_epochs is not None:
+            _check("optim.step_epochs", self.step_epochs, least=1)
+        elif self.norm_momentum == "halving":
+            raise ValueError(
+                "optim.norm_momentum halving needs optim.step_epochs, got none; say every how "
+                "many epochs it halves"
+            )
+        _check("optim.warmup", self.warmup, least=0, below=1)
+        _check("optim.weight_decay", self.weight_decay, least=0)
+        _check("optim.label_smoothing", self.label_smoothing, least=0, below=1)
+        _check("optim.grad_clip", self.grad_clip, least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderConfig:
+    """How clips reach the model.
+
+    Attributes:
+        num_workers: Processes that decode; 0 decodes in the training process. By default one a
+            free CPU core, at most 8.
+        cache: Keep the decoded videos in memory, resized to a little above the crop: for data
+            sets that fit.
+        decoder: Of video files. torchcodec, if installed, gives the same frames as pyav: files on
+            which the two might differ are left to pyav.
+        balanced: Draw as many training clips of each class: an epoch is as long as ever, holds
+            clips of small classes several times, cut anew, and leaves out some of large ones.
+        skip_broken: Open every video before training, list those that cannot be read in
+            broken.csv of the run folder, and train and validate without them.
+    """
+
+    num_workers: int | None = None
+    cache: bool = False
+    decoder: Literal["pyav", "torchcodec"] = "pyav"
+    balanced: bool = False
+    skip_broken: bool = False
+
+    def __post_init__(self) -> None:
+        if self.num_workers is not None:
+            _check("loader.num_workers", self.num_workers, least=0)
+
+    def resolve_num_workers(self) -> int:
+        """The number of processes, with the default worked out for this machine."""
+        if self.num_workers is not None:
+            return self.num_workers
+        return min(usable_cores() - 1, 8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogConfig:
+    """What TensorBoard shows besides curves, after each validation.
+
+    Attributes:
+        confusion: A picture of the confusion matrix: a row a true class, a column a predicted one.
+        clips: How many validation clips are shown as strips of frames, framed in green where the
+            prediction is right and in red where it is wrong.
+    """
+
+    confusion: bool = True
+    clips: int = 2
+
+    def __post_init__(self) -> None:
+        _check("log.clips", self.clips, least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What to train, on what, and how.
+
+    Attributes:
+        data: Folder with one folder of videos a class (perhaps inside train/ and val/), or a list
+            file (CSV or JSON lines).
+        out: The run folder; made if absent.
+        validation: Folder or list file with the validation videos, if data does not hold them.
+        model: Name of a model; `motionlens info` lists them.
+        k: Proposals per position; the model's own if not given.
+        init: Weights to start from instead of random ones: a folder of motionlens, a torchvision or
+            timm state dict (.pth, .safetensors), a tensorpack .npz, or hub:owner/name.
+        model_options: Further options of the model, such as {offset_scale: 8}.
+        keep: Which weights are kept: those of the last epoch, or those with the best validation
+            accuracy (mean average precision where videos have several labels). best makes that
+            figure optimistic, being chosen for it.
+        validate_every: Epochs between validations; the last epoch is always validated.
+        patience: Stop after so many validations in a row without a better one; null for never.
+        seed: Decides all that is random.
+        device: Where to run; auto takes an accelerator if there is one.
+        devices: Processes on each machine, one a device; torchrun and srun say it themselves.
+        num_nodes: Machines that train together, each of which the command is started on.
+        listing: How videos and labels are found.
+        clip: What a clip is.
+        augment: Random changes of training clips.
+        optim: How the weights are learned.
+        loader: How clips reach the model.
+        log: What TensorBoard shows besides curves.
+    """
+
+    data: str
+    out: str
+    validation: str | None = None
+    model: str = "cpnet_nano"
+    k: int | None = None
+    init: str | None = None
+    model_options: dict[str, Any] = field(default_factory=dict)
+    keep: Literal["last", "best"] = "last"
+    validate_every: int = 1
+    patience: int | None = None
+    seed: int = 0
+    device: Device = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    listing: ListingConfig = field(default_factory=ListingConfig)
+    clip: ClipConfig = field(default_factory=ClipConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    loader: LoaderConfig = field(default_factory=LoaderConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("data", "out", "model"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must not be empty")
+        if self.k is not None:
+            _check("k", self.k, least=1)
+            if "k" in self.model_options:
+                raise ValueError("k must be given once, got it in model_options too; remove one")
+        _check("validate_every", self.validate_every, least=1)
+        _check("devices", self.devices, least=1)
+        _check("num_nodes", self.num_nodes, least=1)
+        if self.patience is not None:
+            _check("patience", self.patience, least=1)
+        _check("seed", self.seed, least=0)
+
+    def resolved_model_options(self) -> dict[str, Any]:
+        """The model's options with ``k`` among them if it was given."""
+        return {**self.model_options, **({} if self.k is None else {"k": self.k})}
+
+
+def _check(
+    name: str,
+    value: float,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> None:
+    bounds = (
+        ("at least", least, least is None or value >= least),
+        ("above", above, above is None or value > above),
+        ("at most", most, most is None or value <= most),
+        ("below", below, below is None or value < below),
+    )
+    # Written so that a nan, which compares false with everything, fails too.
+    if not all(holds for _, _, holds in bounds):
+        wanted = " and ".join(f"{word} {limit}" for word, limit, _ in bounds if limit is not None)
+        raise ValueError(f"{name} must be {wanted}, got {value}")

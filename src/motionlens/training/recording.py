@@ -1,0 +1,136 @@
+"""What is written and printed after each epoch, and when training stops early."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from rich.console import Console
+
+from motionlens._utils.distributed import is_main
+from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.training.module import TrainingModule
+from motionlens.training.run_folder import read_metrics, write_metrics
+
+# What says how good weights are: the first that a run has.
+_FIGURES = ("validation_accuracy", "validation_map")
+
+
+def figure_of(row: dict[str, float]) -> float | None:
+    """The accuracy or the mean average precision of an epoch; None where it was not validated."""
+    return next((row[name] for name in _FIGURES if name in row), None)
+
+
+def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:
+    """The row of the epoch whose weights are kept: the last, or the first of the best."""
+    if keep == "last":
+        return history[-1]
+
+    def figure(row: dict[str, float]) -> float:
+        found = figure_of(row)
+        return -1.0 if found is None else found
+
+    return max(history, key=figure)
+
+
+def has_stalled(history: list[dict[str, float]], patience: int | None) -> bool:
+    """Whether the last ``patience`` validations have brought nothing better."""
+    figures = [found for found in map(figure_of, history) if found is not None]
+    if patience is None or not figures:
+        return False
+    return len(figures) - 1 - figures.index(max(figures)) >= patience
+
+
+class EpochRecorder(Callback):
+    """After each epoch: a row in ``metrics.csv``, the recognizer's files, one printed line.
+
+    Args:
+        run: the run folder.
+        keep: ``"last"`` or ``"best"``.
+        patience: validations without a better one after which training stops; None for never.
+        console: for the line.
+    """
+
+    def __init__(self, run: Path, keep: str, patience: int | None, console: Console) -> None:
+        self.run, self.keep, self.patience, self.console = run, keep, patience, console
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Do not go on with a run that had stopped early."""
+        rows = [row for row in read_metrics(self.run) if row["epoch"] <= trainer.current_epoch]
+        self._stop_if_stalled(trainer, rows)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Have the last epoch validated, whatever ``validate_every`` says."""
+        if trainer.current_epoch + 1 == trainer.max_epochs:
+            trainer.check_val_every_n_epoch = 1
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Record the epoch that has just ended, validation included."""
+        assert isinstance(pl_module, TrainingModule)
+        epoch = trainer.current_epoch + 1
+        row: dict[str, float] = {"epoch": epoch}
+        # Of all processes together, so that each has to ask.
+        for name, value in trainer.callback_metrics.items():
+            fresh = not name.startswith("validation_") or _validates(trainer)
+            if name != "loss" and fresh:
+                row[name] = float(value)
+        row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+        rows = []
+        if is_main():
+            # A run that was killed may have recorded an epoch that its checkpoint does not hold.
+            rows = [row for row in read_metrics(self.run) if row["epoch"] < epoch]
+            rows.append(row)
+            write_metrics(self.run, rows)
+            if kept_epoch(rows, self.keep) is row:
+                average = pl_module.average
+                with nullcontext() if average is None else average.swapped_in():
+                    save_checkpoint(self.run, pl_module.model, pl_module.card)
+            self._print(trainer, row)
+        self._stop_if_stalled(trainer, rows)
+
+    def _stop_if_stalled(self, trainer: pl.Trainer, rows: list[dict[str, float]]) -> None:
+        if self.patience is None or trainer.current_epoch + 1 == trainer.max_epochs:
+            return
+        if trainer.strategy.broadcast(has_stalled(rows, self.patience)):
+            trainer.should_stop = True
+            self._say(trainer, f"stopped: {self.patience} validations brought nothing better")
+
+    def _print(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
+        line = f"epoch {row['epoch']:.0f}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}"
+        if "train_accuracy" in row:
+            line += f"  train accuracy {100 * row['train_accuracy']:.1f} %"
+        if "validation_accuracy" in row:
+            line += f"  validation accuracy {100 * row['validation_accuracy']:.1f} %"
+        if "validation_map" in row:
+            line += f"  validation mAP {100 * row['validation_map']:.1f} %"
+        self._say(trainer, line)
+
+    def _say(self, trainer: pl.Trainer, line: str) -> None:
+        bar: Any = trainer.progress_bar_callback
+        if bar is None:
+            self.console.print(line)
+        else:
+            bar.print(line)
+
+
+class Bar(TQDMProgressBar):
+    """Lightning's bar, counting epochs from 1 as all else does, without the logger's version."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Show which epoch begins."""
+        super().on_train_epoch_start(trainer)
+        epoch = f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        self.train_progress_bar.set_description(epoch)
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
+        """What the bar shows."""
+        values = super().get_metrics(trainer, pl_module)
+        return {name: value for name, value in values.items() if name != "v_num"}
+
+
+def _validates(trainer: pl.Trainer) -> bool:
+    every = trainer.check_val_every_n_epoch or 1
+    return (trainer.current_epoch + 1) % every == 0

@@ -1,0 +1,266 @@
+"""The run folder: what a training run leaves on disk, and when it may be written.
+
+recipe.yaml          the resolved recipe
+versions.json        versions of the software, git hash of the code
+config.json          model card of the recognizer
+model.safetensors    its weights
+metrics.csv          one row an epoch
+broken.csv           videos that were left out, if any were asked for
+reproduced.json      what `motionlens reproduce` notes of a run that has come to its end
+checkpoints/last.ckpt  the full state of training, for --resume
+tensorboard/         event files
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.version import __version__
+from motionlens.training.recipe import Recipe
+from motionlens.training.recipe_files import load_recipe, save_recipe, with_absolute_paths
+
+RECIPE_FILE = "recipe.yaml"
+VERSIONS_FILE = "versions.json"
+METRICS_FILE = "metrics.csv"
+BROKEN_FILE = "broken.csv"
+REPRODUCED_FILE = "reproduced.json"
+CHECKPOINT = Path("checkpoints", "last.ckpt")
+TENSORBOARD = "tensorboard"
+# Names are those of motionlens.models.weights, which would bring in torch.
+_FILES = (
+    *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, REPRODUCED_FILE),
+    *("config.json", "model.safetensors"),
+)
+_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
+# Where a run waits that is being overwritten.
+_REPLACED = ".replaced"
+
+# A resumed run may use another machine and go on for longer; all else would make it another run.
+# What it started from is of no account any more.
+_MAY_CHANGE = {
+    *("out", "data", "validation", "device", "devices", "num_nodes", "listing.root", "init"),
+    *("loader.num_workers", "loader.cache", "optim.epochs", "log"),
+}
+
+
+def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Find out before any work, and without leaving a trace, that the run folder can be used.
+
+    Args:
+        recipe: names the folder.
+        resume: it must hold a run of the same recipe that can be gone on with.
+        overwrite: it may hold a run.
+
+    Raises:
+        ValueError: If the folder holds a run and neither is set, holds none to resume or one of
+            another recipe, is a file, or cannot be written.
+    """
+    run = Path(recipe.out)
+    if resume and overwrite:
+        raise ValueError("resume and overwrite exclude each other; give one")
+    # A recipe alone is what a run leaves that was killed before its first checkpoint.
+    holds_run = any((run / name).exists() for name in (CHECKPOINT, "config.json", _REPLACED))
+    if resume:
+        check_resumable(recipe)
+    elif holds_run and not overwrite:
+        raise ValueError(
+            f"out must not hold a run yet, {run} does; name another folder, "
+            "or add --resume to go on with it or --overwrite to start anew"
+        )
+    check_writable(run)
+
+
+@contextmanager
+def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
+    """The run folder, with the recipe and the versions in it, while a run is made.
+
+    A run that ends before its first checkpoint leaves no trace, and the run that it was to
+    replace comes back. If the process is killed instead, that one lies in ``.replaced``.
+
+    Args:
+        recipe: has passed :func:`check_run`.
+        resume: go on with the run in the folder.
+        overwrite: replace a run that the folder holds; other files in it are left.
+
+    Raises:
+        OSError: If the folder cannot be written.
+    """
+    run = Path(recipe.out)
+    is_new = not run.exists()
+    run.mkdir(parents=True, exist_ok=True)
+    aside = run / _REPLACED
+    if overwrite and not aside.exists():
+        _move_run(run, aside)
+    if not resume:
+        remove_run(run)
+    try:
+        _remove_leftovers(run)
+        save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
+        write_atomically(run / VERSIONS_FILE, (json.dumps(versions(), indent=2) + "\n").encode())
+        yield run
+    finally:
+        if (run / CHECKPOINT).exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif not resume:
+            remove_run(run)
+            if aside.exists():
+                _move_run(aside, run)
+                aside.rmdir()
+            if is_new:
+                with suppress(OSError):  # somebody else has put something there
+                    run.rmdir()
+
+
+def check_resumable(recipe: Recipe) -> None:
+    """Make sure that the run folder holds an interrupted or finished run of this recipe.
+
+    Raises:
+        ValueError: If it does not; a recipe that differs is named with the fields that do.
+    """
+    run = Path(recipe.out)
+    check_checkpoint_exists(run)
+    before = _flat(asdict(load_recipe(run / RECIPE_FILE)))
+    now = _flat(asdict(recipe))
+    changed = [
+        name
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+        and not any(name == may or name.startswith(f"{may}.") for may in _MAY_CHANGE)
+    ]
+    if changed:
+        name = changed[0]
+        raise ValueError(
+            f"a resumed run must keep its recipe, {len(changed)} fields differ: "
+            f"{name} was {before.get(name)}, is {now.get(name)}; give --out alone with --resume"
+        )
+    finished = max((int(row["epoch"]) for row in read_metrics(run)), default=0)
+    if recipe.optim.epochs < finished:
+        raise ValueError(
+            f"optim.epochs must be at least the {finished} that the run has finished, got "
+            f"{recipe.optim.epochs}; leave it out or raise it"
+        )
+
+
+def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
+    """Make sure that a folder holds a run that has finished an epoch.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    if not all((Path(run) / name).is_file() for name in (CHECKPOINT, RECIPE_FILE)):
+        raise ValueError(
+            f"{os.fspath(run)} holds no {CHECKPOINT} to resume from; leave --resume out to start "
+            "a run"
+        )
+
+
+def remove_run(run: Path) -> None:
+    """Delete what a run has left in a folder, and nothing else."""
+    for name in _FILES:
+        (run / name).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(run / name, ignore_errors=True)
+
+
+def _remove_leftovers(run: Path) -> None:
+    """Delete what a process left half written that was killed while it wrote."""
+    for path in (CHECKPOINT, *map(Path, _FILES)):
+        for leftover in (run / path).parent.glob(f".{path.name}.*"):
+            leftover.unlink(missing_ok=True)
+
+
+def _move_run(source: Path, target: Path) -> None:
+    """Move what a run has left in a folder, and nothing else."""
+    target.mkdir(exist_ok=True)
+    for name in (*_FILES, *_FOLDERS):
+        if (source / name).exists():
+            (source / name).rename(target / name)
+
+
+def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
+    """The recipe of a run folder, with ``out`` naming where it lies now.
+
+    Raises:
+        ValueError: If the folder holds no recipe.
+    """
+    path = Path(run) / RECIPE_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"{run} holds no {RECIPE_FILE}; give a folder that 'motionlens train' wrote"
+        )
+    return replace(load_recipe(path, out=os.fspath(run)), **overrides)
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the software that decides a run's numbers, and the code's git hash."""
+    found: dict[str, str | None] = {"motionlens": __version__, "python": platform.python_version()}
+    for package in ("torch", "lightning", "kornia", "av", "numpy"):
+        found[package] = importlib.metadata.version(package)
+    found["git"] = _git_hash()
+    return found
+
+
+def _git_hash() -> str | None:
+    """Hash of the checkout that this file lies in, "-changed" if it was edited; None outside."""
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
+    try:
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", str(here)], capture_output=True, timeout=10
+        )
+        if tracked.returncode != 0:
+            return None
+        described = subprocess.run(
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() or None
+
+
+def read_metrics(run: Path) -> list[dict[str, float]]:
+    """The rows of ``metrics.csv``: epoch and what was measured after it, absent values left out."""
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {name: float(value) for name, value in row.items() if value}
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
+    """Write ``metrics.csv`` anew; columns are all names that occur."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(row | {"epoch": int(row["epoch"])} for row in rows)
+    write_atomically(run / METRICS_FILE, text.getvalue().encode())
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+    return flat

@@ -1,0 +1,58 @@
+"""What on a disk is taken for a video, by names alone: nothing is opened."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from motionlens.video.frames import VideoError
+from motionlens.video.pictures import is_picture
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+
+
+def is_video_file(path: Path) -> bool:
+    """Whether a path is a file with a video's suffix; hidden files do not count."""
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in VIDEO_SUFFIXES and not hidden and path.is_file()
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is taken for a video: a file by its suffix, or a folder of pictures.
+
+    A folder that also holds video files is a folder of videos: its pictures are something else.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return is_video_file(path)
+    entries = list(path.iterdir())
+    return any(map(is_picture, entries)) and not any(map(is_video_file, entries))
+
+
+def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
+    """All videos in a folder and the folders below it, sorted; itself, if it is a frame folder.
+
+    Raises:
+        VideoError: If ``folder`` is no folder.
+    """
+    top = Path(folder)
+    if not top.is_dir():
+        raise VideoError(f"{top}: must be a folder, it is not; check the path")
+    found: list[Path] = []
+    seen: set[str] = set()
+    for where, folders, names in os.walk(top, followlinks=True):
+        here, real = Path(where), os.path.realpath(where)
+        # A link back up the tree would go round for ever.
+        if real in seen or (here != top and here.name.startswith(".")):
+            folders.clear()
+            continue
+        seen.add(real)
+        files = [here / name for name in names]
+        videos = [path for path in files if is_video_file(path)]
+        if not videos and any(map(is_picture, files)):
+            found.append(here)
+            folders.clear()
+        found += videos
+    return sorted(found)

@@ -1,0 +1,224 @@
+"""Decoded pictures with their times, and what every source of them offers.
+
+Letters: T frames, H W rows and columns.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+# Times come from lists as decimal text and from containers as fractions; a thousandth of a
+# frame at 1000 frames per second keeps a frame at exactly the start of a window inside it.
+_TIME_TOLERANCE_S = 1e-6
+
+
+Decoder = Literal["pyav", "torchcodec"]
+
+
+class VideoError(ValueError):
+    """A video that cannot be read: one line, its path first, then what to do."""
+
+    def __init__(self, message: str) -> None:
+        # A loader's worker hands its error over as a whole traceback in one text, and builds
+        # this class from it anew. The last line is what the worker raised.
+        last_line = message.strip().splitlines()[-1] if message.strip() else ""
+        super().__init__(last_line.removeprefix(f"{__name__}.{type(self).__name__}: "))
+
+
+class VideoWarning(UserWarning):
+    """A video that was read, but not as its container announces it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Decoded pictures.
+
+    Attributes:
+        data: uint8 ``(T, 3, H, W)``, red, green, blue in 0..255, upright as a player shows them.
+            The memory may be laid out channels-last.
+        times_s: float64 ``(T,)``, seconds since the video's first frame.
+        fps: frames per second of the video (on average), not of this choice of frames.
+
+    Raises:
+        ValueError: If shapes, types or values are other than that.
+    """
+
+    data: Tensor
+    times_s: Tensor
+    fps: float
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.data.shape)
+        if self.data.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or 0 in shape:
+            raise ValueError(
+                f"data must be uint8 (T, 3, H, W) with at least one pixel, got {self.data.dtype} "
+                f"{shape}; decode with motionlens.video.file.open_video or convert it first"
+            )
+        if self.times_s.dtype != torch.float64 or self.times_s.shape != shape[:1]:
+            raise ValueError(
+                f"times_s must be float64 ({shape[0]},), one time a frame, got "
+                f"{self.times_s.dtype} {tuple(self.times_s.shape)}; give a time for each frame"
+            )
+        check_fps(self.fps)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        t, _, h, w = self.data.shape
+        first, last = float(self.times_s[0]), float(self.times_s[-1])
+        return (
+            f"Frames({t} frames of {w}x{h} px, {first:.3f} to {last:.3f} s, {self.fps:.4g} per s)"
+        )
+
+
+def check_fps(fps: float) -> None:
+    """Refuse a rate that is none.
+
+    Raises:
+        ValueError: If ``fps`` is not a number above 0.
+    """
+    if not (math.isfinite(fps) and fps > 0):
+        raise ValueError(f"fps must be above 0, got {fps}; give the frames per second")
+
+
+class VideoReader(ABC):
+    """A source of frames, open until :meth:`close`; also a context manager.
+
+    A reader may be restricted to a window of time; then its frames are those of the window,
+    numbered from 0, and their times are still those of the whole video.
+
+    Attributes:
+        name: what error messages call the video.
+        fps: frames per second, on average.
+        height: rows of a frame as shown, pixels.
+        width: columns of a frame as shown, pixels.
+        times_s: float64 ``(num_frames,)``, seconds since the video's first frame, ascending.
+
+    Example:
+        >>> import numpy as np
+        >>> from motionlens.video.file import open_video
+        >>> with open_video(np.zeros((24, 32, 48, 3), np.uint8), start_s=1.0) as reader:
+        ...     reader.num_frames, reader.read([11, 0])
+        (12, Frames(2 frames of 48x32 px, 1.917 to 1.000 s, 12 per s))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        times_s: NDArray[np.float64],  # (frames of the whole video,)
+        *,
+        fps: float,
+        size: tuple[int, int],  # height, width
+        start_s: float | None,
+        end_s: float | None,
+    ) -> None:
+        check_fps(fps)
+        self.name = name
+        self.fps = float(fps)
+        self.height, self.width = size
+        self._first, stop = _window(name, times_s, start_s, end_s)
+        self.times_s = times_s[self._first : stop]
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames there are to read."""
+        return len(self.times_s)
+
+    def read(self, indices: Sequence[int] | NDArray[np.integer]) -> Frames:
+        """Read frames, each that is wanted once.
+
+        Args:
+            indices: numbers of frames in ``0..num_frames - 1``, in any order, repeats allowed,
+                at least one.
+
+        Returns:
+            The frames in the order of ``indices``.
+
+        Raises:
+            ValueError: For no index, an index outside the range or one that is no whole number.
+            VideoError: If the video turns out to be unreadable.
+        """
+        wanted = self._check_indices(indices)
+        unique, places = np.unique(wanted, return_inverse=True)
+        data = self._load(unique + self._first)
+        if not np.array_equal(unique, wanted):
+            data = data[torch.from_numpy(places)]
+        times_s = torch.from_numpy(self.times_s[wanted])
+        return Frames(data=data, times_s=times_s, fps=self.fps)
+
+    def warn_of_stillness(self) -> None:
+        """Warn if the video has a single frame, which cannot show motion.
+
+        Raises:
+            VideoWarning: If so.
+        """
+        if self.num_frames == 1:
+            warnings.warn(
+                f"{self.name}: the video has one frame, which is repeated: no motion to see",
+                VideoWarning,
+                stacklevel=3,
+            )
+
+    def _check_indices(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+        wanted = np.asarray(indices)
+        if wanted.ndim != 1 or len(wanted) == 0 or wanted.dtype.kind not in "iu":
+            raise ValueError(
+                f"{self.name}: indices must be a list of at least one whole number, got "
+                f"{wanted.dtype} of shape {wanted.shape}; name the frames to read"
+            )
+        if wanted.min() < 0 or wanted.max() >= self.num_frames:
+            raise ValueError(
+                f"{self.name}: indices must lie in 0..{self.num_frames - 1}, got "
+                f"{wanted.min()}..{wanted.max()}; choose them with motionlens.clips.sampling"
+            )
+        return wanted.astype(np.int64)
+
+    @abstractmethod
+    def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        """Decode frames of the whole video: ascending, distinct -> uint8 ``(n, 3, H, W)``."""
+
+    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+        """Let go of what is held open; the reader cannot be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _window(
+    name: str, times_s: NDArray[np.float64], start_s: float | None, end_s: float | None
+) -> tuple[int, int]:
+    """Frames with ``start_s <= time < end_s`` as a half-open range of indices."""
+    start = 0.0 if start_s is None else start_s
+    end = math.inf if end_s is None else end_s
+    if not (0 <= start < end):
+        raise VideoError(
+            f"{name}: start and end must be seconds with 0 <= start < end, got {start_s} and "
+            f"{end_s}; correct the window"
+        )
+    first, stop = np.searchsorted(times_s, (start - _TIME_TOLERANCE_S, end - _TIME_TOLERANCE_S))
+    if first == stop:
+        raise VideoError(
+            f"{name}: no frame lies between {start:g} and {end:g} s, the last one is at "
+            f"{times_s[-1]:.3f} s; correct the window or leave it out"
+        )
+    return int(first), int(stop)

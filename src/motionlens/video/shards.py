@@ -1,0 +1,180 @@
+"""Videos as JPEG frames in tar files: few large files instead of many small ones.
+
+A shard holds, for each video, a description and its frames, named as webdataset groups samples:
+
+    00000012.json        label, number and rate of frames, where it came from
+    00000012.00000.jpg   the first frame, and so on
+
+Beside ``train-000003.tar`` lies ``train-000003.npz`` with the place of every frame in it, so that a
+clip is read frame by frame, in any order, without a look at the rest. A video in a shard has the
+path ``train-000003.tar/00000012``.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from motionlens._utils.files import write_atomically
+from motionlens.video.frames import VideoError, VideoReader
+
+SHARD_SUFFIX = ".tar"
+# Tables of shards that a process keeps: a thousand videos of 40 frames take 0.5 MB.
+_KEPT_TABLES = 256
+
+
+@dataclass(frozen=True, eq=False)
+class ShardTable:
+    """Where the frames of a shard's videos lie.
+
+    Attributes:
+        numbers: int64 ``(V,)``, ascending, names of the videos and their rows in the list that
+            was packed.
+        firsts: int64 ``(V + 1,)``, the first frame of each video, and their number in all.
+        offsets: int64 ``(F,)``, where each frame's JPEG begins, bytes.
+        sizes: int64 ``(F,)``, its length, bytes.
+        fps: float64 ``(V,)``, frames per second.
+        broken: int64, rows of the list that could not be decoded and are left out.
+        errors: str, why not.
+        stamps: int64 ``(R, 2)``, size and time of change of every video of the shard, broken ones
+            included, when it was packed: bytes, nanoseconds.
+        num_bytes: int64 ``(1,)``, of the tar file.
+    """
+
+    numbers: NDArray[np.int64]
+    firsts: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    fps: NDArray[np.float64]
+    broken: NDArray[np.int64]
+    errors: NDArray[np.str_]
+    stamps: NDArray[np.int64]
+    num_bytes: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def num_frames(self) -> NDArray[np.int64]:
+        """Frames of each video, int64 ``(V,)``."""
+        return np.diff(self.firsts)
+
+    def save(self, path: Path) -> None:
+        """Write the table in one step."""
+        data = io.BytesIO()
+        np.savez(data, **vars(self))
+        write_atomically(path, data.getvalue())
+
+
+def table_path(shard: Path) -> Path:
+    """Where a shard's table lies."""
+    return shard.with_suffix(".npz")
+
+
+def video_name(number: int) -> str:
+    """Name of a video in its shard."""
+    return f"{number:08}"
+
+
+def is_shard_path(path: Path) -> bool:
+    """Whether a path names a video in a shard."""
+    return path.parent.suffix == SHARD_SUFFIX and path.parent.is_file()
+
+
+def load_table(shard: Path) -> ShardTable:
+    """Read the table of a shard.
+
+    Raises:
+        VideoError: If it is missing or damaged.
+    """
+    path = table_path(shard)
+    try:
+        with np.load(io.BytesIO(path.read_bytes())) as arrays:
+            table = ShardTable(**{name: arrays[name] for name in arrays.files})
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or "it is damaged"
+        raise VideoError(
+            f"{path}: the table of a shard cannot be read ({reason}); pack the data set again"
+        ) from None
+    return table
+
+
+# The tables that readers of single videos share.
+read_table = lru_cache(maxsize=_KEPT_TABLES)(load_table)
+
+
+class ShardReader(VideoReader):
+    """A video in a shard.
+
+    Args:
+        path: ``<shard>.tar/<name>``.
+        start_s: frames from this time on; None for the first.
+        end_s: frames before this time; None for the last.
+
+    Raises:
+        VideoError: If the shard holds no such video, or cannot be read.
+    """
+
+    def __init__(
+        self, path: Path, *, start_s: float | None = None, end_s: float | None = None
+    ) -> None:
+        self._shard = path.parent
+        table = read_table(self._shard)
+        row = int(np.searchsorted(table.numbers, int(path.name))) if path.name.isdecimal() else -1
+        if not 0 <= row < len(table) or video_name(int(table.numbers[row])) != path.name:
+            raise VideoError(f"{path}: the shard holds no such video; see the list beside it")
+        frames = slice(table.firsts[row], table.firsts[row + 1])
+        self._offsets, self._sizes = table.offsets[frames], table.sizes[frames]
+        try:
+            self._file = self._shard.open("rb", buffering=0)
+        except OSError as error:
+            raise VideoError(f"{self._shard}: cannot be read ({error.strerror})") from None
+        fps = float(table.fps[row])
+        self._name = str(path)
+        try:
+            first = self._picture(0)
+            super().__init__(
+                str(path),
+                np.arange(len(self._offsets)) / fps,
+                fps=fps,
+                size=(first.shape[0], first.shape[1]),
+                start_s=start_s,
+                end_s=end_s,
+            )
+        except BaseException:
+            self.close()
+            raise
+        self._first_picture = first
+
+    def close(self) -> None:
+        """Close the shard."""
+        self._file.close()
+
+    def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
+        for place, index in enumerate(indices):
+            data[place] = self._first_picture if index == 0 else self._picture(int(index))
+        return torch.from_numpy(data).permute(0, 3, 1, 2)
+
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        self._file.seek(int(self._offsets[index]))
+        size = int(self._sizes[index])
+        try:
+            content = self._file.read(size)
+            if len(content) < size:
+                raise OSError("it is cut short")
+            with Image.open(io.BytesIO(content)) as image:
+                return np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise VideoError(
+                f"{self._name}: frame {index} cannot be read ({reason}); pack the data set again"
+            ) from None

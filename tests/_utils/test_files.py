@@ -1,0 +1,33 @@
+import os
+import stat
+
+import pytest
+
+from motionlens._utils.files import check_writable, write_atomically
+
+
+def test_a_new_file_follows_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_atomically(tmp_path / "a", b"1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").read_bytes() == b"1"
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_check_leaves_no_trace(tmp_path):
+    check_writable(tmp_path / "new" / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match=f"out must be a folder that can be written, {path}"):
+            check_writable(path)
+
+
+def test_a_place_that_cannot_be_written():
+    with pytest.raises(ValueError, match="results must be a folder that can be written, /proc/x"):
+        check_writable("/proc/x", "results")

@@ -1,0 +1,232 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.symmetries import LabelSymmetries
+from motionlens.clips.transforms import ClipTransform, Preprocessing, resize_frames
+
+NAMES = ("left", "right")
+OFF = ColorJitter(0, 0, 0, 0)
+PLAIN = Preprocessing(32, 36, mean=(0, 0, 0), std=(1, 1, 1))
+
+
+@pytest.fixture
+def frames():
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (6, 3, 48, 80), generator=generator, dtype=torch.uint8)
+
+
+def moving_square() -> torch.Tensor:
+    """A white square that moves to the right, half before a grey sky, half before black ground."""
+    video = torch.zeros(6, 3, 48, 48, dtype=torch.uint8)
+    video[:, :, :24] = 120
+    for t in range(6):
+        video[t, :, 18:30, 13 + 2 * t : 25 + 2 * t] = 255
+    return video
+
+
+def goes_right(clip: torch.Tensor) -> bool:
+    """Whether the middle of the white pixels does, from the first frame to the last."""
+    white = (clip[0] > 0.75).float()
+    middle = (white.sum(dim=1) @ torch.arange(32.0)) / white.sum(dim=(1, 2))
+    return bool(middle[-1] > middle[0])
+
+
+class TestPreprocessing:
+    def test_shape_and_type(self, frames):
+        clip = Preprocessing(32, 36)(frames)
+        assert clip.shape == (3, 6, 32, 32)
+        assert clip.dtype == torch.float32
+        assert clip.is_contiguous()
+
+    def test_crops_the_middle_and_normalises(self):
+        frames = torch.zeros(2, 3, 32, 64, dtype=torch.uint8)
+        frames[..., 16:48] = 255
+        clip = Preprocessing(32, 32, mean=(0.5, 0.25, 0.0), std=(0.5, 1.0, 2.0))(frames)
+        for channel, value in enumerate((1.0, 0.75, 0.5)):
+            assert torch.equal(clip[channel], torch.full((2, 32, 32), value))
+
+    @pytest.mark.parametrize(
+        ("shape", "resized"), [((48, 80), (36, 60)), ((80, 48), (60, 36)), ((20, 20), (36, 36))]
+    )
+    def test_short_side(self, shape, resized):
+        frames = torch.zeros(1, 3, *shape, dtype=torch.uint8)
+        assert PLAIN.resize(frames).shape[2:] == resized
+
+    def test_crop_that_is_no_square_always_fits(self):
+        preprocessing = Preprocessing((24, 60), 24)
+        for shape in ((48, 80), (80, 48), (31, 33), (7, 301)):
+            frames = torch.zeros(1, 3, *shape, dtype=torch.uint8)
+            assert preprocessing(frames).shape == (3, 1, 24, 60)
+
+    def test_resizing_twice_changes_nothing(self, frames):
+        once = PLAIN.resize(frames)
+        assert PLAIN.resize(once) is once
+        assert torch.equal(PLAIN(once), PLAIN(frames))
+
+    def test_memory_layout_changes_nothing(self, frames):
+        other = frames.contiguous(memory_format=torch.channels_last)
+        assert torch.equal(PLAIN(other), PLAIN(frames))
+
+    def test_fine_patterns_are_smoothed_not_sampled(self):
+        stripes = (torch.arange(128) % 2 * 255).to(torch.uint8).expand(1, 3, 128, 128)
+        small = resize_frames(stripes, (32, 32))[..., 2:-2].float()
+        assert (small - 127.5).abs().max() < 3
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"size": 0, "short_side": 8}, "size must be at least 1 pixel, got 0"),
+            ({"size": 8, "short_side": 7}, "short_side must be at least size = 8, got 7"),
+            ({"size": (9, 8), "short_side": 7}, "short_side must be at least size = 8, got 7"),
+            ({"size": 8, "short_side": 8, "mean": (0, 0)}, "mean must be 3 numbers"),
+            ({"size": 8, "short_side": 8, "std": (1, 1, float("nan"))}, "std must be 3 numbers"),
+            ({"size": 8, "short_side": 8, "std": (1, 0, 1)}, "std must be above 0"),
+        ],
+    )
+    def test_refuses(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            Preprocessing(**options)
+
+    @pytest.mark.parametrize("wrong", [torch.zeros(2, 3, 8, 8), torch.zeros(3, 8, 8).byte(),
+                                       torch.zeros(2, 8, 8, 3).byte()])  # fmt: skip
+    def test_refuses_other_frames(self, wrong):
+        with pytest.raises(ValueError, match=r"frames must be uint8 \(T, 3, H, W\)"):
+            PLAIN(wrong)
+        with pytest.raises(ValueError, match=r"frames must be uint8 \(T, 3, H, W\)"):
+            ClipTransform(PLAIN, NAMES)(wrong, 0, 0)
+
+
+class TestClipTransform:
+    def test_shape_and_type(self, frames):
+        clip, label = ClipTransform(Preprocessing((24, 40), 24), NAMES)(frames, 1, 0)
+        assert clip.shape == (3, 6, 24, 40)
+        assert clip.dtype == torch.float32
+        assert clip.is_contiguous()
+        assert label == 1
+
+    def test_a_seed_decides_and_global_chance_does_not(self, frames):
+        transform = ClipTransform(PLAIN, NAMES, LabelSymmetries({"left": "right"}, {}, {}))
+        torch.manual_seed(1)
+        before = torch.get_rng_state()
+        first, label = transform(frames, 0, 5)
+        assert torch.equal(torch.get_rng_state(), before)
+        torch.manual_seed(2)
+        again, label_again = transform(frames, 0, np.random.default_rng(5))
+        assert torch.equal(first, again)
+        assert label == label_again
+        assert not torch.equal(first, transform(frames, 0, 6)[0])
+
+    def test_one_choice_for_all_frames(self, frames):
+        still = frames[:1].expand(5, -1, -1, -1)
+        transform = ClipTransform(PLAIN, NAMES, LabelSymmetries({}, {}, {}))
+        for seed in range(5):
+            clip, _ = transform(still, 0, seed)
+            assert torch.equal(clip, clip[:, :1].expand_as(clip))
+
+    def test_without_any_choice_it_is_a_resized_crop(self):
+        frames = moving_square()
+        transform = ClipTransform(Preprocessing(32, 32, (0, 0, 0), (1, 1, 1)), NAMES,
+                                  min_area=1.0, ratio=(1.0, 1.0), colors=OFF)  # fmt: skip
+        clip, _ = transform(frames, 0, 0)
+        wanted = resize_frames(frames, (32, 32)).permute(1, 0, 2, 3) / 255
+        assert torch.allclose(clip, wanted)
+
+    def test_motion_and_label_agree_however_a_clip_is_mirrored(self):
+        symmetries = LabelSymmetries({"left": "right"}, {}, {"left": "right"})
+        transform = ClipTransform(PLAIN, NAMES, symmetries, colors=OFF)
+        seen = set()
+        for seed in range(40):
+            clip, label = transform(moving_square(), NAMES.index("right"), seed)
+            assert NAMES[label] == ("right" if goes_right(clip) else "left")
+            is_upside_down = bool(clip[0, 0, -4:].mean() > clip[0, 0, :4].mean())
+            seen.add((NAMES[label], is_upside_down))
+        assert len(seen) == 4
+
+    def test_nothing_is_mirrored_unless_declared(self):
+        for seed in range(20):
+            clip, label = ClipTransform(PLAIN, NAMES, colors=OFF)(moving_square(), 1, seed)
+            assert goes_right(clip)
+            assert clip[0, 0, :4].mean() > clip[0, 0, -4:].mean()
+            assert label == 1
+
+    @pytest.mark.parametrize(("height", "width"), [(48, 80), (80, 48), (5, 200), (1, 1), (33, 33)])
+    def test_crops_keep_to_their_area_and_shape(self, height, width):
+        transform = ClipTransform(PLAIN, NAMES, min_area=0.5, ratio=(0.9, 1.1), colors=OFF)
+        rows = torch.arange(height).view(1, 1, -1, 1).expand(1, 3, -1, width)
+        frames = rows.to(torch.uint8)
+        for seed in range(10):
+            clip, _ = transform(frames, 0, seed)
+            assert clip.shape == (3, 1, 32, 32)
+            span = float((clip.max() - clip.min()) * 255) + 1
+            largest = min(height, width / 0.9) + 1
+            assert 0.6 * min(height, width / 1.1) - 3 <= span <= largest
+
+    def test_shrunk_frames_hold_every_crop(self):
+        frames = torch.zeros(1, 3, 240, 320, dtype=torch.uint8)
+        transform = ClipTransform(PLAIN, NAMES, min_area=0.5, ratio=(0.9, 1.1))
+        small = transform.shrink(frames)
+        # The least crop is 0.707 of the rows, a tenth narrower or wider than the clip's 32.
+        assert 32 / 0.71 < small.shape[2] <= 32 / 0.707 * 1.1 + 2
+        assert small.shape[3] / small.shape[2] == pytest.approx(320 / 240, abs=0.03)
+        tiny = frames[..., :40, :40]
+        assert transform.shrink(tiny) is tiny
+
+    def test_goes_through_pickle_as_workers_need(self, frames):
+        transform = ClipTransform(PLAIN, NAMES, LabelSymmetries({"left": "right"}))
+        copy = pickle.loads(pickle.dumps(transform))
+        assert torch.equal(copy(frames, 0, 3)[0], transform(frames, 0, 3)[0])
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"min_area": 0.0}, r"min_area must lie in 0\.\.1, above 0"),
+            ({"min_area": 1.5}, r"min_area must lie in 0\.\.1, above 0"),
+            ({"ratio": (0.0, 1.0)}, "ratio must be 0 < least <= greatest"),
+            ({"ratio": (1.2, 1.0)}, "ratio must be 0 < least <= greatest"),
+            ({"symmetries": LabelSymmetries({"lefd": "right"})}, "did you mean 'left'"),
+        ],
+    )
+    def test_refuses(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            ClipTransform(PLAIN, NAMES, **options)
+
+
+class TestColorJitter:
+    @pytest.fixture
+    def values(self, frames):
+        return frames / 255
+
+    def test_off_changes_nothing(self, values):
+        assert OFF(values, np.random.default_rng(0)) is values
+
+    @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation", "hue"])
+    def test_each_changes_colours_within_range(self, values, name):
+        jitter = ColorJitter(
+            **{"brightness": 0, "contrast": 0, "saturation": 0, "hue": 0, name: 0.3}
+        )
+        changed = jitter(values, np.random.default_rng(0))
+        assert changed.shape == values.shape
+        assert not torch.allclose(changed, values, atol=0.01)
+        assert 0 <= changed.min() <= changed.max() <= 1.0001
+
+    def test_hue_leaves_grey_alone(self):
+        grey = torch.full((2, 3, 4, 4), 0.4)
+        changed = ColorJitter(0, 0, 0, 0.5)(grey, np.random.default_rng(0))
+        assert torch.allclose(changed, grey, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"brightness": -0.1}, r"brightness must lie in 0\.\.1"),
+            ({"contrast": 1.1}, r"contrast must lie in 0\.\.1"),
+            ({"saturation": float("nan")}, r"saturation must lie in 0\.\.1"),
+            ({"hue": 0.6}, r"hue must lie in 0\.\.0.5"),
+        ],
+    )
+    def test_refuses(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            ColorJitter(**options)

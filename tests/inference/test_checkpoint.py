@@ -1,0 +1,120 @@
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from motionlens.inference.card import ModelCard
+from motionlens.inference.checkpoint import (
+    CARD_FILE,
+    WEIGHTS_FILE,
+    load_checkpoint,
+    save_checkpoint,
+)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    card = ModelCard(
+        model="toy_cpnet",
+        class_names=("a", "b"),
+        num_frames=4,
+        frame_stride=1,
+        size=32,
+        short_side=32,
+        options={"k": 2},
+    )
+    model = card.build().eval()
+    save_checkpoint(tmp_path / "run", model, card)
+    return tmp_path / "run", model, card
+
+
+def test_round_trip(saved):
+    folder, model, card = saved
+    loaded, loaded_card = load_checkpoint(folder)
+    assert loaded_card == card
+    assert not loaded.training
+    clip = torch.randn(1, 3, 4, 32, 32)
+    assert torch.equal(loaded(clip), model(clip))
+    assert sorted(path.name for path in folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
+
+
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+def test_missing_file(saved, name):
+    (saved[0] / name).unlink()
+    with pytest.raises(
+        ValueError, match=f"holds no {name}; give a folder that 'motionlens train' wrote"
+    ):
+        load_checkpoint(saved[0])
+
+
+def test_truncated_weights(saved):
+    path = saved[0] / WEIGHTS_FILE
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="is damaged: .*; copy it again"):
+        load_checkpoint(saved[0])
+
+
+def test_weights_of_another_network(saved):
+    folder, _, card = saved
+    path = folder / CARD_FILE
+    path.write_text(
+        card.to_json().replace("toy_cpnet", "toy_c2d").replace('"k": 2', '"head": "avg"')
+    )
+    with pytest.raises(ValueError, match="not hold the weights of toy_c2d: .* the first is core"):
+        load_checkpoint(folder)
+
+
+def test_altered_card(saved):
+    path = saved[0] / CARD_FILE
+    path.write_text("not json")
+    with pytest.raises(ValueError, match="config.json cannot be used: a model card must be JSON"):
+        load_checkpoint(saved[0])
+
+
+def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
+    folder, model, card = saved
+    before = (folder / WEIGHTS_FILE).read_bytes()
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_checkpoint(folder, model, card)
+    assert (folder / WEIGHTS_FILE).read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
+
+
+def test_altered_weights(saved):
+    path = saved[0] / WEIGHTS_FILE
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged: its weights have been altered; copy it"):
+        load_checkpoint(saved[0])
+
+
+def test_foreign_weights(saved):
+    (saved[0] / WEIGHTS_FILE).write_text("these are no weights")
+    with pytest.raises(ValueError, match="is damaged: .*; copy it again"):
+        load_checkpoint(saved[0])
+
+
+def test_weights_of_older_versions_carry_no_checksum(saved):
+    folder, model, _ = saved
+    save_file(model.state_dict(), folder / WEIGHTS_FILE)
+    loaded, _ = load_checkpoint(folder)
+    assert torch.equal(loaded.fc.weight, model.fc.weight)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"k": 2', '"widths": [1000000000, 1000000000]', "config.json cannot be used: "),
+        ('"a"', "1", "class_names must be texts, got 1"),
+    ],
+)
+def test_absurd_cards(saved, old, new, message):
+    path = saved[0] / CARD_FILE
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        load_checkpoint(saved[0])

@@ -1,0 +1,81 @@
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+import motionlens.inference.feature_files
+from motionlens.inference.feature_files import FeatureRow, check_suffix, open_writer
+
+VALUES = np.random.default_rng(0).normal(size=(25, 7)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch):
+    monkeypatch.setattr(motionlens.inference.feature_files, "_PART", 4)
+
+
+def row(i):
+    times = (None, None) if i % 2 else (i / 8, None)
+    return FeatureRow(f"videos/{i}.mp4", "a|b" if i == 3 else "", *times, VALUES[i])
+
+
+def fill(path, number):
+    writer = open_writer(path)
+    for i in range(number):
+        writer.add(row(i))
+    assert writer.num_rows == number
+    return writer
+
+
+@pytest.mark.parametrize("number", [1, 4, 25])
+def test_array_and_list(tmp_path, number):
+    files = fill(tmp_path / "x.npy", number).finish()
+    assert files == [tmp_path / "x.csv", tmp_path / "x.npy"]
+    np.testing.assert_array_equal(np.load(tmp_path / "x.npy"), VALUES[:number])
+    assert np.load(tmp_path / "x.npy", mmap_mode="r").shape == (number, 7)
+    lines = list(csv.DictReader((tmp_path / "x.csv").read_text().splitlines()))
+    assert [int(line["row"]) for line in lines] == list(range(number))
+    assert lines[0] == {"row": "0", "path": "videos/0.mp4", "label": "", "start": "0.0", "end": ""}
+    if number > 3:
+        assert lines[3]["label"] == "a|b"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_memory_holds_a_part_only(tmp_path):
+    writer = fill(tmp_path / "x.npy", 23)
+    assert len(writer._waiting) == 3
+    writer.discard()
+
+
+def test_what_was_there_stays_until_all_is_written(tmp_path):
+    for name in ("x.npy", "x.csv"):
+        (tmp_path / name).write_text("old")
+    fill(tmp_path / "x.npy", 9).discard()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "x.npy": "old",
+        "x.csv": "old",
+    }
+    writer = fill(tmp_path / "x.npy", 9)
+    writer.finish()
+    writer.discard()  # as after an error later on; the files stay
+    assert np.load(tmp_path / "x.npy").shape == (9, 7)
+
+
+def test_parquet(tmp_path, read_parquet):
+    assert fill(tmp_path / "x.parquet", 25).finish() == [tmp_path / "x.parquet"]
+    table = read_parquet(tmp_path / "x.parquet")
+    assert table.column_names == ["path", "label", "start", "end", "features"]
+    np.testing.assert_array_equal(np.stack(table["features"].to_numpy()), VALUES)
+    assert table["label"].to_pylist()[2:5] == [None, "a|b", None]
+    assert table["start"].to_pylist()[:3] == [0.0, None, 0.25]
+    fill(tmp_path / "y.parquet", 5).discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_other_forms_are_refused(monkeypatch):
+    with pytest.raises(ValueError, match=r"out must end in \.npy or \.parquet, got x\.csv"):
+        check_suffix("x.csv")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"pyarrow is needed .*'motionlens\[parquet\]'"):
+        check_suffix("x.parquet")

@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import huggingface_hub
+import pytest
+import yaml
+from huggingface_hub.repocard import ModelCard as HubCard
+
+from motionlens.inference.card import ModelCard
+from motionlens.inference.hub import download, hub_readme, upload
+
+
+@pytest.fixture
+def card():
+    return ModelCard(
+        model="cpnet_nano",
+        class_names=("left", "right"),
+        num_frames=8,
+        frame_stride=3,
+        size=64,
+        short_side=72,
+        license="CC-BY-NC-SA-4.0",
+    )
+
+
+def test_readme_says_what_the_model_is(card):
+    text = hub_readme(card, "owner/waves")
+    front = yaml.safe_load(text.split("---")[1])
+    assert front["library_name"] == "motionlens"
+    assert front["license"] == "cc-by-nc-sa-4.0"
+    assert front["pipeline_tag"] == "video-classification"
+    for words in (
+        'from_pretrained("owner/waves")',
+        "8 frames with stride 3",
+        "short side 72 px, 64x64 px",
+        "left, right",
+    ):
+        assert words in text
+    HubCard(text)  # the hub's own reader takes it
+
+
+def test_readme_without_a_licence(card):
+    text = hub_readme(replace(card, license=""), "x")
+    assert "license" not in yaml.safe_load(text.split("---")[1])
+    assert "| licence of the weights | not stated |" in text
+
+
+def test_upload_sends_the_files_that_were_written(monkeypatch):
+    sent = {}
+
+    class Api:
+        def __init__(self, token=None):
+            assert token == "secret"
+
+        def create_repo(self, repo_id, private, exist_ok):
+            assert private
+            return type("Repo", (), {"repo_id": repo_id})
+
+        def upload_folder(self, *, repo_id, folder_path, **_):
+            sent[repo_id] = {p.name: p.read_text() for p in folder_path.iterdir()}
+            return "https://hub/commit"
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", Api)
+
+    def write(folder):
+        (folder / "README.md").write_text("ours")
+        (folder / "config.json").write_text("{}")
+
+    assert upload("owner/waves", write, private=True, token="secret") == "https://hub/commit"
+    assert sent == {"owner/waves": {"README.md": "ours", "config.json": "{}"}}
+
+
+def test_failures_are_one_line(monkeypatch):
+    def fail(*_, **__):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(ValueError, match="a/b is no folder here and cannot be had .* no route to"):
+        download("hub:a/b", ["x"])
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", fail)
+    with pytest.raises(ValueError, match="a/b cannot be written on the Hugging Face hub: Connecti"):
+        upload("a/b", lambda folder: None)

@@ -1,0 +1,116 @@
+"""Two processes are played by two threads that wait for each other's sums."""
+
+import threading
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from motionlens.ops.distributed_statistics import shared_batch_norm
+from motionlens.ops.pair_norm import PairNorm, normalise, normalised_maximum
+
+
+class TwoProcesses:
+    """Runs a function in two threads, whose ``summed`` adds up what both hand in."""
+
+    def __init__(self):
+        self.barrier = threading.Barrier(2, timeout=20)
+        self.given = [None, None]
+
+    def summed(self, rank):
+        def add_up(value):
+            self.given[rank] = value.detach().clone()
+            self.barrier.wait()
+            total = self.given[0] + self.given[1]
+            self.barrier.wait()
+            return total
+
+        return add_up
+
+    def run(self, function):
+        results = [None, None]
+
+        def call(rank):
+            results[rank] = function(rank, self.summed(rank))
+
+        threads = [threading.Thread(target=call, args=(rank,)) for rank in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+
+def whole_and_parts(rows=(5, 3), channels=4):
+    x = torch.randn(sum(rows), channels, dtype=torch.float64)
+    weight, bias = torch.rand(channels).double() + 0.5, torch.randn(channels).double()
+    return x, list(x.split(rows)), weight, bias
+
+
+def test_two_parts_are_normed_as_the_whole():
+    x, parts, weight, bias = whole_and_parts()
+    out_gradient = torch.randn_like(x)
+    gradients = out_gradient.split([len(part) for part in parts])
+    inputs = [t.clone().requires_grad_() for t in (x, weight, bias)]
+    mean, var = torch.zeros(4).double(), torch.zeros(4).double()
+    whole = F.batch_norm(inputs[0], mean, var, *inputs[1:], training=True, momentum=1.0, eps=1e-3)
+    whole.backward(out_gradient)
+
+    def part(rank, summed):
+        own = [t.clone().requires_grad_() for t in (parts[rank], weight, bias)]
+        normed, found_mean, found_var = shared_batch_norm(*own, 1e-3, summed)
+        normed.backward(gradients[rank])
+        return normed.detach(), found_mean, found_var, *(t.grad for t in own)
+
+    first, second = TwoProcesses().run(part)
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), whole.detach())
+    for found in (first, second):
+        torch.testing.assert_close(found[1], mean)
+        torch.testing.assert_close(found[2], var)
+    torch.testing.assert_close(torch.cat([first[3], second[3]]), inputs[0].grad)
+    torch.testing.assert_close(first[4] + second[4], inputs[1].grad)
+    torch.testing.assert_close(first[5] + second[5], inputs[2].grad)
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_two_parts_of_pairs_are_normed_as_the_whole(marked):
+    K = 2
+    x, parts, weight, bias = whole_and_parts(rows=(6, 4))
+    exists = torch.tensor([1, 0, 1, 1, 1, 1, 0, 0, 1, 1]).bool() if marked else None
+    marks = [None, None] if exists is None else exists.split([6, 4])
+    out_gradient = torch.randn(5, 4, dtype=torch.float64)
+    gradients = out_gradient.split([3, 2])
+
+    def compute(pairs, mark, summed, gradient):
+        own = [t.clone().requires_grad_() for t in (pairs, weight, bias)]
+        norm = PairNorm(own[1], own[2], 1e-3, lambda *_: None, summed)
+        hidden, *first = normalise(own[0], mark, norm)
+        strongest, *second = normalised_maximum(hidden, mark, norm, K)
+        strongest.relu().backward(gradient)
+        return strongest.detach(), torch.stack([*first, *second]).detach(), *(t.grad for t in own)
+
+    whole = compute(x, exists, None, out_gradient)
+    first, second = TwoProcesses().run(
+        lambda rank, summed: compute(parts[rank], marks[rank], summed, gradients[rank])
+    )
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), whole[0])
+    for found in (first, second):
+        torch.testing.assert_close(found[1], whole[1])
+    torch.testing.assert_close(torch.cat([first[2], second[2]]), whole[2])
+    torch.testing.assert_close(first[3] + second[3], whole[3])
+    torch.testing.assert_close(first[4] + second[4], whole[4])
+
+
+def test_half_precision_is_summed_in_single():
+    x = torch.randn(64, 3).bfloat16() + 100
+    normed, mean, variance = shared_batch_norm(
+        x, torch.ones(3), torch.zeros(3), 1e-5, lambda value: value
+    )
+    assert normed.dtype == torch.bfloat16
+    torch.testing.assert_close(mean, x.float().mean(0))
+    torch.testing.assert_close(variance, x.float().var(0))
+
+
+def test_one_value_a_channel_is_refused():
+    with pytest.raises(ValueError, match="at least 2 values a channel in training, got 1"):
+        shared_batch_norm(torch.ones(1, 2), torch.ones(2), torch.ones(2), 1e-5, lambda v: v)

@@ -1,0 +1,164 @@
+import base64
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.html.html_parts import calibration_plot, frame_strip
+from motionlens.report.html.html_report import worst_confusions, worst_mistakes, write_html
+from motionlens.report.statistics import calibration
+
+VOID = {"meta", "img"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are closed in order; collects texts, pictures and attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.pictures, self.addresses, self.text = [], [], [], [], ""
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href"):
+                (self.pictures if tag == "img" else self.addresses).append(value)
+            assert not name.startswith("on")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        assert tag in ("rect", "circle", "line")
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def report(labels=(0, 0, 0, 1, 1), predicted=(1, 1, 0, 0, 1), sure=(0.6, 0.9, 0.7, 0.95, 0.8),
+           **changes):  # fmt: skip
+    names = changes.get("class_names", ("left <b>", "right & up"))
+    probabilities = np.zeros((len(labels), len(names)), np.float32)
+    for row, label, value in zip(probabilities, predicted, sure, strict=True):
+        row[:] = (1 - value) / (len(names) - 1)
+        row[label] = value
+    values = {
+        "class_names": names,
+        "paths": tuple(f"videos/<{i}>.mp4" for i in range(len(labels))),
+        "labels": np.array(labels),
+        "probabilities": probabilities,
+        "settings": {"model": "cpnet_nano", "views": "2x3", "k": None},
+    }
+    return EvaluationReport(**{**values, **changes})
+
+
+def page(tmp_path, found, **options):
+    write_html(found, tmp_path / "report.html", title="A & B", **options)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def test_worst_confusions_are_the_most_frequent_and_then_the_most_confident():
+    found = worst_confusions(report())
+    assert [(true, label, len(group)) for true, label, group in found] == [(0, 1, 2), (1, 0, 1)]
+    assert [mistake.video for mistake in found[0][2]] == [1, 0]
+    assert found[1][2][0].probability == pytest.approx(0.95)
+
+
+def test_page_is_whole_and_asks_for_nothing(tmp_path):
+    asked = []
+
+    def strip(path, window, fps):
+        asked.append((path, window, fps))
+        return "data:image/jpeg;base64,AAAA"
+
+    found = report(windows=((0.5, 2.0), (1.5, None), *[(None, None)] * 3))
+    text, seen = page(tmp_path, found, strip=strip, fps=25)
+    assert asked == [
+        ("videos/<1>.mp4", (1.5, None), 25),
+        ("videos/<0>.mp4", (0.5, 2.0), 25),
+        ("videos/<3>.mp4", (None, None), 25),
+    ]
+    assert len(seen.pictures) == 3
+    assert all(address.startswith("data:") for address in seen.pictures)
+    assert seen.addresses == []
+    assert "script" not in seen.tags
+    assert "url(" not in text
+    assert "http:" not in text
+    assert "https:" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert "left <b> taken for right & up: 2 videos" in seen.text
+    assert "95.0 % left <b>, but shows right & up. videos/<3>.mp4" in seen.text
+    assert "videos/<1>.mp4, from 1.5 s on" in seen.text
+    assert "videos/<0>.mp4, 0.5 to 2 s" in seen.text
+    assert "top-1" in seen.text
+    assert "40.0 %" in seen.text
+    assert "Views: 2x3" in seen.text
+    assert "cpnet_nano" in seen.text
+
+
+def test_many_classes_are_a_picture(tmp_path):
+    names = tuple(f"class {i}" for i in range(35))
+    _, seen = page(tmp_path, report(class_names=names), strip=lambda *_: "")
+    kind, content = seen.pictures[0].split(",")
+    assert kind == "data:image/png;base64"
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        assert min(picture.size) > 300
+    assert seen.text.count("cannot be read any more") == 3
+
+
+def test_nothing_wrong_broken_or_labelled(tmp_path):
+    right = report(predicted=(0, 0, 0, 1, 1), broken=(("z.mp4", "z.mp4: is <empty>"),))
+    _, seen = page(tmp_path, right)
+    assert "every video was recognized" in seen.text
+    assert "1 more are broken" in seen.text
+    assert "z.mp4: is <empty>" in seen.text
+    _, seen = page(tmp_path, report(labels=(-1,) * 5))
+    assert "No video has a label, so nothing is scored" in seen.text
+    assert "Confusion" not in seen.text
+    _, seen = page(tmp_path, report(labels=(-1, 0, 0, 1, 1)), strip=lambda *_: "")
+    assert "5 videos, 4 of them labelled" in seen.text
+
+
+def test_several_labels(tmp_path):
+    targets = np.array([[1, 1], [1, 0], [1, 0], [0, 1], [0, 0]], bool)
+    found = report(labels=(0, 0, 0, 1, -1), targets=targets)
+    assert [(m.video, m.label) for m in worst_mistakes(found, 2)] == [(3, 0), (1, 1)]
+    assert len(worst_mistakes(found, 99)) == 3
+    _, seen = page(tmp_path, found, strip=lambda *_: "")
+    assert "mean average precision" in seen.text
+    assert "95.0 % left <b>, but shows right & up" in seen.text
+    assert "Confusion" not in seen.text
+
+
+def test_strip_of_frames(make_video):
+    path = make_video(num_frames=12, crf=1)
+    content = frame_strip(str(path)).removeprefix("data:image/jpeg;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(content))) as picture:
+        assert picture.size == (6 * 144, 96)  # frames of 48x32, three times as large
+        levels = np.asarray(picture.convert("L"), np.float32)[48, 72::144]
+    # Frames 0, 2, 4, 7, 9 and 11 of grey 20 + 5 i.
+    assert np.abs(levels - (20 + 5 * np.array([0, 2, 4, 7, 9, 11]))).max() < 4
+    part = frame_strip(str(path), (1.0, None)).removeprefix("data:image/jpeg;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(part))) as picture:
+        assert picture.size == (2 * 144, 96)  # frames 10 and 11
+    assert frame_strip("nix.mp4") == ""
+
+
+def test_calibration_plot_has_a_bar_a_filled_bin():
+    bins = calibration(np.float32([0.1, 0.5, 0.52, 0.99]), np.array([0, 1, 0, 1], bool))
+    plot = calibration_plot(bins)
+    Page(plot)
+    assert plot.count("<circle") == 3
+    assert "2 videos, confidence 51 %, right 50 %" in plot
+    heights = [float(h) for h in re.findall(r'height="([\d.]+)" style="fill:rgba', plot)]
+    assert heights == [1.0, 110.0, 220.0]  # nothing, half, all of 220 pixels

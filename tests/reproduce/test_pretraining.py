@@ -1,0 +1,80 @@
+import json
+
+import pytest
+
+from motionlens.datasets.list_files import read_list
+from motionlens.datasets.prepared import load_description, load_part
+from motionlens.reproduce.pretraining import (
+    CLASS_NAMES,
+    FLIP_PAIRS,
+    MEANINGS,
+    MIXTURE,
+    Ingredient,
+    main,
+    write_mixture,
+)
+from motionlens.synthetic.motion_suite.tasks import TASKS
+
+FEW = (
+    Ingredient(task="camera", difficulty="easy", num_train=7),
+    Ingredient(task="direction", difficulty="medium", num_train=4, speed=2.0),
+)
+
+
+def test_every_class_of_its_tasks_has_one_meaning():
+    for ingredient in MIXTURE:
+        assert {MEANINGS[name] for name in TASKS[ingredient.task].class_names} <= set(CLASS_NAMES)
+    assert len({ingredient.name for ingredient in MIXTURE}) == len(MIXTURE)
+
+
+def test_what_swaps_means_the_same_in_every_task():
+    # Mirrored, reversed and upside down, our words swap as the tasks' own do.
+    swaps = {
+        "horizontal_flip": {"left": "right"},
+        "vertical_flip": {"up": "down"},
+        "time_reversal": {"left": "right", "up": "down", "closer": "away"},
+    }
+    for ingredient in MIXTURE:
+        task = TASKS[ingredient.task]
+        for name, ours in swaps.items():
+            both = ours | {b: a for a, b in ours.items()}
+            theirs = getattr(task, name)
+            theirs = theirs | {b: a for a, b in theirs.items()}
+            for label in task.class_names:
+                expected = both.get(MEANINGS[label], MEANINGS[label])
+                assert MEANINGS[theirs.get(label, label)] == expected, (ingredient.task, label)
+
+
+def test_a_mixture_is_one_prepared_data_set(tmp_path):
+    write_mixture(tmp_path, [], mixture=FEW)
+    prepared = load_description(tmp_path)
+    assert prepared.class_names == CLASS_NAMES
+    assert prepared.flip_pairs == FLIP_PAIRS
+    train, validation = load_part(tmp_path, "train"), load_part(tmp_path, "validation")
+    assert (len(train), len(validation)) == (11, 2)
+    assert all(train.path(i).is_file() for i in range(len(train)))
+    # Camera's seven classes once each, then the four directions.
+    names = [train.class_names[label] for label in train.labels]
+    assert sorted(names[:7]) == sorted(CLASS_NAMES)
+    assert sorted(names[7:]) == sorted(CLASS_NAMES[:4])
+    own = read_list(tmp_path / "direction_medium_2px" / "train.csv", ",")
+    assert [MEANINGS[entry.label] for entry in own] == names[7:]
+    before = (tmp_path / "train.csv").read_bytes()
+    write_mixture(tmp_path, [], mixture=FEW)
+    assert (tmp_path / "train.csv").read_bytes() == before
+
+
+def test_footage_must_be_there_where_it_is_wanted(tmp_path, capsys):
+    with pytest.raises(ValueError, match="footage must be given, for some of the clips show it"):
+        write_mixture(tmp_path, [])
+    assert main([str(tmp_path), "--footage", str(tmp_path / "none.mp4")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "dataset.json").exists()
+
+
+def test_another_mixture_needs_another_folder(tmp_path):
+    write_mixture(tmp_path, [], mixture=FEW[:1])
+    about = json.loads((tmp_path / "camera_easy" / "motion_suite.json").read_text())
+    with pytest.raises(ValueError, match="seed"):
+        write_mixture(tmp_path, [], mixture=FEW[:1], seed=1)
+    assert json.loads((tmp_path / "camera_easy" / "motion_suite.json").read_text()) == about

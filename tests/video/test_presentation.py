@@ -1,0 +1,88 @@
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from motionlens.video.presentation import Clock, Order
+
+
+def stream(form="matroska", codec="h264", has_b_frames=False):
+    return SimpleNamespace(
+        time_base=Fraction(1, 10),
+        container=SimpleNamespace(format=SimpleNamespace(name=form)),
+        codec_context=SimpleNamespace(name=codec, has_b_frames=has_b_frames),
+    )
+
+
+def packet(pts, *, is_discard=False, is_corrupt=False, size=1):
+    return SimpleNamespace(pts=pts, is_discard=is_discard, is_corrupt=is_corrupt, size=size)
+
+
+def frame(pts):
+    return SimpleNamespace(pts=pts)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "times_s"),
+    [
+        ([5, 6, 9], [0.0, 0.1, 0.4]),
+        ([None, None, None], [0.0, 0.2, 0.4]),
+        ([7, 7, 8, 11], [0.0, 0.2, 0.4, 0.6]),  # repeated: on by a frame until time catches up
+        ([100, 102, 3, 5], [0.0, 0.2, 0.4, 0.6]),  # set anew
+        ([1, None, 4], [0.0, 0.2, 0.3]),
+    ],
+)
+def test_times_ascend(stamps, times_s):
+    clock = Clock(stream(), fps=5.0)
+    np.testing.assert_allclose([clock.read(stamp) for stamp in stamps], times_s)
+
+
+def test_guessed_times_are_not_looked_at():
+    clock = Clock(stream("avi", has_b_frames=True), fps=5.0)
+    np.testing.assert_allclose([clock.read(stamp) for stamp in (9, 3, 4)], [0.0, 0.2, 0.4])
+    assert not clock.is_absolute
+
+
+def shown(order, packets, decoded):
+    for one in packets:
+        order.expect(one)
+    found = [pair for one in decoded for pair in order.place(one)]
+    return [(stamp, one.pts) for stamp, one in [*found, *order.rest()]]
+
+
+def test_what_does_not_come_out_is_replaced_by_the_one_before():
+    order = Order(stream())
+    packets = [packet(pts) for pts in (0, 3, 1, 2, 4, 5)] + [packet(None, size=0)]
+    assert shown(order, packets, [frame(0), frame(2), frame(4)]) == [
+        (0, 0), (1, 0), (2, 2), (3, 2), (4, 4), (5, 4),
+    ]  # fmt: skip
+    assert (order.held, order.replaced) == (6, 3)
+
+
+def test_hidden_and_damaged_packets_are_not_shown():
+    order = Order(stream())
+    packets = [packet(0, is_discard=True), packet(1), packet(2, is_corrupt=True), packet(3)]
+    assert shown(order, packets, [frame(i) for i in range(4)]) == [(1, 1), (3, 3)]
+    assert (order.held, order.replaced) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    "source", [stream(codec="vp8"), stream("avi", has_b_frames=True)], ids=["vp8", "avi"]
+)
+def test_packets_that_do_not_tell_are_not_listened_to(source):
+    packets = [packet(pts) for pts in range(4)]
+    assert shown(Order(source), packets, [frame(1), frame(3)]) == [(1, 1), (3, 3)]
+
+
+def test_packets_without_times_end_the_trust():
+    packets = [packet(0), packet(1), packet(None)]
+    assert shown(Order(stream()), packets, [frame(0), frame(None)]) == [(0, 0), (None, None)]
+
+
+def test_keeps_as_much_however_long_it_lasts():
+    order = Order(stream())
+    for pts in range(1000):
+        order.expect(packet(pts, is_discard=pts % 3 == 0))
+        list(order.place(frame(pts)))
+    assert len(order._shown) + len(order._hidden) < 4

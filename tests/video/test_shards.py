@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from motionlens.video.frames import VideoError
+from motionlens.video.shards import ShardReader, ShardTable, is_shard_path, read_table, table_path
+
+
+@pytest.fixture
+def shard(tmp_path):
+    """A shard of one video whose second frame is no JPEG, with its table."""
+    import io
+
+    from PIL import Image
+
+    data = io.BytesIO()
+    Image.new("RGB", (12, 8), (50, 50, 50)).save(data, "JPEG")
+    content = data.getvalue()
+    path = tmp_path / "train-000000.tar"
+    path.write_bytes(content + b"no JPEG")
+    ShardTable(
+        numbers=np.array([7]),
+        firsts=np.array([0, 3]),
+        offsets=np.array([0, len(content), len(content) + 5]),
+        sizes=np.array([len(content), 7, 7]),
+        fps=np.array([12.0]),
+        broken=np.array([], np.int64),
+        errors=np.array([], np.str_),
+        stamps=np.array([[1, 1]]),
+        num_bytes=np.array([path.stat().st_size]),
+    ).save(table_path(path))
+    return path
+
+
+def test_reads_a_frame(shard):
+    path = shard / "00000007"
+    assert is_shard_path(path)
+    with ShardReader(path) as reader:
+        assert (reader.num_frames, reader.height, reader.width) == (3, 8, 12)
+        assert reader.read([0, 0]).data.float().mean() == pytest.approx(50, abs=1)
+
+
+@pytest.mark.parametrize(("frame", "reason"), [(1, "cannot identify"), (2, "cut short")])
+def test_damaged_frames_are_named(shard, frame, reason):
+    with ShardReader(shard / "00000007") as reader, pytest.raises(VideoError, match=reason):
+        reader.read([frame])
+
+
+@pytest.mark.parametrize("name", ["00000008", "7", "x", "00000006"])
+def test_no_such_video(shard, name):
+    with pytest.raises(VideoError, match="the shard holds no such video"):
+        ShardReader(shard / name)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no table"])
+def test_damaged_table(shard, content):
+    table_path(shard).unlink() if content is None else table_path(shard).write_bytes(content)
+    read_table.cache_clear()
+    with pytest.raises(VideoError, match="the table of a shard cannot be read"):
+        ShardReader(shard / "00000007")
+
+
+def test_other_paths_are_no_shards(tmp_path):
+    assert not is_shard_path(tmp_path / "x.tar" / "00000001")
+    assert not is_shard_path(tmp_path / "x.mp4")
