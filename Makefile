@@ -70,6 +70,7 @@ lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/codespell
+	$(VENV)/bin/lint-imports --no-logo
 
 types: $(INSTALLED)
 	$(VENV)/bin/mypy

@@ -224,7 +224,7 @@ class TestCache:
 
 def test_importing_the_package_is_cheap():
     code = (
-        "import sys, motionlens.data; print({'torch', 'av', 'kornia', 'numpy'} & set(sys.modules))"
+        "import sys, motionlens.clips; print({'torch', 'av', 'kornia', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
