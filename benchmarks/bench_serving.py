@@ -29,7 +29,7 @@ import httpx2
 import torch
 
 from motionlens._utils.files import write_atomically
-from motionlens.bench.report import machine
+from motionlens._utils.machine import machine
 
 # By how much a probability may differ from the single client's: batches round otherwise.
 TOLERANCE = 1e-4

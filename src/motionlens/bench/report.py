@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from motionlens._utils.files import write_atomically
 from motionlens.bench.timing import Measurement
@@ -33,15 +29,6 @@ class Result:
     group: str
     units: tuple[int, str] | None
     measured: dict[str, Measurement]
-
-
-def machine(device: torch.device) -> dict[str, Any]:
-    """What a number depends on besides the code: processor, threads, versions."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
-    found: dict[str, Any] = {"device": name, "threads": torch.get_num_threads()}
-    for package in ("motionlens", "torch", "triton", "av", "torchcodec"):
-        found[package] = _version(package)
-    return found | {"python": platform.python_version(), "system": platform.system()}
 
 
 def save(path: Path, results: Sequence[Result], about: dict[str, Any]) -> None:
@@ -114,22 +101,3 @@ def _cell(result: Result, label: str) -> str:
     if found.peak_mb is not None:
         text += f", {found.peak_mb:.3g} MB"
     return text
-
-
-def _processor() -> str:
-    """The processor's own name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()}, {os.cpu_count()} cores"
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-
-
-def _version(package: str) -> str | None:
-    import importlib.metadata
-
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -49,7 +49,7 @@ def run(args: Any) -> int:
     import torch
 
     from motionlens._utils.devices import resolve_device
-    from motionlens.bench.report import machine
+    from motionlens._utils.machine import machine
     from motionlens.bench.suites import Setting
 
     setting = Setting(

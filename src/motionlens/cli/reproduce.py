@@ -151,9 +151,8 @@ def _request(args: Any, held: ExitStack) -> Request:
 
 def _perform(experiment: Experiment, request: Request, args: Any) -> Outcome:
     from motionlens._utils.devices import resolve_device
-    from motionlens.bench.report import machine
+    from motionlens._utils.machine import machine, versions
     from motionlens.reproduce.results import TABLE_FILE, write_results
-    from motionlens.training.run_folder import versions
 
     about = {
         "command": _command(args),

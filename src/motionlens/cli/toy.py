@@ -32,10 +32,10 @@ def add_arguments(parser: Any) -> None:
 def run(args: Any) -> int:
     """Train, print the table, write numbers and pictures."""
     from motionlens._utils.files import check_writable
+    from motionlens._utils.machine import versions
     from motionlens.reproduce.toy import find_systems
     from motionlens.reproduce.toy_recognizer import toy_recognizer, write_toy_clips
     from motionlens.reproduce.toy_report import draw_proposals, notes, toy_table, write_results
-    from motionlens.training.run_folder import versions
 
     for name in ("seeds", "epochs", "k"):
         value = getattr(args, name)

@@ -10,7 +10,7 @@ import torch
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.files import write_atomically
-from motionlens.bench.report import machine
+from motionlens._utils.machine import machine
 from motionlens.bench.timing import compare
 from motionlens.models.optimize import optimize
 from motionlens.models.registry import create_model, model_options

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from motionlens._utils.files import write_atomically
-from motionlens.bench.report import machine
+from motionlens._utils.machine import machine, versions
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.models.registry import model_options
@@ -22,7 +22,7 @@ from motionlens.reproduce.toy import SYSTEMS, ToyRun, num_epochs, system_options
 from motionlens.reproduce.training import failure
 from motionlens.reproduce.workers import worker_pool
 from motionlens.synthetic.toy import CLASS_NAMES, NUM_FRAMES, Canvas
-from motionlens.training.run_folder import REPRODUCED_FILE, versions
+from motionlens.training.run_folder import REPRODUCED_FILE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
-from motionlens.bench.report import machine
+from motionlens._utils.machine import machine
 from motionlens.models.registry import model_options
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import REPORT_FILE

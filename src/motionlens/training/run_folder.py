@@ -14,13 +14,10 @@ tensorboard/         event files
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import io
 import json
 import os
-import platform
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -28,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens._utils.version import __version__
+from motionlens._utils.machine import versions
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import load_recipe, save_recipe, with_absolute_paths
 
@@ -202,36 +199,6 @@ def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
             f"{run} holds no {RECIPE_FILE}; give a folder that 'motionlens train' wrote"
         )
     return replace(load_recipe(path, out=os.fspath(run)), **overrides)
-
-
-def versions() -> dict[str, str | None]:
-    """Versions of the software that decides a run's numbers, and the code's git hash."""
-    found: dict[str, str | None] = {"motionlens": __version__, "python": platform.python_version()}
-    for package in ("torch", "lightning", "kornia", "av", "numpy"):
-        found[package] = importlib.metadata.version(package)
-    found["git"] = _git_hash()
-    return found
-
-
-def _git_hash() -> str | None:
-    """Hash of the checkout that this file lies in, "-changed" if it was edited; None outside."""
-    here = Path(__file__).resolve()
-    git = ["git", "-C", str(here.parent)]
-    try:
-        tracked = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", str(here)], capture_output=True, timeout=10
-        )
-        if tracked.returncode != 0:
-            return None
-        described = subprocess.run(
-            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return described.stdout.strip() or None
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:

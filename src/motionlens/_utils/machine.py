@@ -1,0 +1,86 @@
+"""What a measured number depends on besides its settings: the processor and the software."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from motionlens._utils.version import __version__
+
+if TYPE_CHECKING:
+    import torch
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """The processor, the number of threads, and the versions that decide the speed.
+
+    Args:
+        device: the one that is measured.
+    """
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return {
+        "device": name,
+        "threads": torch.get_num_threads(),
+        **{package: _version(package) for package in ("motionlens", "torch", "triton", "av")},
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the software that decides a training run's numbers, and the code's git hash."""
+    return {
+        "motionlens": __version__,
+        "python": platform.python_version(),
+        **{
+            package: _version(package)
+            for package in ("torch", "lightning", "kornia", "av", "numpy")
+        },
+        "git": _git_hash(),
+    }
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system gives one, and its number of cores."""
+    name = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_hash() -> str | None:
+    """Hash of the checkout that this file lies in, "-changed" if it was edited; None outside."""
+    here = Path(__file__).resolve()
+    git = ["git", "-C", str(here.parent)]
+    try:
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", str(here)], capture_output=True, timeout=10
+        )
+        if tracked.returncode != 0:
+            return None
+        described = subprocess.run(
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return described.stdout.strip() or None
