@@ -15,10 +15,10 @@ from motionlens.clips.frame_cache import open_indexed
 from motionlens.datasets import survey as survey_module
 from motionlens.datasets.catalog import CATALOG
 from motionlens.datasets.decode_check import check_video
+from motionlens.datasets.parts import open_parts
 from motionlens.datasets.prepare import default_out, prepare
 from motionlens.datasets.prepared import is_prepared, load_description, load_part
-from motionlens.datasets.source import open_parts
-from motionlens.training.recipe import Recipe
+from motionlens.datasets.source import DataSource
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_every_data_set_from_its_official_files_to_clips(name, tmp_path):
         with open_indexed(index, len(index) - 1) as reader:
             assert reader.num_frames == 8
             assert reader.read([0, 7]).data.shape == (2, 3, 32, 32)
-    train, validation = open_parts(Recipe(data=str(prepared), out="x"))
+    train, validation = open_parts(DataSource(data=str(prepared)))
     assert (len(train), len(validation)) == tuple(
         report.parts[part].usable for part in ("train", "validation")
     )

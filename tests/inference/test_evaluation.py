@@ -11,11 +11,11 @@ from motionlens.clips.views import Views
 from motionlens.datasets.list_files import ListEntry
 from motionlens.datasets.listing import index_folder, index_list
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
+from motionlens.datasets.source import ListingConfig
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.inference.evaluation import evaluate
 from motionlens.inference.recognizer import Recognizer
-from motionlens.training.recipe import ListingConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.setup import build_model, make_card
 

@@ -116,13 +116,13 @@ def test_uneven_shares_several_labels_and_broken_videos(videos, tmp_path):
 def fit_validation(recipe, tmp_path):
     """The validation loss of the weights that a run has kept, worked out here."""
     from motionlens.clips.training_loader import ClipDataset
-    from motionlens.datasets.source import open_parts
+    from motionlens.datasets.parts import open_parts
     from motionlens.inference.card_clips import card_preprocessing, card_sampling
     from motionlens.inference.checkpoint import load_checkpoint
     from motionlens.training.losses import clip_losses_of_several_labels
 
     model, card = load_checkpoint(tmp_path / "run")
-    _, validation = open_parts(recipe)
+    _, validation = open_parts(recipe.source)
     dataset = ClipDataset(validation, card_sampling(card), card_preprocessing(card), training=False)
     item = dataset[0]
     with torch.inference_mode():

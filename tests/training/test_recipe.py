@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from motionlens.datasets.source import ListingConfig
 from motionlens.training.recipe import (
     AugmentConfig,
     ClipConfig,
-    ListingConfig,
     LoaderConfig,
     LogConfig,
     OptimConfig,

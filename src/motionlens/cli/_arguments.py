@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motionlens import pretrained
-from motionlens.training.recipe import ListingConfig
+from motionlens.datasets.source import ListingConfig
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -102,7 +102,7 @@ def run(args: Any) -> int:
 
 def _index(args: Any, report_broken: Any) -> VideoIndex:
     from motionlens.cli._videos import expand, index_files
-    from motionlens.datasets.source import open_evaluated
+    from motionlens.datasets.parts import open_evaluated
 
     if bool(args.files) == bool(args.data):
         raise ValueError("files or --data must be given, not both; name what is to be embedded")

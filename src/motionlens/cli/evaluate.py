@@ -82,11 +82,12 @@ def run(args: Any) -> int:
     import torch
 
     from motionlens._utils.distributed import is_main
-    from motionlens.datasets.source import open_evaluated
+    from motionlens.datasets.parts import open_evaluated
+    from motionlens.datasets.source import RECIPE_FILE
     from motionlens.inference.checkpoint import load_card
     from motionlens.inference.evaluation import evaluate
     from motionlens.inference.locate import find_checkpoint
-    from motionlens.training.run_folder import RECIPE_FILE, run_recipe
+    from motionlens.training.run_folder import run_recipe
 
     folder = find_checkpoint(args.run)
     recipe = run_recipe(folder) if (folder / RECIPE_FILE).is_file() else None
@@ -99,7 +100,7 @@ def run(args: Any) -> int:
         _check_file(args.submission)
     load_card(folder)  # what is no recognizer is found out before its data is looked for
     listing = given_listing(args, recipe.listing if recipe else None)
-    index = open_evaluated(folder, args.data, args.split, listing)
+    index = open_evaluated(recipe.source if recipe else None, args.data, args.split, listing)
     report = evaluate(
         folder,
         index,

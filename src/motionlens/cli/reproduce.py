@@ -116,11 +116,11 @@ def _check_own_data(args: Any) -> None:
 
 
 def _request(args: Any, held: ExitStack) -> Request:
+    from motionlens.datasets.source import ListingConfig
     from motionlens.reproduce.budgets import BUDGETS as KNOWN
     from motionlens.reproduce.budgets import Source
     from motionlens.reproduce.listing import DEFAULT_OUT
     from motionlens.reproduce.request import Request
-    from motionlens.training.recipe import ListingConfig
 
     budget = KNOWN[args.budget]
     source = None

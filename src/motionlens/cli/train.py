@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
-from motionlens.training.run_folder import CHECKPOINT, RECIPE_FILE, check_checkpoint_exists
+from motionlens.training.run_folder import CHECKPOINT, check_checkpoint_exists
 
 
 def add_arguments(parser: Any) -> None:

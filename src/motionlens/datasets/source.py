@@ -1,166 +1,111 @@
-"""From what a recipe says of its data to the videos of its parts."""
+"""Which videos a run or a command means, as it was declared; nothing is opened here.
+
+Needs neither torch nor NumPy, so that ``motionlens train --help`` answers at once.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+import yaml  # type: ignore[import-untyped]
 
-from motionlens.datasets.listing import (
-    VALIDATION_FOLDERS,
-    VideoIndex,
-    index_folder,
-    index_list,
-    load_split,
-)
-from motionlens.datasets.prepared import is_prepared, is_unfinished, load_part
-from motionlens.training.recipe import ListingConfig, Recipe
-from motionlens.training.run_folder import RECIPE_FILE, run_recipe
+from motionlens._utils.errors import one_line
+
+# The resolved recipe in a run folder.
+RECIPE_FILE = "recipe.yaml"
 
 Split = Literal["train", "validation", "test", "all"]
 
 
-def open_parts(recipe: Recipe) -> tuple[VideoIndex, VideoIndex]:
-    """The training and the validation videos of a recipe, with the same class names.
+@dataclass(frozen=True, kw_only=True)
+class ListingConfig:
+    """How videos and labels are found.
 
-    Raises:
-        ValueError: If something is missing, a part is empty, or the validation part has a class
-            that training has not.
+    Attributes:
+        root: What relative paths in a list file are relative to; the list's folder if not given.
+        separator: Between the columns of a list file; guessed if not given.
+        pattern: Makes a path out of a list file's first column, such as "videos/{}.mp4".
+        validation_fraction: Share of each class that validates where no validation part is given.
+        split_seed: Decides which videos these are.
     """
-    if recipe.validation is None:
-        train, validation = _open_split(recipe.data, recipe.listing)
-    else:
-        train = open_all(recipe.data, recipe.listing)
-        validation = open_all(recipe.validation, recipe.listing)
-    validation = validation.with_classes(train.class_names)
-    if train.targets is not None or validation.targets is not None:
-        train, validation = train.with_targets(), validation.with_targets()
-    decoder = recipe.loader.decoder
-    train, validation = replace(train, decoder=decoder), replace(validation, decoder=decoder)
-    for name, part in (("training", train), ("validation", validation)):
-        if not len(part):
+
+    root: str | None = None
+    separator: str | None = None
+    pattern: str = "{}"
+    validation_fraction: float = 0.2
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_fraction < 1:
             raise ValueError(
-                f"the {name} part must hold at least one video, got none of {recipe.data}; "
-                "add videos or name a validation part"
+                "listing.validation_fraction must be above 0 and below 1, got "
+                f"{self.validation_fraction}; 0.2 is usual"
             )
-    return train, validation
+        if self.pattern.count("{}") != 1:
+            raise ValueError(
+                f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
+                "write for example 'videos/{}.mp4'"
+            )
 
 
-def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
-    """All videos of a folder of class folders, of a list file, or of a prepared data set.
+@dataclass(frozen=True, kw_only=True)
+class DataSource:
+    """The data of a run, as its recipe declares it.
+
+    Attributes:
+        data: folder or list file.
+        validation: folder or list file with the validation videos; None if ``data`` holds them.
+        listing: how videos and labels are found.
+        horizontal_flip: class names that swap when a clip is mirrored; ``"catalog"`` for what the
+            prepared data set says; None if the recipe does not say.
+    """
+
+    data: str
+    validation: str | None = None
+    listing: ListingConfig = field(default_factory=ListingConfig)
+    horizontal_flip: Mapping[str, str] | Literal["catalog"] | None = None
+
+    @classmethod
+    def of_run(cls, run: str | os.PathLike[str]) -> DataSource | None:
+        """What the recipe in a run folder declares; None if the folder holds no recipe.
+
+        Raises:
+            ValueError: If the recipe cannot be read or declares no usable data.
+        """
+        path = Path(run, RECIPE_FILE)
+        if not path.is_file():
+            return None
+        values = read_yaml(path)
+        try:
+            return cls(
+                data=os.fspath(values["data"]),
+                validation=values.get("validation"),
+                listing=ListingConfig(**values.get("listing", {})),
+                horizontal_flip=values.get("augment", {}).get("horizontal_flip"),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"{path}: must name the run's data as 'motionlens train' writes it: "
+                f"{one_line(error)}; correct it"
+            ) from None
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The mapping that a recipe file holds; neither keys nor values are checked.
 
     Raises:
-        ValueError: If it does not exist or cannot be used.
+        ValueError: If the file is missing or holds no YAML mapping.
     """
-    if is_prepared(_existing(data)):
-        train, validation = _open_split(data, listing)
-        return _join(train, validation)
-    if Path(data).is_dir():
-        return index_folder(data)
-    return index_list(data, root=listing.root, separator=listing.separator, pattern=listing.pattern)
-
-
-def open_evaluated(
-    run: Path | None,
-    data: str | os.PathLike[str] | None,
-    split: Split | None,
-    listing: ListingConfig | None,
-) -> VideoIndex:
-    """The videos that an evaluation is to be made on.
-
-    Args:
-        run: the run that is evaluated, if it is one.
-        data: folder or list file; the run's own data if None.
-        split: part of it; by default the validation part of data that has one or of the run's own
-            data, else everything.
-        listing: how the videos are found; by default as in the run's recipe.
-
-    Raises:
-        ValueError: If the data cannot be used, or none is given and none is known from a run.
-    """
-    recipe = None
-    if run is not None and (data is None or (run / RECIPE_FILE).is_file()):
-        recipe = run_recipe(run)
-    if listing is not None and recipe is not None:
-        recipe = replace(recipe, listing=listing)
-    listing = listing or (recipe.listing if recipe else ListingConfig())
-    if data is None:
-        if recipe is None:
-            raise ValueError("data must be given, for a recognizer that is no run folder has none")
-        if split == "test" and is_prepared(Path(recipe.data)):
-            return load_part(recipe.data, "test")
-        if split in ("all", "test"):
-            raise ValueError("split must be 'train' or 'validation' where no data is given")
-        train, validation = open_parts(recipe)
-        return train if split == "train" else validation
-    path = _existing(data)
-    if is_prepared(path) and split != "all":
-        return load_part(path, split or "validation")
-    if split == "test":
-        raise ValueError(f"split test is of a prepared data set, {path} is none; leave it out")
-    # With a validation part of its own, what was trained on is meant when it is named.
-    splits_own = recipe is not None and recipe.validation is None and _same(data, recipe.data)
-    if splits_own and recipe is not None and split != "all":
-        train, validation = open_parts(recipe)
-        return train if split == "train" else validation
-    has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
-    if split == "all" or (split is None and not has_parts):
-        return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
-    train, validation = _open_split(data, listing)
-    return train if split == "train" else validation
-
-
-def _open_split(
-    data: str | os.PathLike[str], listing: ListingConfig
-) -> tuple[VideoIndex, VideoIndex]:
-    if is_prepared(_existing(data)):
-        return load_part(data, "train"), load_part(data, "validation")
-    return load_split(
-        data,
-        fraction=listing.validation_fraction,
-        seed=listing.split_seed,
-        root=listing.root,
-        separator=listing.separator,
-        pattern=listing.pattern,
-    )
-
-
-def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
-    """The videos of two parts, which may lie under different roots."""
-    parts = (first, second.with_classes(first.class_names))
-    paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
-    return replace(
-        first,
-        paths=np.array(paths, dtype=np.str_),
-        labels=np.concatenate([part.labels for part in parts]),
-        starts_s=np.concatenate([part.starts_s for part in parts]),
-        ends_s=np.concatenate([part.ends_s for part in parts]),
-        targets=_join_targets(parts),
-    )
-
-
-def _join_targets(parts: Sequence[VideoIndex]) -> NDArray[np.bool_] | None:
-    if all(part.targets is None for part in parts):
-        return None
-    targets = [part.with_targets().targets for part in parts]
-    return np.concatenate([part for part in targets if part is not None])
-
-
-def _existing(data: str | os.PathLike[str]) -> Path:
-    path = Path(data)
-    if not path.exists():
-        raise ValueError(f"data must be a folder or a list file, {path} does not exist")
-    if is_unfinished(path):
-        raise ValueError(
-            f"{path}: preparing was not finished; run the same 'motionlens prepare' again"
-        )
-    return path
-
-
-def _same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
-    return os.path.realpath(first) == os.path.realpath(second)
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read the recipe {one_line(error)}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: a recipe must be YAML: {one_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: a recipe must be a mapping of names to values")
+    return values

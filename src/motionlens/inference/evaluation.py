@@ -24,8 +24,8 @@ from motionlens._utils.distributed import (
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.views import Views
 from motionlens.datasets.listing import VideoIndex
-from motionlens.datasets.prepared import is_prepared, load_description
-from motionlens.datasets.source import Split, open_evaluated
+from motionlens.datasets.parts import known_flip_pairs, open_evaluated
+from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.runner import (
@@ -38,8 +38,6 @@ from motionlens.inference.runner import (
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.training.recipe import ListingConfig
-from motionlens.training.run_folder import RECIPE_FILE, run_recipe
 
 
 class HasModelAndCard(Protocol):
@@ -115,17 +113,17 @@ def evaluate(
             mirrored and nobody has told which classes swap.
         RuntimeError: If not every video was predicted exactly once with all its views.
     """
-    run: Path | None = None
+    source: DataSource | None = None
     if isinstance(recognizer, (str, os.PathLike)):
-        run = Path(recognizer)
-        model, card = load_checkpoint(run)
+        model, card = load_checkpoint(recognizer)
+        source = DataSource.of_run(recognizer)
     else:
         model, card = recognizer.model, recognizer.card
     views = views if isinstance(views, Views) else Views.parse(views)
     if not isinstance(data, VideoIndex):
-        data = open_evaluated(run, data, split, listing)
+        data = open_evaluated(source, data, split, listing)
     if flip_pairs is None:
-        flip_pairs = _known_flip_pairs(run, data)
+        flip_pairs = known_flip_pairs(source, data)
     index = data.with_classes(card.class_names)
     if card.multi_label:
         index = index.with_targets()
@@ -233,18 +231,6 @@ def _make_report(
         broken=tuple((paths[i], reason) for i, reason in broken.items()),
         settings=settings,
     )
-
-
-def _known_flip_pairs(run: Path | None, index: VideoIndex) -> Mapping[str, str] | None:
-    """What a mirror swaps: as the run was told, else as a data set's catalogue has it."""
-    if run is not None and (run / RECIPE_FILE).is_file():
-        recipe = run_recipe(run)
-        pairs = recipe.augment.horizontal_flip
-        if isinstance(pairs, Mapping):
-            return pairs
-        if pairs == "catalog" and is_prepared(recipe.data):
-            return load_description(recipe.data).flip_pairs
-    return index.flip_pairs
 
 
 def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -> Tensor | None:

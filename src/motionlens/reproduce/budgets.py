@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from motionlens.training.recipe import ListingConfig, Recipe
+from motionlens.datasets.source import ListingConfig
+from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
 
 BudgetName = Literal["small", "medium", "full"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from motionlens.datasets.source import open_parts
+from motionlens.datasets.parts import open_parts
 from motionlens.explain.correspondences import Correspondences, explain_clips
 from motionlens.explain.matches import Match, find_match
 from motionlens.inference.checkpoint import load_checkpoint
@@ -124,7 +124,7 @@ def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
     from motionlens.inference.recognizer import Recognizer
 
     recognizer = Recognizer.from_pretrained(run, device="cpu")
-    _, validation = open_parts(recipe)
+    _, validation = open_parts(recipe.source)
     chosen: list[int] = []
     for label in range(len(validation.class_names)):
         found = np.flatnonzero(validation.labels == label)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.training_loader import ClipDataset
-from motionlens.datasets.source import open_parts
+from motionlens.datasets.parts import open_parts
 from motionlens.inference.card_clips import card_preprocessing
 from motionlens.reproduce.grids import Grid
 from motionlens.reproduce.outcomes import Outcome
@@ -56,7 +56,7 @@ def measure_speed(request: Request, packaged: str) -> float | None:
         ValueError: If the data cannot be used.
     """
     base, _ = open_data(request, packaged)
-    _, validation = open_parts(base)
+    _, validation = open_parts(base.source)
     card = make_card(base, validation.class_names)
     clips = ClipDataset(
         validation,

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from motionlens.datasets.source import open_parts
+from motionlens.datasets.parts import open_parts
 from motionlens.inference.checkpoint import load_card
 from motionlens.reproduce.budgets import Source, base_recipe
 from motionlens.reproduce.fitting import fitted, usual_length
@@ -80,7 +80,7 @@ def open_data(request: Request, packaged: str) -> tuple[Recipe, dict[str, Any]]:
     source: Source | None = request.source
     assert source is not None
     recipe = base_recipe(request.budget, source, packaged)
-    train_part, validation = open_parts(recipe)
+    train_part, validation = open_parts(recipe.source)
     videos = len(train_part) + len(validation)
     if request.budget.name == "small" and videos <= _MOST_CACHED:
         recipe = replace(recipe, loader=replace(recipe.loader, cache=True))
@@ -103,7 +103,7 @@ def with_fitting_clips(request: Request, packaged: str) -> Request:
         ValueError: If the data or a recipe file cannot be used.
     """
     assert request.source is not None
-    train_part, _ = open_parts(base_recipe(request.budget, request.source, packaged))
+    train_part, _ = open_parts(base_recipe(request.budget, request.source, packaged).source)
     return replace(request, budget=fitted(request.budget, usual_length(train_part)))
 
 

@@ -11,37 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from motionlens._utils.cores import usable_cores
+from motionlens.datasets.source import DataSource, ListingConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 # None of these has slots: jsonargparse reads default instances through `vars`.
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListingConfig:
-    """How videos and labels are found.
-
-    Attributes:
-        root: What relative paths in a list file are relative to; the list's folder if not given.
-        separator: Between the columns of a list file; guessed if not given.
-        pattern: Makes a path out of a list file's first column, such as "videos/{}.mp4".
-        validation_fraction: Part of each class that validates where no validation part is given.
-        split_seed: Decides which part that is.
-    """
-
-    root: str | None = None
-    separator: str | None = None
-    pattern: str = "{}"
-    validation_fraction: float = 0.2
-    split_seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check("listing.validation_fraction", self.validation_fraction, above=0, below=1)
-        if self.pattern.count("{}") != 1:
-            raise ValueError(
-                f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
-                "write for example 'videos/{}.mp4'"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -320,6 +294,16 @@ class Recipe:
         if self.patience is not None:
             _check("patience", self.patience, least=1)
         _check("seed", self.seed, least=0)
+
+    @property
+    def source(self) -> DataSource:
+        """The part of the recipe that says which videos the run is about."""
+        return DataSource(
+            data=self.data,
+            validation=self.validation,
+            listing=self.listing,
+            horizontal_flip=self.augment.horizontal_flip,
+        )
 
     def resolved_model_options(self) -> dict[str, Any]:
         """The model's options with ``k`` among them if it was given."""

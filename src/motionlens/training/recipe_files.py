@@ -8,8 +8,9 @@ from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from motionlens._utils.errors import nearest, one_line, parser_message
+from motionlens._utils.errors import nearest, parser_message
 from motionlens._utils.files import write_atomically
+from motionlens.datasets.source import read_yaml
 from motionlens.training.recipe import Recipe
 
 Config = TypeVar("Config")
@@ -46,16 +47,7 @@ def read_recipe_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ValueError: If the file is missing, no YAML mapping, or has an unknown key.
     """
-    import yaml  # type: ignore[import-untyped]
-
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read the recipe {one_line(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: a recipe must be YAML: {one_line(error)}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: a recipe must be a mapping of names to values")
+    values = read_yaml(path)
     _check_keys(Recipe, values, str(path))
     return values
 
@@ -66,7 +58,7 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    import yaml
+    import yaml  # type: ignore[import-untyped]
 
     values = asdict(recipe)
     values["augment"]["ratio"] = list(recipe.augment.ratio)

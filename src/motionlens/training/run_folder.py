@@ -26,10 +26,10 @@ from typing import Any
 
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.machine import versions
+from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import load_recipe, save_recipe, with_absolute_paths
 
-RECIPE_FILE = "recipe.yaml"
 VERSIONS_FILE = "versions.json"
 METRICS_FILE = "metrics.csv"
 BROKEN_FILE = "broken.csv"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from motionlens.clips.transforms import ClipTransform
 from motionlens.clips.video_index import VideoIndex
-from motionlens.datasets.source import open_parts
+from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_card
 from motionlens.inference.weight_sources import Weights, read_weights
@@ -50,7 +50,9 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     Raises:
         ValueError: If the data, the model's options or the weights to start from cannot be used.
     """
-    train, validation = open_parts(recipe)
+    train, validation = (
+        replace(part, decoder=recipe.loader.decoder) for part in open_parts(recipe.source)
+    )
     _check_labels(train, validation)
     weights, start_card = _read_weights(recipe, resume)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)

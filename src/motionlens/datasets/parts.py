@@ -1,0 +1,170 @@
+"""From declared data to the videos of its parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.datasets.listing import (
+    VALIDATION_FOLDERS,
+    VideoIndex,
+    index_folder,
+    index_list,
+    load_split,
+)
+from motionlens.datasets.prepared import is_prepared, is_unfinished, load_description, load_part
+from motionlens.datasets.source import RECIPE_FILE, DataSource, ListingConfig, Split
+
+
+def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
+    """The training and the validation videos of a run, with the same class names.
+
+    Raises:
+        ValueError: If something is missing, a part is empty, or the validation part has a class
+            that training has not.
+    """
+    if source.validation is None:
+        train, validation = _open_split(source.data, source.listing)
+    else:
+        train = open_all(source.data, source.listing)
+        validation = open_all(source.validation, source.listing)
+    validation = validation.with_classes(train.class_names)
+    if train.targets is not None or validation.targets is not None:
+        train, validation = train.with_targets(), validation.with_targets()
+    for name, part in (("training", train), ("validation", validation)):
+        if not len(part):
+            raise ValueError(
+                f"the {name} part must hold at least one video, got none of {source.data}; "
+                "add videos or name a validation part"
+            )
+    return train, validation
+
+
+def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
+    """All videos of a folder of class folders, of a list file, or of a prepared data set.
+
+    Raises:
+        ValueError: If it does not exist or cannot be used.
+    """
+    if is_prepared(_existing(data)):
+        train, validation = _open_split(data, listing)
+        return _join(train, validation)
+    if Path(data).is_dir():
+        return index_folder(data)
+    return index_list(data, root=listing.root, separator=listing.separator, pattern=listing.pattern)
+
+
+def open_evaluated(
+    source: DataSource | None,
+    data: str | os.PathLike[str] | None,
+    split: Split | None,
+    listing: ListingConfig | None,
+) -> VideoIndex:
+    """The videos that a recognizer is to be evaluated on.
+
+    Args:
+        source: the data that the recognizer was trained on; None if nothing is known of it.
+        data: folder or list file; that of ``source`` if None.
+        split: part of it; by default the validation part of data that has one or of ``source``,
+            else everything.
+        listing: how the videos are found; by default as ``source`` says.
+
+    Raises:
+        ValueError: If the data cannot be used, or neither ``data`` nor ``source`` is given.
+    """
+    if listing is not None and source is not None:
+        source = replace(source, listing=listing)
+    listing = listing or (source.listing if source else ListingConfig())
+    if data is None:
+        if source is None:
+            raise ValueError(
+                f"data must be given: there is no run folder with a {RECIPE_FILE} that names it"
+            )
+        if split == "test" and is_prepared(source.data):
+            return load_part(source.data, "test")
+        if split in ("all", "test"):
+            raise ValueError("split must be 'train' or 'validation' where no data is given")
+        train, validation = open_parts(source)
+        return train if split == "train" else validation
+    path = _existing(data)
+    if is_prepared(path) and split != "all":
+        return load_part(path, split or "validation")
+    if split == "test":
+        raise ValueError(f"split 'test' needs a prepared data set, {path} is none; leave it out")
+    has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
+    # With a validation part of its own, all of the training data is meant when it is named.
+    splits_own = source is not None and source.validation is None and _same(data, source.data)
+    if split == "all" or (split is None and not has_parts and not splits_own):
+        return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
+    train, validation = _open_split(data, listing)
+    return train if split == "train" else validation
+
+
+def known_flip_pairs(source: DataSource | None, index: VideoIndex) -> Mapping[str, str] | None:
+    """Which classes a mirror swaps: as the run declares it, else as the data set's catalogue does.
+
+    Returns:
+        Class name to class name, ``{}`` if none swaps; None if nobody has said.
+    """
+    if source is not None:
+        if isinstance(source.horizontal_flip, Mapping):
+            return source.horizontal_flip
+        if source.horizontal_flip == "catalog" and is_prepared(source.data):
+            return load_description(source.data).flip_pairs
+    return index.flip_pairs
+
+
+def _open_split(
+    data: str | os.PathLike[str], listing: ListingConfig
+) -> tuple[VideoIndex, VideoIndex]:
+    if is_prepared(_existing(data)):
+        return load_part(data, "train"), load_part(data, "validation")
+    return load_split(
+        data,
+        fraction=listing.validation_fraction,
+        seed=listing.split_seed,
+        root=listing.root,
+        separator=listing.separator,
+        pattern=listing.pattern,
+    )
+
+
+def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
+    """The videos of two parts, which may lie under different roots."""
+    parts = (first, second.with_classes(first.class_names))
+    paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
+    return replace(
+        first,
+        paths=np.array(paths, dtype=np.str_),
+        labels=np.concatenate([part.labels for part in parts]),
+        starts_s=np.concatenate([part.starts_s for part in parts]),
+        ends_s=np.concatenate([part.ends_s for part in parts]),
+        targets=_join_targets(parts),
+    )
+
+
+def _join_targets(parts: Sequence[VideoIndex]) -> NDArray[np.bool_] | None:
+    if all(part.targets is None for part in parts):
+        return None
+    targets = [part.with_targets().targets for part in parts]
+    return np.concatenate([part for part in targets if part is not None])
+
+
+def _existing(data: str | os.PathLike[str]) -> Path:
+    path = Path(data)
+    if not path.exists():
+        raise ValueError(f"data must be a folder or a list file, {path} does not exist")
+    if is_unfinished(path):
+        raise ValueError(
+            f"{path}: preparing was not finished; run the same 'motionlens prepare' again"
+        )
+    return path
+
+
+def _same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
+    return os.path.realpath(first) == os.path.realpath(second)
