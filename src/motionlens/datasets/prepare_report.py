@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+from motionlens._utils.tables import markdown_table
 from motionlens.datasets.prepared import Part
 
 _COLUMNS = ("listed", "official", "usable", "missing", "unreadable", "short", "damaged")
@@ -133,7 +134,7 @@ class PrepareReport:
             "decode": "Every frame of every video was decoded.",
         }[self.check]
         counts = [
-            [_cell(name), *(f"{of_class.get(part, 0):,}" for part in part_names)]
+            [name, *(f"{of_class.get(part, 0):,}" for part in part_names)]
             for name, of_class in self.class_counts.items()
         ]
         lines = [
@@ -142,8 +143,7 @@ class PrepareReport:
             f"Prepared from {self.root}. {how} Videos with fewer than {self.min_frames} frames are "
             "too short.",
             "",
-            *_table(self.headings(), self.rows()),
-            "",
+            markdown_table(self.headings(), self.rows()),
             *(f"- {remark}" for remark in self.remarks()),
             *([""] if self.remarks() else []),
             "`missing.csv` and `unreadable.csv` name the videos that were left out, with reasons; "
@@ -151,15 +151,6 @@ class PrepareReport:
             "",
             "## Usable videos of each class",
             "",
-            *_table(["class", *part_names], counts),
+            markdown_table(["class", *part_names], counts),
         ]
-        return "\n".join(lines) + "\n"
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    align = ["---", *("--:" for _ in headings[1:])]
-    return [f"| {' | '.join(cells)} |" for cells in (headings, align, *rows)]
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+        return "\n".join(lines)

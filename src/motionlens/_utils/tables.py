@@ -1,0 +1,98 @@
+"""One way to make a table: for the terminal, and as Markdown for files."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Collection, Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# Wider than any table: text that is not shown on a terminal is never folded.
+_NATURAL_WIDTH = 100_000
+
+
+class Output(Console):
+    """Standard output, as wide as the terminal, or as any table needs where there is none."""
+
+    def __init__(self) -> None:
+        width = None if sys.stdout.isatty() else _NATURAL_WIDTH
+        super().__init__(highlight=False, markup=False, width=width)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command; rich would end the process with status 1."""
+        raise BrokenPipeError
+
+
+def console_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    left: Collection[int] = (0,),
+) -> Table:
+    """A table to be printed on :class:`Output`; long cells are folded on a narrow terminal.
+
+    Args:
+        headings: of the columns.
+        rows: cells as text, as many per row as there are headings.
+        title: above the table.
+        left: columns aligned to the left; the others are aligned to the right.
+    """
+    table = Table(title=title, title_justify="left")
+    for column, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if column in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def markdown_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: Collection[int] = (0,),
+) -> str:
+    """A Markdown table, one line per row, padded so that it also reads well as plain text.
+
+    Args:
+        headings: of the columns.
+        rows: cells as text; ``|`` is escaped, a line break becomes a space.
+        left: columns aligned to the left; the others are aligned to the right.
+
+    Returns:
+        The lines, each with a line break.
+
+    Example:
+        >>> print(markdown_table(["part", "videos"], [["train", "9,537"], ["test", "12"]]), end="")
+        | part  | videos |
+        |-------|-------:|
+        | train |  9,537 |
+        | test  |     12 |
+    """
+    table = Table(box=box.MARKDOWN)
+    for column, heading in enumerate(headings):
+        table.add_column(
+            _markdown_cell(heading),
+            justify="left" if column in left else "right",
+            no_wrap=True,
+            min_width=3,
+        )
+    for row in rows:
+        table.add_row(*map(_markdown_cell, row))
+    text = io.StringIO()
+    Console(file=text, width=_NATURAL_WIDTH, color_system=None).print(table)
+    head, rule, *body = (line for line in text.getvalue().splitlines() if line.strip())
+    # rich draws the rule without the colons that tell a reader of Markdown how to align.
+    marks = [
+        mark if column in left else f"{mark[:-1]}:"
+        for column, mark in enumerate(rule.strip("|").split("|"))
+    ]
+    return "".join(f"{line}\n" for line in (head, f"|{'|'.join(marks)}|", *body))
+
+
+def _markdown_cell(text: str) -> Text:
+    return Text(" ".join(text.splitlines()).replace("|", "\\|"))
