@@ -6,7 +6,7 @@ import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset
 from motionlens.cli._videos import decoding_processes
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.setup import build_model, make_card

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.recipe_files import save_recipe

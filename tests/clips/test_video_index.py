@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from motionlens.clips.video_index import VideoIndex
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry, VideoIndex
 
 ENTRIES = [
     ListEntry("b/1.mp4", "b"),

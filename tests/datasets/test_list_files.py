@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from motionlens.datasets.list_files import ListEntry, read_list
+from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.list_files import read_list
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from motion_videos import CLASSES, write_video
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepared import PreparedSet, load_part, save_description, save_part
 from motionlens.video.file import open_video

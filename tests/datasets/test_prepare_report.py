@@ -55,5 +55,5 @@ def test_page(check, said):
     assert said in text
     assert "- There is no moon." in text
     # What stands in a cell does not end it.
-    assert "| a\\|b | 1,196 | 0 |" in text
+    assert "| a\\|b  | 1,196 |    0 |" in text
     assert "\n\n\n" not in text

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import (
     PreparedSet,
     is_prepared,

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
+from motionlens.clips.video_index import ListEntry
 from motionlens.clips.views import Views
-from motionlens.datasets.list_files import ListEntry
 from motionlens.datasets.listing import index_folder, index_list
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.datasets.source import ListingConfig

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from motion_videos import tiny_recipe, write_dataset
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint

@@ -15,7 +15,7 @@ from motionlens.bench.suites import Case, Setting
 from motionlens.bench.timing import Run
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.transforms import Preprocessing
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepared import PreparedSet, load_part, save_description, save_part
 from motionlens.video.file import open_video

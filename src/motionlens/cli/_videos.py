@@ -40,8 +40,7 @@ def expand(files: Sequence[str], report_broken: Callable[[str, str], None]) -> l
 
 def index_files(videos: Sequence[str]) -> VideoIndex:
     """Videos by their paths, with no labels."""
-    from motionlens.clips.video_index import VideoIndex
-    from motionlens.datasets.list_files import ListEntry
+    from motionlens.clips.video_index import ListEntry, VideoIndex
 
     return VideoIndex.of(Path(), [ListEntry(video, "") for video in videos], class_names=())
 

@@ -2,18 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
-from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry
 from motionlens.video.frames import Decoder
+
+# Between the class names of a video that has several.
+LABEL_SEPARATOR = "|"
+
+
+class ListEntry(NamedTuple):
+    """A clip as a list names it.
+
+    Attributes:
+        path: as the list has it.
+        label: name of the class, several as ``one|other``; empty if unknown.
+        start_s: where the clip begins in the video, seconds; nan for the start of the video.
+        end_s: where it ends, seconds; nan for the end of the video.
+    """
+
+    path: str
+    label: str
+    start_s: float = math.nan
+    end_s: float = math.nan
+
+    @property
+    def window(self) -> tuple[float | None, float | None]:
+        """Start and end of the clip in its video, seconds; None where the list does not say."""
+        start, end = self.start_s, self.end_s
+        return None if math.isnan(start) else start, None if math.isnan(end) else end
 
 
 @dataclass(frozen=True, eq=False)

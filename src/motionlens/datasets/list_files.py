@@ -7,7 +7,9 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 _SEPARATORS = ("\t", ";", ",")
@@ -20,26 +22,6 @@ _HEADERS = {
     "end": {"end", "end_s", "end_time", "time_end"},
 }
 _COLUMNS = tuple(_HEADERS)
-
-
-# Between the class names of a video that has several.
-LABEL_SEPARATOR = "|"
-
-
-class ListEntry(NamedTuple):
-    """One line of a list.
-
-    Attributes:
-        path: as the list has it.
-        label: name of the class, several as ``one|other``; empty if the list does not say.
-        start_s: where the clip begins in the video, seconds; nan if the list does not say.
-        end_s: where it ends; nan likewise.
-    """
-
-    path: str
-    label: str
-    start_s: float = math.nan
-    end_s: float = math.nan
 
 
 def read_list(

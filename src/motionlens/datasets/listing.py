@@ -10,13 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlens.clips.video_index import VideoIndex
-from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry, read_list
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
+from motionlens.datasets.list_files import read_list
 from motionlens.video.find import find_videos, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
-
-__all__ = ["VideoIndex", "index_folder", "index_list", "load_split", "split_index"]
 
 TRAIN_FOLDER = "train"
 VALIDATION_FOLDERS = ("validation", "val", "valid")
@@ -91,7 +89,7 @@ def index_list(
     class_names: Sequence[str] | None = None,
     fps: float = 12.0,
 ) -> VideoIndex:
-    """Index the videos that a list names; see :func:`motionlens.datasets.list_files.read_list` for its forms.
+    """Index the videos that a list names, in a form that :func:`.list_files.read_list` reads.
 
     Args:
         path: the list, CSV or JSON lines.

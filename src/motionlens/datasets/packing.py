@@ -24,7 +24,8 @@ from torch import Tensor
 
 from motionlens._utils.files import write_atomically
 from motionlens.clips.transforms import resize_frames
-from motionlens.datasets.list_files import ListEntry, read_list
+from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (
     PACKING_FILE,
     PARTS,

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 from motionlens.datasets.catalog import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.check_cache import VideoKey
-from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry
 from motionlens.datasets.listing import PREPARED_FOLDER
 from motionlens.datasets.prepare_report import FrameCounts, PartReport, PrepareReport
 from motionlens.datasets.prepared import (

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Literal
 
 from motionlens._utils.files import write_atomically
-from motionlens.clips.video_index import VideoIndex
-from motionlens.datasets.list_files import ListEntry, read_list
+from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.datasets.list_files import read_list
 
 DESCRIPTION_FILE = "dataset.json"
 # What preparing and packing keep for themselves.

@@ -12,9 +12,8 @@ import numpy as np
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main, process_group
-from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
-from motionlens.datasets.list_files import LABEL_SEPARATOR
 from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
 from motionlens.inference.runner import (
     VideoResult,

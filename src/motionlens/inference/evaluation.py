@@ -22,8 +22,8 @@ from motionlens._utils.distributed import (
     process_group,
 )
 from motionlens.clips.symmetries import LabelSymmetries
+from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
-from motionlens.datasets.listing import VideoIndex
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from motionlens._utils.files import write_atomically
-from motionlens.datasets.list_files import LABEL_SEPARATOR
+from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import (
     CONFUSION_FILE,
     PREDICTIONS_FILE,

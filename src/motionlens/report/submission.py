@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from motionlens._utils.files import write_atomically
-from motionlens.datasets.list_files import LABEL_SEPARATOR
+from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.report_files import TOP, as_csv, best_labels
 from motionlens.video.find import VIDEO_SUFFIXES

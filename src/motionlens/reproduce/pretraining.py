@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from motionlens._utils.files import check_writable
-from motionlens.datasets.list_files import ListEntry, read_list
+from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import Part, PreparedSet, save_description, save_part
 from motionlens.synthetic.motion_suite.difficulty import Level
 from motionlens.synthetic.motion_suite.writing import write_task

@@ -13,7 +13,7 @@ from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.transforms import ClipTransform, ColorJitter, LabelSymmetries
-from motionlens.datasets.listing import VideoIndex
+from motionlens.clips.video_index import VideoIndex
 from motionlens.inference.card import ModelCard
 from motionlens.inference.card_clips import card_preprocessing, card_sampling
 from motionlens.models.registry import ClipDefaults, model_defaults, model_options

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy, read_lines
 from motionlens.datasets.catalog.spec import OfficialCopy
-from motionlens.datasets.list_files import ListEntry
 from motionlens.datasets.prepared import PARTS, Part
 
 # Number of the video, name of its class; that is empty where the list does not tell.

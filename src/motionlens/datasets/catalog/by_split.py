@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import LocalCopy, read_lines
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.list_files import ListEntry
 from motionlens.datasets.prepared import Part
 
 _SPLITS = (1, 2, 3)

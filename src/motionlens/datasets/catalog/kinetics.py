@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import LIST_FOLDERS, PART_WORDS, LocalCopy, read_text
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.list_files import ListEntry
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.video.file import open_video
 from motionlens.video.find import VIDEO_SUFFIXES

@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry, read_list
+from motionlens.datasets.list_files import read_list
 from motionlens.datasets.listing import load_split, split_index
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.video.find import find_videos

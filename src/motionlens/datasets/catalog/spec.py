@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from motionlens._utils.errors import nearest
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 from motionlens.datasets.catalog.flips import swap_words
-from motionlens.datasets.list_files import LABEL_SEPARATOR, ListEntry
 from motionlens.datasets.prepared import Part
 
 

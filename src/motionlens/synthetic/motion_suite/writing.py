@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens.datasets.list_files import ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import (
     PARTS,
     Part,
