@@ -113,7 +113,7 @@ async def measure(address: str, clips: dict[Path, bytes], arguments: Any) -> dic
 
 
 def _mean(metrics: str, name: str) -> float:
-    found = dict(re.findall(rf"^cpnet_{name}_(sum|count) (\S+)$", metrics, flags=re.MULTILINE))
+    found = dict(re.findall(rf"^motionlens_{name}_(sum|count) (\S+)$", metrics, flags=re.MULTILINE))
     return float(found["sum"]) / max(float(found["count"]), 1)
 
 

@@ -48,6 +48,7 @@ def run(args: Any) -> int:
     from motionlens._utils.optional import require
 
     require("fastapi", "serve")
+    require("prometheus_client", "serve")
     require("python_multipart", "serve")
     uvicorn = require("uvicorn", "serve")
     from motionlens.inference.recognizer import Recognizer

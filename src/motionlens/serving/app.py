@@ -1,4 +1,4 @@
-"""The web application: interface, page, errors and headers put together."""
+"""The web application: routes, pages, error handlers and middleware."""
 
 from __future__ import annotations
 
@@ -7,31 +7,30 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.inference.recognizer import Recognizer
 from motionlens.serving.config import ServingConfig
-from motionlens.serving.guard import Guard, Load
-from motionlens.serving.interface import UPLOADS, refused, router
 from motionlens.serving.metrics import Metrics
-from motionlens.serving.observing import Observer
-from motionlens.serving.refusals import QuietRefusals
+from motionlens.serving.middleware import RequestMetrics, UploadLimits
+from motionlens.serving.routes import UPLOADS, router
+from motionlens.serving.schemas import error_response
 from motionlens.serving.service import Service
 from motionlens.video.file import VideoError
 
 STATIC = Path(__file__).parent / "static"
 
 _PAGES = {"/": "index.html", "/docs": "docs.html"}
-_ABOUT = """Recognition of motion in video, and what was matched with what.
+_DESCRIPTION = """Recognizes motion in video and shows what was matched with what.
 
-Uploads are read in this process, lie in a temporary folder meanwhile, and are not kept. Errors are
+Uploads are read in this process, are temporary files meanwhile, and are not kept. Errors are
 answered as `{"error": "one line"}`.
 """
 
@@ -42,16 +41,16 @@ def create_app(
     *,
     allowed_hosts: Sequence[str] = ("*",),
 ) -> FastAPI:
-    """The page and its interface for a recognizer, as an ASGI application.
+    """The page and its HTTP interface for a recognizer, as an ASGI application.
 
     Args:
-        recognizer: is used by this application alone as long as it runs.
-        config: limits; the defaults if None.
-        allowed_hosts: names by which the server may be called; ``*`` for any. Named ones keep pages
-            from elsewhere that a browser shows from reaching it by a name of their own.
+        recognizer: used by this application alone while it runs.
+        config: limits; ``ServingConfig()`` if None.
+        allowed_hosts: host names that requests may use, ``*`` for any. Naming them protects
+            against DNS rebinding.
 
     Returns:
-        The application. Threads and the folder for uploads are there from its start to its end.
+        The application. Its threads and its upload folder exist from startup to shutdown.
     """
     config = config or ServingConfig()
     metrics = Metrics()
@@ -65,40 +64,25 @@ def create_app(
             app.state.service = None
             service.close()
 
-    # FastAPI's own pages load scripts from elsewhere.
+    # FastAPI's own documentation pages load scripts from a CDN.
     app = FastAPI(
         title="motionlens",
         version=__version__,
-        description=_ABOUT,
+        description=_DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
     app.state.service = None
-    app.state.load = Load()
     app.state.metrics = metrics
-    metrics.add_gauge(
-        "motionlens_queue_length",
-        "Clips and explanations that wait for the network.",
-        lambda: app.state.service.num_waiting if app.state.service else 0,
-    )
-    metrics.add_gauge(
-        "motionlens_open_uploads",
-        "Uploads that are worked on or wait.",
-        lambda: app.state.load.num_open,
-    )
     app.include_router(router)
     _add_pages(app)
-    _add_errors(app)
-    # The last one added is the first that sees a request.
-    app.add_middleware(
-        Guard, paths=UPLOADS, max_bytes=config.max_upload_bytes, max_waiting=config.max_waiting
-    )
+    _add_error_handlers(app)
+    # The middleware added last sees a request first.
+    app.add_middleware(UploadLimits, paths=UPLOADS, config=config, metrics=metrics)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
-    paths = {route.path for route in router.routes if hasattr(route, "path")} | _PAGES.keys()
-    app.add_middleware(Observer, metrics=metrics, paths=frozenset(paths | {"/openapi.json"}))
-    # Outside of what counts: the metrics have the true status.
-    app.add_middleware(QuietRefusals)
+    paths = {route.path for route in (*router.routes, *app.routes) if hasattr(route, "path")}
+    app.add_middleware(RequestMetrics, metrics=metrics, paths=paths)
     return app
 
 
@@ -114,23 +98,21 @@ def _add_pages(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
 
 
-def _add_errors(app: FastAPI) -> None:
-    async def http_error(_: Request, error: Any) -> Response:
-        return refused(error.status_code, str(error.detail), error.headers)
+def _add_error_handlers(app: FastAPI) -> None:
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> Response:
+        return error_response(error.status_code, str(error.detail), error.headers)
 
-    async def wrong_values(_: Request, error: Any) -> Response:
-        found = error.errors()[0]
-        where = ".".join(str(part) for part in found["loc"] if part != "body")
-        return refused(422, f"{where}: {found['msg']}; /docs says what is expected")
+    @app.exception_handler(RequestValidationError)
+    async def invalid_values(_: Request, error: RequestValidationError) -> Response:
+        first: Any = error.errors()[0]
+        where = ".".join(str(name) for name in first["loc"] if name != "body")
+        return error_response(422, f"{where}: {first['msg']}; /docs says what is expected")
 
-    async def no_video(_: Request, error: Exception) -> Response:
-        return refused(422, one_line(error))
+    @app.exception_handler(VideoError)
+    async def no_video(_: Request, error: VideoError) -> Response:
+        return error_response(422, one_line(error))
 
+    @app.exception_handler(Exception)
     async def unexpected(_: Request, error: Exception) -> Response:
-        return refused(500, f"unexpected {type(error).__name__}; the server's log says more")
-
-    app.add_exception_handler(StarletteHTTPException, http_error)
-    app.add_exception_handler(HTTPException, http_error)
-    app.add_exception_handler(RequestValidationError, wrong_values)
-    app.add_exception_handler(VideoError, no_video)
-    app.add_exception_handler(Exception, unexpected)
+        return error_response(500, f"unexpected {type(error).__name__}; the server's log says more")

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, fields
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingConfig:
-    """How much a server takes on at a time.
+    """How much a server accepts at a time.
 
     Attributes:
-        max_upload_mb: size of a request, 10^6 bytes; larger ones are refused.
-        max_megapixels: size of a video's frames, 10^6 pixels; larger ones are refused before they
-            are decoded.
-        max_batch: clips that go through the network together.
+        max_upload_mb: largest request, 10^6 bytes.
+        max_megapixels: largest frames of a video, 10^6 pixels; larger ones are refused before
+            they are decoded.
+        max_batch: most clips in a batch.
         max_wait_ms: how long the first clip of a batch waits for others, milliseconds.
-        max_waiting: requests that are worked on or wait; further ones are told to come again.
-        decode_threads: that read videos at the same time.
-        picture_px: longer side of the frames that go with an explanation, pixels.
+        max_waiting: most uploads that are processed or wait; the next one gets status 503.
+        decode_threads: threads that decode videos; by default one per core, at most 4.
+        picture_px: longer side of the frames in an explanation, pixels.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     max_upload_mb: float = 64.0
@@ -45,5 +45,5 @@ class ServingConfig:
 
     @property
     def max_upload_bytes(self) -> int:
-        """The size of a request in bytes."""
+        """The largest request in bytes."""
         return int(self.max_upload_mb * 1e6)

@@ -1,10 +1,10 @@
-"""The one thread in which the network runs: clips waiting at the same time go through together."""
+"""The thread that runs the network: clips that wait at the same time go through it together."""
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -15,29 +15,32 @@ from torch import Tensor
 
 R = TypeVar("R")
 
-# Clips (B, 3, T, h, w) -> a row for each, (B, D).
+# Clips (B, 3, T, h, w) -> one row per clip, (B, D).
 Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(eq=False)
 class _Job:
-    """A clip that waits for a batch, or a call that runs by itself."""
+    """A clip that waits for a batch, or a function to call."""
 
-    clip: Tensor | None = None
-    call: Callable[[], Any] | None = None
+    work: Tensor | Callable[[], Any]
     future: Future[Any] = field(default_factory=Future)
+
+    @property
+    def is_clip(self) -> bool:
+        return isinstance(self.work, Tensor)
 
 
 class NetworkThread:
-    """Runs a network for many askers, one batch after the other.
+    """Runs a network for many callers, one batch after the other.
 
-    A clip's row does not depend on what else is in its batch but for rounding.
+    A clip's row does not depend on the rest of its batch, except for rounding.
 
     Args:
-        forward: the network; it is called in this thread alone, in inference mode.
-        max_batch: clips at once, at least 1.
-        max_wait_s: how long a batch's first clip waits for others.
-        on_batch: told the number of clips of every batch and the seconds that it took.
+        forward: the network; called in this thread only.
+        max_batch: clips per batch, at least 1.
+        max_wait_s: how long the first clip of a batch waits for others, seconds.
+        on_batch: called after every batch with its number of clips and its seconds.
     """
 
     def __init__(
@@ -50,100 +53,89 @@ class NetworkThread:
     ) -> None:
         self._forward, self._on_batch = forward, on_batch
         self._max_batch, self._max_wait_s = max_batch, max_wait_s
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="motionlens-network", daemon=True)
         self._thread.start()
 
     @property
     def num_waiting(self) -> int:
-        """Jobs that have not been begun."""
-        return self._jobs.qsize()
+        """Number of jobs that have not started."""
+        return len(self._jobs)
 
     def submit(self, clip: Tensor) -> Future[Tensor]:
         """Ask for the row ``(D,)`` of a clip ``(3, T, h, w)``.
 
         Raises:
-            RuntimeError: If the thread has been closed.
+            RuntimeError: If the thread is closed.
         """
-        return self._put(_Job(clip=clip))
+        return self._put(_Job(clip))
 
     def call(self, function: Callable[[], R]) -> Future[R]:
         """Ask for a function to be called between two batches.
 
         Raises:
-            RuntimeError: If the thread has been closed.
+            RuntimeError: If the thread is closed.
         """
-        return self._put(_Job(call=function))
+        return self._put(_Job(function))
 
     def close(self) -> None:
-        """Finish what waits, and end. Closing twice does nothing."""
-        with self._lock:
-            if not self._is_closed:
-                self._is_closed = True
-                self._jobs.put(None)
+        """Finish the waiting jobs and end the thread. Closing twice does nothing."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
         self._thread.join()
 
     def _put(self, job: _Job) -> Future[Any]:
-        with self._lock:
+        with self._changed:
             if self._is_closed:
                 raise RuntimeError("the server is shutting down")
-            self._jobs.put(job)
+            self._jobs.append(job)
+            self._changed.notify()
         return job.future
 
     def _work(self) -> None:
-        job = self._jobs.get()
-        while job is not None:
-            if job.clip is None:
-                _call(job)
-                job = self._jobs.get()
-            else:
-                batch, job = self._collect(job)
-                self._run(batch)
-                job = self._jobs.get() if job is _NOTHING else job
-
-    def _collect(self, first: _Job) -> tuple[list[_Job], _Job | None]:
-        """A batch, and the job behind it: ``_NOTHING`` if none is known yet, None at the end."""
-        batch = [first]
-        deadline = time.monotonic() + self._max_wait_s
-        while len(batch) < self._max_batch:
+        while jobs := self._next_jobs():
+            jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+            if not jobs:
+                continue
             try:
-                job = self._jobs.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                break
-            if job is None or job.clip is None:
-                return batch, job
-            batch.append(job)
-        return batch, _NOTHING
+                results = self._run(jobs)
+            except Exception as error:
+                for job in jobs:
+                    job.future.set_exception(error)
+            else:
+                for job, result in zip(jobs, results, strict=True):
+                    job.future.set_result(result)
 
-    def _run(self, batch: list[_Job]) -> None:
-        batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
-        if not batch:
-            return
+    def _next_jobs(self) -> list[_Job]:
+        """A batch of clips, or one call; empty once the thread is closed and nothing waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._is_closed)
+            if self._jobs and self._jobs[0].is_clip:
+                self._changed.wait_for(self._batch_is_complete, self._max_wait_s)
+            jobs: list[_Job] = []
+            while self._jobs and len(jobs) < self._max_batch:
+                if jobs and not (jobs[0].is_clip and self._jobs[0].is_clip):
+                    break
+                jobs.append(self._jobs.popleft())
+            return jobs
+
+    def _batch_is_complete(self) -> bool:
+        """Whether no clip can join the first one's batch: a call behind it must keep its turn."""
+        return (
+            self._is_closed
+            or len(self._jobs) >= self._max_batch
+            or not all(job.is_clip for job in self._jobs)
+        )
+
+    def _run(self, jobs: list[_Job]) -> list[Any]:
+        if not isinstance(jobs[0].work, Tensor):
+            return [jobs[0].work()]
         start = time.perf_counter()
-        try:
-            with torch.inference_mode():
-                rows = self._forward(
-                    torch.stack([job.clip for job in batch if job.clip is not None])
-                )
-        except Exception as error:
-            for job in batch:
-                job.future.set_exception(error)
-            return
-        self._on_batch(len(batch), time.perf_counter() - start)
-        for job, row in zip(batch, rows, strict=True):
-            job.future.set_result(row)
-
-
-_NOTHING = _Job()
-
-
-def _call(job: _Job) -> None:
-    assert job.call is not None
-    if not job.future.set_running_or_notify_cancel():
-        return
-    try:
-        job.future.set_result(job.call())
-    except Exception as error:
-        job.future.set_exception(error)
+        with torch.inference_mode():
+            clips = torch.stack([job.work for job in jobs if isinstance(job.work, Tensor)])
+            rows = self._forward(clips)
+        self._on_batch(len(jobs), time.perf_counter() - start)
+        return list(rows)

@@ -1,4 +1,4 @@
-"""Frames as pictures that a browser shows, and pictures that it sends as frames."""
+"""Frames to JPEG or PNG for a browser, and back."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch import Tensor
 
 from motionlens.video.file import VideoError
 
-# Frames smaller than that are sent as they are: JPEG would blur what little there is to see.
+# Frames up to this size are sent as PNG: JPEG would blur what little there is to see.
 _SMALL_PX = 160
 _QUALITY = 85
 
 
 def data_urls(frames: NDArray[np.uint8], longest_px: int) -> list[str]:
-    """Frames, uint8 ``(T, H, W, 3)``, as ``data:`` addresses, their longer side at most so long."""
+    """Frames, uint8 ``(T, H, W, 3)``, as ``data:`` URLs, scaled down to ``longest_px``."""
     return [_data_url(frame, longest_px) for frame in frames]
 
 
@@ -35,10 +35,10 @@ def _data_url(frame: NDArray[np.uint8], longest_px: int) -> str:
 
 
 def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
-    """JPEG or PNG files of one size as frames, uint8 ``(T, 3, H, W)``.
+    """JPEG or PNG files of one size to frames, uint8 ``(T, 3, H, W)``.
 
     Raises:
-        VideoError: If one is something else, of another size than the first, or too large.
+        VideoError: If a file is neither, has another size than the first, or is too large.
     """
     frames: list[NDArray[np.uint8]] = []
     for number, file in enumerate(files):
@@ -62,7 +62,7 @@ def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
 
 
 def too_many_pixels(name: str, height: int, width: int, max_pixels: float) -> str:
-    """The message for frames that are too large."""
+    """The message for frames above the limit."""
     return (
         f"{name}: frames must have at most {max_pixels / 1e6:g} megapixels, these are "
         f"{width}x{height}; make them smaller, or start the server with a larger --max_megapixels"

@@ -1,4 +1,4 @@
-"""From an upload to an answer: decoded in one of a few threads, the network in one."""
+"""From an upload to an answer: a few threads decode, one thread runs the network."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ R = TypeVar("R")
 class Service:
     """A recognizer for many clients at the same time.
 
-    Answers are those of :meth:`motionlens.Recognizer.predict` and :meth:`motionlens.Recognizer.explain`.
+    Its answers are those of :meth:`motionlens.Recognizer.predict` and
+    :meth:`~motionlens.Recognizer.explain`.
 
     Args:
-        recognizer: whose model is used in one thread alone.
+        recognizer: its model is used in one thread only.
         config: limits.
-        metrics: told of every batch.
+        metrics: its batch and queue metrics are kept up to date.
     """
 
     def __init__(self, recognizer: Recognizer, config: ServingConfig, metrics: Metrics) -> None:
-        self.recognizer, self.config = recognizer, config
+        self.recognizer, self.config, self._metrics = recognizer, config, metrics
         self._preprocess = card_preprocessing(recognizer.card)
         self._sampling = card_sampling(recognizer.card)
         self._folder = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
@@ -50,24 +51,20 @@ class Service:
             self._probabilities,
             max_batch=config.max_batch,
             max_wait_s=config.max_wait_ms / 1000,
-            on_batch=metrics.count_batch,
+            on_batch=self._count_batch,
         )
-        # The first run of a network takes much longer than others.
+        # The first run of a network takes much longer than the next ones.
         self._network.call(self._warm_up).result()
+        metrics.queue_length.set_function(lambda: self._network.num_waiting)
 
     @property
     def folder(self) -> Path:
-        """Where uploads lie while they are read."""
+        """The folder of uploads that are being read."""
         return Path(self._folder.name)
 
     @property
-    def num_waiting(self) -> int:
-        """Clips and explanations that wait for the network."""
-        return self._network.num_waiting
-
-    @property
     def explains(self) -> bool:
-        """Whether the network can tell what it matched."""
+        """Whether the network has modules to explain."""
         try:
             self.recognizer.check_explains()
         except ValueError:
@@ -76,11 +73,11 @@ class Service:
 
     @property
     def frames_of_clip(self) -> int:
-        """Pictures that make a clip, with those that optical flow needs."""
+        """Number of pictures of a clip, including those that optical flow needs."""
         return self._sampling.num_frames * (self._sampling.lead + 1)
 
     def close(self) -> None:
-        """Finish what has been begun, and remove the temporary folder."""
+        """Finish what has started, and remove the temporary folder."""
         self._decoders.shutdown(wait=True, cancel_futures=True)
         self._network.close()
         self._folder.cleanup()
@@ -89,9 +86,9 @@ class Service:
         """Recognize an uploaded video.
 
         Args:
-            file: what was uploaded.
-            name: what to call it.
-            top: labels to name, at least 1.
+            file: the upload.
+            name: its name in the answer.
+            top: number of labels, at least 1.
 
         Raises:
             VideoError: If it cannot be read as a video.
@@ -103,14 +100,14 @@ class Service:
         return await self._recognize(await self.in_thread(decode), name, top)
 
     async def predict_pictures(self, files: Sequence[IO[bytes]], top: int) -> Prediction:
-        """Recognize the frames of one clip, as a camera gives them.
+        """Recognize the frames of one clip.
 
         Args:
-            files: JPEG or PNG pictures in the order of time, as many as make a clip.
-            top: labels to name, at least 1.
+            files: :attr:`frames_of_clip` JPEG or PNG pictures, in temporal order.
+            top: number of labels, at least 1.
 
         Raises:
-            VideoError: If they are too many or too few, or are no pictures of one size.
+            VideoError: If there are more or fewer, or they are not pictures of one size.
         """
         if len(files) != self.frames_of_clip:
             raise VideoError(
@@ -123,12 +120,12 @@ class Service:
         return await self._recognize(await self.in_thread(decode), "pictures", top)
 
     async def explain(self, file: IO[bytes], name: str, k: int | None) -> Explanation:
-        """Tell what the network matched in an uploaded video.
+        """Explain what the network matched in an uploaded video.
 
         Args:
-            file: what was uploaded.
-            name: what to call it.
-            k: proposals per position, instead of the model's own.
+            file: the upload.
+            name: its name in the answer.
+            k: proposals per position; None for the model's own.
 
         Raises:
             VideoError: If it cannot be read as a video.
@@ -143,7 +140,7 @@ class Service:
         )
 
     async def pictures(self, frames: NDArray[np.uint8]) -> list[str]:
-        """Frames ``(T, H, W, 3)`` as ``data:`` addresses."""
+        """Frames ``(T, H, W, 3)`` as ``data:`` URLs."""
         return await self.in_thread(lambda: data_urls(frames, self.config.picture_px))
 
     async def _recognize(self, clip: Tensor, name: str, top: int) -> Prediction:
@@ -151,7 +148,7 @@ class Service:
         return best_labels(self.recognizer.class_names, name, row, top)
 
     async def in_thread(self, function: Callable[[], R]) -> R:
-        """Call a function in one of the threads that decode."""
+        """Call a function in one of the decoding threads."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, function)
 
     @property
@@ -159,13 +156,17 @@ class Service:
         return self.config.max_megapixels * 1e6
 
     def _read(self, file: IO[bytes], name: str) -> tuple[NDArray[np.int64], Frames]:
-        """The frames that make the clip of an upload, and their numbers."""
+        """The frames of an upload's clip, and their numbers in the video."""
         with stored(file, name, self.folder) as path, open_video(path) as reader:
             if reader.height * reader.width > self._max_pixels:
                 size = reader.height, reader.width
                 raise VideoError(too_many_pixels(name, *size, self._max_pixels))
             indices = sample_indices(reader.num_frames, self._sampling)
             return indices, reader.read(indices)
+
+    def _count_batch(self, size: int, seconds: float) -> None:
+        self._metrics.batch_size.observe(size)
+        self._metrics.network_seconds.observe(seconds)
 
     def _warm_up(self) -> None:
         card = self.recognizer.card

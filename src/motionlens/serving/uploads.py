@@ -1,4 +1,4 @@
-"""Uploaded videos: looked at before any decoder sees them, and on disk only while they are read."""
+"""Uploaded videos: checked before a decoder opens them, on disk only while they are read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import IO
 from motionlens.video.file import VideoError
 
 _HEAD = 512
-# How containers of moving pictures begin. A list of what may pass: FFmpeg also takes playlists,
-# that is texts naming other files, and would open these.
+# First bytes of the accepted containers. It is an allowlist, because FFmpeg also reads playlists
+# and would open the files that they name.
 _STARTS = (
     b"\x1a\x45\xdf\xa3",  # Matroska, WebM
     b"RIFF",  # AVI, WebP
@@ -27,18 +27,18 @@ _STARTS = (
     b"DKIF",  # IVF
     b"YUV4MPEG2",
     b"\x06\x0e\x2b\x34",  # MXF
-    b"\x89PNG",  # animated ones
+    b"\x89PNG",  # animated PNG
 )
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # MP4, MOV
-_PACKETS = ((0, 188), (4, 192))  # first sync byte and length of a transport stream's packets
+_PACKETS = ((0, 188), (4, 192))  # offset of the first sync byte and length of MPEG-TS packets
 _SYNC = 0x47
 
 
 def is_container(head: bytes) -> bool:
-    """Whether a file that begins like this holds moving pictures itself.
+    """Whether a file with this beginning is a video container, and no playlist.
 
     Args:
-        head: its first bytes, some hundred.
+        head: its first bytes, a few hundred.
 
     Example:
         >>> is_container(b"GIF89a"), is_container(b"#EXTM3U")
@@ -53,23 +53,23 @@ def is_container(head: bytes) -> bool:
 
 
 def clean_name(name: str | None) -> str:
-    """The name of an upload for messages: one line, no folders, not too long."""
+    """The name of an upload for messages: one line, no folders, at most 100 characters."""
     last = re.split(r"[/\\]", name or "")[-1]
     return "".join(c for c in last if c.isprintable())[:100] or "upload"
 
 
 @contextmanager
 def stored(file: IO[bytes], name: str, folder: Path) -> Iterator[Path]:
-    """An upload as a file inside ``folder``, which is gone when the block is left.
+    """An upload as a file in ``folder``, which is removed at the end of the block.
 
     Args:
-        file: what was uploaded.
-        name: that its sender gave it, for messages.
-        folder: for temporary files.
+        file: the upload.
+        name: the client's name for it, for messages.
+        folder: a folder for temporary files.
 
     Raises:
-        VideoError: If it is no video, or cannot be read inside the block; the message has ``name``
-            in the place of the file's own.
+        VideoError: If it is not a video, or the block cannot read it; the message has ``name`` in
+            place of the temporary file's.
     """
     head = file.read(_HEAD)
     if not head:

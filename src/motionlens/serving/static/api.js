@@ -2,22 +2,17 @@
 
 export class Refused extends Error {}
 
-// Refusals come with status 200 and the true one in a header: what the page shows by itself need not
-// stand in the browser's log of errors too.
-const HEADERS = { "motionlens-refusals": "quiet" };
-
 async function ask(path, options) {
   let response;
   try {
-    response = await fetch(path, { ...options, headers: HEADERS });
+    response = await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The server cannot be reached; is it still running?");
   }
   const answer = await response.json().catch(() => ({}));
-  const refusal = response.headers.get("motionlens-status");
-  if (refusal || !response.ok) {
-    throw new Refused(answer.error ?? `The server answered with status ${refusal ?? response.status}.`);
+  if (!response.ok) {
+    throw new Refused(answer.error ?? `The server answered with status ${response.status}.`);
   }
   return answer;
 }

@@ -1,4 +1,4 @@
-"""A clip to try the page with: a painted picture that moves to the right."""
+"""The sample clip of the page: a painted picture that moves to the right."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from motionlens.synthetic.motion_suite.textures import paint
 from motionlens.video.writing import write_video
 
 _HEIGHT, _WIDTH = 216, 288
-# By how much the picture moves in the whole clip, pixels.
+# How far the picture moves during the clip, pixels.
 _WAY = 140
 _FPS = 25
 _SEED = 3
@@ -21,7 +21,7 @@ _SEED = 3
 
 @lru_cache(maxsize=1)
 def example_clip(sampling: Sampling) -> bytes:
-    """An MP4 file, long enough for a clip that is sampled so."""
+    """An MP4 file that is long enough for one clip of that sampling."""
     num_frames = max(sampling.span, 12)
     painted = paint("collage", _SEED, _HEIGHT, _WIDTH + _WAY, 0.85)
     picture = painted.clip(0, 255).round().astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The HTTP interface: what can be asked."""
+"""The routes of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.inference.card_clips import card_sampling
 from motionlens.models.capture import correspondence_modules
-from motionlens.serving.answers import (
+from motionlens.report.prediction import Prediction
+from motionlens.serving.example_clip import example_clip
+from motionlens.serving.schemas import (
     ErrorAnswer,
     ExplanationAnswer,
-    HealthAnswer,
     ModelAnswer,
     PredictionAnswer,
 )
-from motionlens.serving.example import example_clip
-from motionlens.serving.metrics import CONTENT_TYPE
 from motionlens.serving.service import Service
 from motionlens.serving.uploads import clean_name
 
 router = APIRouter()
 
-# Requests with a body, which the guard looks at first.
+# The routes that take uploads, whose limits are checked before the body is read.
 UPLOADS = ("/predict", "/predict/pictures", "/explain")
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -39,8 +39,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     },
 }
 
-Video = Annotated[UploadFile, File(description="a video file of any kind that FFmpeg reads")]
-Top = Annotated[int, Form(ge=1, description="labels to name")]
+Video = Annotated[UploadFile, File(description="a video file in a format that FFmpeg reads")]
+Top = Annotated[int, Form(ge=1, description="number of labels")]
 
 
 @router.post(
@@ -65,10 +65,10 @@ async def predict(request: Request, file: Video, top: Top = 5) -> Any:
 )
 async def predict_pictures(
     request: Request,
-    files: Annotated[list[UploadFile], File(description="JPEG or PNG, in the order of time")],
+    files: Annotated[list[UploadFile], File(description="JPEG or PNG, in temporal order")],
     top: Top = 5,
 ) -> Any:
-    """The same of pictures, as a camera gives them; `GET /model` says how many make a clip."""
+    """The most probable labels of the frames of one clip; `GET /model` has their number."""
     found = await _service(request).predict_pictures([file.file for file in files], top)
     return _prediction(found)
 
@@ -77,32 +77,33 @@ async def predict_pictures(
     "/explain",
     response_model=ExplanationAnswer,
     responses=_ERRORS,
-    summary="Tell what was matched with what",
-    response_description="Labels, and what each module matched.",
+    summary="Explain what was matched with what",
+    response_description="The labels, and what each module matched.",
 )
 async def explain(
     request: Request,
     file: Video,
     k: Annotated[
-        int | None, Form(ge=1, description="proposals per position, instead of the model's own")
+        int | None, Form(ge=1, description="proposals per position; by default the model's own")
     ] = None,
     top: Annotated[
-        int | None, Form(ge=1, description="positions of each module, the most changed; else all")
+        int | None,
+        Form(ge=1, description="positions per module, most changed first; all by default"),
     ] = None,
-    pictures: Annotated[bool, Form(description="whether to send the frames along")] = True,
+    pictures: Annotated[bool, Form(description="whether the answer includes the frames")] = True,
 ) -> Response:
-    """All labels, and of each module which position was matched with which.
+    """All labels, and which position each module matched with which.
 
-    Nothing is kept: the frames come with the answer, as `data:` addresses.
+    Nothing is kept: the answer includes the frames as `data:` URLs.
     """
     service = _service(request)
     try:
         found = await service.explain(file.file, clean_name(file.filename), k)
-    except ValueError as error:  # of k, or of the network that was chosen
+    except ValueError as error:  # k is out of range, or the network has no modules
         raise HTTPException(422, one_line(error)) from None
     answer = await service.in_thread(lambda: found.to_dict(top=top))
     answer["pictures"] = await service.pictures(found.frames) if pictures else None
-    # Thousands of positions that are right by construction are not checked one by one.
+    # Serialized here: pydantic would validate thousands of positions one by one.
     return Response(
         await service.in_thread(lambda: json.dumps(answer, separators=(",", ":"))),
         media_type="application/json",
@@ -116,7 +117,7 @@ async def explain(
     response_description="The recognizer.",
 )
 async def model(request: Request) -> Any:
-    """Network, labels, modules with their k, and the server's limits."""
+    """The network, its labels, its modules with their k, and the server's limits."""
     service = _service(request)
     recognizer, config = service.recognizer, service.config
     return {
@@ -140,29 +141,29 @@ async def model(request: Request) -> Any:
 
 @router.get(
     "/healthz",
-    response_model=HealthAnswer,
-    summary="Whether the server works",
-    response_description="It does.",
+    summary="Check that the server is up",
+    response_description="It is.",
 )
-async def healthz() -> Any:
-    """Answers as long as the server does."""
+async def healthz() -> dict[str, str]:
+    """`{"status": "ok"}` while the server is up."""
     return {"status": "ok"}
 
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
-    summary="Counters for Prometheus",
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text format."}},
+    summary="Metrics for Prometheus",
 )
 async def metrics(request: Request) -> Response:
-    """Requests by path and status, their times, sizes of batches, and how many wait."""
-    return Response(request.app.state.metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+    """Requests by path and status, their duration, batch sizes, and how many wait."""
+    text = generate_latest(request.app.state.metrics.registry)
+    return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
 @router.get("/example.mp4", include_in_schema=False)
 async def example(request: Request) -> Response:
-    """A clip to try the page with."""
+    """A sample clip for the page."""
     service = _service(request)
     sampling = card_sampling(service.recognizer.card)
     content = await service.in_thread(lambda: example_clip(sampling))
@@ -176,14 +177,9 @@ def _service(request: Request) -> Service:
     return service
 
 
-def _prediction(found: Any) -> dict[str, Any]:
+def _prediction(found: Prediction) -> dict[str, Any]:
     pairs = zip(found.labels, found.probabilities, strict=True)
     return {
         "path": found.path,
         "predictions": [{"label": label, "probability": value} for label, value in pairs],
     }
-
-
-def refused(status: int, message: str, headers: Any = None) -> JSONResponse:
-    """An error as the interface answers it."""
-    return JSONResponse({"error": message}, status, headers=headers)

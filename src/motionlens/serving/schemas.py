@@ -1,9 +1,11 @@
-"""What the interface answers, as models that its description is made of."""
+"""The answers of the HTTP interface, from which its OpenAPI description is made."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 
@@ -11,6 +13,13 @@ class ErrorAnswer(BaseModel):
     """Why a request was refused: one line."""
 
     error: str = Field(examples=["wave.mp4: cannot be read as a video (Invalid data found ...)"])
+
+
+def error_response(
+    status: int, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An :class:`ErrorAnswer` with its status."""
+    return JSONResponse({"error": message}, status, headers=headers)
 
 
 class LabelAnswer(BaseModel):
@@ -28,17 +37,17 @@ class PredictionAnswer(BaseModel):
 
 
 class FramesAnswer(BaseModel):
-    """The frames that were looked at."""
+    """The frames that the network saw."""
 
     count: int
     height: int = Field(description="of the video's frames, pixels")
     width: int
-    numbers: list[int] = Field(description="which frames of the video they are, from 0")
-    times_s: list[float] = Field(description="their times, seconds since the first frame")
+    numbers: list[int] = Field(description="frame numbers in the video, from 0")
+    times_s: list[float] = Field(description="their times, seconds since the video's first frame")
 
 
 class RegionAnswer(BaseModel):
-    """The part of each frame that the network saw, pixels of the video."""
+    """The region of each frame that the network saw, in pixels of the video."""
 
     top: float
     left: float
@@ -47,20 +56,20 @@ class RegionAnswer(BaseModel):
 
 
 class GridAnswer(BaseModel):
-    """A module's grid, which cuts the region into equal cells."""
+    """A module's grid, which divides the region into equal cells."""
 
     rows: int
     columns: int
 
 
 class ProposalAnswer(BaseModel):
-    """A position in another frame that resembles this one."""
+    """A similar position in another frame."""
 
     frame: int
     row: int
     column: int
     distance: float | None = Field(description="in feature space, by the module's metric")
-    wins: int = Field(description="channels in which it gave the maximum; 0: it was dropped")
+    wins: int = Field(description="channels in which it gave the maximum; 0 if it was dropped")
 
 
 class PositionAnswer(BaseModel):
@@ -80,11 +89,11 @@ class ModuleAnswer(BaseModel):
     grid: GridAnswer
     k: int = Field(description="proposals per position")
     channels: int = Field(description="the most wins that a proposal can have")
-    positions: list[PositionAnswer] = Field(description="most changed first")
+    positions: list[PositionAnswer] = Field(description="largest change first")
 
 
 class ExplanationAnswer(BaseModel):
-    """What was matched with what; but for ``pictures`` the file that `motionlens explain` writes."""
+    """What was matched with what: the JSON of `motionlens explain`, and ``pictures``."""
 
     format: str
     version: int
@@ -94,7 +103,7 @@ class ExplanationAnswer(BaseModel):
     region: RegionAnswer
     modules: list[ModuleAnswer]
     pictures: list[str] | None = Field(
-        default=None, description="the frames as data: addresses (JPEG or PNG), made smaller"
+        default=None, description="the frames as data: URLs (JPEG or PNG), scaled down"
     )
 
 
@@ -107,7 +116,7 @@ class ModelModuleAnswer(BaseModel):
 
 
 class LimitsAnswer(BaseModel):
-    """What the server takes."""
+    """What the server accepts."""
 
     max_upload_mb: float
     max_megapixels: float
@@ -117,17 +126,11 @@ class LimitsAnswer(BaseModel):
 class ModelAnswer(BaseModel):
     """The recognizer that is served."""
 
-    name: str = Field(description="of the network")
+    name: str = Field(description="name of the network")
     classes: list[str]
     modules: list[ModelModuleAnswer]
     explains: bool = Field(description="whether POST /explain works")
     card: dict[str, Any] = Field(description="the model card")
-    pictures: int = Field(description="pictures that POST /predict/pictures takes")
+    pictures: int = Field(description="number of pictures that POST /predict/pictures takes")
     limits: LimitsAnswer
-    version: str = Field(description="of motionlens")
-
-
-class HealthAnswer(BaseModel):
-    """That the server works."""
-
-    status: str = Field(examples=["ok"])
+    version: str = Field(description="version of motionlens")
