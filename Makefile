@@ -7,9 +7,8 @@ DEMO_MODELS := cpnet c2d c2d_avg c2d_sealed c3d c3d_sealed
 INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
 TRITON := $(VENV)-triton
-CODEC := $(VENV)-codec
 
-.PHONY: demo test test-triton test-codec test-page test-oldest test-tensorflow lint types install clean
+.PHONY: demo test test-triton test-page test-oldest test-tensorflow lint types install clean
 
 install: $(INSTALLED)
 
@@ -34,15 +33,6 @@ test-triton: $(INSTALLED) $(TRITON)/.installed
 $(TRITON)/.installed: constraints.txt | $(INSTALLED)
 	rm -rf $(TRITON)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target $(TRITON) triton
-	@touch $@
-
-# The other decoder of video files; it needs FFmpeg's libraries on the machine.
-test-codec: $(INSTALLED) $(CODEC)/.installed
-	MOTIONLENS_REQUIRE_TORCHCODEC=1 PYTHONPATH=$(CODEC) $(VENV)/bin/python -m pytest tests/data/test_torchcodec_reader.py
-
-$(CODEC)/.installed: constraints.txt | $(INSTALLED)
-	rm -rf $(CODEC)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target $(CODEC) torchcodec
 	@touch $@
 
 # The page in a browser, which it needs: Debian's chromium and some fonts.
@@ -76,4 +66,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(TRITON) $(CODEC) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(TRITON) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +18,6 @@ from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepared import PreparedSet, load_part, save_description, save_part
 from motionlens.video.file import open_video
-from motionlens.video.frames import Decoder
 from motionlens.video.writing import write_video
 
 FRAMES, ROWS, COLUMNS = 64, 240, 320
@@ -38,9 +36,6 @@ def data_suite(_: Setting) -> Iterator[Case]:
             Image.fromarray(frame).save(folder / "pictures" / f"{number:05}.jpg", quality=90)
         video = folder / "video.mp4"
         runs = {"PyAV, h264": _load(video), "folder of JPEG": _load(folder / "pictures")}
-        if importlib.util.find_spec("torchcodec"):
-            runs["torchcodec, h264"] = _load(video, "torchcodec")
-            runs["torchcodec alone, h264"] = _load_with_torchcodec_alone(video)
         for short_side in (ROWS, PREPROCESSING.short_side):
             shard = _pack(folder, video.name, short_side)
             runs[f"shard, short side {short_side}"] = _load(shard)
@@ -66,21 +61,9 @@ def moving_texture() -> NDArray[np.uint8]:
     return np.stack([canvas[:, 3 * t : 3 * t + COLUMNS] for t in range(FRAMES)])
 
 
-def _load(path: Path, decoder: Decoder = "pyav") -> Run:
+def _load(path: Path) -> Run:
     def run() -> None:
-        with open_video(path, decoder=decoder) as reader:
+        with open_video(path) as reader:
             PREPROCESSING(reader.read(sample_indices(reader.num_frames, SAMPLING)).data)
-
-    return run
-
-
-def _load_with_torchcodec_alone(path: Path) -> Run:
-    """Without this package's look at which frames the file really presents."""
-    from torchcodec.decoders import VideoDecoder
-
-    def run() -> None:
-        decoder = VideoDecoder(str(path), num_ffmpeg_threads=1)
-        indices = sample_indices(len(decoder), SAMPLING)
-        PREPROCESSING(decoder.get_frames_at(indices.tolist()).data)
 
     return run

@@ -11,7 +11,7 @@ from typing import Any
 from motionlens._utils.files import write_atomically
 from motionlens.bench.timing import Measurement
 
-OURS = "motionlens"
+OURS = "cpnet"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,8 +76,6 @@ def open_indexed(index: VideoIndex, i: int) -> VideoReader:
         VideoError: If it cannot be opened.
     """
     start_s, end_s = index.window(i)
-    reader = open_video(
-        index.path(i), start_s=start_s, end_s=end_s, fps=index.fps, decoder=index.decoder
-    )
+    reader = open_video(index.path(i), start_s=start_s, end_s=end_s, fps=index.fps)
     reader.warn_of_stillness()
     return reader

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
-from motionlens.video.frames import Decoder
 
 # Between the class names of a video that has several.
 LABEL_SEPARATOR = "|"
@@ -62,7 +61,6 @@ class VideoIndex:
             where each shows one.
         flip_pairs: class names that swap when a clip is mirrored left to right, where the data
             set's catalogue tells; None where nobody has told.
-        decoder: of video files.
 
     Raises:
         ValueError: If lengths differ or a label has no name.
@@ -77,7 +75,6 @@ class VideoIndex:
     fps: float = 12.0
     targets: NDArray[np.bool_] | None = None
     flip_pairs: Mapping[str, str] | None = None
-    decoder: Decoder = "pyav"
 
     def __post_init__(self) -> None:
         lengths = {len(getattr(self, n)) for n in ("paths", "labels", "starts_s", "ends_s")}

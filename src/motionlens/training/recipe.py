@@ -186,8 +186,6 @@ class LoaderConfig:
             free CPU core, at most 8.
         cache: Keep the decoded videos in memory, resized to a little above the crop: for data
             sets that fit.
-        decoder: Of video files. torchcodec, if installed, gives the same frames as pyav: files on
-            which the two might differ are left to pyav.
         balanced: Draw as many training clips of each class: an epoch is as long as ever, holds
             clips of small classes several times, cut anew, and leaves out some of large ones.
         skip_broken: Open every video before training, list those that cannot be read in
@@ -196,7 +194,6 @@ class LoaderConfig:
 
     num_workers: int | None = None
     cache: bool = False
-    decoder: Literal["pyav", "torchcodec"] = "pyav"
     balanced: bool = False
     skip_broken: bool = False
 

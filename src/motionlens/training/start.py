@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -50,9 +50,7 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     Raises:
         ValueError: If the data, the model's options or the weights to start from cannot be used.
     """
-    train, validation = (
-        replace(part, decoder=recipe.loader.decoder) for part in open_parts(recipe.source)
-    )
+    train, validation = open_parts(recipe.source)
     _check_labels(train, validation)
     weights, start_card = _read_weights(recipe, resume)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)

@@ -19,7 +19,7 @@ from motionlens._utils.errors import one_line
 from motionlens.video.container import check_file, read_fps, read_turn
 from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
 from motionlens.video.frame_index import FrameIndex, StoredPacket, index_decoded, index_packets
-from motionlens.video.frames import Decoder, Frames, VideoError, VideoReader, VideoWarning
+from motionlens.video.frames import Frames, VideoError, VideoReader, VideoWarning
 from motionlens.video.pictures import ArrayReader, FolderReader
 from motionlens.video.shards import ShardReader, is_shard_path
 
@@ -48,7 +48,6 @@ def open_video(
     start_s: float | None = None,
     end_s: float | None = None,
     fps: float = 12.0,
-    decoder: Decoder = "pyav",
 ) -> VideoReader:
     """Open anything that shows frames.
 
@@ -59,14 +58,12 @@ def open_video(
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: rate of folders and arrays, which do not tell their own; files do.
-        decoder: of video files: ``"pyav"``, or ``"torchcodec"`` where that gives the same frames.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
 
     Raises:
         VideoError: If there is nothing there, it is no video, or it has no frame to show.
-        ImportError: If torchcodec is asked for and cannot be used.
 
     Warns:
         VideoWarning: If a file holds fewer frames than it announces.
@@ -83,10 +80,6 @@ def open_video(
         return FolderReader(path, fps=fps, start_s=start_s, end_s=end_s)
     if is_shard_path(path):
         return ShardReader(path, start_s=start_s, end_s=end_s)
-    if decoder == "torchcodec":
-        from motionlens.video.torchcodec_reader import TorchcodecReader
-
-        return TorchcodecReader(path, start_s=start_s, end_s=end_s)
     return FileReader(path, start_s=start_s, end_s=end_s)
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,9 +21,6 @@ from torch import Tensor
 # Times come from lists as decimal text and from containers as fractions; a thousandth of a
 # frame at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 _TIME_TOLERANCE_S = 1e-6
-
-
-Decoder = Literal["pyav", "torchcodec"]
 
 
 class VideoError(ValueError):
