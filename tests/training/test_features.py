@@ -155,13 +155,14 @@ def test_the_average_is_what_is_validated_and_kept(videos, tmp_path):
     result = fit(recipe, progress=False)
     plain = fit(replace(recipe, out=str(tmp_path / "plain"), optim=PLAIN), progress=False)
     state = torch.load(result.run / CHECKPOINT, weights_only=True)
-    kept, average = weights(result.run), state["motionlens"]["average"]["values"]
-    assert_equal(kept, average, **EXACT)
+    kept = weights(result.run)
+    average = {n.removeprefix("model."): v for n, v in state["state_dict"].items()}
+    assert_equal(kept, {name: average[name] for name in kept}, **EXACT)
     # The weights that learn are those of a run without an average.
-    learned = {n.removeprefix("model."): v for n, v in state["state_dict"].items()}
+    learned = {n.removeprefix("model."): v for n, v in state["current_model_state"].items()}
     assert_equal({name: learned[name] for name in kept}, weights(plain.run), **EXACT)
     assert not torch.equal(kept["fc.weight"], learned["fc.weight"])
-    assert state["motionlens"]["average"]["num_updates"] == 6
+    assert state["averaging_state"]["n_averaged"] == 6
     report = [row["validation_loss"] for row in result.history]
     assert report != [row["validation_loss"] for row in plain.history]
 

@@ -156,7 +156,9 @@ def test_default_workers_leave_a_core_free():
 
 
 def test_recipes_do_not_need_torch():
-    code = "import sys, motionlens.training.recipe, motionlens.training.recipe_files, motionlens.training.run_folder; print('torch' in sys.modules)"
+    files = ("recipe", "recipe_files", "run_folder")
+    modules = ", ".join(f"motionlens.training.{name}" for name in files)
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "False\n", result.stderr
 

@@ -24,16 +24,6 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="remove a run that --out holds already"
     )
-    parser.add_argument(
-        "--find_lr",
-        action="store_true",
-        help="train some steps at rising learning rates, print the best, and leave no run",
-    )
-    parser.add_argument(
-        "--scale_batch_size",
-        action="store_true",
-        help="try ever larger batches, print the largest that fits, and leave no run; not on CPUs",
-    )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_class_arguments(Recipe)
 
@@ -54,8 +44,6 @@ def parse(parser: Any, argv: list[str]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
-    if args.find_lr or args.scale_batch_size:
-        return _tune(recipe, args)
     from motionlens._utils.launch import is_main
     from motionlens.training.run_folder import check_run
 
@@ -75,25 +63,6 @@ def run(args: Any) -> int:
         raise
     if not args.quiet and is_main():
         print(_summary(result.metrics, recipe))
-    return 0
-
-
-def _tune(recipe: Recipe, args: Any) -> int:
-    """Print what the tuner finds, as lines of a recipe."""
-    if args.resume or args.overwrite:
-        raise ValueError(
-            "find_lr and scale_batch_size leave no run, resume and overwrite are of no use beside "
-            "them; leave those out"
-        )
-    from motionlens.training import tuning
-
-    if args.scale_batch_size:
-        print(f"optim.batch_size: {tuning.scale_batch_size(recipe)}")
-    if args.find_lr:
-        found = tuning.find_lr(recipe)
-        if found is None:
-            raise ValueError("no learning rate made the loss fall; check the labels and the recipe")
-        print(f"optim.lr: {found:.2g}")
     return 0
 
 

@@ -24,6 +24,7 @@ from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_main, restored_environment
 from motionlens.training.broken import leave_out_broken
 from motionlens.training.checkpoints import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.ema import Ema
 from motionlens.training.module import TrainingModule
 from motionlens.training.processes import ddp_strategy, planned_processes
 from motionlens.training.recipe import Recipe
@@ -92,7 +93,7 @@ def fit(
     begun: Any = nullcontext(Path(recipe.out))
     if is_main():
         begun = begun_run(recipe, resume=resume, overwrite=overwrite)
-    with begun as run, quiet_lightning(), restored_environment():
+    with begun as run, _quiet_lightning(), restored_environment():
         for line in describe_start(start.model, start.card, start.train, start.validation):
             console.print(line)
         for line in start.report.lines() if start.report else ():
@@ -108,15 +109,19 @@ def fit(
 
         module = TrainingModule(start.model, recipe, start.card, open_loaders)
         trainer = _make_trainer(recipe, run, device, console)
-        run_trainer(trainer, module, run / CHECKPOINT if resume else None)
+        _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
     history = read_metrics(run)
     return FitResult(run=run, metrics=kept_epoch(history, recipe.keep), history=history)
 
 
 def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Console) -> pl.Trainer:
     checkpoint = run / CHECKPOINT
+    ema = None
+    if recipe.optim.ema_decay:
+        ema = Ema(recipe.optim.ema_decay, averages_norms=not recipe.optim.sync_batchnorm)
     callbacks: list[Callback] = [
-        EpochRecorder(run, recipe.keep, recipe.patience, console),
+        *([] if ema is None else [ema]),
+        EpochRecorder(run, recipe.keep, recipe.patience, console, ema),
         ModelCheckpoint(
             dirpath=checkpoint.parent,
             filename=checkpoint.stem,
@@ -128,37 +133,30 @@ def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Cons
     show_bar = not console.quiet and sys.stdout.isatty()
     if show_bar:
         callbacks.append(Bar())
+    devices, num_nodes = planned_processes(recipe)
+    together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
+    if devices * num_nodes > 1:
+        together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
     return pl.Trainer(
-        **common_options(recipe, device),
+        accelerator={"cuda": "gpu"}.get(device.type, device.type),
+        precision=recipe.optim.precision,
+        accumulate_grad_batches=recipe.optim.accumulate,
+        gradient_clip_val=recipe.optim.grad_clip or None,
+        plugins=[AtomicCheckpointIO()],
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
         max_epochs=recipe.optim.epochs,
         check_val_every_n_epoch=recipe.validate_every,
         logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
         callbacks=callbacks,
         enable_progress_bar=show_bar,
         log_every_n_steps=10,
+        **together,
     )
 
 
-def common_options(recipe: Recipe, device: torch.device) -> dict[str, Any]:
-    """Arguments of Lightning's trainer that say how to compute, not what to leave on disk."""
-    devices, num_nodes = planned_processes(recipe)
-    together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
-    if devices * num_nodes > 1:
-        together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
-    return {
-        "accelerator": {"cuda": "gpu"}.get(device.type, device.type),
-        "precision": recipe.optim.precision,
-        "accumulate_grad_batches": recipe.optim.accumulate,
-        "gradient_clip_val": recipe.optim.grad_clip or None,
-        "plugins": [AtomicCheckpointIO()],
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-        "use_distributed_sampler": False,
-        **together,
-    }
-
-
-def run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
+def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
     """Train; an interrupt comes out as KeyboardInterrupt, as everywhere else in Python."""
     if checkpoint is not None:
         check_checkpoint(checkpoint)
@@ -178,7 +176,7 @@ def run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | 
 
 
 @contextmanager
-def quiet_lightning() -> Iterator[None]:
+def _quiet_lightning() -> Iterator[None]:
     """Silence Lightning's notices on devices, loggers and workers; errors and ours still pass."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]

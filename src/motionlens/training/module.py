@@ -11,20 +11,19 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 from torchmetrics.functional.classification import multilabel_average_precision
 
 from motionlens._utils.distributed import gather_rows, rank, world_size
 from motionlens.inference.card import FORMAT_VERSION, ModelCard
 from motionlens.models.sync_batchnorm import share_norms
-from motionlens.training.ema import WeightAverage
 from motionlens.training.losses import (
     StepPlan,
     clip_losses,
     clip_losses_of_several_labels,
     weighted_mean,
 )
-from motionlens.training.metrics import WeightedMean
 from motionlens.training.mixing import mix
 from motionlens.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
 from motionlens.training.pictures import add_picture, clip_strip, confusion_picture
@@ -61,13 +60,10 @@ class TrainingModule(pl.LightningModule):
         self.config = recipe.optim
         self._open_loaders = open_loaders
         self.loaders: Loaders | None = None
-        self.average: WeightAverage | None = None
-        if self.config.ema_decay:
-            self.average = WeightAverage(model, self.config.ema_decay)
-        self._steps_averaged = 0
         classes = len(card.class_names)
-        self.train_loss = WeightedMean()
-        self.validation_loss = WeightedMean()
+        # Without its check, which would end a run at a loss that is not a number.
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self.validation_loss = MeanMetric(nan_strategy="disable")
         if not card.multi_label:
             self.train_accuracy = MulticlassAccuracy(classes, average="micro")
             self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
@@ -76,7 +72,7 @@ class TrainingModule(pl.LightningModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def setup(self, stage: str) -> None:
-        """Open the loaders; let norms and compiler take hold of the network."""
+        """Open the loaders; set up SyncBatchNorm and compilation where the recipe asks for them."""
         self.loaders = self._open_loaders()
         if self.config.sync_batchnorm and world_size() > 1:
             share_norms(self.model, summed_over_processes)
@@ -91,10 +87,10 @@ class TrainingModule(pl.LightningModule):
         return StepPlan(len(train.dataset), train.batch_size, world_size(), self.config.accumulate)
 
     def train_dataloader(self) -> Any:
-        """The training clips, beginning with the epoch that a resumed run stands at.
+        """The training clips, from the epoch at which a resumed run continues.
 
-        Lightning starts reading before any hook of the epoch is called, and before it has made
-        up its mind on ``current_epoch``.
+        Lightning reads the first clips before it calls any hook of the epoch and before it sets
+        ``current_epoch``.
         """
         progress: Any = self.trainer.fit_loop.epoch_progress.current
         self._set_epoch(progress.processed)
@@ -106,12 +102,8 @@ class TrainingModule(pl.LightningModule):
         assert self.loaders is not None
         return self.loaders[1]
 
-    def on_train_start(self) -> None:
-        """Steps of the past are in the average already."""
-        self._steps_averaged = self.trainer.global_step
-
     def on_train_epoch_start(self) -> None:
-        """Have order and augmentation drawn for this epoch."""
+        """Draw order and augmentation for this epoch."""
         self._set_epoch(self.current_epoch)
         set_norm_momentum(self.model, self.current_epoch, self.config)
 
@@ -120,11 +112,11 @@ class TrainingModule(pl.LightningModule):
         self.loaders[0].dataset.set_epoch(epoch)  # type: ignore[attr-defined]
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Not every device has numbers of 64 bits."""
+        """Use 32-bit weights: not every device has 64-bit numbers."""
         return {**batch, "weight": batch["weight"].float()}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Make what dropout draws in an epoch a matter of seed, epoch and process alone."""
+        """Let dropout depend on seed, epoch and process alone."""
         if batch_idx == 0:
             numbers = [self.recipe.seed, self.current_epoch, *([rank()] if rank() else [])]
             state = np.random.SeedSequence(numbers).generate_state(1)
@@ -156,14 +148,14 @@ class TrainingModule(pl.LightningModule):
                 + ("" if self.config.precision == "32-true" else " or set optim.precision 32-true")
             )
         self.log("loss", mean, prog_bar=True, logger=False)
-        self.train_loss.update(mean, weight=weight.sum())
+        self.train_loss.update(mean.expand(int(weight.sum())))
         self.log("train_loss", self.train_loss, on_step=False, on_epoch=True)
         if not self.card.multi_label:
             self._count(logits.detach(), target, weight)
         return loss
 
     def _count(self, logits: Tensor, target: Tensor, weight: Tensor) -> None:
-        # A mixed clip should be taken for what has the larger part in it.
+        # A mixed clip counts as the class with the larger share.
         label = target.argmax(1) if target.dim() == 2 else target
         if world_size() > 1:
             logits, label = logits[weight > 0], label[weight > 0]
@@ -172,27 +164,12 @@ class TrainingModule(pl.LightningModule):
         self.log("train_accuracy", self.train_accuracy, on_step=False, on_epoch=True, prog_bar=True)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Let the step's weights into the average; at an epoch's end make all processes alike."""
-        if self.average is not None and self.trainer.global_step > self._steps_averaged:
-            self.average.update()
-        self._steps_averaged = self.trainer.global_step
+        """Make the norms' running statistics alike in all processes at the end of an epoch."""
         if self.trainer.is_last_batch and not self.config.sync_batchnorm:
             average_over_processes(self.model.buffers())
-            if self.average is not None:
-                average_over_processes(self.average.buffers())
-
-    def on_validation_start(self) -> None:
-        """Validate the averaged weights, if there are any, for it is those that are kept."""
-        if self.average is not None:
-            self.average.swap()
-
-    def on_validation_end(self) -> None:
-        """Go on with the weights themselves."""
-        if self.average is not None:
-            self.average.swap()
 
     def on_validation_epoch_start(self) -> None:
-        """Begin anew."""
+        """Reset the metrics."""
         self._validated = []
         for metric in self._validation_metrics().values():
             metric.reset()
@@ -213,7 +190,7 @@ class TrainingModule(pl.LightningModule):
             self.validation_accuracy.update(logits, label)
             self.confusion.update(logits, label)
             right = logits.argmax(1) == label
-        self.validation_loss.update(loss, weight=len(label))
+        self.validation_loss.update(loss.expand(len(label)))
         shown = self.recipe.log.clips - number * self.plan.batch_size
         for place in range(min(shown, len(label))):
             writer = self._writer()
@@ -223,7 +200,7 @@ class TrainingModule(pl.LightningModule):
                 add_picture(writer, name, strip, self.trainer.global_step)
 
     def on_validation_epoch_end(self) -> None:
-        """Sum up over all processes."""
+        """Compute the metrics over all processes."""
         for name, metric in self._validation_metrics().items():
             self.log(name, metric.compute(), prog_bar=name != "validation_loss")
         if self.card.multi_label:
@@ -243,7 +220,7 @@ class TrainingModule(pl.LightningModule):
     def _mean_average_precision(self) -> Tensor:
         assert self.loaders is not None
         validation: Any = self.loaders[1].dataset
-        # A process may have had no clip at all.
+        # A process may have had no clips.
         nothing = torch.zeros(0, len(self.card.class_names), device=self.device)
         logits = torch.cat([nothing, *(logits for logits, _ in self._validated)])
         targets = torch.cat([nothing, *(targets for _, targets in self._validated)])
@@ -255,15 +232,15 @@ class TrainingModule(pl.LightningModule):
         return shown.mean() if len(shown) else torch.zeros((), device=self.device)
 
     def _writer(self) -> Any:
-        """Of TensorBoard, where this is the process that writes."""
+        """TensorBoard's writer, in the process that writes; else None."""
         logger = self.trainer.logger
         return logger.experiment if rank() == 0 and isinstance(logger, TensorBoardLogger) else None
 
     def configure_optimizers(self) -> Any:
         """AdamW or SGD with the recipe's schedule, moved on every step."""
         optimizer = make_optimizer(self.model, self.config)
-        # Not trainer.estimated_stepping_batches: to count, that starts reading clips before it is
-        # known at which epoch a resumed run stands.
+        # Not trainer.estimated_stepping_batches: it reads clips before the epoch of a resumed run
+        # is known.
         num_steps = self.config.epochs * self.plan.num_steps
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: lr_factor(step, num_steps, self.config)
@@ -274,14 +251,12 @@ class TrainingModule(pl.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the average, and what is needed to make a recognizer of the checkpoint."""
+        """Add what makes a recognizer of the checkpoint."""
         checkpoint["motionlens"] = {
             "format_version": FORMAT_VERSION,
             "card": self.card.to_json(),
             "world_size": world_size(),
         }
-        if self.average is not None:
-            checkpoint["motionlens"]["average"] = self.average.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another recognizer or number of processes."""
@@ -300,5 +275,3 @@ class TrainingModule(pl.LightningModule):
                 f"a resumed run must have as many processes as before, {before}, got "
                 f"{world_size()}; start that many, for steps and learning rates are counted by them"
             )
-        if self.average is not None:
-            self.average.load_state_dict(ours["average"])

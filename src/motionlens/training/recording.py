@@ -12,6 +12,7 @@ from rich.console import Console
 
 from motionlens._utils.distributed import is_main
 from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.training.ema import Ema
 from motionlens.training.module import TrainingModule
 from motionlens.training.run_folder import read_metrics, write_metrics
 
@@ -52,10 +53,14 @@ class EpochRecorder(Callback):
         keep: ``"last"`` or ``"best"``.
         patience: validations without a better one after which training stops; None for never.
         console: for the line.
+        ema: keeps the average that is written in place of the weights; None for the weights.
     """
 
-    def __init__(self, run: Path, keep: str, patience: int | None, console: Console) -> None:
+    def __init__(
+        self, run: Path, keep: str, patience: int | None, console: Console, ema: Ema | None = None
+    ) -> None:
         self.run, self.keep, self.patience, self.console = run, keep, patience, console
+        self.ema = ema
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not go on with a run that had stopped early."""
@@ -85,8 +90,7 @@ class EpochRecorder(Callback):
             rows.append(row)
             write_metrics(self.run, rows)
             if kept_epoch(rows, self.keep) is row:
-                average = pl_module.average
-                with nullcontext() if average is None else average.swapped_in():
+                with nullcontext() if self.ema is None else self.ema.swapped_in(pl_module):
                     save_checkpoint(self.run, pl_module.model, pl_module.card)
             self._print(trainer, row)
         self._stop_if_stalled(trainer, rows)

@@ -121,8 +121,6 @@ def make_loaders(
     transform: ClipTransform,
     train: VideoIndex,
     validation: VideoIndex,
-    *,
-    batch_size: int | None = None,
 ) -> Loaders:
     """Loaders of this process's training and validation clips.
 
@@ -132,7 +130,6 @@ def make_loaders(
         transform: see :func:`make_transform`.
         train: the training videos of all processes.
         validation: likewise.
-        batch_size: instead of the recipe's.
 
     Raises:
         ValueError: If classes cannot be balanced.
@@ -143,7 +140,7 @@ def make_loaders(
         validation, sampling, card_preprocessing(card), training=False, cache=cache
     )
     common: dict[str, Any] = {
-        "batch_size": batch_size or recipe.optim.batch_size,
+        "batch_size": recipe.optim.batch_size,
         "num_workers": recipe.loader.resolve_num_workers(),
         "seed": recipe.seed,
         "rank": rank(),
