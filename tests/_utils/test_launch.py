@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from motionlens._utils.launch import Launch, is_main, launched, restored_environment
+from motionlens._utils.launch import Launch, is_first_process, launched, restored_environment
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "x", "RANK": "3", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}
 SLURM = {"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_PROCID": "0", "SLURM_STEP_ID": "0"}
@@ -25,7 +25,7 @@ SLURM = {"SLURM_NTASKS": "8", "SLURM_NNODES": "2", "SLURM_PROCID": "0", "SLURM_S
 )
 def test_what_the_environment_tells(environment, expected, main):
     assert launched(environment) == expected
-    assert is_main(environment) is main
+    assert is_first_process(environment) is main
 
 
 def test_machines_with_different_numbers_of_processes_are_refused():

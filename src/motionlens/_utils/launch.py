@@ -55,8 +55,8 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
     return Launch(rank, devices, world_size // devices)
 
 
-def is_main(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process, once it is joined with others, is the one that prints and writes."""
+def is_first_process(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process will be the one that prints and writes, by the environment alone."""
     launch = launched(environment)
     if launch is not None:
         return launch.rank == 0

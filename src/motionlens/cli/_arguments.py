@@ -76,12 +76,12 @@ def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
         The recognizer's name; if none is given that of the one which comes with the package, of
         which the user is told.
     """
-    from motionlens._utils.launch import is_main
+    from motionlens._utils.launch import is_first_process
 
     words = [*([] if run is None else [run]), *files]
     if words and not _is_data(words[0]):
         return words[0], words[1:]
-    if is_main():
+    if is_first_process():
         print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
     return pretrained.NAME, words
 

@@ -44,11 +44,11 @@ def parse(parser: Any, argv: list[str]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
-    from motionlens._utils.launch import is_main
+    from motionlens._utils.launch import is_first_process
     from motionlens.training.run_folder import check_run
 
     # Before PyTorch and Lightning are loaded, which takes seconds.
-    if is_main():
+    if is_first_process():
         check_run(recipe, resume=args.resume, overwrite=args.overwrite)
     from motionlens.training.fit import fit
 
@@ -61,7 +61,7 @@ def run(args: Any) -> int:
             what = "no epoch was finished, nothing is left of the run"
         print(f"motionlens: stopped; {what}", file=sys.stderr)
         raise
-    if not args.quiet and is_main():
+    if not args.quiet and is_first_process():
         print(_summary(result.metrics, recipe))
     return 0
 

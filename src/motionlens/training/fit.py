@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
-from motionlens._utils.launch import is_main, restored_environment
+from motionlens._utils.launch import is_first_process, restored_environment
 from motionlens.training.broken import leave_out_broken
 from motionlens.training.checkpoints import AtomicCheckpointIO, check_checkpoint
 from motionlens.training.ema import Ema
@@ -84,14 +84,14 @@ def fit(
             being a number.
         KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
     """
-    if is_main():
+    if is_first_process():
         check_run(recipe, resume=resume, overwrite=overwrite)
     device = resolve_device(recipe.device)
     start = make_start(recipe, resume=resume)
-    quiet = not progress or not is_main()
+    quiet = not progress or not is_first_process()
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     begun: Any = nullcontext(Path(recipe.out))
-    if is_main():
+    if is_first_process():
         begun = begun_run(recipe, resume=resume, overwrite=overwrite)
     with begun as run, _quiet_lightning(), restored_environment():
         for line in describe_start(start.model, start.card, start.train, start.validation):

@@ -46,7 +46,7 @@ _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test"
 _REPLACED = ".replaced"
 
 # A resumed run may use another machine and go on for longer; all else would make it another run.
-# What it started from is of no account any more.
+# What it started from no longer matters.
 _MAY_CHANGE = {
     *("out", "data", "validation", "device", "devices", "num_nodes", "listing.root", "init"),
     *("loader.num_workers", "loader.cache", "optim.epochs", "log"),
