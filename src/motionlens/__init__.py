@@ -1,6 +1,6 @@
 """motionlens: recognition of motion in video, learned from correspondence proposals.
 
-Names are imported when they are first used: ``motionlens.CorrespondenceProposal`` needs torch alone,
+Names are imported when they are first used: ``motionlens.CorrespondenceProposal`` needs only torch,
 ``motionlens.fit`` brings in Lightning.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from motionlens.explain.explanation import Explanation
     from motionlens.inference.evaluation import evaluate
     from motionlens.inference.recognizer import Recognizer
-    from motionlens.inference.streaming.events import Event, EventDetector, EventRules
+    from motionlens.inference.streaming.events import EventDetector, EventRules
     from motionlens.inference.streaming.windows import Window
     from motionlens.models.capture import capture_proposals, inject_proposals
     from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from motionlens.models.optimize import optimize
     from motionlens.models.registry import create_model, list_models
     from motionlens.ops.proposals import Proposals
+    from motionlens.report.event import Event
     from motionlens.report.prediction import Prediction
     from motionlens.training.fit import fit
     from motionlens.training.recipe import Recipe
@@ -30,16 +31,16 @@ if TYPE_CHECKING:
 
 _HOME = {
     "CorrespondenceProposal": "motionlens.models.correspondence",
-    "Event": "motionlens.inference.streaming",
-    "EventDetector": "motionlens.inference.streaming",
-    "EventRules": "motionlens.inference.streaming",
+    "Event": "motionlens.report.event",
+    "EventDetector": "motionlens.inference.streaming.events",
+    "EventRules": "motionlens.inference.streaming.events",
     "Explanation": "motionlens.explain",
     "FrameStream": "motionlens.models.frame_stream",
     "Prediction": "motionlens.report.prediction",
     "Proposals": "motionlens.ops",
     "Recipe": "motionlens.training.recipe",
     "Recognizer": "motionlens.inference.recognizer",
-    "Window": "motionlens.inference.streaming",
+    "Window": "motionlens.inference.streaming.windows",
     "capture_proposals": "motionlens.models.capture",
     "create_model": "motionlens.models.registry",
     "evaluate": "motionlens.inference.evaluation",

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from motionlens.inference.recognizer import Recognizer
-    from motionlens.inference.streaming.events import Event, EventDetector
-    from motionlens.inference.streaming.trace import ProbabilityTrace
+    from motionlens.inference.streaming.events import EventDetector
     from motionlens.inference.streaming.windows import Window, WindowStream
+    from motionlens.report.event import Event
+    from motionlens.report.plots.probability_trace import ProbabilityTrace
     from motionlens.video.stream import Source
 
 # Options by the names of what they set: of the stream, of the rules.
@@ -104,7 +105,7 @@ class Follower:
             ValueError: If the source cannot be read: a ``VideoError``, after what was found.
             OSError: If a file cannot be written.
         """
-        from motionlens.inference.streaming.trace import ProbabilityTrace
+        from motionlens.report.plots.probability_trace import ProbabilityTrace
 
         detector = self._detector()
         keeps = bool(self._args.srt or self._args.timeline)

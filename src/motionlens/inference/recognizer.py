@@ -32,7 +32,8 @@ from motionlens.report.prediction import Prediction, best_labels
 from motionlens.video.file import Frames, VideoError, open_video
 
 if TYPE_CHECKING:
-    from motionlens.inference.streaming.events import Event, EventDetector, EventRules
+    from motionlens.inference.streaming.events import EventDetector, EventRules
+    from motionlens.report.event import Event
     from motionlens.inference.streaming.windows import WindowStream
     from motionlens.video.stream import Source
 

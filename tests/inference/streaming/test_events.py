@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from motionlens.inference.streaming.events import Event, EventDetector, EventRules
+from motionlens.inference.streaming.events import EventDetector, EventRules
+from motionlens.report.event import Event
 
 PLAIN = {"smoothing": "none"}
 
@@ -121,7 +122,7 @@ def test_keeps_as_much_however_long_it_lasts():
     for number in range(2000):
         detector.update(number, number + 2.0, [number // 7 % 2, 1.0])
     assert len(detector._smoother._recent) == 5
-    assert len(detector._open) + len(detector._held) <= 2
+    assert len(detector._stretches) <= 2
 
 
 @pytest.mark.parametrize(

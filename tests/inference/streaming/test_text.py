@@ -2,9 +2,9 @@ import json
 
 import torch
 
-from motionlens.inference.streaming.events import Event
 from motionlens.inference.streaming.text import as_srt, event_line, window_line
 from motionlens.inference.streaming.windows import Window
+from motionlens.report.event import Event
 
 
 def event(label="wave", start_s=0.0, end_s=1.0):

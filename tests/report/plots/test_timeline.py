@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from motionlens.inference.streaming.events import Event
-from motionlens.inference.streaming.trace import ProbabilityTrace
+from motionlens.report.event import Event
+from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.plots.timeline import draw_timeline
 
 BLUE = np.array([0x00, 0x72, 0xB2])

@@ -1,7 +1,7 @@
-"""Probabilities of windows -> events: a label, from when, to when. Numbers only; nothing is read.
+"""From the probabilities of windows to events. Works on numbers alone and reads no video.
 
-Smoothed over time, each label begins where it rises to one threshold and ends where it falls below
-a lower one, so that it does not flicker.
+Probabilities are smoothed over time. A label begins where it rises to one threshold and ends where
+it falls below a lower one, so that it does not flicker.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motionlens._utils.errors import nearest
+from motionlens.report.event import Event
 
 if TYPE_CHECKING:
     from motionlens.inference.streaming.windows import Window
@@ -24,46 +25,24 @@ Smoothing = Literal["exponential", "median", "none"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """Something that a stream shows for a while.
-
-    Attributes:
-        label: its name.
-        start_s: when it begins, seconds since the source's first frame.
-        end_s: when it ends.
-        confidence: mean of the label's smoothed probability over the windows of the event.
-    """
-
-    label: str
-    start_s: float
-    end_s: float
-    confidence: float
-
-    @property
-    def duration_s(self) -> float:
-        """How long it lasts."""
-        return self.end_s - self.start_s
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class EventRules:
-    """How events are made.
+    """How probabilities become events.
 
     Attributes:
-        on: smoothed probability from which on a label begins.
-        off: below which it ends, at most ``on``.
-        smoothing: ``"exponential"``, the mean of the past, the older the less; ``"median"`` of the
-            last windows; or ``"none"``.
-        smoothing_s: after so many seconds the exponential mean has come 63 % nearer to a new
-            value; the median is of the windows of so many seconds. Both make events late, the
-            median by half of it.
-        min_duration_s: shorter events are left out.
-        merge_gap_s: events of one label that are no farther apart become one; an event is known
-            only so much later.
+        on: smoothed probability at which a label begins.
+        off: smoothed probability below which it ends, at most ``on``.
+        smoothing: ``"exponential"`` moving average, ``"median"`` of the last windows, or
+            ``"none"``.
+        smoothing_s: time constant of the exponential average (it covers 63 % of a step in that
+            time), or length of the median's window, seconds. Smoothing delays events, the median
+            by half of its window.
+        min_duration_s: shorter events are left out, seconds.
+        merge_gap_s: events of one label with at most this gap become one, seconds. Events are
+            reported that much later.
         background: labels that make no events.
 
     Raises:
-        ValueError: If a value is out of its range.
+        ValueError: If a value is out of range.
     """
 
     on: float = 0.6
@@ -90,18 +69,18 @@ class EventRules:
 
 
 class EventDetector:
-    """Makes events of windows as they come; keeps as much however long the stream is.
+    """Turns windows into events as they come; its memory does not grow with the stream.
 
-    A window stands for the time around its middle, half of the way to the windows beside it: one
-    that is half filled by a motion gives it half of the probability. The first window, and the
-    last, stand for the time before and behind them too.
+    A window stands for the time around its middle, half way to the windows beside it, because a
+    motion that fills half of a window gives it about half of the probability. The first and the
+    last window also stand for the time before and after them.
 
     Args:
         class_names: in the order of the probabilities.
-        rules: how events are made.
+        rules: how probabilities become events.
 
     Raises:
-        ValueError: If a background label is none of the names.
+        ValueError: If a background label is not one of the names.
 
     Example:
         >>> detector = EventDetector(["wave", "rest"], EventRules(smoothing="none"))
@@ -122,8 +101,8 @@ class EventDetector:
                     f"{nearest(name, self.class_names)}"
                 )
         self._smoother = _Smoother(self.rules)
-        self._open: dict[int, _Stretch] = {}
-        self._held: dict[int, _Stretch] = {}
+        # By label: those that are on, and those that ended so late that they may go on.
+        self._stretches: dict[int, _Stretch] = {}
         self._last: tuple[float, float] | None = None  # middle and end of the last window
 
     def update(
@@ -132,37 +111,42 @@ class EventDetector:
         """Take the next window.
 
         Args:
-            start_s: when it begins, later than the one before.
-            end_s: when it ends.
-            probabilities: ``(num_classes,)``, in 0 to 1.
-            after_gap: nothing is known of the time right before it.
+            start_s: its beginning, seconds; later than that of the window before.
+            end_s: its end.
+            probabilities: ``(num_classes,)``, each in 0 to 1.
+            after_gap: whether frames are missing before it.
 
         Returns:
-            The events that are over, in the order of their beginnings.
+            The events that are over, by their beginnings.
 
         Raises:
-            ValueError: For another shape or a value that is no probability.
+            ValueError: For another shape or a value that is not a probability.
         """
         values = self._checked(probabilities)
-        middle = (start_s + end_s) / 2
-        found: list[Event] = []
-        if after_gap and self._last is not None:
-            self._close(list(self._open), self._last[1])
-            self._last = None
-            self._smoother.reset()
-        since = start_s if self._last is None else (self._last[0] + middle) / 2
-        smoothed = self._smoother.update(middle, values)
-        self._close([i for i in self._open if smoothed[i] < self.rules.off], since)
-        for i in np.flatnonzero(smoothed >= self.rules.on).tolist():
-            if i not in self._open and self.class_names[i] not in self.rules.background:
-                found += self._begin(i, since)
-        for i, stretch in self._open.items():
-            stretch.add(float(smoothed[i]))
-        self._last = (middle, end_s)
-        return _sorted(found + self._let_go(since))
+        middle_s = (start_s + end_s) / 2
+        if after_gap:
+            self._end_all()
+            self._smoother = _Smoother(self.rules)
+        since_s = start_s if self._last is None else (self._last[0] + middle_s) / 2
+        smoothed = self._smoother.update(middle_s, values)
+        for label, stretch in self._stretches.items():
+            if stretch.end_s is None and smoothed[label] < self.rules.off:
+                stretch.end_s = since_s
+        found = [
+            event
+            for label in np.flatnonzero(smoothed >= self.rules.on).tolist()
+            if self.class_names[label] not in self.rules.background
+            for event in self._begin(label, since_s)
+        ]
+        for label, stretch in self._stretches.items():
+            if stretch.end_s is None:
+                stretch.total += float(smoothed[label])
+                stretch.num_windows += 1
+        self._last = (middle_s, end_s)
+        return _sorted(found + self._let_go(since_s))
 
     def take(self, window: Window) -> list[Event]:
-        """The next window of a stream; see :meth:`update`."""
+        """Take the next window of a stream; see :meth:`update`."""
         return self.update(
             window.start_s,
             window.end_s,
@@ -171,9 +155,8 @@ class EventDetector:
         )
 
     def finish(self) -> list[Event]:
-        """The stream is over: the events that were not, ended with the last window."""
-        if self._last is not None:
-            self._close(list(self._open), self._last[1])
+        """Return the remaining events; those that are on end with the last window."""
+        self._end_all()
         return _sorted(self._let_go(math.inf))
 
     def _checked(self, probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -187,26 +170,37 @@ class EventDetector:
         return values
 
     def _begin(self, label: int, start_s: float) -> list[Event]:
-        """Open an event, or open the last one again if that ended a moment ago."""
-        held = self._held.pop(label, None)
-        if held is not None and start_s - held.end_s <= self.rules.merge_gap_s:
-            self._open[label] = held
+        """Turn a label on; returns its event before, if that is too long ago to go on."""
+        before = self._stretches.get(label)
+        if before is None:
+            self._stretches[label] = _Stretch(start_s)
             return []
-        self._open[label] = _Stretch(start_s)
-        return [] if held is None else self._events(label, held)
+        if before.end_s is None or start_s - before.end_s <= self.rules.merge_gap_s:
+            before.end_s = None
+            return []
+        self._stretches[label] = _Stretch(start_s)
+        return self._events(label, before)
 
-    def _close(self, labels: list[int], end_s: float) -> None:
-        for label in labels:
-            stretch = self._open.pop(label)
-            stretch.end_s = end_s
-            self._held[label] = stretch
+    def _end_all(self) -> None:
+        if self._last is not None:
+            for stretch in self._stretches.values():
+                if stretch.end_s is None:
+                    stretch.end_s = self._last[1]
+        self._last = None
 
     def _let_go(self, now_s: float) -> list[Event]:
-        """The ended events that no later one can be merged into."""
-        over = [i for i, e in self._held.items() if now_s - e.end_s >= self.rules.merge_gap_s]
-        return [event for i in over for event in self._events(i, self._held.pop(i))]
+        """The ended events that nothing can be merged with any more."""
+        over = [
+            label
+            for label, stretch in self._stretches.items()
+            if stretch.end_s is not None and now_s - stretch.end_s >= self.rules.merge_gap_s
+        ]
+        return [
+            event for label in over for event in self._events(label, self._stretches.pop(label))
+        ]
 
     def _events(self, label: int, stretch: _Stretch) -> list[Event]:
+        assert stretch.end_s is not None
         if stretch.end_s - stretch.start_s < self.rules.min_duration_s:
             return []
         return [
@@ -214,7 +208,7 @@ class EventDetector:
                 label=self.class_names[label],
                 start_s=stretch.start_s,
                 end_s=stretch.end_s,
-                confidence=stretch.total / stretch.number,
+                confidence=stretch.total / stretch.num_windows,
             )
         ]
 
@@ -224,13 +218,9 @@ class _Stretch:
     """Windows in which a label is on."""
 
     start_s: float
-    end_s: float = math.nan
+    end_s: float | None = None  # None while it is on
     total: float = 0.0
-    number: int = 0
-
-    def add(self, probability: float) -> None:
-        self.total += probability
-        self.number += 1
+    num_windows: int = 0
 
 
 @dataclass
@@ -242,10 +232,6 @@ class _Smoother:
     _last_s: float = 0.0
     _recent: deque[tuple[float, NDArray[np.float64]]] = field(default_factory=deque)
 
-    def reset(self) -> None:
-        self._mean = None
-        self._recent.clear()
-
     def update(self, time_s: float, values: NDArray[np.float64]) -> NDArray[np.float64]:
         reach_s = self.rules.smoothing_s
         if self.rules.smoothing == "none" or reach_s == 0:
@@ -253,8 +239,8 @@ class _Smoother:
         if self.rules.smoothing == "exponential":
             if self._mean is None:
                 self._mean = values
-            part = 1 - math.exp(-(time_s - self._last_s) / reach_s)
-            self._mean = self._mean + part * (values - self._mean)
+            share = 1 - math.exp(-(time_s - self._last_s) / reach_s)
+            self._mean = self._mean + share * (values - self._mean)
             self._last_s = time_s
             return self._mean
         self._recent.append((time_s, values))

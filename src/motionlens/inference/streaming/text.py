@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from motionlens.inference.streaming.events import Event
 from motionlens.inference.streaming.windows import Window
+from motionlens.report.event import Event
 
 
 def event_line(path: str, event: Event) -> str:
@@ -49,7 +49,7 @@ def window_line(path: str, window: Window, class_names: Sequence[str], top: int)
 
 
 def as_srt(events: Iterable[Event]) -> str:
-    """Subtitles: a cue an event, in the order of their beginnings.
+    """SubRip subtitles: one cue per event, by their beginnings.
 
     Example:
         >>> print(as_srt([Event(label="wave", start_s=1, end_s=3661.5, confidence=0.912)]))

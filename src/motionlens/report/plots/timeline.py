@@ -1,4 +1,4 @@
-"""When a stream shows what: a row a label, its probability pale, its events as bars."""
+"""A timeline: one row per label, with its events as bars over its probability in grey."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from motionlens._utils.files import write_atomically
-from motionlens.inference.streaming.events import Event
-from motionlens.inference.streaming.trace import ProbabilityTrace
+from motionlens.report.event import Event
+from motionlens.report.plots.probability_trace import ProbabilityTrace
 
 PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _MAX_ROWS = 20
@@ -36,20 +36,20 @@ def draw_timeline(
 ) -> None:
     """Draw events over time.
 
-    Rows are the labels that have events, in the order of the class names, and those that were
-    most probable at some time, at most 20; what is left out is said.
+    The rows are the labels that have events, then those with the highest probabilities, at most
+    20 in all, in the order of the class names. A note says how many labels with events are missing.
 
     Args:
         events: in any order.
-        path: of the picture; the ending gives the format, see :data:`PICTURE_FORMATS`.
+        path: of the picture; its suffix sets the format, one of :data:`PICTURE_FORMATS`.
         class_names: all labels.
         start_s: left edge, seconds.
-        end_s: right edge.
-        title: above it.
-        trace: probabilities behind the bars.
+        end_s: right edge, seconds.
+        title: text above the picture.
+        trace: probabilities to draw behind the bars.
 
     Raises:
-        ValueError: For another ending.
+        ValueError: For another suffix.
         OSError: If the file cannot be written.
     """
     check_picture_name(path)
@@ -91,11 +91,11 @@ def draw_timeline(
 
 
 def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]) -> None:
-    """One area a row, from its foot up."""
+    """One area per row, from its foot up."""
     values = trace.values
     edges = np.arange(len(values) + 1) * trace.piece_s
     for row, label in enumerate(labels):
-        # A last value again, for the last edge; gaps stay open.
+        # The last value is repeated for the last edge; NaN leaves a gap.
         heights = np.append(values[:, label], values[-1, label])
         foot = np.full(len(edges), row + _AREA_FOOT)
         top = foot - _AREA_HEIGHT * heights
@@ -104,7 +104,7 @@ def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]
 
 
 def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
-    # However short an event is, it can be seen.
+    # Even the shortest event is visible.
     width = max(event.duration_s, 0.002 * span_s)
     ax.barh(row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2)
     if width > 0.045 * span_s:
@@ -121,10 +121,10 @@ def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
 
 
 def check_picture_name(path: str | os.PathLike[str]) -> None:
-    """Refuse an ending that is no picture's.
+    """Check the suffix of a picture.
 
     Raises:
-        ValueError: If it is none of :data:`PICTURE_FORMATS`.
+        ValueError: If it is not one of :data:`PICTURE_FORMATS`.
     """
     if Path(path).suffix.lower() not in PICTURE_FORMATS:
         raise ValueError(

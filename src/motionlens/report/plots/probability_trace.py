@@ -1,4 +1,4 @@
-"""Probabilities over a whole stream, in as many numbers however long it is: for pictures."""
+"""The probabilities of a whole stream in a bounded number of values, for pictures."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class ProbabilityTrace:
-    """The greatest probability of each label in equal pieces of time.
+    """The greatest probability of each label in time bins of equal length.
 
-    When there are too many pieces, two become one of twice the length.
+    When the bins are used up, each two become one of twice the length.
 
     Args:
         num_classes: K.
-        max_pieces: at most so many, an even number.
-        piece_s: length of the first pieces, seconds.
+        max_pieces: number of bins, even.
+        piece_s: initial length of a bin, seconds.
 
     Example:
         >>> trace = ProbabilityTrace(1, max_pieces=2, piece_s=1.0)
@@ -31,11 +31,11 @@ class ProbabilityTrace:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """float64 ``(pieces, K)``, from the stream's beginning on; NaN where nothing is known."""
+        """float64 ``(bins, K)`` from the stream's beginning; NaN where there was no window."""
         return self._rows[: self._used].copy()
 
     def add(self, start_s: float, end_s: float, probabilities: ArrayLike) -> None:
-        """Take the probabilities ``(K,)`` of a stretch of time, seconds of at least 0."""
+        """Add probabilities ``(K,)`` that hold from ``start_s`` to ``end_s``, both at least 0."""
         while (last := int(end_s / self.piece_s)) >= len(self._rows):
             pairs = self._rows.reshape(-1, 2, self._rows.shape[1])
             merged = np.fmax(pairs[:, 0], pairs[:, 1])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from motionlens.inference.streaming.trace import ProbabilityTrace
+from motionlens.report.plots.probability_trace import ProbabilityTrace
 
 
 def test_greatest_value_of_each_piece():
