@@ -3,6 +3,8 @@
 import torch
 
 from motion_videos import CLASSES
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.correspondence import CorrespondenceProposal
@@ -16,11 +18,9 @@ def small_recognizer(model="toy_cpnet", options=None, size=16):
         model=model,
         options=options,
         class_names=tuple(CLASSES),
-        num_frames=4,
-        frame_stride=2,
-        size=size,
-        short_side=size,
         license="CC-BY-4.0",
+        sampling=Sampling(4, 2),
+        preprocessing=Preprocessing(size, size),
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

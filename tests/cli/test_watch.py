@@ -16,6 +16,8 @@ from PIL import Image
 
 from conftest import write_frames
 from motion_videos import CLASSES
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventRules
@@ -32,10 +34,8 @@ def run(tmp_path_factory):
         model="cpnet_nano",
         options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
         class_names=tuple(CLASSES),
-        num_frames=4,
-        frame_stride=2,
-        size=16,
-        short_side=16,
+        sampling=Sampling(4, 2),
+        preprocessing=Preprocessing(16, 16),
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

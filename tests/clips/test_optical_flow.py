@@ -3,10 +3,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from motionlens.clips.augmentation import ClipTransform
+from motionlens.clips.color_jitter import ColorJitter
 from motionlens.clips.optical_flow import clip_with_flow, optical_flow
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.symmetries import LabelSymmetries
-from motionlens.clips.transforms import ClipTransform, ColorJitter, Preprocessing
 from motionlens.clips.views import Views
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from motionlens.clips.augmentation import ClipTransform
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
-from motionlens.clips.transforms import ClipTransform, Preprocessing
 from motionlens.datasets.listing import index_folder
 from motionlens.video.frames import VideoError
 

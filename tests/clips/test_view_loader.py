@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.training_loader import ClipDataset
-from motionlens.clips.transforms import Preprocessing
 from motionlens.clips.view_loader import ViewDataset, cut_views, load_videos
 from motionlens.clips.views import Views
 from motionlens.datasets.listing import index_folder

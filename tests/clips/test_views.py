@@ -70,7 +70,7 @@ def test_clips_lie_in_the_video_and_one_is_the_usual_one(n, num_frames, stride, 
         assert found[-1, -1] == n - 1
 
 
-def lefts(crops, height=100, width=175, size=(88, 88)):
+def lefts(crops, height=100, width=175, size=88):
     return [(c.top, c.left) for c in Views(1, crops).crop_boxes(height, width, size)]
 
 
@@ -87,23 +87,23 @@ def test_squares_along_the_longer_side_by_hand():
 
 @pytest.mark.parametrize("crops", [3, 5, 6, 8])
 def test_squares_are_as_large_as_the_short_side(crops):
-    boxes = Views(1, crops).crop_boxes(100, 175, (88, 88))
+    boxes = Views(1, crops).crop_boxes(100, 175, 88)
     assert {(box.height, box.width, box.is_mirrored) for box in boxes} == {(100, 100, False)}
 
 
 def test_centre_corners_and_whole_frame_by_hand():
-    assert Views().crop_boxes(101, 175, (88, 80)) == [Crop(6, 47, 88, 80)]
-    ten = Views(1, 10).crop_boxes(101, 175, (88, 80))
-    assert [(c.top, c.left) for c in ten[:5]] == [(0, 0), (0, 95), (13, 0), (13, 95), (6, 47)]
+    assert Views().crop_boxes(101, 175, 88) == [Crop(6, 43, 88, 88)]
+    ten = Views(1, 10).crop_boxes(101, 175, 88)
+    assert [(c.top, c.left) for c in ten[:5]] == [(0, 0), (0, 87), (13, 0), (13, 87), (6, 43)]
     assert [crop._replace(is_mirrored=False) for crop in ten[5:]] == ten[:5]
     assert [crop.is_mirrored for crop in ten] == [False] * 5 + [True] * 5
-    assert Views(1, "full").crop_boxes(101, 175, (88, 80)) == [Crop(0, 0, 101, 175)]
+    assert Views(1, "full").crop_boxes(101, 175, 88) == [Crop(0, 0, 101, 175)]
 
 
 @pytest.mark.parametrize("crops", [*CROP_NUMBERS, "full"])
 def test_as_many_crops_as_announced(crops):
     views = Views(2, crops)
-    assert len(views.crop_boxes(30, 40, (20, 20))) == views.num_crops
+    assert len(views.crop_boxes(30, 40, 20)) == views.num_crops
     assert views.num_views == 2 * views.num_crops
 
 

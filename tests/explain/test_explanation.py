@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export_cards import small_recognizer
-from motionlens.clips.transforms import Preprocessing
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.explain.correspondences import explain_clips
 from motionlens.explain.explanation import FORMAT
 from motionlens.explain.matches import Match, Target
@@ -83,8 +83,8 @@ def test_region_of_a_turned_video(recognizer, make_video, k):
 def test_region_of_a_crop():
     # 100 x 200 -> 50 x 100, of which the middle 40 x 40: rows 5..45 and columns 30..70.
     assert Preprocessing(size=40, short_side=50).region(100, 200) == (10, 60, 80, 80)
-    # What is too small for the crop is made larger, and all of its height is seen.
-    assert Preprocessing(size=(40, 20), short_side=30).region(20, 20) == (0, 5, 20, 10)
+    # Frames smaller than the crop are enlarged.
+    assert Preprocessing(size=20, short_side=40).region(20, 20) == (5, 5, 10, 10)
 
 
 def test_cells_tile_what_was_seen(recognizer):

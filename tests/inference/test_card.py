@@ -3,7 +3,11 @@ import json
 import pytest
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import FORMAT_VERSION, ModelCard
+from motionlens.models.registry import model_defaults
+from motionlens.pretrained import bundled_path
 
 VALUES = {
     "model": "cpnet_nano",
@@ -16,8 +20,39 @@ VALUES = {
 }
 
 
+def card_of(**changes):
+    return ModelCard.from_json(json.dumps({**VALUES, **changes}))
+
+
+def test_parts_are_read_from_flat_keys():
+    card = card_of(sampling_mode="segments", mean=[0, 0.5, 1])
+    assert card.sampling == Sampling(4, 2, mode="segments")
+    assert card.preprocessing == Preprocessing(32, 36, mean=(0, 0.5, 1))
+    assert card.clip_shape == (3, 4, 32, 32)
+
+
+def test_optical_flow_follows_from_the_model():
+    sampling, preprocessing = Sampling(4, lead=1), Preprocessing(32, 32)
+    card = ModelCard(
+        model="two_stream_resnet18",
+        class_names=("a", "b"),
+        sampling=sampling,
+        preprocessing=preprocessing,
+    )
+    flow_frames = model_defaults("two_stream_resnet18").flow_frames
+    assert flow_frames > 1
+    assert card.sampling.lead == card.preprocessing.flow_frames == flow_frames
+    assert card_of(model="two_stream_resnet18", options={}).sampling.lead == flow_frames
+    assert ModelCard.from_json(card.to_json()) == card
+
+
+def test_the_bundled_card_is_written_as_it_was_read():
+    text = (bundled_path() / "config.json").read_text()
+    assert ModelCard.from_json(text).to_json() == text
+
+
 def test_round_trip():
-    card = ModelCard(**VALUES, license="CC-BY-4.0")
+    card = card_of(license="CC-BY-4.0")
     assert ModelCard.from_json(card.to_json()) == card
     assert card.build().block("layer3.0").before_relu.k == 2
 
@@ -29,7 +64,7 @@ def test_round_trip():
         ({"class_names": ()}, "got 0 names"),
         ({"num_frames": 0}, "num_frames must be a whole number of at least 1, got 0"),
         ({"short_side": 31}, "short_side must be at least size = 32, got 31"),
-        ({"sampling_mode": "random"}, "sampling_mode must be 'dense' or 'segments', got 'random'"),
+        ({"sampling_mode": "random"}, r"mode must be one of \('dense', 'segments'\), got 'random'"),
         ({"format_version": FORMAT_VERSION + 1}, "written by a newer motionlens"),
         ({"mean": (0.5, "x", 0.5)}, "mean must be 3 numbers"),
         ({"std": (1.0, 0.0, 1.0)}, "std must be 3 numbers above 0"),
@@ -37,7 +72,7 @@ def test_round_trip():
 )
 def test_refusals(change, message):
     with pytest.raises(ValueError, match=message):
-        ModelCard(**{**VALUES, **change})
+        card_of(**change)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +94,9 @@ def test_foreign_text(text, message):
 
 def test_probabilities_of_one_and_of_several_labels():
     logits = torch.tensor([[0.0, 0.0], [2.0, -1.0]], dtype=torch.bfloat16)
-    one = ModelCard(**VALUES).probabilities(logits)
+    one = card_of().probabilities(logits)
     assert one.dtype == torch.float32
     torch.testing.assert_close(one.sum(dim=1), torch.ones(2))
-    several = ModelCard(**VALUES, multi_label=True).probabilities(logits)
+    several = card_of(multi_label=True).probabilities(logits)
     expected = torch.tensor([[0.5, 0.5], [0.880797, 0.268941]])
     torch.testing.assert_close(several, expected)

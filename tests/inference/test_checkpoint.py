@@ -2,6 +2,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import (
     CARD_FILE,
@@ -16,11 +18,9 @@ def saved(tmp_path):
     card = ModelCard(
         model="toy_cpnet",
         class_names=("a", "b"),
-        num_frames=4,
-        frame_stride=1,
-        size=32,
-        short_side=32,
         options={"k": 2},
+        sampling=Sampling(4),
+        preprocessing=Preprocessing(32, 32),
     )
     model = card.build().eval()
     save_checkpoint(tmp_path / "run", model, card)

@@ -5,6 +5,8 @@ import pytest
 import yaml
 from huggingface_hub.repocard import ModelCard as HubCard
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.hub import download, hub_readme, upload
 
@@ -14,11 +16,9 @@ def card():
     return ModelCard(
         model="cpnet_nano",
         class_names=("left", "right"),
-        num_frames=8,
-        frame_stride=3,
-        size=64,
-        short_side=72,
         license="CC-BY-NC-SA-4.0",
+        sampling=Sampling(8, 3),
+        preprocessing=Preprocessing(64, 72),
     )
 
 

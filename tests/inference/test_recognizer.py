@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, write_video
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.video.file import VideoError
@@ -14,10 +16,8 @@ CARD = ModelCard(
     model="cpnet_nano",
     options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
     class_names=tuple(CLASSES),
-    num_frames=4,
-    frame_stride=2,
-    size=16,
-    short_side=16,
+    sampling=Sampling(4, 2),
+    preprocessing=Preprocessing(16, 16),
 )
 
 

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 import motionlens.inference.runner
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.transforms import Preprocessing
 from motionlens.clips.view_loader import ViewDataset, cut_views
 from motionlens.clips.views import Views
 from motionlens.datasets.listing import index_folder

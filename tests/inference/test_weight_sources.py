@@ -7,6 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.inference.weight_sources import read_weights
@@ -24,7 +26,10 @@ def assert_is_state(weights):
 def card():
     names = ("a", "b")
     return ModelCard(
-        model="toy_c2d", class_names=names, num_frames=4, frame_stride=1, size=32, short_side=32
+        model="toy_c2d",
+        class_names=names,
+        sampling=Sampling(4),
+        preprocessing=Preprocessing(32, 32),
     )
 
 

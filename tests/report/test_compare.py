@@ -3,6 +3,8 @@ import json
 import numpy as np
 import pytest
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
@@ -18,10 +20,8 @@ def write_run(folder, is_right, *, order=None, epochs=None, **changes):
         model="cpnet_nano",
         options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
         class_names=NAMES,
-        num_frames=4,
-        frame_stride=2,
-        size=16,
-        short_side=16,
+        sampling=Sampling(4, 2),
+        preprocessing=Preprocessing(16, 16),
     )
     save_checkpoint(folder, card.build(), card)
     labels = np.arange(len(is_right)) % 6

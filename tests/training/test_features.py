@@ -89,13 +89,12 @@ def test_several_labels_are_measured_by_torchmetrics_definition(videos, tmp_path
 
     from motionlens.clips.training_loader import ClipDataset
     from motionlens.datasets.parts import open_parts
-    from motionlens.inference.card_clips import card_preprocessing, card_sampling
 
     recipe = multi_label_recipe(videos, tmp_path, log=LogConfig(clips=0))
     result = fit(recipe, progress=False)
     model, card = load_checkpoint(result.run)
     _, validation = open_parts(recipe.source)
-    dataset = ClipDataset(validation, card_sampling(card), card_preprocessing(card), training=False)
+    dataset = ClipDataset(validation, card.sampling, card.preprocessing, training=False)
     items = [dataset[i] for i in range(len(dataset))]
     with torch.inference_mode():
         logits = model(torch.stack([item["clip"] for item in items]))

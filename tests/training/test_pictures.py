@@ -1,10 +1,15 @@
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.training.pictures import clip_strip, confusion_picture
 
 CARD = ModelCard(
-    model="cpnet_nano", class_names=("a", "b"), num_frames=3, frame_stride=1, size=4, short_side=4
+    model="cpnet_nano",
+    class_names=("a", "b"),
+    sampling=Sampling(3),
+    preprocessing=Preprocessing(4, 4),
 )
 
 

@@ -117,13 +117,12 @@ def fit_validation(recipe, tmp_path):
     """The validation loss of the weights that a run has kept, worked out here."""
     from motionlens.clips.training_loader import ClipDataset
     from motionlens.datasets.parts import open_parts
-    from motionlens.inference.card_clips import card_preprocessing, card_sampling
     from motionlens.inference.checkpoint import load_checkpoint
     from motionlens.training.losses import clip_losses_of_several_labels
 
     model, card = load_checkpoint(tmp_path / "run")
     _, validation = open_parts(recipe.source)
-    dataset = ClipDataset(validation, card_sampling(card), card_preprocessing(card), training=False)
+    dataset = ClipDataset(validation, card.sampling, card.preprocessing, training=False)
     item = dataset[0]
     with torch.inference_mode():
         logits = model(item["clip"][None])

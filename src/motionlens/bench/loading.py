@@ -12,8 +12,8 @@ from PIL import Image
 
 from motionlens.bench.suites import Case, Setting
 from motionlens.bench.timing import Run
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
-from motionlens.clips.transforms import Preprocessing
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepared import PreparedSet, load_part, save_description, save_part

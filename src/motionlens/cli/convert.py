@@ -65,9 +65,10 @@ def run(args: Any) -> int:
     Recognizer(converted.model, card).save_pretrained(out)
     for line in converted.lines:
         print(line)
+    size = card.preprocessing.size
     print(
         f"{out} holds a {card.model} for {len(card.class_names)} classes, clips of "
-        f"{card.num_frames} frames with stride {card.frame_stride}, {card.size}x{card.size} pixels"
+        f"{args.num_frames} frames with stride {args.frame_stride}, {size}x{size} pixels"
     )
     print(_licence_notice(card))
     if converted.is_complete:
@@ -78,6 +79,8 @@ def run(args: Any) -> int:
 
 
 def _card(args: Any) -> ModelCard:
+    from motionlens.clips.preprocessing import Preprocessing
+    from motionlens.clips.sampling import Sampling
     from motionlens.inference.card import ModelCard
     from motionlens.models.registry import model_options
     from motionlens.models.weights.official import LICENSE
@@ -93,11 +96,9 @@ def _card(args: Any) -> ModelCard:
         model=args.model,
         options=model_options(args.model, **options),
         class_names=names,
-        num_frames=args.num_frames,
-        frame_stride=args.frame_stride,
-        size=size,
-        short_side=args.short_side or size,
         license="" if args.checkpoint.endswith(".npz") else LICENSE,
+        sampling=Sampling(args.num_frames, args.frame_stride),
+        preprocessing=Preprocessing(size, args.short_side or size),
     )
 
 

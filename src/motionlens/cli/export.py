@@ -76,10 +76,11 @@ def run(args: Any) -> int:
 def _print_file(
     out: Path, kind: str, card: ModelCard, dynamic_frames: bool, num_features: Any
 ) -> None:
-    frames = "num_frames" if dynamic_frames else card.num_frames
+    _, T, size, _ = card.clip_shape
+    frames = "num_frames" if dynamic_frames else T
     console = output()
     console.print(f"{out}: {kind}, {out.stat().st_size / 1e6:.1f} MB")
-    console.print(f"input   clips     float32 (batch, 3, {frames}, {card.size}, {card.size})")
+    console.print(f"input   clips     float32 (batch, 3, {frames}, {size}, {size})")
     console.print(f"output  logits    float32 (batch, {len(card.class_names)})")
     console.print(f"        features  float32 (batch, {num_features})")
 

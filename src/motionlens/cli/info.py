@@ -47,8 +47,8 @@ def run(args: Any) -> int:
         found = describe(
             card.model,
             num_classes=len(card.class_names),
-            num_frames=card.num_frames,
-            size=card.size,
+            num_frames=card.sampling.num_frames,
+            size=card.preprocessing.size,
             **card.options,
         )
         _print_description(found)
@@ -119,12 +119,11 @@ def _print_description(found: ModelDescription) -> None:
 
 def _print_card(card: ModelCard) -> None:
     console = output()
-    sampling = (
-        "spread over the video"
-        if card.sampling_mode == "segments"
-        else f"{card.num_frames} frames, stride {card.frame_stride}, from the middle of the video"
-    )
-    console.print(f"sampling       {sampling}")
+    sampling = card.sampling
+    frames = f"{sampling.num_frames} frames, stride {sampling.frame_stride}"
+    is_spread = sampling.mode == "segments"
+    where = "spread over the video" if is_spread else f"{frames}, from the middle of the video"
+    console.print(f"sampling       {where}")
     if "offset_scale" in card.options:
         console.print(f"offset scale   {card.options['offset_scale']:g}")
     console.print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from motionlens.clips.augmentation import ClipTransform
 from motionlens.clips.epoch_order import (
     Padding,
     Repeated,
@@ -19,8 +20,8 @@ from motionlens.clips.epoch_order import (
     shuffled_order,
 )
 from motionlens.clips.frame_cache import FrameCache, open_indexed
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
-from motionlens.clips.transforms import ClipTransform, Preprocessing
 from motionlens.clips.video_index import VideoIndex
 
 # Keeps the numbers drawn for the order of clips apart from those drawn for the clips themselves.

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from motionlens.clips.frame_cache import open_indexed
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.transforms import Preprocessing
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
 from motionlens.video.frames import VideoError
@@ -124,7 +124,7 @@ def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:
 def cut_views(video: DecodedVideo, views: Views, preprocessing: Preprocessing) -> Iterator[View]:
     """The views of a video one by one: the crops of its first clip, then those of its second."""
     height, width = video.frames.shape[2:]
-    boxes = views.crop_boxes(height, width, preprocessing.crop_size)
+    boxes = views.crop_boxes(height, width, preprocessing.size)
     for clip in video.clips:
         frames = video.frames[clip]
         for top, left, h, w, is_mirrored in boxes:

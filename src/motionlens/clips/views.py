@@ -128,7 +128,7 @@ class Views:
         starts = clips * spare // (S - 1) if S > 1 else np.full_like(clips, spare // 2)
         return with_lead((starts + steps * sampling.frame_stride) % n, sampling)
 
-    def crop_boxes(self, height: int, width: int, size: tuple[int, int]) -> list[Crop]:
+    def crop_boxes(self, height: int, width: int, size: int) -> list[Crop]:
         """The parts of each clip.
 
         One crop, and the ten, are of the network's size. Squares along the longer side are as
@@ -138,26 +138,25 @@ class Views:
         Args:
             height: H of the resized frames, pixels.
             width: W likewise.
-            size: rows and columns of the network's clips, pixels, at most H and W.
+            size: of the network's clips, pixels, at most H and W.
 
         Example:
             Six squares of 100 along 175 pixels: (175 - 100) // 5 = 15.
 
-            >>> [crop.left for crop in Views(1, 6).crop_boxes(100, 175, (88, 88))]
+            >>> [crop.left for crop in Views(1, 6).crop_boxes(100, 175, 88)]
             [0, 15, 30, 45, 60, 75]
         """
-        h, w = size
         if self.crops == FULL:
             return [Crop(0, 0, height, width)]
         if self.crops in _ALONG_LONGER_SIDE:
             side, is_wide = min(height, width), width >= height
             offsets = _offsets(max(height, width) - side, self.num_crops)
             return [Crop(*((0, at) if is_wide else (at, 0)), side, side) for at in offsets]
-        down, across = height - h, width - w
-        centre = Crop(down // 2, across // 2, h, w)
+        down, across = height - size, width - size
+        centre = Crop(down // 2, across // 2, size, size)
         if self.crops == 1:
             return [centre]
-        corners = [Crop(top, left, h, w) for top in (0, down) for left in (0, across)]
+        corners = [Crop(top, left, size, size) for top in (0, down) for left in (0, across)]
         plain = [*corners, centre]
         return plain + [crop._replace(is_mirrored=True) for crop in plain]
 

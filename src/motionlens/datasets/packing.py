@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 
 from motionlens._utils.files import write_atomically
-from motionlens.clips.transforms import resize_frames
+from motionlens.clips.preprocessing import resize_frames
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (

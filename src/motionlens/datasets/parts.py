@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.listing import (
     VALIDATION_FOLDERS,
-    VideoIndex,
     index_folder,
     index_list,
     load_split,

@@ -68,7 +68,8 @@ def export_recognizer(
     path = Path(path)
     write = find_writer(path, opset=opset, aot=aot)
     check_writable(path.parent)
-    card, T = recognizer.card, recognizer.card.num_frames
+    card = recognizer.card
+    channels, T, size, _ = card.clip_shape
     clips = [(_name(video), recognizer.load_clip(video)[None]) for video in videos]
     with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, _quiet(), torch.no_grad():
         draft = Path(folder, path.name)
@@ -76,12 +77,12 @@ def export_recognizer(
         traced = trace(reference, card, dynamic_frames=dynamic_frames)
         write(traced, draft)
         lengths = {max(traced.min_frames, T // 2), T, T + 3} if dynamic_frames else {T}
-        dither = HALF_A_GREY_LEVEL / max(card.std)
+        dither = HALF_A_GREY_LEVEL / max(card.preprocessing.std)
         parity = check_parity(
             load_exported(draft),
             BothOutputs(prepare(recognizer.model, "auto")),
             [
-                *random_clips(card.size, sorted(lengths), channels=card.channels),
+                *random_clips(size, sorted(lengths), channels=channels),
                 *(NamedClips(name, clip, dither) for name, clip in clips),
             ],
             tolerance=tolerance,

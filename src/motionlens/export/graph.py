@@ -65,8 +65,9 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
         ValueError: If ``torch.export`` cannot trace it.
     """
     # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
-    T = max(2, card.num_frames) if dynamic_frames else card.num_frames
-    clips = torch.zeros(3 if T == 2 else 2, card.channels, T, card.size, card.size)
+    channels, T, *size = card.clip_shape
+    T = max(2, T) if dynamic_frames else T
+    clips = torch.zeros(3 if T == 2 else 2, channels, T, *size)
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
     try:
         program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from math import isfinite
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from torch import Tensor, nn
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.models.registry import create_model, model_defaults
 
 FORMAT_VERSION = 1
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+# Keys of the JSON object, by the part of the card that they belong to.
+_SAMPLING = {"num_frames": "num_frames", "frame_stride": "frame_stride", "sampling_mode": "mode"}
+_PREPROCESSING = ("size", "short_side", "mean", "std")
+_OWN = ("model", "class_names", "options", "multi_label", "license", "format_version")
+_REQUIRED = ("model", "class_names", "num_frames", "frame_stride", "size", "short_side")
+_LISTS = ("class_names", "mean", "std")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,34 +29,27 @@ class ModelCard:
 
     Attributes:
         model: name for :func:`motionlens.create_model`.
-        options: of the network, such as ``k`` and ``offset_scale``; a trained one's are all here.
         class_names: label names in the order of the logits.
-        num_frames: frames of a clip.
-        frame_stride: step between them (dense sampling).
-        sampling_mode: ``"dense"`` or ``"segments"``.
-        size: rows and columns of a clip, pixels.
-        short_side: frames are resized to that short side before the centre crop, pixels.
-        mean: of the three colours, for pixels in 0 to 1.
-        std: likewise.
-        multi_label: whether a video may show several classes: a logit then says yes or no by
-            itself, through a sigmoid.
-        license: of the weights, an SPDX identifier or free text; empty if nobody said.
+        sampling: which frames of a video make a clip. ``lead`` follows from the model, whatever
+            is given.
+        preprocessing: what happens to them. ``flow_frames`` follows from the model, whatever is
+            given.
+        options: of the network, such as ``k`` and ``offset_scale``; a trained network's are all
+            here.
+        multi_label: whether a video may show several classes. Each logit then goes through a
+            sigmoid of its own.
+        license: of the weights, an SPDX identifier or free text; empty if not stated.
         format_version: of the checkpoint's files.
 
     Raises:
-        ValueError: On construction, for a value out of range.
+        ValueError: On construction, for an unknown model or a value out of range.
     """
 
     model: str
     class_names: tuple[str, ...]
-    num_frames: int
-    frame_stride: int
-    size: int
-    short_side: int
+    sampling: Sampling
+    preprocessing: Preprocessing
     options: Mapping[str, Any] = field(default_factory=dict)
-    sampling_mode: Literal["dense", "segments"] = "dense"
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
     multi_label: bool = False
     license: str = ""
     format_version: int = FORMAT_VERSION
@@ -63,53 +61,56 @@ class ModelCard:
                 "the checkpoint was written by a newer motionlens, upgrade this one"
             )
         if not all(isinstance(name, str) for name in self.class_names):
-            raise ValueError(f"class_names must be texts, got {self.class_names[0]!r} and others")
+            raise ValueError(f"class_names must be strings, got {self.class_names[0]!r} and others")
         if not self.class_names or len(set(self.class_names)) != len(self.class_names):
             raise ValueError(
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
                 f"{len(set(self.class_names))} of them distinct"
             )
-        for name in ("num_frames", "frame_stride", "size", "short_side"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if self.short_side < self.size:
-            raise ValueError(
-                f"short_side must be at least size = {self.size}, got {self.short_side}"
-            )
-        for name in ("mean", "std"):
-            values = getattr(self, name)
-            numbers = all(isinstance(value, (int, float)) and isfinite(value) for value in values)
-            if len(values) != 3 or not numbers or (name == "std" and min(values) <= 0):
-                wanted = "3 numbers above 0" if name == "std" else "3 numbers"
-                raise ValueError(f"{name} must be {wanted} (red, green, blue), got {values}")
-        if self.sampling_mode not in ("dense", "segments"):
-            raise ValueError(
-                f"sampling_mode must be 'dense' or 'segments', got {self.sampling_mode!r}"
-            )
+        flow_frames = model_defaults(self.model).flow_frames
+        parts = {
+            "sampling": replace(self.sampling, lead=flow_frames),
+            "preprocessing": replace(self.preprocessing, flow_frames=flow_frames),
+        }
+        for name, part in parts.items():
+            object.__setattr__(self, name, part)
 
     @property
-    def channels(self) -> int:
-        """Of a clip: 3, unless optical flow goes with the colours."""
-        return model_defaults(self.model).channels
+    def clip_shape(self) -> tuple[int, int, int, int]:
+        """Channels, frames, rows and columns of a clip."""
+        size = self.preprocessing.size
+        return model_defaults(self.model).channels, self.sampling.num_frames, size, size
 
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""
         return create_model(self.model, num_classes=len(self.class_names), **self.options)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """What logits ``(..., K)`` mean, float32 of the same shape.
+        """Probabilities of logits ``(..., K)``, float32 of the same shape.
 
-        Rows sum to 1; of several labels each probability stands for itself.
+        Rows sum to 1, unless the card is ``multi_label``.
         """
         logits = logits.float()
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
     def to_json(self) -> str:
-        """As a JSON object."""
-        values = asdict(self)
-        if not self.multi_label:  # cards of one label stay as they were, and older readers' too
-            del values["multi_label"]
+        """As a JSON object, flat."""
+        values = {
+            "model": self.model,
+            "class_names": self.class_names,
+            "num_frames": self.sampling.num_frames,
+            "frame_stride": self.sampling.frame_stride,
+            "size": self.preprocessing.size,
+            "short_side": self.preprocessing.short_side,
+            "options": dict(self.options),
+            "sampling_mode": self.sampling.mode,
+            "mean": self.preprocessing.mean,
+            "std": self.preprocessing.std,
+            # Cards of a single label keep the form that older versions read.
+            **({"multi_label": True} if self.multi_label else {}),
+            "license": self.license,
+            "format_version": self.format_version,
+        }
         return json.dumps(values, indent=2) + "\n"
 
     @classmethod
@@ -117,27 +118,36 @@ class ModelCard:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError: If the text is not JSON, lacks a field, or has one that is unknown.
+            ValueError: If the text is not JSON, lacks a key, has an unknown one, or a value is out
+                of range.
         """
         try:
             values = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"a model card must be JSON, got {error}") from None
-        known = {entry.name for entry in fields(cls)}
         if not isinstance(values, dict) or not {"model", "class_names"} <= values.keys():
             raise ValueError("a model card must be a JSON object with 'model' and 'class_names'")
         version = values.get("format_version", FORMAT_VERSION)
         if not isinstance(version, int):
             raise ValueError(f"format_version of a model card must be a number, got {version!r}")
-        if version <= FORMAT_VERSION and values.keys() - known:
-            unknown = ", ".join(sorted(values.keys() - known))
-            raise ValueError(f"a model card must hold known fields only, got {unknown}")
-        for name in ("class_names", "mean", "std"):
+        unknown = values.keys() - {*_SAMPLING, *_PREPROCESSING, *_OWN}
+        if unknown and version <= FORMAT_VERSION:
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"a model card must hold known fields only, got {names}")
+        if missing := [name for name in _REQUIRED if name not in values]:
+            raise ValueError(f"a model card must be complete, it lacks {', '.join(missing)}")
+        for name in _LISTS:
             if name in values:
                 if not isinstance(values[name], list):
                     raise ValueError(f"{name} of a model card must be a list, got {values[name]!r}")
                 values[name] = tuple(values[name])
+        sampling = {name: values[key] for key, name in _SAMPLING.items() if key in values}
+        preprocessing = {key: values[key] for key in _PREPROCESSING if key in values}
         try:
-            return cls(**{name: value for name, value in values.items() if name in known})
+            return cls(
+                sampling=Sampling(**sampling),
+                preprocessing=Preprocessing(**preprocessing),
+                **{key: values[key] for key in _OWN if key in values},
+            )
         except TypeError as error:
-            raise ValueError(f"a model card must be complete: {error}") from None
+            raise ValueError(f"a model card must hold values of the right type: {error}") from None

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from motionlens._utils.distributed import (
     own_device,
     process_group,
 )
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
@@ -38,6 +40,8 @@ from motionlens.inference.runner import (
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.report.evaluation_report import EvaluationReport
+
+P = TypeVar("P", Sampling, Preprocessing)
 
 
 class HasModelAndCard(Protocol):
@@ -127,13 +131,11 @@ def evaluate(
     index = data.with_classes(card.class_names)
     if card.multi_label:
         index = index.with_targets()
-    changes = {
-        "num_frames": num_frames,
-        "frame_stride": frame_stride,
-        "size": size,
-        "short_side": short_side,
-    }
-    card = replace(card, **{name: n for name, n in changes.items() if n is not None})  # type: ignore[arg-type]
+    card = replace(
+        card,
+        sampling=_changed(card.sampling, num_frames=num_frames, frame_stride=frame_stride),
+        preprocessing=_changed(card.preprocessing, size=size, short_side=short_side),
+    )
     plan = view_plan(card, views, _swap(views, card, flip_pairs))
     if k is not None:
         model = copy.deepcopy(model)
@@ -155,7 +157,9 @@ def evaluate(
         )
         report = _make_report(card, index, probabilities, broken, {
             "model": card.model, "k": k, "split": split, "dtype": dtype and str(dtype),
-            "views": str(views), **{name: getattr(card, name) for name in changes},
+            "views": str(views), "num_frames": card.sampling.num_frames,
+            "frame_stride": card.sampling.frame_stride, "size": card.preprocessing.size,
+            "short_side": card.preprocessing.short_side,
         })  # fmt: skip
         if out is not None and is_main():
             report.write(Path(out))
@@ -231,6 +235,11 @@ def _make_report(
         broken=tuple((paths[i], reason) for i, reason in broken.items()),
         settings=settings,
     )
+
+
+def _changed(part: P, **values: Any) -> P:
+    """A part of a card with the values that are given."""
+    return replace(part, **{name: value for name, value in values.items() if value is not None})
 
 
 def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -> Tensor | None:

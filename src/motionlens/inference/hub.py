@@ -107,18 +107,19 @@ def hub_readme(card: ModelCard, title: str) -> str:
         card: of the model.
         title: its name there.
     """
-    dense = f"with stride {card.frame_stride}"
-    spread = "spread over the video" if card.sampling_mode == "segments" else dense
+    sampling, preprocessing = card.sampling, card.preprocessing
+    dense = f"with stride {sampling.frame_stride}"
+    spread = "spread over the video" if sampling.mode == "segments" else dense
     return _README.format(
         title=title,
         model=card.model,
         license=f"license: {card.license.lower()}\n" if card.license else "",
         license_words=card.license or "not stated",
-        clip=f"{card.num_frames} frames {spread}",
-        short_side=card.short_side,
-        size=card.size,
-        mean=_numbers(card.mean),
-        std=_numbers(card.std),
+        clip=f"{sampling.num_frames} frames {spread}",
+        short_side=preprocessing.short_side,
+        size=preprocessing.size,
+        mean=_numbers(preprocessing.mean),
+        std=_numbers(preprocessing.std),
         labels=", ".join(card.class_names),
     )
 

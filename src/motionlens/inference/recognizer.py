@@ -21,7 +21,6 @@ from motionlens.explain.correspondences import run_explained
 from motionlens.explain.explanation import Explanation
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
-from motionlens.inference.card_clips import card_preprocessing, card_sampling
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.inference.locate import find_checkpoint
 from motionlens.inference.onnx_network import OnnxNetwork, is_onnx, load_onnx
@@ -69,8 +68,8 @@ class Recognizer:
         self.device = resolve_device(device)
         self.model = model.to(self.device).eval()
         self.card = card
-        self._sampling = card_sampling(card)
-        self._preprocess = card_preprocessing(card)
+        self._sampling = card.sampling
+        self._preprocess = card.preprocessing
 
     def __repr__(self) -> str:
         return (

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from motionlens._utils.distributed import gather_objects, local_world_size, own_share, world_size
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.transforms import Preprocessing
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, cut_views, load_videos
 from motionlens.clips.views import Views
 from motionlens.inference.card import ModelCard
-from motionlens.inference.card_clips import card_preprocessing, card_sampling
 from motionlens.training.recipe import LoaderConfig
 
 R = TypeVar("R")
@@ -65,8 +64,8 @@ class ViewPlan:
 def view_plan(card: ModelCard, views: Views | None = None, swap: Tensor | None = None) -> ViewPlan:
     """What a recognizer looks at of every video: one centred view, or others."""
     return ViewPlan(
-        sampling=card_sampling(card),
-        preprocessing=card_preprocessing(card),
+        sampling=card.sampling,
+        preprocessing=card.preprocessing,
         views=views or Views(),
         swap=swap,
     )

@@ -220,13 +220,14 @@ def _matched(evaluation: _Evaluation, first: _Evaluation) -> _Evaluation:
 
 def _summary(found: _Evaluation, first: _Evaluation | None) -> RunSummary:
     card, settings, number = found.card, found.settings, len(found.keys)
-    frames, stride, size = (
-        settings.get(name, getattr(card, name)) for name in ("num_frames", "frame_stride", "size")
-    )
+    _, num_frames, card_size, _ = card.clip_shape
+    frames = settings.get("num_frames", num_frames)
+    stride = settings.get("frame_stride", card.sampling.frame_stride)
+    size = settings.get("size", card_size)
     with torch.device("meta"):
         parameters = sum(value.numel() for value in card.build().parameters())
     history = read_metrics(found.run)
-    step = f"x {stride}" if card.sampling_mode == "dense" else "spread"
+    step = f"x {stride}" if card.sampling.mode == "dense" else "spread"
     common: dict[str, Any] = {
         "run": str(found.run),
         "model": card.model,

@@ -133,7 +133,8 @@ def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
     for number in chosen[:_MOST_ROWS]:
         clip = recognizer.load_clip(str(validation.path(number)))
         *_, matched = explain_clips(recognizer.model, clip[None]).values()
-        frames = _pictures(clip, recognizer.card.mean, recognizer.card.std)
+        preprocessing = recognizer.card.preprocessing
+        frames = _pictures(clip, preprocessing.mean, preprocessing.std)
         name = validation.class_names[int(validation.labels[number])]
         rows.append(Row(*_shortened(frames, strongest_match(matched)), name))
     draw_correspondences(rows, path, "Proposals of the position that the last module changes most")

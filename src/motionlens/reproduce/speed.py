@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.training_loader import ClipDataset
 from motionlens.datasets.parts import open_parts
-from motionlens.inference.card_clips import card_preprocessing
 from motionlens.reproduce.grids import Grid
 from motionlens.reproduce.outcomes import Outcome
 from motionlens.reproduce.request import Request
@@ -61,7 +60,7 @@ def measure_speed(request: Request, packaged: str) -> float | None:
     clips = ClipDataset(
         validation,
         Sampling(_FRAMES, frame_stride=1),
-        card_preprocessing(card),
+        card.preprocessing,
         training=False,
         cache=False,
     )

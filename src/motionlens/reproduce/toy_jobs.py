@@ -15,6 +15,8 @@ from torch import nn
 
 from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine, versions
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.models.registry import model_options
@@ -171,12 +173,8 @@ def _store(job: ToyJob, run: ToyRun, model: nn.Module) -> None:
         model=name,
         options=model_options(name, **system_options(plan.system, plan.canvas, plan.options)),
         class_names=CLASS_NAMES,
-        num_frames=NUM_FRAMES,
-        frame_stride=1,
-        size=size,
-        short_side=size,
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
+        sampling=Sampling(NUM_FRAMES),
+        preprocessing=Preprocessing(size, size, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
     )
     save_checkpoint(job.folder, model, card)
     about = {"versions": versions(), "machine": machine(torch.device("cpu"))}

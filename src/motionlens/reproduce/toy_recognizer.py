@@ -9,6 +9,8 @@ from typing import Any
 from torch import nn
 
 from motionlens._utils.files import write_atomically
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.reproduce.toy import NO_OPTIONS, SYSTEMS, system_options, validation_videos
@@ -35,12 +37,10 @@ def toy_recognizer(
         model=SYSTEMS[name].model,
         options=system_options(name, canvas, cp_options),
         class_names=CLASS_NAMES,
-        num_frames=frames.shape[1],
-        frame_stride=1,
-        size=frames.shape[2],
-        short_side=frames.shape[2],
-        mean=(0.0, 0.0, 0.0),
-        std=(1.0, 1.0, 1.0),
+        sampling=Sampling(frames.shape[1]),
+        preprocessing=Preprocessing(
+            frames.shape[2], frames.shape[2], mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
+        ),
     )
     return Recognizer(model, card)
 

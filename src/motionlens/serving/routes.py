@@ -11,7 +11,6 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
-from motionlens.inference.card_clips import card_sampling
 from motionlens.models.capture import correspondence_modules
 from motionlens.report.prediction import Prediction
 from motionlens.serving.example_clip import example_clip
@@ -165,7 +164,7 @@ async def metrics(request: Request) -> Response:
 async def example(request: Request) -> Response:
     """A sample clip for the page."""
     service = _service(request)
-    sampling = card_sampling(service.recognizer.card)
+    sampling = service.recognizer.card.sampling
     content = await service.in_thread(lambda: example_clip(sampling))
     return Response(content, media_type="video/mp4")
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from motionlens.clips.sampling import sample_indices
 from motionlens.explain.explanation import Explanation
-from motionlens.inference.card_clips import card_preprocessing, card_sampling
 from motionlens.inference.recognizer import Recognizer
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
@@ -43,8 +42,8 @@ class Service:
 
     def __init__(self, recognizer: Recognizer, config: ServingConfig, metrics: Metrics) -> None:
         self.recognizer, self.config, self._metrics = recognizer, config, metrics
-        self._preprocess = card_preprocessing(recognizer.card)
-        self._sampling = card_sampling(recognizer.card)
+        self._preprocess = recognizer.card.preprocessing
+        self._sampling = recognizer.card.sampling
         self._folder = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
         self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
         self._network = NetworkThread(
@@ -171,9 +170,7 @@ class Service:
     def _warm_up(self) -> None:
         card = self.recognizer.card
         with torch.inference_mode():
-            self._probabilities(
-                torch.zeros(1, card.channels, card.num_frames, card.size, card.size)
-            )
+            self._probabilities(torch.zeros(1, *card.clip_shape))
 
     def _probabilities(self, clips: Tensor) -> Tensor:
         model, card = self.recognizer.model, self.recognizer.card

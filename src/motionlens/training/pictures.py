@@ -43,7 +43,8 @@ def clip_strip(clip: Tensor, card: ModelCard, *, is_right: bool) -> NDArray[np.u
         card: of the recognizer.
         is_right: whether the prediction is.
     """
-    mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (card.mean, card.std))
+    preprocessing = card.preprocessing
+    mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
     pixels = (clip[:3].detach().cpu().float() * std + mean).clamp(0, 1) * 255
     # (3, T, h, w) -> (h, T, w, 3): the frames' rows one behind the other.
     strip = pixels.round().byte().permute(2, 1, 3, 0).flatten(1, 2).numpy()

@@ -11,12 +11,15 @@ from torch.utils.data import DataLoader
 
 from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
+from motionlens.clips.augmentation import ClipTransform
+from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
+from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
-from motionlens.clips.transforms import ClipTransform, ColorJitter, LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.inference.card import ModelCard
-from motionlens.inference.card_clips import card_preprocessing, card_sampling
-from motionlens.models.registry import ClipDefaults, model_defaults, model_options
+from motionlens.models.registry import model_defaults, model_options
 from motionlens.training.recipe import Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
@@ -49,25 +52,26 @@ def make_card(
             "put the videos of each class into a folder of its own"
         )
     clip, options = recipe.clip, recipe.resolved_model_options()
-    defaults: ClipDefaults | ModelCard = model_defaults(recipe.model)
+    defaults = model_defaults(recipe.model)
+    sampling = Sampling(defaults.num_frames, defaults.frame_stride)
+    preprocessing = Preprocessing(defaults.size, defaults.size)
     if start is not None and start.model == recipe.model:
-        defaults, options = start, {**start.options, **options}
-    size = clip.size or defaults.size
-    short_side = clip.short_side
-    if short_side is None:
-        same_size = isinstance(defaults, ModelCard) and size == defaults.size
-        short_side = defaults.short_side if same_size else size  # type: ignore[union-attr]
+        sampling, preprocessing = start.sampling, start.preprocessing
+        options = {**start.options, **options}
+    size = clip.size or preprocessing.size
+    own_short_side = preprocessing.short_side if size == preprocessing.size else size
     return ModelCard(
         model=recipe.model,
         options=model_options(recipe.model, **options),
         class_names=class_names,
-        num_frames=clip.num_frames or defaults.num_frames,
-        frame_stride=clip.frame_stride or defaults.frame_stride,
-        sampling_mode=clip.mode,
-        size=size,
-        short_side=short_side,
         multi_label=multi_label,
         license=start.license if start else "",
+        sampling=Sampling(
+            clip.num_frames or sampling.num_frames,
+            clip.frame_stride or sampling.frame_stride,
+            mode=clip.mode,
+        ),
+        preprocessing=Preprocessing(size, clip.short_side or own_short_side),
     )
 
 
@@ -82,7 +86,7 @@ def build_model(card: ModelCard) -> nn.Module:
         model = card.build()
     except TypeError as error:
         raise ValueError(f"model_options must fit {card.model}: {one_line(error)}") from None
-    clip = torch.zeros(1, card.channels, card.num_frames, card.size, card.size)
+    clip = torch.zeros(1, *card.clip_shape)
     with torch.inference_mode():
         model.eval()(clip)
     # Lightning trains modules in the mode that it finds them in.
@@ -97,7 +101,7 @@ def make_transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTr
     """
     augment = recipe.augment
     return ClipTransform(
-        card_preprocessing(card),
+        card.preprocessing,
         card.class_names,
         min_area=augment.min_area,
         ratio=augment.ratio,
@@ -134,11 +138,9 @@ def make_loaders(
     Raises:
         ValueError: If classes cannot be balanced.
     """
-    sampling, cache = card_sampling(card), recipe.loader.cache
+    sampling, cache = card.sampling, recipe.loader.cache
     dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, training=True, cache=cache)
-    held_out = ClipDataset(
-        validation, sampling, card_preprocessing(card), training=False, cache=cache
-    )
+    held_out = ClipDataset(validation, sampling, card.preprocessing, training=False, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,
         "num_workers": recipe.loader.resolve_num_workers(),
@@ -171,8 +173,8 @@ def describe_start(
     """Lines that say what is about to be trained on what."""
     parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
     yield (
-        f"{card.model}: {parameters:,} parameters, clips of {card.num_frames} frames "
-        f"of {card.size}x{card.size} pixels"
+        f"{card.model}: {parameters:,} parameters, clips of {card.sampling.num_frames} frames "
+        f"of {card.preprocessing.size}x{card.preprocessing.size} pixels"
     )
     yield f"{len(train)} training and {len(validation)} validation videos:"
     width = max(len(name) for name in card.class_names)

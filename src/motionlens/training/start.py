@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from motionlens.clips.transforms import ClipTransform
+from motionlens.clips.augmentation import ClipTransform
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard

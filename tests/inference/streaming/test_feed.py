@@ -3,8 +3,8 @@ import threading
 import pytest
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.transforms import Preprocessing
 from motionlens.inference.streaming.feed import FrameFeed
 from motionlens.video.stream import FrameSource, SourceFrame
 

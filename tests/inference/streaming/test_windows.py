@@ -10,7 +10,8 @@ import torch
 
 from conftest import write_frames
 from motion_videos import CLASSES
-from motionlens.clips.sampling import sample_indices
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventRules
@@ -30,16 +31,13 @@ MODELS = {
 
 def recognizer_of(kind="cpnet", **changes):
     model, options = MODELS[kind]
-    values = {
-        "model": model,
-        "options": options,
-        "class_names": tuple(CLASSES),
-        "num_frames": 4,
-        "frame_stride": 3,
-        "size": 16,
-        "short_side": 20,
-    }
-    card = ModelCard(**{**values, **changes})
+    card = ModelCard(
+        model=model,
+        options=options,
+        class_names=tuple(CLASSES),
+        sampling=Sampling(**{"num_frames": 4, "frame_stride": 3, **changes}),
+        preprocessing=Preprocessing(16, 20),
+    )
     torch.manual_seed(0)
     network = card.build()
     for module in network.modules():

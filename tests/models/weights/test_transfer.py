@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.weight_sources import Weights
 from motionlens.models.registry import create_model
@@ -20,10 +22,8 @@ def card(*class_names):
     return ModelCard(
         model="cpnet_nano",
         class_names=class_names,
-        num_frames=4,
-        frame_stride=1,
-        size=32,
-        short_side=32,
+        sampling=Sampling(4),
+        preprocessing=Preprocessing(32, 32),
     )
 
 

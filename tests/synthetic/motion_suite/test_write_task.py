@@ -5,9 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
+from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset
-from motionlens.clips.transforms import LabelSymmetries, Preprocessing
 from motionlens.datasets.prepared import load_description, load_part
 from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
 from motionlens.synthetic.motion_suite.oracle import judge

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.transforms import Preprocessing
 from motionlens.video.stream import FrameSource
 
 # How soon a thread that waits sees that it is to stop.

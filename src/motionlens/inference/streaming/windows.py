@@ -11,10 +11,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
-from motionlens.clips.transforms import Preprocessing
 from motionlens.inference.card import ModelCard
-from motionlens.inference.card_clips import card_preprocessing, card_sampling
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
 from motionlens.models.frame_stream import FrameStream, shares_frames
 from motionlens.video.file import open_video
@@ -84,14 +83,14 @@ class WindowStream:
         batch_size: int = 8,
         real_time: bool = False,
     ) -> None:
-        T = card.num_frames
+        T = card.sampling.num_frames
         hop = max(1, T // 4) if hop is None else hop
         for name, value in (("hop", hop), ("batch_size", batch_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         if window_s is not None and not 0 < window_s < float("inf"):
             raise ValueError(f"window_s must be seconds above 0, got {window_s}")
-        if window_s is None and card.sampling_mode == "segments":
+        if window_s is None and card.sampling.mode == "segments":
             raise ValueError(
                 "window_s must be given, for the recognizer takes its frames from whole videos of "
                 "any length; say how many seconds those that it was trained on took"
@@ -101,8 +100,8 @@ class WindowStream:
         self._source, self._real_time = source, real_time
         self._start_s, self._end_s = start_s, end_s
         self._window_s, self._limit = window_s, batch_size * hop
-        self._preprocessing = card_preprocessing(card)
-        self._sampling = card_sampling(card)
+        self._preprocessing = card.preprocessing
+        self._sampling = card.sampling
         if shares_frames(model):
             self._runner: _Runner = _SharedFrames(model, T, hop, self._preprocessing, self._device)
         else:
@@ -166,16 +165,16 @@ class WindowStream:
             if not self._feed.can_be_read_again:
                 raise VideoError(
                     f"{self.name}: ended before a window was full; one takes "
-                    f"{self._card.num_frames} frames, {self._feed.stride} frames apart"
+                    f"{self._sampling.num_frames} frames, {self._feed.stride} frames apart"
                 )
             yield self._whole_source()
         for note in self.notes:
             warnings.warn(note, VideoWarning, stacklevel=2)
 
     def _warm_up(self) -> None:
-        size = self._preprocessing.crop_size
-        groups = (self._card.num_frames, self._sampling.lead + 1)
-        self._runner.push(torch.zeros(*groups, 3, *size, dtype=torch.uint8))
+        size = self._preprocessing.size
+        groups = (self._sampling.num_frames, self._sampling.lead + 1)
+        self._runner.push(torch.zeros(*groups, 3, size, size, dtype=torch.uint8))
         self._runner.reset()
 
     def _windows(self, batch: FrameBatch) -> Iterator[Window]:

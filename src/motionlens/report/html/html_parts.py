@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from motionlens.clips.transforms import resize_frames
+from motionlens.clips.preprocessing import resize_frames
 from motionlens.report.evaluation_report import Window
 from motionlens.report.statistics import CalibrationBins
 from motionlens.video.file import VideoError, open_video

@@ -1,0 +1,122 @@
+"""Frames and label -> training clip and label, at random; one draw for all frames of a clip.
+
+Letters: T frames, H W rows and columns of the frames, h = w = size those of the clip.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+
+from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.preprocessing import Preprocessing, check_frames, resize_frames
+from motionlens.clips.symmetries import Label, LabelSymmetries, ResolvedSymmetries
+
+
+@dataclass(frozen=True)
+class ClipTransform:
+    """Frames and label -> training clip and its label, at random.
+
+    In this order: random crop, resized to the clip; flips and time reversal where declared, and
+    the label changed with them; color jitter; normalisation.
+
+    Attributes:
+        preprocessing: size and normalisation of the clip.
+        class_names: name of each label.
+        symmetries: which flips are allowed and which classes they swap.
+        min_area: least area of the crop, as a share of the largest crop of its shape that fits
+            into the frame; 1 for always the largest.
+        ratio: least and greatest width of the crop divided by its height.
+        colors: color jitter.
+
+    Raises:
+        ValueError: If a value is out of its range or the symmetries do not fit the classes.
+
+    Example:
+        >>> import torch
+        >>> transform = ClipTransform(Preprocessing(32, 36), ["left", "right"],
+        ...                           LabelSymmetries(horizontal_flip={"left": "right"}))
+        >>> clip, label = transform(torch.zeros(4, 3, 48, 64).byte(), 0, rng=7)
+        >>> clip.shape, label  # this seed flips
+        (torch.Size([3, 4, 32, 32]), 1)
+    """
+
+    preprocessing: Preprocessing
+    class_names: Sequence[str]
+    symmetries: LabelSymmetries = field(default_factory=LabelSymmetries)
+    min_area: float = 0.5
+    ratio: tuple[float, float] = (0.9, 1.1)
+    colors: ColorJitter = field(default_factory=ColorJitter)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_area <= 1:
+            raise ValueError(f"min_area must lie in 0..1, above 0, got {self.min_area}")
+        low, high = self.ratio
+        if not 0 < low <= high:
+            raise ValueError(f"ratio must be 0 < least <= greatest, got {self.ratio}")
+        # Resolved now, so that a mistake in the pairs is found before the first clip.
+        _ = self._resolved
+
+    def __call__(
+        self, frames: Tensor, label: Label, rng: np.random.Generator | int
+    ) -> tuple[Tensor, Label]:
+        """Make one clip; the same ``rng`` state or seed makes the same clip.
+
+        Args:
+            frames: uint8 ``(T, 3, H, W)``.
+            label: in ``0..len(class_names) - 1``; or targets, bool ``(len(class_names),)``.
+            rng: all chance comes from it; global random states are neither read nor changed.
+
+        Returns:
+            The clip, float32 ``(3, T, h, w)``, and its label after the symmetries.
+        """
+        rng = np.random.default_rng(rng)
+        crop = self._draw_crop(check_frames(frames), rng)
+        applied = self._resolved.draw(rng)
+        mirrored = (applied.time_reversal, applied.vertical_flip, applied.horizontal_flip)
+        crop = crop.flip([axis for axis, is_on in zip((0, 2, 3), mirrored, strict=True) if is_on])
+        values = self.colors((crop / 255).contiguous(), rng)
+        return self.preprocessing.normalize(values), self._resolved.label_after(label, applied)
+
+    def shrink(self, frames: Tensor) -> Tensor:
+        """Frames as small as can be without the smallest crop having to be enlarged.
+
+        Args:
+            frames: uint8 ``(T, 3, H, W)``; returned as they are if they are that small already.
+        """
+        height, width = check_frames(frames).shape[2:]
+        size, scale = self.preprocessing.size, 0.0
+        for ratio in self.ratio:
+            columns, rows = _largest_crop(height, width, ratio)
+            scale = max(scale, size / columns, size / rows)
+        scale /= math.sqrt(self.min_area)
+        if scale >= 1:
+            return frames
+        return resize_frames(frames, (math.ceil(height * scale), math.ceil(width * scale)))
+
+    @cached_property
+    def _resolved(self) -> ResolvedSymmetries:
+        return self.symmetries.resolve(self.class_names)
+
+    def _draw_crop(self, frames: Tensor, rng: np.random.Generator) -> Tensor:
+        """A random part of the frames, resized: uint8 ``(T, 3, h, w)``."""
+        height, width = frames.shape[2:]
+        size = self.preprocessing.size
+        low, high = self.ratio
+        ratio = math.exp(rng.uniform(math.log(low), math.log(high)))
+        scale = math.sqrt(rng.uniform(self.min_area, 1))
+        columns, rows = (max(round(s * scale), 1) for s in _largest_crop(height, width, ratio))
+        top = int(rng.integers(height - rows + 1))
+        left = int(rng.integers(width - columns + 1))
+        return resize_frames(frames[:, :, top : top + rows, left : left + columns], (size, size))
+
+
+def _largest_crop(height: int, width: int, ratio: float) -> tuple[float, float]:
+    """Columns and rows of the largest crop with columns / rows = ``ratio``."""
+    columns = min(width, height * ratio)
+    return columns, columns / ratio
