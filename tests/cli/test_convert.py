@@ -144,8 +144,8 @@ def test_sizes_follow_the_authors_data_sets(
         "convert", imagenet[0], "--model", "c2d_nano", "--num-classes", classes, tmp_path / "out"
     )
     card = ModelCard.from_json((tmp_path / "out" / "config.json").read_text())
-    assert (card.size, card.options["stem_stride"]) == (size, stem_stride)
-    assert (card.num_frames, card.frame_stride) == (12, 2)
+    assert (card.preprocessing.size, card.options["stem_stride"]) == (size, stem_stride)
+    assert (card.sampling.num_frames, card.sampling.frame_stride) == (12, 2)
 
 
 @pytest.mark.parametrize(

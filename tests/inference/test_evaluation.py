@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.clips.video_index import ListEntry
 from motionlens.clips.views import Views
 from motionlens.datasets.listing import index_folder, index_list
@@ -256,7 +258,8 @@ def test_other_clips_than_trained_with(run, videos):
     report = look(run, videos, split="all", **changes)
     assert {name: report.settings[name] for name in changes} == changes
     recognizer = Recognizer.from_pretrained(run)
-    other = Recognizer(recognizer.model, replace(recognizer.card, **changes))
+    card = replace(recognizer.card, sampling=Sampling(6, 1), preprocessing=Preprocessing(24, 28))
+    other = Recognizer(recognizer.model, card)
     alone = other.predict(report.paths[5])
     assert alone.probabilities[0] == pytest.approx(float(report.probabilities[5].max()), abs=1e-5)
     with pytest.raises(ValueError, match="short_side must be at least size = 99, got 16"):

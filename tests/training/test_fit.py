@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from motion_videos import tiny_recipe, write_dataset, write_video
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 from motionlens.models.registry import model_options
@@ -217,7 +219,7 @@ def test_resume_refuses_other_classes(videos, tmp_path):
 def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
     recipe = tiny_recipe(tmp_path, tmp_path, clip=ClipConfig(num_frames=6), model_options={}, k=3)
     card = make_card(recipe, ("a", "b"))
-    assert (card.num_frames, card.frame_stride, card.size, card.short_side) == (6, 3, 64, 64)
+    assert (card.sampling, card.preprocessing) == (Sampling(6, 3), Preprocessing(64, 64))
     assert card.options["k"] == 3
     assert build_model(card)(torch.zeros(1, 3, 6, 64, 64)).shape == (1, 2)
 
@@ -243,7 +245,7 @@ def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
     assert "rows of the head taken for 1 classes of these names" in printed
     card = ModelCard.from_json((second.run / "config.json").read_text())
     assert card.options["offset_scale"] == 2
-    assert (card.num_frames, card.frame_stride, card.size, card.short_side) == (3, 1, 24, 28)
+    assert (card.sampling, card.preprocessing) == (Sampling(3, 1), Preprocessing(24, 28))
     before, after = weights(first.run), weights(second.run)
     torch.testing.assert_close(after["layer1.0.conv1.weight"], before["layer1.0.conv1.weight"])
     name = "layer2.0.before_relu.mlp.0.linear.weight"

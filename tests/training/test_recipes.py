@@ -7,7 +7,7 @@ import pytest
 from motionlens.training.recipe_files import load_recipe
 from motionlens.training.setup import make_card
 
-FOLDER = Path(__file__).resolve().parents[1] / "recipes"
+FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 
 
@@ -17,7 +17,8 @@ def test_recipe_builds_its_network(name):
     card = make_card(recipe, tuple("abcd"))
     model = card.build()
     assert model.fc.out_features == 4
-    assert (card.num_frames, card.size) == (recipe.clip.num_frames, recipe.clip.size)
+    assert card.sampling.num_frames == recipe.clip.num_frames
+    assert card.preprocessing.size == recipe.clip.size
 
 
 AUTHORS = [name for name in RECIPES if "resnet" in name]
@@ -38,8 +39,8 @@ def test_what_is_known_of_the_authors_recipe(name):
     recipe = load_recipe(FOLDER / name, data="data", out="out")
     card, optim = make_card(recipe, ("a", "b")), recipe.optim
     is_jester = name.startswith("jester")
-    assert (card.num_frames, card.frame_stride) == (12, 2)
-    assert card.size == (112 if is_jester else 224)
+    assert (card.sampling.num_frames, card.sampling.frame_stride) == (12, 2)
+    assert card.preprocessing.size == (112 if is_jester else 224)
     assert card.options["stem_stride"] == (1 if is_jester else 2)
     assert card.options["offset_scale"] == 1
     assert card.options["k"] == (4 if "101" in name else 8)
