@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from motionlens.cli import main as run_command
+from motionlens.cli.main import main as run_command
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OUT = DOCS / "gallery"

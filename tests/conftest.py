@@ -231,7 +231,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def motionlens_command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Runs a command; returns exit status, standard output and standard error."""
-    from motionlens.cli import main
+    from motionlens.cli.main import main
 
     def call(*arguments: str | Path | int) -> tuple[int, str, str]:
         status = main([str(argument) for argument in arguments])

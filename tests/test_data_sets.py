@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mini_datasets import NAMES, PER_CLASS, STEPS, write_mini
-from motionlens.cli import main
+from motionlens.cli.main import main
 from motionlens.datasets.prepared import load_part
 from motionlens.training.run_folder import read_metrics
 from processes import torchrun

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from motionlens.cli import main
+from motionlens.cli.main import main
 
 if __name__ == "__main__":
     for command in json.loads(Path(sys.argv[1]).read_text()):

@@ -4,7 +4,7 @@ import pytest
 
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
-from motionlens.cli import main
+from motionlens.cli.main import main
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from motionlens.cli import main
+from motionlens.cli.main import main
 from motionlens.datasets.prepared import load_part
 from motionlens.synthetic.motion_suite.tasks import TASKS
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from mini_datasets import NAMES, write_mini
-from motionlens.cli import main
 from motionlens.cli import prepare as command
+from motionlens.cli.main import main
 
 
 @pytest.fixture

@@ -167,7 +167,7 @@ def test_prediction_needs_none_of_the_training_dependencies(exported, video):
 import sys
 for name in {BLOCKED!r}:
     sys.modules[name] = None
-from motionlens.cli import main
+from motionlens.cli.main import main
 raise SystemExit(main(["predict", {str(exported)!r}, {str(video)!r}, "--json"]))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

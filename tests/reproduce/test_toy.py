@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from motionlens.cli import main
+from motionlens.cli.main import main
 from motionlens.inference.recognizer import Recognizer
 from motionlens.reproduce.toy import (
     SYSTEMS,

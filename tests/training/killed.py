@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-from motionlens.cli import main
+from motionlens.cli.main import main
 from motionlens.training import checkpoints, module, recording
 
 moment = sys.argv[1]

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motionlens import pretrained
+from motionlens._utils.tables import Output
 from motionlens.datasets.source import ListingConfig
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from motionlens.inference.recognizer import Recognizer
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+# Where commands print their tables.
+output = Output
 
 
 def add_device(parser: Any) -> None:
@@ -36,33 +39,6 @@ def add_run(parser: Any, *, optional: bool = True) -> None:
         help="run folder, exported .onnx file, or a model on the Hugging Face hub"
         + ("; the recognizer that comes with motionlens if left out" if optional else ""),
     )
-
-
-def parse_with_run(parser: Any, argv: Sequence[str]) -> Any:
-    """Parse arguments of a command whose ``run`` may be left out, with options anywhere.
-
-    Argparse gives up on words behind an option once those before it could have been all.
-    """
-    words: list[str] = []
-    options: list[str] = []
-    rest = list(argv)
-    while rest:
-        word = rest.pop(0)
-        if word == "--":
-            return parser.parse_args([*options, word, *words, *rest])
-        if not word.startswith("-"):
-            words.append(word)
-            continue
-        options.append(word)
-        action = parser._option_string_actions.get(word)
-        if action is None or action.nargs == 0:
-            continue
-        taken = 1
-        while action.nargs == "+" and taken < len(rest) and not rest[taken].startswith("-"):
-            taken += 1
-        options += rest[:taken]
-        del rest[:taken]
-    return parser.parse_args([*words, *options])
 
 
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
@@ -175,7 +151,11 @@ def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None
     """``base`` with the ``--listing`` options that were given; None if there is nothing to say."""
     from dataclasses import replace
 
-    given = {name: value for name, value in vars(args.listing).items() if value is not None}
+    given = {
+        name.removeprefix("listing."): value
+        for name, value in vars(args).items()
+        if name.startswith("listing.") and value is not None
+    }
     return replace(base or ListingConfig(), **given) if given else None
 
 
@@ -183,14 +163,3 @@ def show_progress(done: int, total: int) -> None:
     """Count videos on one line of the terminal."""
     end = "\n" if done == total else ""
     print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
-
-
-def output() -> Console:
-    """Where tables go: standard output, wide enough for paths if that is no terminal."""
-    from rich.console import Console
-
-    class Output(Console):
-        def on_broken_pipe(self) -> None:
-            raise BrokenPipeError  # for main, which knows what to do; rich would exit with 1
-
-    return Output(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)

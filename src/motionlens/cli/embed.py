@@ -18,7 +18,6 @@ from motionlens.cli._arguments import (
     given_listing,
     load_recognizer,
     output,
-    parse_with_run,
     show_progress,
     split_run,
 )
@@ -53,9 +52,6 @@ def add_arguments(parser: Any) -> None:
     add_dtype(parser)
     add_device(parser)
     add_listing(parser)
-
-
-parse = parse_with_run
 
 
 def run(args: Any) -> int:

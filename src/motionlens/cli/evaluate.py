@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.files import check_writable
 from motionlens.cli._arguments import (
@@ -61,7 +64,7 @@ def add_arguments(parser: Any) -> None:
     add_views(parser)
     parser.add_argument(
         "--flip_pairs",
-        type=dict[str, str] | None,
+        type=_mapping,
         help="classes that swap when a video is mirrored, such as '{left: right}', {} if none: for "
         "10 crops; by default what the recipe or the data set says",
     )
@@ -75,6 +78,13 @@ def add_arguments(parser: Any) -> None:
     add_dtype(parser)
     add_device(parser)
     add_listing(parser)
+
+
+def _mapping(text: str) -> dict[str, str]:
+    values = yaml.safe_load(text)
+    if not isinstance(values, dict):
+        raise ArgumentTypeError(f"must be a mapping such as {{left: right}}, got {text}")
+    return {str(key): str(value) for key, value in values.items()}
 
 
 def run(args: Any) -> int:

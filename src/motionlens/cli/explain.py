@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from motionlens.cli._arguments import add_device, add_run, output, parse_with_run, split_run
+from motionlens.cli._arguments import add_device, add_run, output, split_run
 from motionlens.cli._videos import expand
 
 if TYPE_CHECKING:
@@ -58,9 +58,6 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--theme", choices=["light", "dark"], default="light", help="of pictures")
     parser.add_argument("--json", action="store_true", help="print the data and write nothing")
     add_device(parser)
-
-
-parse = parse_with_run
 
 
 def run(args: Any) -> int:

@@ -15,7 +15,6 @@ from motionlens.cli._arguments import (
     add_run,
     load_recognizer,
     output,
-    parse_with_run,
     split_run,
 )
 from motionlens.cli._streaming import (
@@ -52,9 +51,6 @@ def add_arguments(parser: Any) -> None:
         "the options below are for that",
     )
     add_stream_arguments(parser)
-
-
-parse = parse_with_run
 
 
 def run(args: Any) -> int:

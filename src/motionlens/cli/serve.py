@@ -6,7 +6,7 @@ import socket
 import warnings
 from typing import Any
 
-from motionlens.cli._arguments import add_device, add_k, add_run, parse_with_run, split_run
+from motionlens.cli._arguments import add_device, add_k, add_run, split_run
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 # What a browser on this machine calls a server that listens there.
@@ -38,9 +38,6 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--decode_threads", type=int, help="that read videos")
     add_k(parser)
     add_device(parser)
-
-
-parse = parse_with_run
 
 
 def run(args: Any) -> int:

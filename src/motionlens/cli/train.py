@@ -6,13 +6,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jsonargparse import ArgumentError, ArgumentParser
+
+from motionlens._utils.errors import parser_message
+from motionlens.cli.main import usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
 from motionlens.training.run_folder import CHECKPOINT, check_checkpoint_exists
 
 
-def add_arguments(parser: Any) -> None:
+def _add_arguments(parser: Any) -> None:
     """Add the options of a recipe and of a run."""
     parser.add_argument("--config", action="config", help="recipe in YAML")
     parser.add_argument(
@@ -28,17 +32,22 @@ def add_arguments(parser: Any) -> None:
     parser.add_class_arguments(Recipe)
 
 
-def parse(parser: Any, argv: list[str]) -> Any:
+def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     """Parse after a check of the recipe files' keys, with the run's own recipe if it is resumed."""
-    files = _values(argv, "--config")
-    out = _values(argv, "--out")
-    if "--resume" in argv and not files and out:
+    parser = ArgumentParser(**about, exit_on_error=False)
+    _add_arguments(parser)
+    files = _values(arguments, "--config")
+    out = _values(arguments, "--out")
+    if "--resume" in arguments and not files and out:
         check_checkpoint_exists(out[-1])
         files = [str(Path(out[-1]) / RECIPE_FILE)]
-        argv = ["--config", files[0], *argv]
+        arguments = ["--config", files[0], *arguments]
     for path in files:
         read_recipe_file(path)
-    return parser.parse_args(argv)
+    try:
+        return parser.parse_args(arguments)
+    except ArgumentError as error:
+        raise usage_error(parser_message(error), parser) from None
 
 
 def run(args: Any) -> int:

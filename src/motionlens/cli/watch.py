@@ -15,7 +15,6 @@ from motionlens.cli._arguments import (
     add_k,
     add_run,
     load_recognizer,
-    parse_with_run,
     split_run,
 )
 from motionlens.cli._streaming import Follower, add_stream_arguments, stopping_on_signals, summary
@@ -42,9 +41,6 @@ def add_arguments(parser: Any) -> None:
     add_k(parser)
     add_dtype(parser)
     add_device(parser)
-
-
-parse = parse_with_run
 
 
 def run(args: Any) -> int:
