@@ -1,5 +1,6 @@
 import csv
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ VALUES = np.random.default_rng(0).normal(size=(25, 7)).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
-def _small_parts(monkeypatch):
-    monkeypatch.setattr(motionlens.inference.feature_files, "_PART", 4)
+def _small_groups(monkeypatch):
+    monkeypatch.setattr(motionlens.inference.feature_files, "_GROUP_ROWS", 4)
 
 
 def row(i):
@@ -42,10 +43,25 @@ def test_array_and_list(tmp_path, number):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_memory_holds_a_part_only(tmp_path):
-    writer = fill(tmp_path / "x.npy", 23)
+def test_memory_holds_a_group_only(tmp_path):
+    pytest.importorskip("pyarrow")
+    writer = fill(tmp_path / "x.parquet", 23)
     assert len(writer._waiting) == 3
     writer.discard()
+
+
+def test_an_array_is_written_row_by_row(tmp_path):
+    rows = 200
+    values = np.ones(100_000, np.float32)
+    writer = open_writer(tmp_path / "x.npy")
+    tracemalloc.start()
+    for _ in range(rows):
+        writer.add(FeatureRow("a.mp4", "", None, None, values))
+    writer.finish()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows * values.nbytes / 20
+    assert np.load(tmp_path / "x.npy", mmap_mode="r").shape == (rows, 100_000)
 
 
 def test_what_was_there_stays_until_all_is_written(tmp_path):
@@ -77,5 +93,5 @@ def test_other_forms_are_refused(monkeypatch):
     with pytest.raises(ValueError, match=r"out must end in \.npy or \.parquet, got x\.csv"):
         check_suffix("x.csv")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ImportError, match=r"pyarrow is needed .*'motionlens\[parquet\]'"):
+    with pytest.raises(ImportError, match=r"pyarrow is needed .*'\.\[parquet\]'"):
         check_suffix("x.parquet")

@@ -1,11 +1,11 @@
-"""Features written row by row, as .npy with a list beside it or as .parquet: memory stays flat."""
+"""Feature files: .npy with a .csv beside it, or .parquet. Rows are written as they come."""
 
 from __future__ import annotations
 
 import csv
 import os
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,18 +16,18 @@ from motionlens._utils.files import PendingFile
 from motionlens._utils.optional import require
 
 SUFFIXES = (".npy", ".parquet")
-# Rows that are collected before they are written.
-_PART = 1024
+# Rows per row group of a Parquet file.
+_GROUP_ROWS = 1024
 
 
 class FeatureRow(NamedTuple):
-    """One video.
+    """The features of one video.
 
     Attributes:
-        path: of the video.
+        path: path of the video.
         label: name of its class, several as ``one|other``; empty if unknown.
-        start_s: where the part that was looked at begins; None for the video's start.
-        end_s: where it ends; None likewise.
+        start_s: start of the segment that was used, seconds; None for the video's start.
+        end_s: its end, seconds; None for the video's end.
         values: float32 ``(D,)``.
     """
 
@@ -39,49 +39,25 @@ class FeatureRow(NamedTuple):
 
 
 class FeatureWriter(ABC):
-    """Takes rows, and makes files of them when it is closed; an error before leaves none.
+    """Writes rows to files that appear when it is finished, complete or not at all."""
 
-    What was written before stays until then.
-    """
+    num_rows = 0
 
-    def __init__(self) -> None:
-        self.num_rows = 0
-        self._waiting: list[FeatureRow] = []
-
+    @abstractmethod
     def add(self, row: FeatureRow) -> None:
-        """Take a row; all are equally long."""
-        self._waiting.append(row)
-        self.num_rows += 1
-        if len(self._waiting) == _PART:
-            self._write_waiting()
+        """Add a row; all have the same D."""
 
+    @abstractmethod
     def finish(self) -> list[Path]:
-        """Write what waits, and put the files in their places.
-
-        Returns:
-            The files.
-        """
-        self._write_waiting()
-        return self._place()
+        """Put the files in their places, and return these; needs at least one row."""
 
     @abstractmethod
     def discard(self) -> None:
-        """Remove what has been written, if it has not been put in its place."""
-
-    def _write_waiting(self) -> None:
-        if self._waiting:
-            self._write(self._waiting)
-            self._waiting = []
-
-    @abstractmethod
-    def _write(self, rows: Sequence[FeatureRow]) -> None: ...
-
-    @abstractmethod
-    def _place(self) -> list[Path]: ...
+        """Remove what was written; does nothing after :meth:`finish`."""
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
-    """Make sure that a file can be written in the form that its name asks for.
+    """Check that the format of a file can be written.
 
     Raises:
         ValueError: If its suffix is neither .npy nor .parquet.
@@ -95,7 +71,7 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
 
 
 def open_writer(path: str | os.PathLike[str]) -> FeatureWriter:
-    """A writer of the form that the suffix asks for; see :func:`check_suffix` for what it raises.
+    """A writer for the format of a suffix; raises as :func:`check_suffix` does.
 
     ``features.npy`` is float32 ``(V, D)``, and ``features.csv`` beside it has the columns row,
     path, label, start, end. ``features.parquet`` has the columns path, label, start, end and
@@ -107,69 +83,47 @@ def open_writer(path: str | os.PathLike[str]) -> FeatureWriter:
 
 class _NpyWriter(FeatureWriter):
     def __init__(self, path: Path) -> None:
-        super().__init__()
+        # A .npy file begins with its number of rows, which is known last.
+        self._values = tempfile.TemporaryFile(dir=path.parent)
         self._array = PendingFile(path)
         self._list = PendingFile(path.with_suffix(".csv"), "w", newline="", encoding="utf-8")
         self._csv = csv.writer(self._list.file, lineterminator="\n")
         self._csv.writerow(["row", "path", "label", "start", "end"])
-        self._length: int | None = None
-        self._head_size = 0
 
-    def _write(self, rows: Sequence[FeatureRow]) -> None:
-        values = np.stack([row.values for row in rows]).astype("<f4")
-        if self._length is None:
-            self._length = values.shape[1]
-            self._write_head()
-            self._head_size = self._array.file.tell()
-        self._array.file.write(values.tobytes())
-        first = self.num_rows - len(rows)
-        for number, row in enumerate(rows, first):
-            times = ["" if time is None else repr(time) for time in (row.start_s, row.end_s)]
-            self._csv.writerow([number, row.path, row.label, *times])
+    def add(self, row: FeatureRow) -> None:
+        self._values.write(row.values.astype("<f4").tobytes())
+        self._csv.writerow([self.num_rows, *row[:-1]])
+        self.num_rows += 1
 
-    def _write_head(self) -> None:
-        head: Any = {"descr": "<f4", "fortran_order": False}
-        head["shape"] = (self.num_rows, self._length)
-        np.lib.format.write_array_header_1_0(self._array.file, head)
-
-    def _place(self) -> list[Path]:
-        # NumPy leaves room in the head for any number of rows, so that it can be written anew.
-        self._array.file.seek(0)
-        self._write_head()
-        assert self._array.file.tell() == self._head_size
+    def finish(self) -> list[Path]:
+        self._values.flush()
+        rows = np.memmap(self._values, "<f4", "r")
+        np.save(self._array.file, rows.reshape(self.num_rows, -1))
+        self._values.close()
         return [self._list.place(), self._array.place()]
 
     def discard(self) -> None:
+        self._values.close()
         self._array.discard()
         self._list.discard()
 
 
 class _ParquetWriter(FeatureWriter):
     def __init__(self, path: Path) -> None:
-        super().__init__()
         self._arrow = require("pyarrow", extra="parquet")
         self._parquet = require("pyarrow.parquet", extra="parquet")
         self._file = PendingFile(path)
         self._writer: Any = None
+        self._waiting: list[FeatureRow] = []
 
-    def _write(self, rows: Sequence[FeatureRow]) -> None:
-        arrow = self._arrow
-        values = np.stack([row.values for row in rows]).astype(np.float32)
-        flat = arrow.array(values.reshape(-1))
-        table = arrow.table(
-            {
-                "path": arrow.array([row.path for row in rows], arrow.string()),
-                "label": arrow.array([row.label or None for row in rows], arrow.string()),
-                "start": arrow.array([row.start_s for row in rows], arrow.float64()),
-                "end": arrow.array([row.end_s for row in rows], arrow.float64()),
-                "features": arrow.FixedSizeListArray.from_arrays(flat, values.shape[1]),
-            }
-        )
-        if self._writer is None:
-            self._writer = self._parquet.ParquetWriter(self._file.file, table.schema)
-        self._writer.write_table(table)
+    def add(self, row: FeatureRow) -> None:
+        self._waiting.append(row)
+        self.num_rows += 1
+        if len(self._waiting) == _GROUP_ROWS:
+            self._write_group()
 
-    def _place(self) -> list[Path]:
+    def finish(self) -> list[Path]:
+        self._write_group()
         self._writer.close()
         return [self._file.place()]
 
@@ -177,3 +131,23 @@ class _ParquetWriter(FeatureWriter):
         if self._writer is not None:
             self._writer.close()
         self._file.discard()
+
+    def _write_group(self) -> None:
+        if not self._waiting:
+            return
+        arrow = self._arrow
+        paths, labels, starts, ends, values = zip(*self._waiting, strict=True)
+        flat = arrow.array(np.concatenate(values), arrow.float32())
+        table = arrow.table(
+            {
+                "path": arrow.array(paths, arrow.string()),
+                "label": arrow.array([label or None for label in labels], arrow.string()),
+                "start": arrow.array(starts, arrow.float64()),
+                "end": arrow.array(ends, arrow.float64()),
+                "features": arrow.FixedSizeListArray.from_arrays(flat, len(values[0])),
+            }
+        )
+        if self._writer is None:
+            self._writer = self._parquet.ParquetWriter(self._file.file, table.schema)
+        self._writer.write_table(table)
+        self._waiting = []
