@@ -1,4 +1,4 @@
-"""Write the tables of stored benchmark results into README.md and docs/speed.md.
+"""Write the tables of stored benchmark results into docs/speed.md.
 
     python benchmarks/update_tables.py
 
@@ -18,15 +18,7 @@ STORED = {
     "bf16": "docs/results/speed_bf16.json",
     "compiled": "docs/results/speed_compiled.json",
 }
-PAGES = ("README.md", "docs/speed.md")
-# What the README shows of all.
-CHOSEN = {
-    ("module, inference", "res4 8x14x14, 256 channels"),
-    ("module, inference", "res4 32x14x14, 256 channels"),
-    ("module, forward and backward", "res4 8x14x14, 256 channels"),
-    ("ResNet-34, inference", "8x112x112"),
-    ("stream", "8x112x112, one frame on"),
-}
+PAGES = ("docs/speed.md",)
 
 
 def tables() -> dict[str, str]:
@@ -37,7 +29,6 @@ def tables() -> dict[str, str]:
     networks = [result for result in fp32 if not result.group.startswith("module")]
     modules = [result for result in fp32 if result.group.startswith("module")]
     return {
-        "speed-chosen": markdown([r for r in fp32 if (r.group, r.name) in CHOSEN]),
         "speed-modules": markdown(modules),
         "speed-networks": markdown(networks),
         "speed-bf16": markdown(bf16),

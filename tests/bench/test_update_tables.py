@@ -22,8 +22,3 @@ def test_pages_show_the_stored_results(script):
         assert script.updated(text) == text, "run: python benchmarks/update_tables.py"
         shown |= {name for name in script.tables() if f"<!-- {name} -->" in text}
     assert shown == set(script.tables())
-
-
-def test_the_chosen_cases_exist(script):
-    results, _ = script.load(ROOT / script.STORED["fp32"])
-    assert {(result.group, result.name) for result in results} >= script.CHOSEN
