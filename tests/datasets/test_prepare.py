@@ -12,7 +12,7 @@ import pytest
 
 from mini_datasets import NAMES, STEPS, classes_of, moving_square, write_file, write_mini
 from motionlens.clips.frame_cache import open_indexed
-from motionlens.datasets import survey as survey_module
+from motionlens.datasets import decode_check
 from motionlens.datasets.catalog import CATALOG
 from motionlens.datasets.decode_check import check_video
 from motionlens.datasets.parts import open_parts
@@ -36,9 +36,9 @@ def looked_at(monkeypatch):
         return check_video(job)
 
     def check_each(jobs, num_workers):
-        return ((i, check(jobs[i])) for i in range(len(jobs)))
+        return ((i, check(job)) for i, job in enumerate(jobs))
 
-    monkeypatch.setattr(survey_module, "check_each", check_each)
+    monkeypatch.setattr(decode_check, "check_each", check_each)
     return seen
 
 

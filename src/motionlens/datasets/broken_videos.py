@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from motionlens._utils.errors import one_line
-from motionlens._utils.files import write_atomically
+from motionlens._utils.csv_files import read_csv, write_csv
 from motionlens.clips.frame_cache import open_indexed
 from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoError, VideoWarning
@@ -70,11 +67,7 @@ def save_broken(path: Path, broken: Mapping[ClipKey, str]) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS)
-    rows.writerows([*key, reason] for key, reason in broken.items())
-    write_atomically(path, text.getvalue().encode())
+    write_csv(path, [_COLUMNS, *([*key, reason] for key, reason in broken.items())])
 
 
 def load_broken(path: Path) -> dict[ClipKey, str]:
@@ -83,10 +76,5 @@ def load_broken(path: Path) -> dict[ClipKey, str]:
     Raises:
         ValueError: If the file cannot be read.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-            return {(row["path"], row["start"]): row["reason"] for row in rows}
-    except (OSError, KeyError, ValueError) as error:
-        reason = f"column {error} is missing" if isinstance(error, KeyError) else one_line(error)
-        raise ValueError(f"{path} cannot be used: {reason}; start a new run") from None
+    rows = read_csv(path, _COLUMNS, hint="start a new run")
+    return {(row["path"], row["start"]): row["reason"] for row in rows}

@@ -1,39 +1,73 @@
-"""Looking at many videos, one after the other or in processes, so that no bad one ends it."""
+"""Check whether videos are there and can be decoded, and remember what was found.
+
+A check that was interrupted goes on where it stopped, and no video ends it.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import signal
-import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
-from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 
 from motionlens._utils.errors import one_line
+from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
 
-# Videos that a process is given at once, and how many such shares wait for each process: enough
-# to keep all busy, few enough to lose little when stopped.
-_SHARE, _SHARES_WAITING = 8, 3
-# Frames that are decoded at once, so that a long video needs no more memory than a short one.
+CheckLevel = Literal["open", "decode", "none"]
+OnProgress = Callable[[int, int], None]
+
+# Size in bytes and time of the last change in nanoseconds; of a frame folder those of the folder.
+Stamp = tuple[int, int]
+
+MISSING = "nothing is there"
+# A process that decodes one video for longer is killed: the decoder hangs.
+_DEADLINE_S = 1800.0
+# Decoded at once, so that a long video needs no more memory than a short one.
 _FRAMES_AT_ONCE = 32
+# Asking a file server for one file after the other is slow; it answers several at once.
+_STAT_THREADS, _STATS_AT_ONCE = 8, 500
+# Lines of another version in a file of findings are ignored.
+_VERSION = 1
+
+
+class VideoKey(NamedTuple):
+    """A clip as a list names it.
+
+    Attributes:
+        path: as the list has it.
+        start_s: where the clip begins, seconds; None for the start of the video.
+        end_s: where it ends, seconds; None for the end of the video.
+    """
+
+    path: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+class Finding(NamedTuple):
+    """What was found.
+
+    Attributes:
+        num_frames: of the clip; 0 if it is unreadable, None if frames were not counted.
+        reason: why it is unreadable; empty if it is readable.
+        remark: what is wrong with a readable video; mostly empty.
+    """
+
+    num_frames: int | None
+    reason: str = ""
+    remark: str = ""
 
 
 class Job(NamedTuple):
-    """A video to be looked at.
+    """A video to be checked.
 
     Attributes:
         path: of the file or frame folder.
@@ -50,29 +84,59 @@ class Job(NamedTuple):
     decode: bool = False
 
 
-class Finding(NamedTuple):
-    """What was found.
+def check_videos(
+    folder: Path,
+    keys: Iterable[VideoKey],
+    cache: Path,
+    *,
+    check: CheckLevel,
+    fps: float,
+    num_workers: int = 0,
+    on_progress: OnProgress | None = None,
+) -> dict[VideoKey, Finding]:
+    """Find out the state of every video.
 
-    Attributes:
-        num_frames: of the clip; 0 if it is unreadable.
-        reason: why it is unreadable; empty if it is readable.
-        remark: what is wrong with a readable video all the same; mostly empty.
+    Args:
+        folder: that relative paths start from.
+        keys: the videos.
+        cache: file of earlier findings, appended to. They are believed while a file keeps its
+            stamp, except that an unreadable video is checked again.
+        check: open every video, decode every frame, or only see whether it is there.
+        fps: frames per second of frame folders.
+        num_workers: processes; 0 for this one.
+        on_progress: called with the number of videos checked and of all that are there.
+
+    Raises:
+        ValueError: If no process can be started.
+        OSError: If the cache cannot be written.
     """
+    stamps = _stamps(folder, list(dict.fromkeys(keys)))
+    found = {key: Finding(0, MISSING) for key, stamp in stamps.items() if stamp is None}
+    there = [key for key, stamp in stamps.items() if stamp is not None]
+    if check == "none":
+        return found | dict.fromkeys(there, Finding(None))
+    known, decode_again = _recall(cache, stamps, decode=check == "decode")
+    found |= known
+    waiting = [key for key in there if key not in known]
+    done = len(there) - len(waiting)
+    if on_progress is not None:
+        on_progress(done, len(there))
 
-    num_frames: int
-    reason: str = ""
-    remark: str = ""
+    def decodes(key: VideoKey) -> bool:
+        return check == "decode" or key in decode_again
 
-
-class Jobs(Protocol):
-    """As much of a list as is needed."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, place: int, /) -> Job: ...
-
-
-Check = Callable[[Job], Finding]
+    jobs = (
+        Job(str(folder / key.path), key.start_s, key.end_s, fps, decodes(key)) for key in waiting
+    )
+    with open_cache(cache) as file, closing(check_each(jobs, num_workers)) as findings:
+        for number, finding in findings:
+            key = waiting[number]
+            found[key] = finding
+            append_checked(file, CheckedVideo(key, stamps[key], decodes(key), finding))
+            done += 1
+            if on_progress is not None:
+                on_progress(done, len(there))
+    return found
 
 
 def check_video(job: Job) -> Finding:
@@ -94,17 +158,14 @@ def check_video(job: Job) -> Finding:
 
 
 def check_each(
-    jobs: Jobs, num_workers: int = 0, check: Check = check_video
-) -> Iterator[tuple[int, Finding]]:
-    """Look at every video.
-
-    Memory does not grow with their number: a share at a time is given to each process. A video
-    that kills its process, as damaged files may through a decoder, becomes a finding like others.
+    jobs: Iterable[Job], num_workers: int = 0, check: Callable[[Job], Finding] = check_video
+) -> Generator[tuple[int, Finding]]:
+    """Check every video; one that crashes or hangs its process becomes a finding like others.
 
     Args:
-        jobs: the videos.
-        num_workers: processes; 0 for this one, which a killing video would end too.
-        check: looks at one video; must be importable by name for processes.
+        jobs: the videos, taken as processes become free.
+        num_workers: processes; 0 for this one, which a crash would end too.
+        check: checks one video; must be importable by name for processes.
 
     Yields:
         Position in ``jobs`` and what was found, in the order in which it is.
@@ -112,100 +173,104 @@ def check_each(
     Raises:
         ValueError: If no process can be started.
     """
-    if num_workers == 0:
-        for number in range(len(jobs)):
-            yield number, check(jobs[number])
+    results = run_in_processes(check, jobs, num_workers=num_workers, deadline_s=_DEADLINE_S)
+    for number, found in results:
+        if isinstance(found, Lost):
+            found = Finding(0, f"its decoder {found.reason}; it is damaged, copy it again")
+        yield number, found
+
+
+class CheckedVideo(NamedTuple):
+    """A line of a file of findings.
+
+    Attributes:
+        key: which video.
+        stamp: of its file when it was checked.
+        decoded: whether every frame was decoded, or was to be.
+        finding: what was found.
+    """
+
+    key: VideoKey
+    stamp: Stamp | None
+    decoded: bool
+    finding: Finding
+
+
+def read_checked(path: Path) -> Iterator[CheckedVideo]:
+    """The lines of a file of findings; one that was cut short is left out."""
+    if not path.is_file():
         return
-    shares = _shares(len(jobs))
-    running: dict[Future[list[Finding]], range] = {}
-    pool = _pool(num_workers)
-    try:
-        while True:
-            suspects: list[range] = []
-            for share in islice(shares, num_workers * _SHARES_WAITING - len(running)):
-                try:
-                    running[pool.submit(_check_share, check, [jobs[i] for i in share])] = share
-                except BrokenExecutor:
-                    suspects.append(share)
-            if not running and not suspects:
-                return
-            done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
-            for future in done:
-                share = running.pop(future)
-                try:
-                    yield from zip(share, future.result(), strict=True)
-                except BrokenExecutor:
-                    suspects.append(share)
-            if suspects:
-                # Nobody knows which of the videos under way did it: look at each by itself.
-                suspects += running.values()
-                running.clear()
-                pool.shutdown()
-                yield from _check_alone([i for share in suspects for i in share], jobs, check)
-                pool = _pool(num_workers)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _check_alone(numbers: Sequence[int], jobs: Jobs, check: Check) -> Iterator[tuple[int, Finding]]:
-    pool = _pool(1)
-    try:
-        _check_health(pool)
-        for number in numbers:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
             try:
-                yield number, pool.submit(check, jobs[number]).result()
-            except BrokenExecutor:
-                yield number, Finding(0, "its decoder crashed; it is damaged, copy it again")
-                pool = _pool(1)
-    finally:
-        pool.shutdown(cancel_futures=True)
+                version, key, (size, mtime_ns), decoded, num_frames, reason, remark = json.loads(
+                    line
+                )
+                if version == _VERSION:
+                    finding = Finding(int(num_frames), str(reason), str(remark))
+                    yield CheckedVideo(VideoKey(*key), (size, mtime_ns), bool(decoded), finding)
+            except (ValueError, TypeError):
+                continue
 
 
-def _check_health(pool: Executor) -> None:
-    try:
-        pool.submit(int).result()
-    except BrokenExecutor as error:
-        raise ValueError(
-            "num_workers must be 0 here, for processes end as soon as they start; or call it "
-            "under `if __name__ == '__main__':`"
-        ) from error
+def open_cache(path: Path) -> IO[str]:
+    """Open a file of findings to append to, on a new line even if the last one was cut short.
+
+    It holds lines of JSON and is no database: a killed process loses the line it was writing.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    file = path.open("a+", encoding="utf-8")
+    file.seek(0, 2)
+    if file.tell():
+        with path.open("rb") as written:
+            written.seek(-1, 2)
+            if written.read(1) != b"\n":
+                file.write("\n")
+    return file
 
 
-def _pool(num_workers: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(num_workers, _context(), initializer=_begin_worker)
+def append_checked(file: IO[str], video: CheckedVideo) -> None:
+    """Add a line and write it out at once."""
+    line = [_VERSION, video.key, video.stamp, video.decoded, *video.finding]
+    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    file.flush()
 
 
-def _context() -> Any:
-    """Never copies of this process, which may run threads: a copy can wait for them for ever."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Loads the decoder once for all processes, and for those that take the place of crashed ones.
-    context.set_forkserver_preload([__name__])
-    return context
+def _stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | None]:
+    """Stamp of every video; None if nothing is there."""
+
+    def stamp(key: VideoKey) -> Stamp | None:
+        try:
+            status = os.stat(folder / key.path)
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
+
+    def stamp_some(first: int) -> list[Stamp | None]:
+        return [stamp(key) for key in keys[first : first + _STATS_AT_ONCE]]
+
+    with ThreadPoolExecutor(_STAT_THREADS) as pool:
+        some = pool.map(stamp_some, range(0, len(keys), _STATS_AT_ONCE))
+        return dict(zip(keys, (stamp for stamps in some for stamp in stamps), strict=True))
 
 
-def _begin_worker() -> None:
-    # Ctrl-C is for the process that gave the work; it ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Killed, it can end nobody: this one would wait for work for ever.
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _leave_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
-
-
-def _check_share(check: Check, jobs: Sequence[Job]) -> list[Finding]:
-    return [check(job) for job in jobs]
-
-
-def _shares(total: int) -> Iterator[range]:
-    for first in range(0, total, _SHARE):
-        yield range(first, min(first + _SHARE, total))
+def _recall(
+    cache: Path, stamps: Mapping[VideoKey, Stamp | None], *, decode: bool
+) -> tuple[dict[VideoKey, Finding], set[VideoKey]]:
+    """Findings that still hold, and unreadable videos that only decoding may show to be so."""
+    known: dict[VideoKey, Finding] = {}
+    decode_again: set[VideoKey] = set()
+    for video in read_checked(cache):
+        if stamps.get(video.key) != video.stamp:
+            continue
+        if video.finding.reason:
+            known.pop(video.key, None)
+            (decode_again.add if video.decoded else decode_again.discard)(video.key)
+        elif video.decoded or not decode:
+            known[video.key] = video.finding
+    return known, decode_again
 
 
 def _without_path(error: BaseException | Warning, path: str) -> str:

@@ -5,22 +5,26 @@ Nothing of the copy is changed or copied; what is written names the usable video
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from statistics import median
+from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
+from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 from motionlens.datasets.catalog import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.check_cache import VideoKey
+from motionlens.datasets.decode_check import (
+    MISSING,
+    CheckLevel,
+    Finding,
+    OnProgress,
+    VideoKey,
+    check_videos,
+)
 from motionlens.datasets.listing import PREPARED_FOLDER
 from motionlens.datasets.prepare_report import FrameCounts, PartReport, PrepareReport
 from motionlens.datasets.prepared import (
@@ -31,7 +35,6 @@ from motionlens.datasets.prepared import (
     save_description,
     save_part,
 )
-from motionlens.datasets.survey import MISSING, CheckLevel, OnProgress, Survey, survey
 from motionlens.video.frames import check_fps
 
 # Lists of what is not as it should be, all of the same columns.
@@ -90,40 +93,31 @@ def prepare(
     copy = spec.read(root, **options)
     if any(source.parent.resolve() == folder.resolve() for source in copy.sources):
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
-    clips = _Clips.of(copy)
     folder.mkdir(parents=True, exist_ok=True)
     fps = spec.fps if copy.fps is None else copy.fps
-    found = survey(
+    found = check_videos(
         copy.folder,
-        clips.keys,
+        (_key(entry) for entries in copy.parts.values() for entry in entries),
         folder / CACHE_FILE,
         check=check,
         fps=fps,
         num_workers=num_workers,
         on_progress=on_progress,
     )
-    faults = _faults(found, min_frames)
-    if len(faults) == len(clips.keys):
+    videos = [
+        _judge(part, entry, found[_key(entry)], min_frames)
+        for part in PARTS
+        for entry in copy.parts.get(part, ())
+    ]
+    if all(video.fault for video in videos):
+        first = videos[0]
         raise ValueError(
-            f"{copy.folder}: must hold at least one usable video, it has none of "
-            f"{len(faults)}: {clips.keys[0].path}: {faults[0]}; check the copy"
+            f"{copy.folder}: must hold at least one usable video, it has none of {len(found)}: "
+            f"{first.entry.path}: {first.reason}; check the copy"
         )
-    report = PrepareReport(
-        name=spec.name,
-        title=spec.title,
-        root=str(root),
-        out=str(folder),
-        check=check,
-        min_frames=min_frames,
-        parts=_part_reports(spec, copy, clips, found, faults),
-        num_classes=len(copy.class_names),
-        official_num_classes=spec.num_classes,
-        class_counts=_class_counts(copy, clips, faults),
-        num_twice=clips.num_twice,
-        num_leaked=clips.num_leaked,
-        notes=copy.notes,
-    )
-    _write_lists(folder, copy, clips, found, faults)
+    report = _report(spec, copy, videos, root=str(root), out=str(folder), check=check,
+                     min_frames=min_frames)  # fmt: skip
+    _write_lists(folder, videos)
     write_atomically(folder / "report.json", report.to_json().encode())
     write_atomically(folder / "report.md", report.to_markdown().encode())
     prepared = PreparedSet(
@@ -144,135 +138,106 @@ def default_out(root: str | os.PathLike[str]) -> Path:
     return (path.parent if path.is_file() else path) / PREPARED_FOLDER
 
 
-class _Clips(NamedTuple):
-    """The distinct clips of all parts.
+class _Video(NamedTuple):
+    """A listed video and what became of it.
 
     Attributes:
-        keys: each once.
-        numbers: which of them each entry of a part is, int64 ``(entries,)``.
-        num_twice: clips that have several entries.
-        num_leaked: clips that have entries in several parts.
+        part: whose list names it.
+        entry: as listed.
+        finding: of the check.
+        fault: why it is left out; empty if it is usable.
+        reason: the same as a sentence.
     """
 
-    keys: list[VideoKey]
-    numbers: dict[Part, NDArray[np.int64]]
-    num_twice: int
-    num_leaked: int
-
-    @classmethod
-    def of(cls, copy: OfficialCopy) -> _Clips:
-        places: dict[VideoKey, int] = {}
-        numbers = {}
-        for part, entries in copy.parts.items():
-            keys = (_key(entry) for entry in entries)
-            found = (places.setdefault(key, len(places)) for key in keys)
-            numbers[part] = np.fromiter(found, np.int64, len(entries))
-        times = np.zeros(len(places), np.int64)
-        num_parts = np.zeros(len(places), np.int64)
-        for part_numbers in numbers.values():
-            np.add.at(times, part_numbers, 1)
-            num_parts[np.unique(part_numbers)] += 1
-        return cls(list(places), numbers, int((times > 1).sum()), int((num_parts > 1).sum()))
+    part: Part
+    entry: ListEntry
+    finding: Finding
+    fault: Literal["", "missing", "unreadable", "short"]
+    reason: str
 
 
 def _key(entry: ListEntry) -> VideoKey:
-    start_s, end_s = (None if math.isnan(t) else t for t in (entry.start_s, entry.end_s))
-    return VideoKey(entry.path, start_s, end_s)
+    return VideoKey(entry.path, *entry.window)
 
 
-def _faults(found: Survey, min_frames: int) -> dict[int, str]:
-    """Why clips are left out, by number."""
-    faults = {int(i): MISSING for i in np.flatnonzero(found.is_missing)}
-    faults |= found.faults
-    for i in np.flatnonzero((found.num_frames >= 0) & (found.num_frames < min_frames)):
-        n = int(found.num_frames[i])
-        faults[int(i)] = f"too short: {n} frame{'s'[: n != 1]}, at least {min_frames} are wanted"
-    return faults
+def _judge(part: Part, entry: ListEntry, finding: Finding, min_frames: int) -> _Video:
+    n = finding.num_frames
+    if finding.reason == MISSING:
+        return _Video(part, entry, finding, "missing", MISSING)
+    if finding.reason:
+        return _Video(part, entry, finding, "unreadable", finding.reason)
+    if n is not None and n < min_frames:
+        reason = f"too short: {n} frame{'s'[: n != 1]}, at least {min_frames} are wanted"
+        return _Video(part, entry, finding, "short", reason)
+    return _Video(part, entry, finding, "", "")
 
 
-def _part_reports(
-    spec: DatasetSpec,
-    copy: OfficialCopy,
-    clips: _Clips,
-    found: Survey,
-    faults: Mapping[int, str],
-) -> dict[Part, PartReport]:
+def _report(
+    spec: DatasetSpec, copy: OfficialCopy, videos: Sequence[_Video], **settings: Any
+) -> PrepareReport:
+    parts_of: dict[VideoKey, list[Part]] = defaultdict(list)
+    class_counts: dict[str, dict[Part, int]] = {name: {} for name in copy.class_names}
+    for part, entry, _, fault, _ in videos:
+        parts_of[_key(entry)].append(part)
+        for label in entry.label.split(LABEL_SEPARATOR) if entry.label and not fault else ():
+            class_counts[label][part] = class_counts[label].get(part, 0) + 1
     official = spec.num_videos if copy.num_videos is None else copy.num_videos
-    reports: dict[Part, PartReport] = {}
-    for part in _parts(copy):
-        numbers = clips.numbers[part].tolist()
-        usable = [i for i in numbers if i not in faults]
-        num_missing = int(found.is_missing[numbers].sum())
-        num_unreadable = sum(i in found.faults for i in numbers)
-        frames = found.num_frames[usable]
-        counted = len(frames) and frames.min() >= 0
-        reports[part] = PartReport(
-            listed=len(numbers),
-            usable=len(usable),
-            missing=num_missing,
-            unreadable=num_unreadable,
-            short=len(numbers) - len(usable) - num_missing - num_unreadable,
-            damaged=sum(i in found.remarks for i in usable),
-            official=official.get(part),
-            frames=FrameCounts(int(frames.min()), int(np.median(frames)), int(frames.max()))
-            if counted
-            else None,
-        )
-    return reports
+    return PrepareReport(
+        name=spec.name,
+        title=spec.title,
+        parts={
+            part: _part_report([v for v in videos if v.part == part], official.get(part))
+            for part in PARTS
+            if part in copy.parts
+        },
+        num_classes=len(copy.class_names),
+        official_num_classes=spec.num_classes,
+        class_counts=class_counts,
+        num_twice=sum(len(parts) > 1 for parts in parts_of.values()),
+        num_leaked=sum(len(set(parts)) > 1 for parts in parts_of.values()),
+        notes=copy.notes,
+        **settings,
+    )
 
 
-def _class_counts(
-    copy: OfficialCopy, clips: _Clips, faults: Mapping[int, str]
-) -> dict[str, dict[Part, int]]:
-    counts: dict[str, dict[Part, int]] = {name: {} for name in copy.class_names}
-    for part in _parts(copy):
-        for entry, number in zip(copy.parts[part], clips.numbers[part].tolist(), strict=True):
-            if entry.label and number not in faults:
-                for label in entry.label.split(LABEL_SEPARATOR):
-                    counts[label][part] = counts[label].get(part, 0) + 1
-    return counts
+def _part_report(videos: Sequence[_Video], official: int | None) -> PartReport:
+    faults = Counter(video.fault for video in videos)
+    usable = [video.finding for video in videos if not video.fault]
+    frames = sorted(found.num_frames for found in usable if found.num_frames is not None)
+    return PartReport(
+        listed=len(videos),
+        usable=len(usable),
+        missing=faults["missing"],
+        unreadable=faults["unreadable"],
+        short=faults["short"],
+        damaged=sum(bool(found.remark) for found in usable),
+        official=official,
+        frames=FrameCounts(frames[0], int(median(frames)), frames[-1]) if frames else None,
+    )
 
 
-def _parts(copy: OfficialCopy) -> list[Part]:
-    return [part for part in PARTS if part in copy.parts]
-
-
-def _write_lists(
-    folder: Path, copy: OfficialCopy, clips: _Clips, found: Survey, faults: Mapping[int, str]
-) -> None:
-    faulty: dict[str, list[Sequence[str]]] = {name: [] for name in _FAULT_LISTS}
-    seen: dict[int, str] = {}
+def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
     for part in PARTS:
-        entries, num_frames = [], []
-        numbers = clips.numbers[part].tolist() if part in copy.parts else []
-        for entry, i in zip(copy.parts.get(part, ()), numbers, strict=True):
-            if i in faults:
-                name = "missing" if found.is_missing[i] else "unreadable"
-                faulty[name].append((part, entry.path, entry.label, faults[i]))
-            else:
-                entries.append(entry)
-                n = int(found.num_frames[i])
-                num_frames.append(n if n >= 0 else None)
-            if i in found.remarks:
-                faulty["damaged"].append((part, entry.path, entry.label, found.remarks[i]))
-            if i in seen:
-                faulty["duplicates"].append((part, entry.path, entry.label, f"also in {seen[i]}"))
-            seen.setdefault(i, part)
-        if entries:
-            save_part(folder, part, entries, num_frames)
+        usable = [video for video in videos if video.part == part and not video.fault]
+        if usable:
+            numbers = [video.finding.num_frames for video in usable]
+            save_part(folder, part, [video.entry for video in usable], numbers)
         else:
             # Of a part without a usable video nothing stays that an earlier call has written.
             (folder / f"{part}.csv").unlink(missing_ok=True)
-    for name, rows in faulty.items():
-        _write_rows(folder / f"{name}.csv", rows)
-
-
-def _write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_FAULT_COLUMNS)
-    writer.writerows(rows)
-    write_atomically(path, text.getvalue().encode())
+    rows: dict[str, list[Sequence[str]]] = {name: [_FAULT_COLUMNS] for name in _FAULT_LISTS}
+    first_part: dict[VideoKey, Part] = {}
+    for part, entry, finding, fault, reason in videos:
+        about = (part, entry.path, entry.label)
+        if fault:
+            rows["missing" if fault == "missing" else "unreadable"].append((*about, reason))
+        if finding.remark:
+            rows["damaged"].append((*about, finding.remark))
+        if (other := first_part.get(_key(entry))) is not None:
+            rows["duplicates"].append((*about, f"also in {other}"))
+        first_part.setdefault(_key(entry), part)
+    for name, lines in rows.items():
+        write_csv(folder / f"{name}.csv", lines)
 
 
 def _root_of(videos: Path, prepared: Path) -> str:

@@ -6,8 +6,6 @@ train.csv        path,label,start,end,num_frames; likewise validation.csv and, i
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
@@ -102,13 +101,12 @@ def save_part(
     Raises:
         OSError: If it cannot be written.
     """
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(_COLUMNS)
-    for entry, n in zip(entries, num_frames, strict=True):
-        times = ("" if t != t else repr(t) for t in (entry.start_s, entry.end_s))
-        rows.writerow([entry.path, entry.label, *times, "" if n is None else n])
-    write_atomically(folder / f"{part}.csv", text.getvalue().encode())
+    rows = [
+        # A float is written so that it reads back equal, None as nothing.
+        (entry.path, entry.label, *entry.window, n)
+        for entry, n in zip(entries, num_frames, strict=True)
+    ]
+    write_csv(folder / f"{part}.csv", [_COLUMNS, *rows])
 
 
 def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from motionlens._utils.csv_files import as_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import (
@@ -110,13 +108,6 @@ def true_labels(report: EvaluationReport, i: int) -> list[str]:
     if report.targets is None:
         return [report.class_names[report.labels[i]]]
     return [report.class_names[label] for label in np.flatnonzero(report.targets[i])]
-
-
-def as_csv(rows: Iterable[Sequence[Any]], separator: str = ",") -> str:
-    """Rows as CSV text."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
-    return text.getvalue()
 
 
 def _class_entry(report: EvaluationReport, label: int) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import Literal
 
+from motionlens._utils.csv_files import as_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.report.report_files import TOP, as_csv, best_labels
+from motionlens.report.report_files import TOP, best_labels
 from motionlens.video.find import VIDEO_SUFFIXES
 
 SubmissionForm = Literal["jester", "something", "csv"]

@@ -6,14 +6,13 @@ pixels of the footage, resized as it was for the windows.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from motionlens._utils.files import PendingFile
+from motionlens._utils.csv_files import read_csv, write_csv
 from motionlens.datasets.prepared import Part
 from motionlens.synthetic.motion_suite.scenes import Track
 
@@ -36,16 +35,8 @@ def save_truth(folder: Path, part: Part, clips: Iterable[tuple[str, Iterable[Tra
     Raises:
         OSError: If the file cannot be written.
     """
-    pending = PendingFile(truth_path(folder, part), "w", encoding="utf-8", newline="")
-    try:
-        rows = csv.writer(pending.file, lineterminator="\n")
-        rows.writerow(_COLUMNS)
-        for path, tracks in clips:
-            rows.writerows(_rows(path, tracks))
-        pending.place()
-    except BaseException:
-        pending.discard()
-        raise
+    rows = (row for path, tracks in clips for row in _rows(path, tracks))
+    write_csv(truth_path(folder, part), chain([_COLUMNS], rows))
 
 
 def load_truth(folder: Path, part: Part, num_frames: int) -> dict[str, list[Track]]:
@@ -58,18 +49,19 @@ def load_truth(folder: Path, part: Part, num_frames: int) -> dict[str, list[Trac
         ValueError: If the file is missing or damaged.
     """
     path = truth_path(folder, part)
+    hint = "write the suite anew"
     found: dict[str, list[Track]] = {}
-    try:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
-        for row in rows:
+    for number, row in enumerate(read_csv(path, _COLUMNS, hint=hint), start=1):
+        try:
             tracks = found.setdefault(row["path"], [])
             if int(row["object"]) == len(tracks):
                 tracks.append(Track(row["role"], np.full((num_frames, 4), np.nan), None))
             box = [float(row[name]) for name in _COLUMNS[4:]]
             tracks[int(row["object"])].boxes[int(row["frame"])] = box
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or f"a row makes no sense: {error}"
-        raise ValueError(f"{path}: cannot be read ({reason}); write the suite anew") from None
+        except (IndexError, ValueError) as error:
+            raise ValueError(
+                f"{path} cannot be used: row {number} makes no sense ({error}); {hint}"
+            ) from None
     return found
 
 

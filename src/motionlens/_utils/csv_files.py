@@ -1,0 +1,59 @@
+"""CSV with a line of headings: read by column names, written in one step."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import write_atomically
+
+
+def as_csv(rows: Iterable[Sequence[Any]], separator: str = ",") -> str:
+    """Rows as CSV text, the headings among them."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows, the first of which holds the headings.
+
+    Raises:
+        OSError: If the file cannot be written; what was there stays.
+    """
+    write_atomically(path, as_csv(rows).encode())
+
+
+def read_csv(path: Path, columns: Sequence[str], *, hint: str) -> list[dict[str, str]]:
+    """Read a file as one mapping of heading to cell per row.
+
+    Args:
+        path: the file, UTF-8.
+        columns: headings that it must have.
+        hint: what to do if it cannot be used, such as ``"download it again"``.
+
+    Raises:
+        ValueError: If the file cannot be read or lacks a column, or a row has too few or too many
+            cells.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, strict=True)
+            rows = list(reader)
+            headings = reader.fieldnames or ()
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise ValueError(f"{path} cannot be used: {reason}; {hint}") from None
+    lacking = next((name for name in columns if name not in headings), None)
+    if lacking is not None:
+        raise ValueError(f"{path} cannot be used: column {lacking!r} is missing; {hint}")
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise ValueError(
+                f"{path} cannot be used: row {number} must have {len(headings)} cells; {hint}"
+            )
+    return rows
