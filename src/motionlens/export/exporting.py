@@ -1,4 +1,4 @@
-"""Export with a check: the file appears only if it computes what the network does."""
+"""Export with a check: the file appears only if it computes the same as the network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from motionlens.inference.recognizer import Recognizer, Video
 
 HALF_A_GREY_LEVEL = 0.5 / 255
 
-# What the exporters log is of use to their developers.
+# These loggers speak to the developers of the exporters.
 CHATTY = ("torch.onnx", "torch.export", "torch._inductor", "onnxscript", "onnx_ir")
 
 
@@ -41,17 +41,17 @@ def export_recognizer(
     videos: Sequence[Video] = (),
     tolerance: float = TOLERANCE,
 ) -> Parity:
-    """Write a recognizer's network to a file, after a check that it computes the same.
+    """Write a recognizer's network to a file, if a check finds that it computes the same.
 
     Args:
-        recognizer: with the network, on any device.
-        path: of the file, which is replaced as a whole or not at all. Its suffix chooses the
-            format: ``.onnx``, or ``.pt2`` for ``torch.export``.
-        dynamic_frames: let clips have any number of frames, not the card's alone. (The batch is
-            always of any size, rows and columns are the card's.)
+        recognizer: the recognizer, on any device.
+        path: the file, which is replaced as a whole or not at all. Its suffix sets the format:
+            ``.onnx``, or ``.pt2`` for ``torch.export``.
+        dynamic_frames: accept clips of any number of frames, not only the card's. (The batch
+            always has any size; rows and columns are always the card's.)
         opset: version of the ONNX operators, for ``.onnx``.
         aot: compile for this machine's processor with AOTInductor, for ``.pt2``.
-        videos: real ones to check on, besides random clips; as for
+        videos: videos to check on, in addition to random clips; as for
             :meth:`motionlens.Recognizer.predict`.
         tolerance: see :class:`motionlens.export.parity.Parity`.
 
@@ -60,9 +60,9 @@ def export_recognizer(
 
     Raises:
         ParityError: If the exported network is too far from the original.
-        ValueError: For another suffix, an option that does not fit it, or a network that cannot
-            be exported.
-        ImportError: If a package is missing that the format needs.
+        ValueError: For another suffix, an option that does not fit the suffix, or a network that
+            cannot be exported.
+        ImportError: If a package for the format is not installed.
         VideoError: For a video that cannot be decoded.
     """
     path = Path(path)
@@ -100,7 +100,7 @@ def _name(video: Video) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporters' remarks about themselves from the user."""
+    """Hide the exporters' warnings and log messages."""
     loggers = [logging.getLogger(name) for name in CHATTY]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

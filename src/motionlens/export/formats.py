@@ -1,4 +1,4 @@
-"""Graph -> file, in every format; and back, to be run."""
+"""From a graph to a file in every format, and back to a function."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from motionlens.inference.onnx_network import (
 )
 
 DEFAULT_OPSET = 20
-# torch.onnx writes none below.
+# torch.onnx writes no older one.
 OLDEST_OPSET = 18
 
 SUFFIXES = (SUFFIX, ".pt2")
@@ -39,11 +39,11 @@ Writer = Callable[[TracedNetwork, Path], None]
 
 
 def find_writer(path: Path, *, opset: int, aot: bool) -> Writer:
-    """What writes the format that a file's suffix names, once everything is known to be there.
+    """The writer for the format of a file's suffix, once options and packages are checked.
 
     Raises:
         ValueError: For another suffix, or an option that does not fit it or is out of range.
-        ImportError: If a package is missing.
+        ImportError: If a package is not installed.
     """
     if path.suffix not in SUFFIXES:
         raise ValueError(
@@ -64,10 +64,10 @@ def find_writer(path: Path, *, opset: int, aot: bool) -> Writer:
 
 
 def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET) -> None:
-    """Write an ONNX file with weights, card and licence inside.
+    """Write an ONNX file that includes the weights, the card and the licence.
 
     Raises:
-        ValueError: If the graph cannot be said in that opset.
+        ValueError: If the opset cannot express the graph.
     """
     card, shape = traced.card, traced.input_shape
     try:
@@ -80,7 +80,7 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
         )
         assert exported is not None
         proto: Any = exported.model_proto
-    except Exception as error:  # torch.onnx's errors are of many kinds
+    except Exception as error:  # torch.onnx raises many kinds
         message = f"{card.model} cannot be written with opset {opset}: {first_line(error)}"
         raise ValueError(message) from error
     names = {str(shape[0]): "batch", str(shape[2]): "num_frames"}
@@ -88,9 +88,9 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
         for dim in value.type.tensor_type.shape.dim:
             if dim.HasField("dim_param"):
                 dim.dim_param = names.get(dim.dim_param, dim.dim_param)
-    del proto.graph.value_info[:]  # they speak of the dimensions by their old names
+    del proto.graph.value_info[:]  # it has the old names of the dimensions
     for entry in (*proto.graph.node, *proto.graph.initializer, *proto.graph.input):
-        del entry.metadata_props[:]  # of use to the exporter's developers, half of a small file
+        del entry.metadata_props[:]  # for the exporter's developers; half of a small file
     proto.producer_name, proto.producer_version = "motionlens", __version__
     del proto.metadata_props[:]
     for key, text in {
@@ -111,10 +111,10 @@ def write_program(traced: TracedNetwork, path: Path) -> None:
 
 
 def write_compiled(traced: TracedNetwork, path: Path) -> None:
-    """Compile the graph for this machine's kind of processor; the card is in its metadata.
+    """Compile the graph for this machine's kind of processor, with the card as metadata.
 
     Raises:
-        ValueError: If it cannot be compiled, for lack of a C++ compiler for example.
+        ValueError: If it cannot be compiled, for example without a C++ compiler.
     """
     try:
         torch._inductor.aoti_compile_and_package(
@@ -122,7 +122,7 @@ def write_compiled(traced: TracedNetwork, path: Path) -> None:
             package_path=str(path),
             inductor_configs={"aot_inductor.metadata": _extra_files(traced)},
         )
-    except Exception as error:  # inductor's and the compiler's
+    except Exception as error:  # of inductor or the compiler
         message = f"{traced.card.model} cannot be compiled: {first_line(error)}; leave out aot"
         raise ValueError(message) from error
 
@@ -130,10 +130,10 @@ def write_compiled(traced: TracedNetwork, path: Path) -> None:
 def load_exported(path: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     """A function from clips to logits and features that runs an exported file.
 
-    Only for ``.pt2`` files that you trust: those of AOTInductor are machine code.
+    Load only ``.pt2`` files that you trust: those of AOTInductor are machine code.
 
     Raises:
-        ValueError: If the file is missing or cannot be used.
+        ValueError: If the file is missing or cannot be loaded.
     """
     if path.suffix == SUFFIX:
         return OnnxNetwork(path).forward_both
@@ -143,7 +143,7 @@ def load_exported(path: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         if compiled:
             return torch._inductor.aoti_load_package(str(path))
         return torch.export.load(path).module()
-    except Exception as error:  # of the archive, its JSON, the linker
+    except Exception as error:  # of the archive, its JSON or the linker
         raise ValueError(f"{path} cannot be loaded: {one_line(error)}; export it again") from None
 
 
@@ -152,10 +152,10 @@ def _extra_files(traced: TracedNetwork) -> dict[str, str]:
 
 
 def _frexp(x: Tensor) -> tuple[Tensor, Tensor]:
-    """``torch.frexp`` of numbers from 0, in operators that ONNX has.
+    """``torch.frexp`` of numbers of at least 0, in operators that ONNX has.
 
-    A rounded logarithm may miss the exponent by one beside a power of two. The search scales a
-    clip by it into the middle of float32's range, where a factor of two changes nothing.
+    Near a power of two, rounding of the logarithm may change the exponent by one. The search uses
+    it to scale a clip into the middle of float32's range, where a factor of two does not matter.
     """
     exponent = x.log2().floor() + 1
     exponent = torch.where(exponent.isfinite(), exponent, 0).to(torch.int32)

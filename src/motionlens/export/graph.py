@@ -1,4 +1,4 @@
-"""Network -> graph: one trace, from which every format is written."""
+"""From a network to a graph: one trace, from which every format is written."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class TracedNetwork:
     Attributes:
         program: the graph; clips ``(B, C, T, size, size)`` of any B.
         card: the network's model card.
-        dynamic_frames: whether it takes any T of at least `min_frames`, not the card's alone.
         min_frames: the smallest T.
     """
 
     program: ExportedProgram
     card: ModelCard
-    dynamic_frames: bool
     min_frames: int
 
     @property
     def input_shape(self) -> tuple[Any, ...]:
-        """Of the clips; numbers, and symbols where any size is taken."""
-        return _clips_shape(self.program)
+        """Shape of the clips: numbers, and symbols for dimensions of any size."""
+        (name,) = self.program.graph_signature.user_inputs
+        (node,) = (node for node in self.program.graph.nodes if node.name == name)
+        return tuple(node.meta["val"].shape)
 
 
 class BothOutputs(nn.Module):
-    """A network that returns its logits and the features that they are made of."""
+    """A network that returns its logits and the features before its last layer."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -56,35 +56,34 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
     """Trace a network.
 
     Args:
-        model: as :func:`prepare` gives it, with the reference search: other searches are an
-            operator of this package, which nobody else's runtime knows.
+        model: from :func:`prepare`, with the reference search. The other searches are custom
+            operators, which other runtimes do not have.
         card: its model card.
-        dynamic_frames: see :class:`TracedNetwork`.
+        dynamic_frames: accept clips of any T from `min_frames` on, not only the card's.
 
     Raises:
         ValueError: If ``torch.export`` cannot trace it.
     """
-    # A traced length of 1 is taken for a constant, and equal ones may be taken for the same.
+    # torch.export specializes lengths of 1, and may identify dimensions of equal length.
     channels, T, *size = card.clip_shape
     T = max(2, T) if dynamic_frames else T
     clips = torch.zeros(3 if T == 2 else 2, channels, T, *size)
     axes = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC} if dynamic_frames else {0: Dim.DYNAMIC}
     try:
         program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))
-    except Exception as error:  # torch.export's errors are of many kinds
+    except Exception as error:  # torch.export raises many kinds
         raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
     for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # paths of this machine have no place in a file
+        node.meta.pop("stack_trace", None)  # it has paths of this machine
     return TracedNetwork(
         program=program,
         card=card,
-        dynamic_frames=dynamic_frames,
         min_frames=_fewest_frames(model, clips[:1]) if dynamic_frames else T,
     )
 
 
 def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
-    """A copy on the CPU, in float32 and for inference, whose modules search with `impl`.
+    """A copy on the CPU, in float32 and inference mode, whose modules search with `impl`.
 
     Raises:
         ValueError: If the network is an exported file.
@@ -99,20 +98,14 @@ def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
 
 
 def first_line(error: BaseException) -> str:
-    """Of an error's message; the exporters' go on for pages."""
+    """The first line of an error's message; the exporters' messages have pages."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 
 
 def _fewest_frames(model: nn.Module, clip: Tensor) -> int:
-    """The least T in which every search finds k positions in other frames, from one clip."""
+    """The least T for which every search of a clip has k positions in other frames."""
     with torch.no_grad(), capture_proposals(model) as seen:
         model(clip)
     shapes = [proposals.indices.shape for proposals in seen.values()]
     return max([1, *(1 + math.ceil(k / S) for _, _, S, k in shapes)])
-
-
-def _clips_shape(program: ExportedProgram) -> tuple[Any, ...]:
-    (name,) = program.graph_signature.user_inputs
-    (node,) = (node for node in program.graph.nodes if node.name == name)
-    return tuple(node.meta["val"].shape)

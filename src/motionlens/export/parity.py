@@ -1,4 +1,4 @@
-"""How far an exported network is from the one that it was made of."""
+"""How far an exported network is from its original."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-# Of the norm of a clip's logits or features. Rounding was measured at 1e-7 to 1e-6 of it; a wrong
-# axis or weight gives 1e-2 and more. Near ties that rounding decides lie between, at up to 4e-3:
-# they are met by other noise, and by what rounding does to the original itself.
+# Relative to the norm of a clip's logits or features. Rounding was measured at 1e-7 to 1e-6; a
+# wrong axis or weight gives 1e-2 and more. Near ties that rounding decides lie between, at up to
+# 4e-3: the check draws other noise for them, and measures what rounding does to the original.
 TOLERANCE = 1e-3
 DRAWS = 5
 ROUNDING = 1e-6
@@ -26,12 +26,12 @@ class NamedClips(NamedTuple):
     """Clips to compare on.
 
     Attributes:
-        name: for the table.
+        name: name in the table.
         clips: float ``(B, 3, T, H, W)``.
-        dither: noise that is added to every value is at most that far from zero. In real clips
-            positions are often exactly alike (black bars, a still ground); which of them are
-            nearest is left open, and two right searches may differ. A trace of noise gives every
-            search one right answer, unless two are still so near that rounding decides.
+        dither: largest noise that is added to a value. In real clips positions are often exactly
+            alike (black bars, a still background); which of them are nearest is undefined, and two
+            correct searches may differ. A little noise leaves one correct answer, unless two
+            positions are still so near that rounding decides.
     """
 
     name: str
@@ -44,14 +44,13 @@ class ClipParity:
     """The comparison on one batch of clips.
 
     Attributes:
-        name: what clips they are.
-        shape: of the clips.
+        name: name of the clips.
+        shape: shape of the clips.
         largest: largest difference of a logit.
         relative: largest distance of a clip's logits, or of its features, relative to their norm.
-        undithered: the same on the clips as they are, ties and all, where they were dithered; for
-            information.
-        rounding: how far the original is from itself, measured likewise, where the clip's values
-            are changed by a millionth; where that was asked.
+        undithered: for dithered clips, `relative` without the noise; for information.
+        rounding: `relative` between the original and itself after a change of the clip's values
+            by a millionth, if it was measured.
     """
 
     name: str
@@ -64,7 +63,7 @@ class ClipParity:
     def agrees(self, tolerance: float) -> bool:
         """Whether the two are as near as `tolerance`, or as the original is to itself.
 
-        The factor of 2 is that of two roundings, one in each network.
+        The factor of 2 allows for one rounding in each network.
         """
         if self.rounding is not None:
             tolerance = max(tolerance, 2 * self.rounding)
@@ -76,8 +75,8 @@ class Parity:
     """The comparison on all clips.
 
     Attributes:
-        rows: one a batch of clips.
-        tolerance: what `relative` may be where rounding does less.
+        rows: one per batch of clips.
+        tolerance: largest `relative` that passes where rounding does less.
     """
 
     rows: tuple[ClipParity, ...]
@@ -85,7 +84,7 @@ class Parity:
 
     @property
     def failed(self) -> tuple[ClipParity, ...]:
-        """Rows beyond the tolerance; a difference that is not finite is."""
+        """The rows beyond the tolerance, and those whose difference is not finite."""
         return tuple(row for row in self.rows if not row.agrees(self.tolerance))
 
 
@@ -115,53 +114,48 @@ def check_parity(
     """Compare an exported network with its original.
 
     Args:
-        exported: from clips to logits and features.
-        original: likewise.
+        exported: the exported network, from clips to logits and features.
+        original: its original, likewise.
         batches: the clips.
         tolerance: see :class:`Parity`.
     """
     pair = _Pair(exported, original, torch.Generator().manual_seed(0))
-    rows = []
-    for named in batches:
-        if named.dither:
-            rows.append(pair.compare_dithered(named, tolerance))
-        else:
-            rows.append(pair.compare(named, named.clips))
+    rows = (
+        pair.compare_dithered(named, tolerance) if named.dither else pair.compare(named)
+        for named in batches
+    )
     return Parity(rows=tuple(rows), tolerance=tolerance)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two networks, and the noise for them."""
+    """Two networks, and a generator of noise for their clips."""
 
     exported: Callable[[Tensor], Outputs]
     original: Callable[[Tensor], Outputs]
     chance: torch.Generator
 
-    def compare(self, named: NamedClips, clips: Tensor) -> ClipParity:
-        wanted, found = self.original(clips), self.exported(clips)
-        largest = torch.inf
-        if found[0].shape == wanted[0].shape:
-            largest = (found[0] - wanted[0]).abs().max().item()
+    def compare(self, named: NamedClips) -> ClipParity:
+        wanted, found = self.original(named.clips), self.exported(named.clips)
+        is_alike = found[0].shape == wanted[0].shape
         return ClipParity(
             name=named.name,
-            shape=tuple(clips.shape),
-            largest=largest,
+            shape=tuple(named.clips.shape),
+            largest=(found[0] - wanted[0]).abs().max().item() if is_alike else torch.inf,
             relative=_relative(found, wanted),
         )
 
     def compare_dithered(self, named: NamedClips, tolerance: float) -> ClipParity:
-        """Compare with noise, with more where that is not enough: the best of some draws.
+        """Compare with noise: the first draw that agrees, or the best of all.
 
-        A fault is there in every draw. A near tie of two neighbours is not, and where a clip is
-        so flat that it always has some, the original is as far from itself.
+        A fault shows in every draw, a near tie of two neighbours does not. If a clip is so flat
+        that every draw has near ties, the original is as far from itself.
         """
-        clips = named.clips
-        undithered = _relative(self.exported(clips), self.original(clips))
+        undithered = self.compare(named).relative
         rows = []
         for _ in range(DRAWS):
-            noisy = clips + self._noise(clips) * named.dither
-            row = replace(self.compare(named, noisy), undithered=undithered)
+            noisy = named.clips + self._noise(named.clips) * named.dither
+            row = replace(self.compare(named._replace(clips=noisy)), undithered=undithered)
             if not row.agrees(tolerance):
                 row = replace(row, rounding=self._rounding(noisy))
             if row.agrees(tolerance):
@@ -175,7 +169,7 @@ class _Pair:
         return max(_relative(self.original(other), wanted) for other in rounded)
 
     def _noise(self, clips: Tensor) -> Tensor:
-        """Evenly between -1 and 1."""
+        """Uniform noise between -1 and 1."""
         return 2 * torch.rand(clips.shape, generator=self.chance) - 1
 
 
@@ -186,7 +180,7 @@ def random_clips(
     *,
     channels: int = 3,
 ) -> Iterator[NamedClips]:
-    """Batches of noise, the same each time, of every number of frames and batch size."""
+    """Batches of noise for every number of frames and batch size, the same on every call."""
     chance = torch.Generator().manual_seed(0)
     for T in num_frames:
         for B in batch_sizes:
@@ -195,7 +189,7 @@ def random_clips(
 
 
 def _relative(found: Outputs, wanted: Outputs) -> float:
-    """Largest distance of a row, relative to the row's norm."""
+    """Largest distance of a row, relative to that row's norm."""
     worst = 0.0
     for one, other in zip(found, wanted, strict=True):
         if one.shape != other.shape:
