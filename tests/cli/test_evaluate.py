@@ -54,7 +54,7 @@ def test_views_and_all_files(run, videos, motionlens_command):
     )
     assert (status, err) == (0, "")
     assert "12 videos" in out
-    assert "mean of classes" in out
+    assert "mean class accuracy" in out
     folder = run / "evaluation"
     assert {path.name for path in folder.iterdir()} == FILES
     values = json.loads((folder / "report.json").read_text())

@@ -43,6 +43,10 @@ def test_report_agrees_with_predictions_one_by_one(run, videos):
     report = evaluate(run, videos, split="all", num_workers=0, device="cpu")
     recognizer = Recognizer.from_pretrained(run)
     assert report.num_videos == 12
+    settings = report.settings
+    assert (settings["model"], settings["sampling_mode"]) == (recognizer.card.model, "dense")
+    sizes = [values.numel() for values in recognizer.card.build().parameters()]
+    assert settings["parameters"] == sum(sizes)
     right = 0
     for path, label, row in zip(report.paths, report.labels, report.probabilities, strict=True):
         assert Path(path).parent.name == report.class_names[label]

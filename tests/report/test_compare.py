@@ -3,27 +3,19 @@ import json
 import numpy as np
 import pytest
 
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
-from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.training.run_folder import write_metrics
 
 NAMES = ("a", "b", "c", "d", "e", "f")
+SETTINGS = {
+    **{"model": "cpnet_nano", "parameters": 12_345, "views": "2x3"},
+    **{"sampling_mode": "dense", "num_frames": 6, "frame_stride": 2, "size": 16},
+}
 
 
 def write_run(folder, is_right, *, order=None, epochs=None, **changes):
     """A run of 20 videos, some of them taken for the next class."""
-    card = ModelCard(
-        model="cpnet_nano",
-        options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
-        class_names=NAMES,
-        sampling=Sampling(4, 2),
-        preprocessing=Preprocessing(16, 16),
-    )
-    save_checkpoint(folder, card.build(), card)
     labels = np.arange(len(is_right)) % 6
     probabilities = np.full((len(labels), 6), 0.08, np.float32)
     probabilities[np.arange(len(labels)), (labels + ~np.asarray(is_right, bool)) % 6] = 0.6
@@ -33,7 +25,7 @@ def write_run(folder, is_right, *, order=None, epochs=None, **changes):
         "paths": tuple(f"videos/{i}.mp4" for i in order),
         "labels": labels[order],
         "probabilities": probabilities[order],
-        "settings": {"views": "2x3", "num_frames": 6, "frame_stride": 2, "size": 16},
+        "settings": SETTINGS,
     }
     EvaluationReport(**{**values, **changes}).write(folder / "evaluation")
     if epochs:
@@ -58,8 +50,7 @@ def test_pairs_are_compared_video_by_video(runs):
     assert (first.value, second.value) == (pytest.approx(0.7), pytest.approx(0.85))
     assert (first.epochs, second.epochs) == (3, None)
     assert first.clip == "6 x 2, 16 px"
-    model, _ = load_checkpoint(runs[0])
-    assert first.parameters == sum(value.numel() for value in model.parameters())
+    assert (first.model, first.parameters) == ("cpnet_nano", 12_345)
     assert first.views == "2x3"
     assert first.difference is first.p_value is None
     assert second.difference == pytest.approx(0.15)
@@ -101,7 +92,7 @@ def test_several_labels(tmp_path, runs):
         for name, values in (("poor", poor), ("good", good))
     ]
     first, second = compare_runs(several)
-    assert (first.figure, first.top5, second.p_value) == ("mAP", None, None)
+    assert (first.metric, first.top5, second.p_value) == ("mAP", None, None)
     assert second.difference_interval.low > 0
     assert second.value > 0.9 > first.value
     assert columns([first, second])[0][-1] == "against the first"
@@ -125,11 +116,33 @@ def test_unlabelled_videos_do_not_count(tmp_path, runs):
     assert compare_runs([part, part])[0].num_videos == 19
 
 
+def test_segments_have_no_step(tmp_path):
+    settings = SETTINGS | {"sampling_mode": "segments"}
+    run = write_run(tmp_path / "spread", np.ones(20), settings=settings)
+    assert compare_runs([run, run])[0].clip == "6 spread, 16 px"
+
+
+def test_the_file_says_which_of_two_equal_classes_was_predicted(tmp_path):
+    """Rounded to six decimals, two probabilities are equal."""
+    probabilities = np.full((20, 6), 0.1, np.float32)
+    probabilities[:, 1] = 0.4 - 1e-7
+    probabilities[:, 3] = 0.4
+    labels = np.full(20, 3)
+    run = write_run(tmp_path / "x", np.ones(20), probabilities=probabilities, labels=labels)
+    assert compare_runs([run, run])[0].value == 1
+
+
 def test_refusals(tmp_path, runs):
     with pytest.raises(ValueError, match="runs must be at least two to compare, got 1"):
         compare_runs(runs[:1])
-    with pytest.raises(ValueError, match="holds no config.json"):
+    with pytest.raises(ValueError, match="runs must be folders, .*nix is not"):
+        compare_runs([runs[0], tmp_path / "nix"])
+    with pytest.raises(ValueError, match=r"has no evaluation/report\.json; run 'motionlens"):
         compare_runs([runs[0], tmp_path])
+    old = {name: value for name, value in SETTINGS.items() if name != "parameters"}
+    other = write_run(tmp_path / "old", np.ones(20), settings=old)
+    with pytest.raises(ValueError, match="settings lack parameters.*once more"):
+        compare_runs([runs[0], other])
     other = write_run(tmp_path / "other", np.ones(19))
     with pytest.raises(ValueError, match=r"first must be .* same videos, 1 of 20 are in one"):
         compare_runs([runs[0], other])

@@ -38,7 +38,7 @@ def test_calibration_agrees_with_torchmetrics():
     assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
-def test_bootstrap_of_a_part_is_near_its_known_spread():
+def test_bootstrap_of_a_share_is_near_its_known_spread():
     values = np.repeat([1.0, 0.0], [80, 20])
     found = bootstrap_mean(values)
     # 0.8 +- 1.96 * sqrt(0.8 * 0.2 / 100)
@@ -86,11 +86,11 @@ def test_bootstrap_of_rankings(ranked):
     probabilities, targets = ranked
     ranking = Ranking(probabilities, targets)
     value = ranking.mean_average_precision(np.ones(60, np.int64))
-    found = bootstrap_map(ranking, 60)
+    found = bootstrap_map(ranking)
     assert found.low < value < found.high
-    assert bootstrap_map_difference(ranking, ranking, 60) == (0, 0)
+    assert bootstrap_map_difference(ranking, ranking) == (0, 0)
     worse = Ranking(1 - probabilities, targets)
-    assert bootstrap_map_difference(ranking, worse, 60).low > 0
+    assert bootstrap_map_difference(ranking, worse).low > 0
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 0), (0, 5), (3, 9), (9, 3), (7, 7), (1, 0)])

@@ -111,7 +111,7 @@ def _print(results: list[Result], about: dict[str, Any]) -> None:
 
 def _write(out: Path, results: list[Result], about: dict[str, Any]) -> None:
     from motionlens.bench.report import markdown, save
-    from motionlens.report.plots.scaling import draw_scaling
+    from motionlens.report.plots.lines import draw_scaling
 
     save(out / RESULTS_FILE, results, about)
     (out / TABLES_FILE).write_text(markdown(results), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Put evaluated runs side by side: what each is, how well it did, how sure the difference is."""
+"""Put evaluated runs side by side: what each is, how well it did, how certain the difference is."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ def add_arguments(parser: Any) -> None:
         "runs",
         nargs="+",
         metavar="RUN",
-        help="run folders that 'motionlens evaluate' has been through; the first is compared with",
+        help="run folders evaluated by 'motionlens evaluate'; each is compared with the first",
     )
-    parser.add_argument("--json", action="store_true", help="print one JSON object a run")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per run")
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
 
 
 def run(args: Any) -> int:
     """Compare and print."""
+    from motionlens._utils.tables import console_table
     from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
 
     if args.json and args.markdown:
@@ -29,17 +30,8 @@ def run(args: Any) -> int:
     if args.json or args.markdown:
         print(as_json(found) if args.json else as_markdown(found), end="")
         return 0
-    from rich.table import Table
-
-    heads, rows = columns(found)
-    table = Table(title=f"{found[0].num_videos} videos", title_justify="left")
-    for number, head in enumerate(heads):
-        table.add_column(
-            head, justify="left" if number < 2 else "right", overflow="fold", no_wrap=number > 0
-        )
-    for row in rows:
-        table.add_row(*row)
+    title = f"{found[0].num_videos} videos"
     console = output()
-    console.print(table)
-    console.print("Ranges hold 95 %, of the same videos drawn anew; other seeds may vary more.")
+    console.print(console_table(*columns(found), title=title, left=(0, 1)))
+    console.print("Ranges are 95 % intervals over the videos; another seed may differ by more.")
     return 0

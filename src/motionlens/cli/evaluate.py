@@ -157,11 +157,11 @@ def _check_file(path: str) -> None:
 
 
 def _draw(report: EvaluationReport, out: Path, *, title: str, fps: float) -> None:
-    from motionlens.report.html.html_report import write_html
+    from motionlens.report.html_report import write_html
     from motionlens.report.plots.confusion import draw_confusion
 
     write_html(report, out / HTML_FILE, title=title, fps=fps)
-    if report.is_multi_label or not len(report.scored):
+    if not report.has_accuracy:
         (out / PICTURE_FILE).unlink(missing_ok=True)  # an earlier evaluation's
     else:
         draw_confusion(report.confusion, report.class_names, out / PICTURE_FILE)
@@ -175,11 +175,13 @@ def _prepared_name(data: str | None) -> str | None:
 
 
 def _print(report: EvaluationReport, out: str | None, submission: str | None) -> None:
+    from motionlens.report.tables import class_table, confusion_table
+
     console = output()
     if len(report.scored):
-        console.print(report.table())
+        console.print(class_table(report))
         if len(report.class_names) <= MAX_PRINTED_CLASSES and not report.is_multi_label:
-            console.print(report.confusion_table())
+            console.print(confusion_table(report))
     else:
         console.print(f"{report.num_videos} videos predicted; none has a label to compare with.")
     unlabelled = report.num_videos - len(report.scored)
@@ -190,7 +192,7 @@ def _print(report: EvaluationReport, out: str | None, submission: str | None) ->
         console.print(f"  {report.broken[0][1]}", soft_wrap=True)
     if out is not None:
         files = f"{HTML_FILE}, report.json, predictions.csv"
-        files += "" if report.is_multi_label or not len(report.scored) else " and the confusion"
+        files += "" if not report.has_accuracy else " and the confusion"
         console.print(f"{files} are in {out}", soft_wrap=True)
     if submission is not None:
         console.print(f"the submission is in {submission}", soft_wrap=True)

@@ -137,6 +137,7 @@ def evaluate(
         preprocessing=_changed(card.preprocessing, size=size, short_side=short_side),
     )
     plan = view_plan(card, views, _swap(views, card, flip_pairs))
+    parameters = sum(values.numel() for values in model.parameters())
     if k is not None:
         model = copy.deepcopy(model)
         set_num_proposals(model, k)
@@ -156,8 +157,9 @@ def evaluate(
             on_progress=on_progress,
         )
         report = _make_report(card, index, probabilities, broken, {
-            "model": card.model, "k": k, "split": split, "dtype": dtype and str(dtype),
-            "views": str(views), "num_frames": card.sampling.num_frames,
+            "model": card.model, "parameters": parameters, "k": k, "split": split,
+            "dtype": dtype and str(dtype), "views": str(views),
+            "sampling_mode": card.sampling.mode, "num_frames": card.sampling.num_frames,
             "frame_stride": card.sampling.frame_stride, "size": card.preprocessing.size,
             "short_side": card.preprocessing.short_side,
         })  # fmt: skip

@@ -1,4 +1,4 @@
-"""Runs side by side: what each is, how well it did, and how sure the difference is."""
+"""Evaluated runs side by side: what each is, how well it did, and how certain the difference is."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_card
-from motionlens.report.evaluation_report import REPORT_FILE
+from motionlens._utils.csv_files import read_csv
+from motionlens._utils.tables import markdown_table
+from motionlens.report.evaluation_report import REPORT_FILE, EvaluationReport
 from motionlens.report.statistics import (
     Interval,
     Ranking,
@@ -24,11 +22,18 @@ from motionlens.report.statistics import (
     bootstrap_mean,
     mcnemar,
 )
-from motionlens.training.run_folder import read_metrics
+from motionlens.report.tables import percent_range
 
 EVALUATION_FOLDER = "evaluation"
+# One row per epoch, written during training.
+METRICS_FILE = "metrics.csv"
+# Settings of an evaluation that a comparison shows.
+_SETTINGS = (
+    *("model", "parameters", "views"),
+    *("sampling_mode", "num_frames", "frame_stride", "size"),
+)
 
-# What tells a video from all others: its path and the part of it that was looked at.
+# What identifies a video: its path, and the evaluated part of it.
 _Key = tuple[str, float | None, float | None]
 
 
@@ -39,18 +44,18 @@ class RunSummary:
     Attributes:
         run: its folder.
         model: name of the network.
-        parameters: trainable values.
-        clip: frames, step between them and pixels that it was evaluated with.
+        parameters: trainable values of the network.
+        clip: frames, step between them, and pixels of the evaluated clips.
         views: clips and crops of each video.
-        epochs: that it was trained for; None if it does not say.
-        num_videos: with a label, on which all figures are.
-        figure: ``"top-1"``; ``"mAP"`` where videos may show several classes.
-        value: the figure.
-        interval: where it lies with 95 % confidence.
-        top5: None for 5 classes or fewer, and where ``figure`` is ``"mAP"``.
-        difference: the figure less the first run's; None for the first.
-        difference_interval: where it lies with 95 % confidence, of the same videos drawn anew.
-        p_value: of McNemar's exact test against the first run; None for it and for ``"mAP"``.
+        epochs: of its training; None if unknown.
+        num_videos: with a label, on which everything was measured.
+        metric: ``"top-1"``, or ``"mAP"`` if videos may show several classes.
+        value: of the metric.
+        interval: of the value, 95 %.
+        top5: None for 5 classes or fewer, and if ``metric`` is ``"mAP"``.
+        difference: the value less the first run's; None for the first.
+        difference_interval: of the difference on the same videos, 95 %.
+        p_value: of McNemar's exact test against the first run; None for the first and for mAP.
     """
 
     run: str
@@ -60,7 +65,7 @@ class RunSummary:
     views: str
     epochs: int | None
     num_videos: int
-    figure: str
+    metric: str
     value: float
     interval: Interval
     top5: float | None = None
@@ -76,180 +81,176 @@ def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> list[RunSummary]:
         runs: at least two run folders, each with an ``evaluation/report.json``.
 
     Raises:
-        ValueError: If there are fewer, one is no run or has no evaluation, or was evaluated on
+        ValueError: If there are fewer, one is no folder or has no evaluation, or was evaluated on
             other videos than the first.
     """
     if len(runs) < 2:
         raise ValueError(f"runs must be at least two to compare, got {len(runs)}; name another")
-    evaluations = [_read(Path(run)) for run in runs]
-    first = evaluations[0]
-    summaries = []
-    for number, evaluation in enumerate(evaluations):
-        if number:
-            evaluation = _matched(evaluation, first)
-        summaries.append(_summary(evaluation, first if number else None))
+    folders = [Path(run) for run in runs]
+    first, *others = (_read(run) for run in folders)
+    summaries = [_summary(folders[0], first, None)]
+    for run, report in zip(folders[1:], others, strict=True):
+        summaries.append(_summary(run, _matched(run, report, folders[0], first), first))
     return summaries
 
 
 def as_json(summaries: Sequence[RunSummary]) -> str:
-    """A list of JSON objects, one a run."""
+    """A list of JSON objects, one per run."""
     rows = [asdict(summary) for summary in summaries]
     return json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
 
 
 def columns(summaries: Sequence[RunSummary]) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of a table, one row a run; differences are in points of a hundred."""
-    figure = summaries[0].figure
-    has_top5 = any(summary.top5 is not None for summary in summaries)
-    heads = ["run", "model", "parameters", "clip, views", "epochs", f"{figure}, %"]
-    heads += (["top-5, %"] if has_top5 else []) + ["against the first"]
-    heads += ["p"] if figure == "top-1" else []
-    rows = []
-    for found in summaries:
-        row = [found.run, found.model, f"{found.parameters / 1e6:.2f} M"]
-        row += [f"{found.clip}, {found.views}"]
-        row += ["-" if found.epochs is None else str(found.epochs)]
-        row += [f"{100 * found.value:.1f} ({_range(found.interval)})"]
-        if has_top5:
-            row.append("-" if found.top5 is None else f"{100 * found.top5:.1f}")
-        if found.difference is None or found.difference_interval is None:
-            row.append("")
-        else:
-            row.append(f"{100 * found.difference:+.1f} ({_range(found.difference_interval, '+')})")
-        if figure == "top-1":
-            row.append("" if found.p_value is None else f"{found.p_value:.2g}")
-        rows.append(row)
-    return heads, rows
+    """Headings and cells of a table, one row per run; differences are in percentage points."""
+    metric = summaries[0].metric
+    cells = [_cells(summary) for summary in summaries]
+    headings = ["run", "model", "parameters", "clip, views", "epochs", f"{metric}, %"]
+    if any(summary.top5 is not None for summary in summaries):
+        headings.append("top-5, %")
+    headings.append("against the first")
+    if metric == "top-1":
+        headings.append("p")
+    return headings, [[row.get(heading, "-") for heading in headings] for row in cells]
 
 
 def as_markdown(summaries: Sequence[RunSummary]) -> str:
-    """A Markdown table, one row a run."""
-    heads, rows = columns(summaries)
-    marks = ["---" if i < 2 else "--:" for i in range(len(heads))]
-    lines = [heads, marks, *([_escaped(cell) for cell in row] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """A Markdown table, one row per run."""
+    return markdown_table(*columns(summaries), left=(0, 1))
 
 
-class _Evaluation(NamedTuple):
-    """What a run's report says of the videos with a label, in the order of ``keys``."""
+def _cells(run: RunSummary) -> dict[str, str]:
+    """The cells of a run by heading, without those that are unknown."""
+    found = {
+        "run": run.run,
+        "model": run.model,
+        "parameters": f"{run.parameters / 1e6:.2f} M",
+        "clip, views": f"{run.clip}, {run.views}",
+        f"{run.metric}, %": f"{100 * run.value:.1f} ({percent_range(run.interval)})",
+        "against the first": "",
+        "p": "" if run.p_value is None else f"{run.p_value:.2g}",
+    }
+    if run.epochs is not None:
+        found["epochs"] = str(run.epochs)
+    if run.top5 is not None:
+        found["top-5, %"] = f"{100 * run.top5:.1f}"
+    if run.difference is not None and run.difference_interval is not None:
+        bounds = percent_range(run.difference_interval, "+")
+        found["against the first"] = f"{100 * run.difference:+.1f} ({bounds})"
+    return found
 
-    run: Path
-    card: ModelCard
-    settings: dict[str, Any]
-    keys: list[_Key]
-    truths: list[tuple[str, ...]]
-    is_multi_label: bool
-    is_right: NDArray[np.bool_]
-    is_in_top5: NDArray[np.bool_]
-    probabilities: NDArray[np.float32]
-    targets: NDArray[np.bool_]
 
-
-def _read(run: Path) -> _Evaluation:
-    card = load_card(run)
+def _read(run: Path) -> EvaluationReport:
+    """The labelled videos of a run's report."""
     path = run / EVALUATION_FOLDER / REPORT_FILE
+    if not run.is_dir():
+        raise ValueError(f"runs must be folders, {run} is not; name a run folder")
     if not path.is_file():
         raise ValueError(
             f"{run} has no {EVALUATION_FOLDER}/{REPORT_FILE}; run 'motionlens evaluate {run}' first"
         )
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return _parsed(run, card, values)
+        return _parsed(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} cannot be used ({error}); run 'motionlens evaluate {run}' once more"
         ) from None
 
 
-def _parsed(run: Path, card: ModelCard, values: dict[str, Any]) -> _Evaluation:
-    names = list(values["class_names"])
+def _parsed(values: dict[str, Any]) -> EvaluationReport:
+    names = {name: label for label, name in enumerate(values["class_names"])}
     videos = [video for video in values["videos"] if video["label"] is not None]
     if not videos:
         raise ValueError("no video has a label")
-    is_multi_label = "labels" in videos[0]
-    truths = [tuple(sorted(v["labels"])) if is_multi_label else (v["label"],) for v in videos]
+    missing = [name for name in _SETTINGS if name not in values["settings"]]
+    if missing:
+        raise ValueError(f"settings lack {', '.join(missing)}")
     probabilities = np.array([video["probabilities"] for video in videos], dtype=np.float32)
-    targets = np.array([[name in truth for name in names] for truth in truths])
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
-    # Rounding in the file may have made the best ones equal: what it names counts.
-    right = [video["predicted"] == video["label"] for video in videos]
-    return _Evaluation(
-        run=run,
-        card=card,
-        settings=values.get("settings", {}),
-        keys=[(os.path.normpath(v["path"]), v.get("start"), v.get("end")) for v in videos],
-        truths=truths,
-        is_multi_label=is_multi_label,
-        is_right=np.array(right),
-        is_in_top5=np.asarray(np.take_along_axis(targets, best, axis=1).any(axis=1)),
+    targets = None
+    if "labels" in videos[0]:
+        targets = np.array([[name in video["labels"] for name in names] for video in videos])
+    for row, video in zip(probabilities, videos, strict=True):
+        # Rounding may have made the best ones equal: the one that the file names is ahead.
+        best = names[video["predicted"]]
+        if targets is None and row.argmax() != best:
+            row[best] = np.nextafter(row.max(), np.float32(2))
+    return EvaluationReport(
+        class_names=tuple(names),
+        paths=tuple(os.path.normpath(video["path"]) for video in videos),
+        labels=np.array([names[video["label"]] for video in videos]),
         probabilities=probabilities,
         targets=targets,
+        windows=tuple((video.get("start"), video.get("end")) for video in videos),
+        settings=values["settings"],
     )
 
 
-def _matched(evaluation: _Evaluation, first: _Evaluation) -> _Evaluation:
-    """An evaluation with its videos in the first's order.
+def _keys(report: EvaluationReport) -> list[_Key]:
+    assert report.windows is not None
+    return [(path, *window) for path, window in zip(report.paths, report.windows, strict=True)]
+
+
+def _matched(
+    run: Path, report: EvaluationReport, first_run: Path, first: EvaluationReport
+) -> EvaluationReport:
+    """A report with its videos in the first's order.
 
     Raises:
-        ValueError: If they are others, or have other labels.
+        ValueError: If the videos or their labels differ.
     """
-    places = {key: i for i, key in enumerate(evaluation.keys)}
-    differing = len(places.keys() ^ set(first.keys))
-    if differing or evaluation.is_multi_label != first.is_multi_label:
+    places = {key: i for i, key in enumerate(_keys(report))}
+    differing = len(places.keys() ^ set(_keys(first)))
+    if differing or report.is_multi_label != first.is_multi_label:
         raise ValueError(
-            f"{evaluation.run} and {first.run} must be evaluated on the same videos, {differing} "
-            f"of {len(places.keys() | set(first.keys))} are in one evaluation only; evaluate both "
-            "with the same --data and --split"
+            f"{run} and {first_run} must be evaluated on the same videos, {differing} "
+            f"of {len(places.keys() | set(_keys(first)))} are in one evaluation only; evaluate "
+            "both with the same --data and --split"
         )
-    order = [places[key] for key in first.keys]
-    for place, truth, key in zip(order, first.truths, first.keys, strict=True):
-        if evaluation.truths[place] != truth:
+    report = report.take([places[key] for key in _keys(first)])
+    for i, path in enumerate(report.paths):
+        if set(report.true_labels(i)) != set(first.true_labels(i)):
             raise ValueError(
-                f"{evaluation.run} and {first.run} must be evaluated with the same labels, "
-                f"{key[0]} differs; evaluate both anew"
+                f"{run} and {first_run} must be evaluated with the same labels, "
+                f"{path} differs; evaluate both again"
             )
-    return evaluation._replace(
-        keys=first.keys,
-        truths=first.truths,
-        is_right=evaluation.is_right[order],
-        is_in_top5=evaluation.is_in_top5[order],
-        probabilities=evaluation.probabilities[order],
-        targets=evaluation.targets[order],
+    return report
+
+
+def _summary(run: Path, report: EvaluationReport, first: EvaluationReport | None) -> RunSummary:
+    settings = report.settings
+    is_dense = settings["sampling_mode"] == "dense"
+    step = f"x {settings['frame_stride']}" if is_dense else "spread"
+    measure = _precision if report.is_multi_label else _accuracy
+    return RunSummary(
+        run=str(run),
+        model=settings["model"],
+        parameters=settings["parameters"],
+        clip=f"{settings['num_frames']} {step}, {settings['size']} px",
+        views=settings["views"],
+        epochs=_epochs(run),
+        num_videos=report.num_videos,
+        **measure(report, first),
     )
 
 
-def _summary(found: _Evaluation, first: _Evaluation | None) -> RunSummary:
-    card, settings, number = found.card, found.settings, len(found.keys)
-    _, num_frames, card_size, _ = card.clip_shape
-    frames = settings.get("num_frames", num_frames)
-    stride = settings.get("frame_stride", card.sampling.frame_stride)
-    size = settings.get("size", card_size)
-    with torch.device("meta"):
-        parameters = sum(value.numel() for value in card.build().parameters())
-    history = read_metrics(found.run)
-    step = f"x {stride}" if card.sampling.mode == "dense" else "spread"
-    common: dict[str, Any] = {
-        "run": str(found.run),
-        "model": card.model,
-        "parameters": parameters,
-        "clip": f"{frames} {step}, {size} px",
-        "views": settings.get("views", "1x1"),
-        "epochs": int(history[-1]["epoch"]) if history else None,
-        "num_videos": number,
-    }
-    compare = _compare_precision if found.is_multi_label else _compare_accuracy
-    return RunSummary(**common, **compare(found, first))
+def _epochs(run: Path) -> int | None:
+    """Epochs that a run was trained for, by the last row of its metrics."""
+    path = run / METRICS_FILE
+    if not path.is_file():
+        return None
+    rows = read_csv(path, ["epoch"], hint="train again")
+    return int(rows[-1]["epoch"]) if rows else None
 
 
-def _compare_accuracy(found: _Evaluation, first: _Evaluation | None) -> dict[str, Any]:
-    right = found.is_right.astype(np.float64)
+def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
+    right = report.is_right.astype(np.float64)
     values: dict[str, Any] = {
-        "figure": "top-1",
+        "metric": "top-1",
         "value": float(right.mean()),
         "interval": bootstrap_mean(right),
     }
-    if found.probabilities.shape[1] > 5:
-        values["top5"] = float(found.is_in_top5.mean())
+    if len(report.class_names) > 5:
+        best = [label in report.ranked_labels(i)[:5] for i, label in enumerate(report.labels)]
+        values["top5"] = float(np.mean(best))
     if first is not None:
         gained = right - first.is_right
         values["difference"] = float(gained.mean())
@@ -258,25 +259,15 @@ def _compare_accuracy(found: _Evaluation, first: _Evaluation | None) -> dict[str
     return values
 
 
-def _compare_precision(found: _Evaluation, first: _Evaluation | None) -> dict[str, Any]:
-    ranking, number = Ranking(found.probabilities, found.targets), len(found.keys)
-    once = np.ones(number, dtype=np.int64)
+def _precision(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
+    assert report.targets is not None
+    ranking = Ranking(report.probabilities, report.targets)
+    once = np.ones(report.num_videos, dtype=np.int64)
     value = ranking.mean_average_precision(once)
-    values: dict[str, Any] = {
-        "figure": "mAP",
-        "value": value,
-        "interval": bootstrap_map(ranking, number),
-    }
+    values: dict[str, Any] = {"metric": "mAP", "value": value, "interval": bootstrap_map(ranking)}
     if first is not None:
+        assert first.targets is not None
         other = Ranking(first.probabilities, first.targets)
         values["difference"] = value - other.mean_average_precision(once)
-        values["difference_interval"] = bootstrap_map_difference(ranking, other, number)
+        values["difference_interval"] = bootstrap_map_difference(ranking, other)
     return values
-
-
-def _range(interval: Interval, sign: str = "") -> str:
-    return f"{100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f}"
-
-
-def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")

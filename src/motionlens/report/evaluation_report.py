@@ -1,58 +1,62 @@
-"""What an evaluation found: every video's probabilities, and the figures that follow from them."""
+"""What an evaluation found: each video's probabilities, the metrics that follow, and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_confusion_matrix
 
+from motionlens._utils.csv_files import as_csv, write_csv
+from motionlens._utils.files import write_atomically
+from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.statistics import (
+    CONFIDENCE,
+    NUM_RANKING_RESAMPLES,
+    NUM_RESAMPLES,
     CalibrationBins,
     Interval,
     Ranking,
+    accuracy,
     average_precisions,
     bootstrap_map,
     bootstrap_mean,
     calibration,
 )
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
 REPORT_FILE = "report.json"
 CONFUSION_FILE = "confusion.csv"
 PREDICTIONS_FILE = "predictions.csv"
+# Labels per video in predictions.csv.
+TOP = 5
 
 Window = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationReport:
-    """Predictions for a set of videos, and the figures that follow from those with labels.
+    """Predictions for a set of videos, and the metrics of those with a known label.
 
-    Where each video shows one class, the figures are accuracies; where it may show several, they
-    are average precisions, and what asks for one class is nan. So are all figures of a set in
-    which no video has a label.
+    If each video shows one class, the metrics are accuracies. If a video may show several, they
+    are average precisions, and accuracies are nan. Without any labelled video all are nan.
 
     Attributes:
         class_names: K label names, in the order of the probabilities.
-        paths: V videos that were predicted.
-        labels: true classes, int64 ``(V,)``, each in 0 to K-1, or -1 where unknown; of several
-            the first.
-        probabilities: predicted, float32 ``(V, K)``, the mean over a video's views. Rows sum to
-            1; not where videos may show several classes.
-        targets: bool ``(V, K)``, which classes a video shows, where it may show several.
-        windows: start and end in seconds of the part of each video that was looked at; None if
-            all are looked at whole.
-        broken: path and reason of the videos that could not be decoded, and are in none of these.
-        settings: what the figures depend on besides data and weights, such as ``k``.
+        paths: the V predicted videos.
+        labels: true classes, int64 ``(V,)``, each in 0 to K-1, or -1 if unknown; the first class
+            of a video that shows several.
+        probabilities: float32 ``(V, K)``, the mean over a video's views. Rows sum to 1 unless a
+            video may show several classes.
+        targets: bool ``(V, K)``, the classes that each video shows; None for one class per video.
+        windows: start and end in seconds of the evaluated part of each video; None if all videos
+            are evaluated whole.
+        broken: path and reason of each video that could not be decoded. They count nowhere else.
+        settings: what the metrics depend on besides data and weights, such as ``k``.
 
     Raises:
         ValueError: On construction, if there is no video or the shapes do not agree.
@@ -79,7 +83,7 @@ class EvaluationReport:
         if self.targets is not None and self.targets.shape != (videos, classes):
             raise ValueError(f"targets must be ({videos}, {classes}), got {self.targets.shape}")
         if self.windows is not None and len(self.windows) != videos:
-            raise ValueError(f"windows must be {videos}, one a video, got {len(self.windows)}")
+            raise ValueError(f"windows must be {videos}, one per video, got {len(self.windows)}")
 
     @property
     def num_videos(self) -> int:
@@ -93,8 +97,13 @@ class EvaluationReport:
 
     @cached_property
     def scored(self) -> NDArray[np.int64]:
-        """The videos whose label is known; figures are of these alone."""
+        """Positions of the videos with a known label; the metrics are of these alone."""
         return np.flatnonzero(self.labels >= 0)
+
+    @property
+    def has_accuracy(self) -> bool:
+        """Whether there are labelled videos, each of one class."""
+        return not self.is_multi_label and bool(len(self.scored))
 
     @property
     def predicted(self) -> NDArray[np.int64]:
@@ -103,43 +112,48 @@ class EvaluationReport:
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
-        """Whether the most probable class is the true one, of each scored video."""
+        """Whether the most probable class is the true one, per scored video."""
         return np.asarray(self.predicted[self.scored] == self.labels[self.scored])
 
     @cached_property
     def top1(self) -> float:
-        """Part of the videos whose most probable class is the true one."""
+        """Share of the videos whose most probable class is the true one."""
         return self._accuracy(1)
 
     @cached_property
     def top1_interval(self) -> Interval | None:
-        """Where top-1 lies with 95 % confidence, by drawing the videos 1000 times anew."""
-        if not self._has_accuracy:
-            return None
-        return bootstrap_mean(self.is_right.astype(np.float64))
+        """95 % interval of top-1, from 1000 bootstrap resamples of the videos."""
+        return bootstrap_mean(self.is_right.astype(np.float64)) if self.has_accuracy else None
 
     @cached_property
     def top5(self) -> float | None:
-        """Part of the videos with the true class among the 5 most probable; None for K <= 5."""
+        """Share of the videos with the true class among the 5 most probable; None for K <= 5."""
         return self._accuracy(5) if len(self.class_names) > 5 else None
+
+    def _accuracy(self, top: int) -> float:
+        if not self.has_accuracy:
+            return float("nan")
+        return accuracy(self.probabilities[self.scored], self.labels[self.scored], top)
 
     @cached_property
     def confusion(self) -> NDArray[np.int64]:
-        """Number of videos ``(K, K)`` with true class = row and predicted class = column.
+        """Number of videos ``(K, K)`` by true class (row) and predicted class (column).
 
         Raises:
             ValueError: If a video may show several classes.
         """
         if self.is_multi_label:
-            raise ValueError("a confusion matrix needs one class a video, these may show several")
-        if len(self.class_names) == 1:  # torchmetrics wants two
-            return np.full((1, 1), len(self.scored), dtype=np.int64)
-        matrix = multiclass_confusion_matrix(
-            torch.from_numpy(self.predicted[self.scored]),
-            torch.from_numpy(self.labels[self.scored]),
-            len(self.class_names),
-        )
-        return np.asarray(matrix, dtype=np.int64)
+            raise ValueError("a confusion matrix needs one class per video, these may show several")
+        K = len(self.class_names)
+        cells = self.labels[self.scored] * K + self.predicted[self.scored]
+        return np.bincount(cells, minlength=K * K).reshape(K, K)
+
+    def mistaken_for(self, label: int) -> tuple[int, int]:
+        """The class that a class is most often mistaken for, and how often; 0 times for never."""
+        wrong = self.confusion[label].copy()
+        wrong[label] = 0
+        worst = int(wrong.argmax())
+        return worst, int(wrong[worst])
 
     @property
     def class_counts(self) -> NDArray[np.int64]:
@@ -149,13 +163,12 @@ class EvaluationReport:
 
     @property
     def class_accuracies(self) -> NDArray[np.float64]:
-        """Part of each class that is recognized, ``(K,)``; nan for a class without videos."""
-        counts = self.class_counts
-        nothing = np.full(len(counts), np.nan)
+        """Share of each class that is recognized, ``(K,)``; nan for a class without videos."""
+        unknown = np.full(len(self.class_names), np.nan)
         if self.is_multi_label:
-            return nothing
-        right = self.confusion.diagonal().astype(np.float64)
-        return np.asarray(np.divide(right, counts, out=nothing, where=counts > 0))
+            return unknown
+        counts, right = self.class_counts, self.confusion.diagonal().astype(np.float64)
+        return np.asarray(np.divide(right, counts, out=unknown, where=counts > 0))
 
     @property
     def mean_class_accuracy(self) -> float:
@@ -176,16 +189,15 @@ class EvaluationReport:
 
     @cached_property
     def mean_average_precision_interval(self) -> Interval | None:
-        """Where it lies with 95 % confidence, by drawing the videos 200 times anew."""
+        """95 % interval of the mean average precision, from 200 bootstrap resamples."""
         if self.targets is None or not len(self.scored):
             return None
-        ranking = Ranking(self.probabilities[self.scored], self.targets[self.scored])
-        return bootstrap_map(ranking, len(self.scored))
+        return bootstrap_map(Ranking(self.probabilities[self.scored], self.targets[self.scored]))
 
     @cached_property
     def calibration(self) -> CalibrationBins | None:
-        """Accuracy by confidence in 15 bins; None where there is no accuracy."""
-        if not self._has_accuracy:
+        """Accuracy by confidence in 15 bins; None if there is no accuracy."""
+        if not self.has_accuracy:
             return None
         return calibration(self.probabilities[self.scored].max(axis=1), self.is_right)
 
@@ -194,63 +206,131 @@ class EvaluationReport:
         """The expected calibration error, see :func:`motionlens.report.statistics.calibration`."""
         return self.calibration.error if self.calibration else float("nan")
 
-    @property
-    def _has_accuracy(self) -> bool:
-        return not self.is_multi_label and bool(len(self.scored))
+    def true_labels(self, i: int) -> list[str]:
+        """Names of the classes that video ``i`` shows; empty if unknown."""
+        if self.labels[i] < 0:
+            return []
+        if self.targets is None:
+            return [self.class_names[self.labels[i]]]
+        return [self.class_names[label] for label in np.flatnonzero(self.targets[i])]
 
-    def _accuracy(self, top: int) -> float:
-        if not self._has_accuracy:
-            return float("nan")
-        if len(self.class_names) == 1:
-            return 1.0
-        return float(
-            multiclass_accuracy(
-                torch.from_numpy(self.probabilities[self.scored]),
-                torch.from_numpy(self.labels[self.scored]),
-                num_classes=len(self.class_names),
-                average="micro",
-                top_k=top,
-            )
+    def ranked_labels(self, i: int) -> list[int]:
+        """All classes of video ``i``, the most probable first."""
+        order: list[int] = np.argsort(-self.probabilities[i], kind="stable").tolist()
+        return order
+
+    def take(self, videos: Sequence[int] | NDArray[np.int64]) -> EvaluationReport:
+        """The report of the videos at these positions, in this order."""
+        chosen = np.asarray(videos)
+        return replace(
+            self,
+            paths=tuple(self.paths[i] for i in chosen),
+            labels=self.labels[chosen],
+            probabilities=self.probabilities[chosen],
+            targets=None if self.targets is None else self.targets[chosen],
+            windows=None if self.windows is None else tuple(self.windows[i] for i in chosen),
         )
 
     def to_json(self) -> str:
-        """As a JSON object with the figures, the confusion matrix and one entry a video."""
-        from motionlens.report.report_files import report_json
+        """A JSON object with the metrics, the confusion matrix and one entry per video.
 
-        return report_json(self)
+        Unknown values are null. Probabilities have 6 decimals.
+        """
+        values: dict[str, Any] = {
+            "num_videos": self.num_videos,
+            "num_scored": len(self.scored),
+            "top1": _known(self.top1),
+            "top1_interval": _interval_json(self.top1_interval, NUM_RESAMPLES),
+            "top5": None if self.top5 is None else _known(self.top5),
+            "mean_class_accuracy": _known(self.mean_class_accuracy),
+            "calibration_error": _known(self.calibration_error),
+        }
+        metric, by_class = "accuracy", self.class_accuracies
+        if self.is_multi_label:
+            metric, by_class = "average_precision", self.average_precisions
+            interval = self.mean_average_precision_interval
+            values["mean_average_precision"] = _known(self.mean_average_precision)
+            values["mean_average_precision_interval"] = _interval_json(
+                interval, NUM_RANKING_RESAMPLES
+            )
+        classes = zip(self.class_names, self.class_counts, by_class, strict=True)
+        values |= {
+            "settings": dict(self.settings),
+            "broken": [{"path": path, "error": error} for path, error in self.broken],
+            "classes": {
+                name: {"num_videos": int(count), metric: _known(value)}
+                for name, count, value in classes
+            },
+            "class_names": list(self.class_names),
+            "confusion": None if self.is_multi_label else self.confusion.tolist(),
+            "videos": [self._video_json(i) for i in range(self.num_videos)],
+        }
+        return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
-    def table(self) -> Table:
-        """The accuracies as a table for the terminal, one row a class."""
-        from motionlens.report.tables import class_table
-
-        return class_table(self)
-
-    def confusion_table(self) -> Table:
-        """The confusion matrix as a table for the terminal: a row a true class."""
-        from motionlens.report.tables import confusion_table
-
-        return confusion_table(self)
+    def _video_json(self, i: int) -> dict[str, Any]:
+        label = int(self.labels[i])
+        entry: dict[str, Any] = {"path": self.paths[i]}
+        if self.windows is not None:
+            entry["start"], entry["end"] = self.windows[i]
+        entry["label"] = self.class_names[label] if label >= 0 else None
+        if self.is_multi_label:
+            entry["labels"] = self.true_labels(i)
+        entry["predicted"] = self.class_names[self.predicted[i]]
+        entry["probabilities"] = [round(float(value), 6) for value in self.probabilities[i]]
+        return entry
 
     def write(self, folder: Path) -> None:
-        """Write ``report.json``, ``predictions.csv`` and ``confusion.csv``.
+        """Write ``report.json``, ``predictions.csv`` and, if there is one, ``confusion.csv``.
 
-        The last is left out where there is no confusion. The folder is made if absent.
+        The folder is made if absent.
 
         Raises:
             OSError: If it cannot be written.
         """
-        from motionlens.report.report_files import write_report
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / REPORT_FILE, self.to_json().encode())
+        write_atomically(folder / PREDICTIONS_FILE, predictions_csv(self).encode())
+        if not self.has_accuracy:
+            # The file of an earlier evaluation would be mistaken for this one's.
+            (folder / CONFUSION_FILE).unlink(missing_ok=True)
+            return
+        matrix = zip(self.class_names, self.confusion, strict=True)
+        rows = [["true \\ predicted", *self.class_names], *([name, *row] for name, row in matrix)]
+        write_csv(folder / CONFUSION_FILE, rows)
 
-        write_report(self, folder)
 
-    def mistaken_for(self, row: int) -> tuple[int, int]:
-        """The class that a class is most often mistaken for, and how often; 0 times for never."""
-        wrong = self.confusion[row].copy()
-        wrong[row] = 0
-        worst = int(wrong.argmax())
-        return worst, int(wrong[worst])
+def predictions_csv(report: EvaluationReport) -> str:
+    """One line per video.
+
+    Columns: path, start and end (seconds, only if parts of videos were evaluated), label (empty if
+    unknown, several as ``one|other``), predicted, probability, then label_2, probability_2 and so
+    on up to the fifth.
+    """
+    top = min(TOP, len(report.class_names))
+    head = ["path", *(["start", "end"] if report.windows else []), "label"]
+    head += ["predicted", "probability"]
+    head += [name for i in range(2, top + 1) for name in (f"label_{i}", f"probability_{i}")]
+    rows: list[list[Any]] = [head]
+    for i, path in enumerate(report.paths):
+        times = report.windows[i] if report.windows else ()
+        window = ["" if time is None else f"{time:g}" for time in times]
+        row = [path, *window, LABEL_SEPARATOR.join(report.true_labels(i))]
+        for label in report.ranked_labels(i)[:top]:
+            row += [report.class_names[label], f"{report.probabilities[i, label]:.6f}"]
+        rows.append(row)
+    return as_csv(rows)
 
 
 def _nanmean(values: NDArray[np.float64]) -> float:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _interval_json(interval: Interval | None, resamples: int) -> dict[str, float] | None:
+    if interval is None:
+        return None
+    return {**interval._asdict(), "confidence": CONFIDENCE, "resamples": resamples}

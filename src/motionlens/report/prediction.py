@@ -13,10 +13,10 @@ class Prediction:
     """What a video shows.
 
     Attributes:
-        path: of the video; ``"array"`` for one that was given as an array.
+        path: of the video; ``"array"`` for a video given as an array.
         labels: the most probable label names, best first.
-        probabilities: of these labels, each in 0 to 1, falling. Those of all labels sum to 1; of a
-            recognizer of several labels a video, each says yes or no by itself.
+        probabilities: of these labels, each in 0 to 1, descending. Those of all labels sum to 1,
+            unless the recognizer was trained on several labels per video: then each stands alone.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Figures that say how good predictions are, and how sure that is. Arrays in, numbers out.
+"""Metrics of predictions, and how certain they are. Arrays in, numbers out.
 
 Letters: V videos, K classes.
 """
@@ -11,29 +11,32 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchmetrics.functional.classification import multilabel_average_precision
+from torchmetrics.functional.classification import (
+    multiclass_accuracy,
+    multilabel_average_precision,
+)
 
 NUM_BINS = 15
 NUM_RESAMPLES = 1000
-# Mean average precision sorts nothing anew, but still goes through all of (V, K) each time.
+# Each resample of mean average precision goes through all of (V, K).
 NUM_RANKING_RESAMPLES = 200
 CONFIDENCE = 0.95
 
 
 class Interval(NamedTuple):
-    """A figure lies between these, with the confidence that was asked for."""
+    """Bounds of a metric at the confidence :data:`CONFIDENCE`."""
 
     low: float
     high: float
 
 
 class CalibrationBins(NamedTuple):
-    """Videos by how sure the prediction was: bin b is ``(b / bins, (b + 1) / bins]``.
+    """Videos by the probability of their prediction: bin b is ``(b / bins, (b + 1) / bins]``.
 
     Attributes:
         counts: videos, int64 ``(bins,)``.
         confidence: mean probability of the predicted class; nan in an empty bin.
-        accuracy: part that was right; nan likewise.
+        accuracy: share of right predictions; nan in an empty bin.
     """
 
     counts: NDArray[np.int64]
@@ -48,14 +51,35 @@ class CalibrationBins(NamedTuple):
         return float((self.counts[filled] * gaps).sum() / self.counts.sum())
 
 
+def accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64], top: int) -> float:
+    """Share of the videos whose true class is among the ``top`` most probable ones.
+
+    Args:
+        probabilities: ``(V, K)``.
+        labels: true classes, ``(V,)``.
+        top: at most K.
+    """
+    num_classes = probabilities.shape[1]
+    if num_classes == 1:  # torchmetrics wants two
+        return 1.0
+    return float(
+        multiclass_accuracy(
+            torch.from_numpy(probabilities),
+            torch.from_numpy(labels),
+            num_classes=num_classes,
+            average="micro",
+            top_k=top,
+        )
+    )
+
+
 def calibration(
     confidence: NDArray[np.float32], is_right: NDArray[np.bool_], num_bins: int = NUM_BINS
 ) -> CalibrationBins:
-    """Whether of the videos predicted with 70 % some 70 % are right.
+    """Accuracy by confidence: about 70 % of the videos predicted with 70 % should be right.
 
-    The expected calibration error is the mean, over videos, of the distance between accuracy and
-    mean confidence in the video's bin: ``sum_b n_b / V * |accuracy_b - confidence_b|``, with bins
-    of equal width. 0 is best; it says nothing about how many are right.
+    The expected calibration error is ``sum_b n_b / V * |accuracy_b - confidence_b|``, over bins of
+    equal width. 0 is best. It does not depend on how many predictions are right.
 
     Args:
         confidence: probability of the predicted class, ``(V,)``, at least one.
@@ -63,7 +87,7 @@ def calibration(
         num_bins: number of bins.
 
     Example:
-        Two videos predicted with 0.9, one of them right: |0.5 - 0.9|.
+        Two videos are predicted with 0.9, and one of them is right: |0.5 - 0.9|.
 
         >>> bins = calibration(np.float32([0.9, 0.9]), np.array([True, False]))
         >>> round(bins.error, 6)
@@ -75,8 +99,8 @@ def calibration(
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         sums = np.bincount(places, values, minlength=num_bins)
-        nothing = np.full(num_bins, np.nan)
-        return np.asarray(np.divide(sums, counts, out=nothing, where=counts > 0))
+        unknown = np.full(num_bins, np.nan)
+        return np.asarray(np.divide(sums, counts, out=unknown, where=counts > 0))
 
     return CalibrationBins(
         counts, mean(confidence.astype(np.float64)), mean(is_right.astype(np.float64))
@@ -84,14 +108,13 @@ def calibration(
 
 
 def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0) -> Interval:
-    """Where the mean of such values lies, with a confidence of 95 %.
+    """95 % interval of a mean over videos, from 1000 bootstrap resamples of the videos.
 
-    Videos are drawn again, with replacement, 1000 times; the interval holds the middle 95 % of
-    the means. It speaks of other videos of the same kind, not of other training runs.
+    It covers the choice of videos, not the choice of a training run.
 
     Args:
-        values: one a video, ``(V,)``: 1 where it is right, else 0; or a difference of such.
-        seed: of the draws.
+        values: one per video, ``(V,)``: 1 if it is right, else 0; or a difference of two such.
+        seed: of the resampling.
 
     Example:
         >>> bootstrap_mean(np.ones(10))
@@ -109,8 +132,8 @@ def average_precisions(
 ) -> NDArray[np.float64]:
     """Average precision of each class, ``(K,)``; nan for a class without videos.
 
-    The videos sorted by a class's probability: the mean, over the class's own videos, of the part
-    of its own among those up to there.
+    The videos are sorted by the probability of a class. Its average precision is the mean, over
+    its own videos, of the precision at their rank.
 
     Args:
         probabilities: ``(V, K)``.
@@ -130,7 +153,9 @@ def average_precisions(
 
 
 class Ranking:
-    """Mean average precision of the same predictions, with videos counted several times or never.
+    """Mean average precision of one set of predictions under many weightings of its videos.
+
+    The order of the videos per class is computed once.
 
     Args:
         probabilities: ``(V, K)``.
@@ -140,9 +165,10 @@ class Ranking:
     def __init__(self, probabilities: NDArray[np.float32], targets: NDArray[np.bool_]) -> None:
         self._order = np.argsort(-probabilities, axis=0, kind="stable")
         self._targets = np.take_along_axis(targets, self._order, axis=0)
+        self.num_videos = len(targets)
 
     def mean_average_precision(self, weights: NDArray[np.int64]) -> float:
-        """The figure where video i counts ``weights[i]`` times; nan if no class is left."""
+        """The metric if video i counts ``weights[i]`` times; nan if no class has a video then."""
         counted = weights[self._order]
         hits = counted * self._targets
         precision = hits.cumsum(axis=0) / np.maximum(counted.cumsum(axis=0), 1)
@@ -151,31 +177,30 @@ class Ranking:
         return float((sums / totals[totals > 0]).mean()) if len(sums) else float("nan")
 
 
-def bootstrap_map(ranking: Ranking, num_videos: int, *, seed: int = 0) -> Interval:
-    """Where the mean average precision lies, as :func:`bootstrap_mean`, of 200 draws."""
-    figure = ranking.mean_average_precision
-    return _interval(figure, num_videos, NUM_RANKING_RESAMPLES, seed)
+def bootstrap_map(ranking: Ranking, *, seed: int = 0) -> Interval:
+    """95 % interval of mean average precision, from 200 bootstrap resamples of the videos."""
+    return _interval(
+        ranking.mean_average_precision, ranking.num_videos, NUM_RANKING_RESAMPLES, seed
+    )
 
 
-def bootstrap_map_difference(
-    ranking: Ranking, other: Ranking, num_videos: int, *, seed: int = 0
-) -> Interval:
-    """Where the first's figure less the other's lies: both are drawn the same videos."""
+def bootstrap_map_difference(first: Ranking, second: Ranking, *, seed: int = 0) -> Interval:
+    """95 % interval of the first's mean average precision less the second's, on the same videos."""
 
     def difference(weights: NDArray[np.int64]) -> float:
-        return ranking.mean_average_precision(weights) - other.mean_average_precision(weights)
+        return first.mean_average_precision(weights) - second.mean_average_precision(weights)
 
-    return _interval(difference, num_videos, NUM_RANKING_RESAMPLES, seed)
+    return _interval(difference, first.num_videos, NUM_RANKING_RESAMPLES, seed)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Probability of so uneven a split, or a more uneven one, if both were equally good.
+    """Two-sided p-value of McNemar's exact test.
 
-    McNemar's test in its exact form: of the videos that just one of two recognizers gets right,
-    each falls to either with one half.
+    Under the null hypothesis each video that only one of two recognizers gets right is equally
+    likely to be either's.
 
     Args:
-        only_first: videos that only the first gets right.
+        only_first: videos that only the first recognizer gets right.
         only_second: videos that only the second gets right.
 
     Example:
@@ -183,7 +208,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
         0.0625
     """
     number = only_first + only_second
-    # In whole numbers: both grow far beyond what a float can hold.
+    # In integers, since both terms grow beyond the range of a float.
     ways, tail = 1, 0
     for i in range(min(only_first, only_second) + 1):
         tail += ways
@@ -192,13 +217,14 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _interval(
-    figure: Callable[[NDArray[np.int64]], float], num_videos: int, num_resamples: int, seed: int
+    metric: Callable[[NDArray[np.int64]], float], num_videos: int, num_resamples: int, seed: int
 ) -> Interval:
+    """Percentile interval of a metric, given how often each of the resampled videos counts."""
     rng = np.random.default_rng(seed)
     values = np.empty(num_resamples)
     for i in range(num_resamples):
         drawn = rng.integers(num_videos, size=num_videos)
-        values[i] = figure(np.bincount(drawn, minlength=num_videos))
+        values[i] = metric(np.bincount(drawn, minlength=num_videos))
     edge = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values, [edge, 1 - edge])
     return Interval(float(low), float(high))

@@ -8,8 +8,7 @@ from typing import Literal
 from motionlens._utils.csv_files import as_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR
-from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.report.report_files import TOP, best_labels
+from motionlens.report.evaluation_report import TOP, EvaluationReport
 from motionlens.video.find import VIDEO_SUFFIXES
 
 SubmissionForm = Literal["jester", "something", "csv"]
@@ -43,7 +42,7 @@ def submission_text(report: EvaluationReport, form: SubmissionForm) -> str:
         return _plain_text(report)
     number = 1 if form == "jester" else TOP
     rows = [
-        [_video_id(path), *(names[label] for label in best_labels(report, i)[:number])]
+        [_video_id(path), *(names[label] for label in report.ranked_labels(i)[:number])]
         for i, path in enumerate(report.paths)
     ]
     return as_csv(rows, ";")

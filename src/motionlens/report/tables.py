@@ -2,80 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from rich.table import Table
 
+from motionlens._utils.tables import console_table
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.statistics import Interval
 
-if TYPE_CHECKING:
-    from rich.table import Table
+
+def metrics(report: EvaluationReport) -> list[tuple[str, float, Interval | None]]:
+    """Name, value and 95 % interval of each metric of the whole set."""
+    if report.is_multi_label:
+        interval = report.mean_average_precision_interval
+        return [("mean average precision", report.mean_average_precision, interval)]
+    found = [("top-1", report.top1, report.top1_interval)]
+    if report.top5 is not None:
+        found.append(("top-5", report.top5, None))
+    found.append(("mean class accuracy", report.mean_class_accuracy, None))
+    found.append(("calibration error", report.calibration_error, None))
+    return found
 
 
 def class_table(report: EvaluationReport) -> Table:
-    """The figures, one row a class and the whole below."""
-    from rich.table import Table
-
-    is_multi = report.is_multi_label
-    table = Table(title=f"{report.num_videos} videos", title_justify="left")
-    table.add_column("class", overflow="fold")
-    table.add_column("videos", justify="right")
-    table.add_column("average precision" if is_multi else "accuracy", justify="right")
-    if not is_multi:
-        table.add_column("most often mistaken for", overflow="fold")
-    parts = report.average_precisions if is_multi else report.class_accuracies
-    counts = report.class_counts
-    for row, name in enumerate(report.class_names):
-        mistaken = [] if is_multi else [_mistaken_for(report, row)]
-        table.add_row(name, str(counts[row]), percent(parts[row]), *mistaken)
+    """One row per class, and the metrics of the whole set below."""
+    headings, values = ["class", "videos", "average precision"], report.average_precisions
+    mistaken = [""] * len(report.class_names)
+    if not report.is_multi_label:
+        headings = ["class", "videos", "accuracy", "most often mistaken for"]
+        values = report.class_accuracies
+        mistaken = [mistaken_text(report, label) for label in range(len(report.class_names))]
+    columns = (report.class_names, map(str, report.class_counts), map(percent, values), mistaken)
+    rows = [row[: len(headings)] for row in zip(*columns, strict=True)]
+    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=(0, 3))
     table.add_section()
-    for name, text in figures(report):
-        table.add_row(name, str(len(report.scored)), text)
+    for name, value, interval in metrics(report):
+        bounds = f" ({percent_range(interval)})" if interval else ""
+        table.add_row(name, str(len(report.scored)), percent(value) + bounds)
     return table
-
-
-def figures(report: EvaluationReport) -> list[tuple[str, str]]:
-    """Names and values of the figures of the whole."""
-    if report.is_multi_label:
-        found = report.mean_average_precision_interval
-        return [
-            ("mean average precision", percent(report.mean_average_precision) + _between(found))
-        ]
-    lines = [("top-1", percent(report.top1) + _between(report.top1_interval))]
-    if report.top5 is not None:
-        lines.append(("top-5", percent(report.top5)))
-    lines.append(("mean of classes", percent(report.mean_class_accuracy)))
-    lines.append(("calibration error", percent(report.calibration_error)))
-    return lines
 
 
 def confusion_table(report: EvaluationReport) -> Table:
-    """The confusion matrix: a row a true class."""
-    from rich.table import Table
+    """The confusion matrix, one row per true class."""
+    headings = ["class", *(f"({number})" for number in range(1, len(report.class_names) + 1))]
+    matrix = zip(report.class_names, report.confusion.tolist(), strict=True)
+    rows = [
+        [f"({number}) {name}", *(str(count or ".") for count in counts)]
+        for number, (name, counts) in enumerate(matrix, 1)
+    ]
+    title = "Confusion: true class by row, predicted by column"
+    return console_table(headings, rows, title=title)
 
-    names = report.class_names
-    table = Table(title="Confusion: true class by row, predicted by column")
-    table.title_justify = "left"
-    table.add_column("class", no_wrap=True)
-    for number in range(1, len(names) + 1):
-        table.add_column(f"({number})", justify="right")
-    for number, (name, row) in enumerate(zip(names, report.confusion, strict=True), 1):
-        table.add_row(f"({number}) {name}", *(str(count) if count else "." for count in row))
-    return table
+
+def mistaken_text(report: EvaluationReport, label: int) -> str:
+    """The class that a class is most often mistaken for, and how often; empty for never."""
+    worst, count = report.mistaken_for(label)
+    return f"{report.class_names[worst]} ({count})" if count else ""
 
 
 def percent(value: float) -> str:
-    """A part as text, in percent; a dash for what is not known."""
+    """A share in 0 to 1 as text, in percent; a dash for nan."""
     return "-" if np.isnan(value) else f"{100 * value:.1f} %"
 
 
-def _between(interval: Interval | None) -> str:
-    if interval is None:
-        return ""
-    return f" ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
-
-
-def _mistaken_for(report: EvaluationReport, row: int) -> str:
-    worst, count = report.mistaken_for(row)
-    return f"{report.class_names[worst]} ({count})" if count else ""
+def percent_range(interval: Interval, sign: str = "") -> str:
+    """An interval in 0 to 1 as text, in percent without the sign %."""
+    return f"{100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f}"

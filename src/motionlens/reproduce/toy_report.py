@@ -99,7 +99,7 @@ def write_results(out: Path, runs: Sequence[ToyRun], canvas: Canvas, about: dict
         canvas: theirs.
         about: what else the file should say: command, versions, machine.
     """
-    from motionlens.report.plots.curves import draw_curves
+    from motionlens.report.plots.lines import draw_curves
 
     grouped = by_system(runs)
     summary = {

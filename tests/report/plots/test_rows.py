@@ -1,31 +1,15 @@
 import numpy as np
-import pytest
-from matplotlib.figure import Figure
 
-from motionlens.report.plots import lines, matrix, rows
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that are saved."""
-    figures = []
-    save = Figure.savefig
-
-    def keep(self, *arguments, **options):
-        figures.append(self)
-        return save(self, *arguments, **options)
-
-    monkeypatch.setattr(Figure, "savefig", keep)
-    return figures
+from motionlens.report.plots.rows import Panel, Point, draw_panels
 
 
 def test_rows_and_published_figures(tmp_path, drawn):
     points = {
-        "C2D": rows.Point(60.0, [58.0, 62.0], (50.0, 70.0)),
-        "CPNet": rows.Point(90.0, [90.0], None),
+        "C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0)),
+        "CPNet": Point(90.0, [90.0], None),
     }
-    panels = [rows.Panel("box", points, {"C2D": 56.9}), rows.Panel("wide", {}, {})]
-    rows.draw_panels(panels, tmp_path / "rows.png", title="t", label="accuracy", chance=25)
+    panels = [Panel("box", points, {"C2D": 56.9}), Panel("wide", {}, {})]
+    draw_panels(panels, tmp_path / "rows.png", title="t", label="accuracy", chance=25)
     assert (tmp_path / "rows.png").stat().st_size > 5000
     first, second = drawn[0].axes
     assert [text.get_text() for text in first.get_yticklabels()] == ["C2D", "CPNet"]
@@ -35,22 +19,14 @@ def test_rows_and_published_figures(tmp_path, drawn):
     assert len(second.get_lines()) < len(first.get_lines())
 
 
-def test_matrix_leaves_out_what_is_missing(tmp_path, drawn):
-    values = [[50.0, None], [60.0, 70.0]]
-    matrix.draw_matrix(
-        values, ["1", "2"], ["1", "2"], tmp_path / "m.png",
-        title="t", row_label="r", column_label="c",
-    )  # fmt: skip
-    assert [text.get_text() for text in drawn[0].axes[0].texts] == ["50.0", "60.0", "70.0"]
-
-
-def test_lines(tmp_path, drawn):
-    line = lines.Line([21.0, 3.0], [40.0, 90.0], [30.0, 80.0], [50.0, 95.0])
-    lines.draw_lines(
-        {"CPNet": line, "C3D": line}, tmp_path / "l.png",
-        title="t", x_label="x", y_label="y", chance=25.0,
-    )  # fmt: skip
-    axes = drawn[0].axes[0]
-    # In the order of the quantity, however it came.
-    assert list(axes.get_lines()[1].get_ydata()) == [90.0, 40.0]
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["3", "21"]
+def test_the_legend_names_only_what_is_drawn(tmp_path, drawn):
+    points = {"C2D": Point(60.0, [60.0], None)}
+    draw_panels([Panel("", points, {})], tmp_path / "a.png", title="t", label="accuracy")
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["here, mean of runs"]
+    points = {"C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0))}
+    panel = Panel("", points, {"C2D": 56.9})
+    draw_panels([panel], tmp_path / "b.png", title="t", label="accuracy", chance=25)
+    names = [text.get_text() for text in drawn[1].legends[0].get_texts()]
+    assert names[1:3] == ["one run", "95 % interval"]
+    assert names[3].startswith("poster")
+    assert names[4:] == ["chance"]

@@ -1,19 +1,23 @@
-"""A figure of several systems over a quantity, with intervals."""
+"""Values of several systems over a quantity: accuracy over epochs or speed, cost over frames."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from motionlens.report.plots.curves import COLOURS as FEW_COLOURS
-from motionlens.report.plots.curves import STYLES
-
-COLOURS = (*FEW_COLOURS, "#882255", "#888888")
-
-_MARKERS = "osD^vPXh<>"
+from motionlens.report.plots.style import (
+    CHANCE_LINE,
+    COLOURS,
+    LINE_STYLES,
+    MARKERS,
+    Style,
+    Target,
+    new_figure,
+    save,
+)
 
 
 class Line(NamedTuple):
@@ -21,9 +25,9 @@ class Line(NamedTuple):
 
     Attributes:
         x: the quantity, above 0.
-        y: the figure.
-        low: where its interval begins.
-        high: where it ends.
+        y: the value.
+        low: lower bound of its interval.
+        high: upper bound.
     """
 
     x: list[float]
@@ -34,53 +38,117 @@ class Line(NamedTuple):
 
 def draw_lines(
     lines: Mapping[str, Line],
-    path: str | os.PathLike[str],
+    path: Target,
     *,
     title: str,
     x_label: str,
     y_label: str,
     chance: float | None = None,
 ) -> None:
-    """Draw lines over a logarithmic axis, intervals as pale bars.
+    """Draw percentages over a logarithmic axis, intervals as pale bars.
 
     Args:
         lines: name of the system to its line.
-        path: of the picture; the ending gives the format.
+        path: of the picture; the suffix names the format.
         title: above it.
         x_label: what the quantity is.
-        y_label: what the figure is.
-        chance: the figure of guessing; None if it has none.
+        y_label: what the value is.
+        chance: the value of guessing; None if it has none.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained", dpi=130)
-    axes = figure.subplots()
+    figure, (axes,) = new_figure(7.2, 4.4)
+    ticks = _log_ticks(axes, [x for line in lines.values() for x in line.x])
     if chance is not None:
-        axes.axhline(chance, color="#888888", linewidth=0.9, linestyle=":", zorder=0)
-    ticks = sorted({x for line in lines.values() for x in line.x})
+        _draw_chance(axes, ticks[0], chance)
     for number, (name, line) in enumerate(lines.items()):
-        # Side by side, so that bars of equal systems do not hide each other.
+        # Side by side, so that equal systems do not hide each other's bars.
         shift = 1 + 0.018 * (number - (len(lines) - 1) / 2)
-        order = sorted(range(len(line.x)), key=lambda i: line.x[i])
-        x = [line.x[i] * shift for i in order]
-        colour = COLOURS[number % len(COLOURS)]
-        axes.vlines(
-            x, [line.low[i] for i in order], [line.high[i] for i in order],
-            color=colour, alpha=0.35, linewidth=2.5,
-        )  # fmt: skip
-        axes.plot(
-            x, [line.y[i] for i in order],
-            color=colour, linestyle=STYLES[(number + number // len(COLOURS)) % len(STYLES)],
-            marker=_MARKERS[number % len(_MARKERS)], markersize=5, label=name,
-        )  # fmt: skip
-    if chance is not None:
-        axes.text(ticks[0], chance + 1, "chance", color="#666666", fontsize=8)
+        points = sorted(zip(*line, strict=True))
+        x, y, low, high = (list(values) for values in zip(*points, strict=True))
+        x = [value * shift for value in x]
+        style = line_style(number) | {"marker": MARKERS[number % len(MARKERS)], "markersize": 5}
+        axes.vlines(x, low, high, color=style["color"], alpha=0.35, linewidth=2.5)
+        axes.plot(x, y, label=name, **style)
+    axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, 103))
+    axes.set_title(title, fontsize=11)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
+    save(figure, path)
+
+
+def draw_curves(
+    curves: Mapping[str, Sequence[Sequence[float]]], path: Target, *, title: str, chance: float
+) -> None:
+    """Draw validation accuracy over epochs: the mean over seeds, and its range as a pale band.
+
+    Args:
+        curves: name of the system to its runs, each a list of accuracies in 0 to 1. All runs of a
+            system are equally long.
+        path: of the picture; the suffix names the format.
+        title: above it.
+        chance: accuracy of guessing, drawn as a line.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    figure, (axes,) = new_figure(7, 4)
+    _draw_chance(axes, 1, 100 * chance)
+    for number, (name, runs) in enumerate(curves.items()):
+        by_epoch = [[100 * value for value in values] for values in zip(*runs, strict=True)]
+        epochs = range(1, len(by_epoch) + 1)
+        mean = [sum(values) / len(values) for values in by_epoch]
+        style = line_style(number)
+        marker = "o" if len(by_epoch) == 1 else None
+        axes.plot(epochs, mean, label=name, marker=marker, **style)
+        low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
+        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.15, linewidth=0)
+    axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 103))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(title, fontsize=11)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
+    save(figure, path)
+
+
+def draw_scaling(
+    costs: Mapping[str, Sequence[tuple[int, float]]], path: Target, *, title: str
+) -> None:
+    """Draw milliseconds over frames, both axes logarithmic.
+
+    Args:
+        costs: name of the alternative to pairs of frames and milliseconds.
+        path: of the picture; the suffix names the format.
+        title: above it.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    figure, (axes,) = new_figure(6, 3.6)
+    for number, (name, points) in enumerate(costs.items()):
+        frames, milliseconds = zip(*sorted(points), strict=True)
+        axes.plot(frames, milliseconds, marker="o", label=name, **line_style(number))
+    axes.set(yscale="log", xlabel="frames", ylabel="milliseconds")
+    _log_ticks(axes, [frames for points in costs.values() for frames, _ in points])
+    axes.set_title(title, fontsize=11)
+    axes.legend(frameon=False)
+    save(figure, path)
+
+
+def line_style(number: int) -> Style:
+    """Colour and line style of a system by its number; pairs repeat only after 63 systems."""
+    style = LINE_STYLES[(number + number // len(COLOURS)) % len(LINE_STYLES)]
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": style}
+
+
+def _log_ticks(axes: Axes, values: Sequence[float]) -> list[float]:
+    """Make the x axis logarithmic with a tick at each value; returns the ticks in order."""
+    ticks = sorted(set(values))
     axes.set_xscale("log")
     axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, 103))
-    axes.set_title(title, fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
-    figure.savefig(path)
+    return ticks
+
+
+def _draw_chance(axes: Axes, x: float, chance: float) -> None:
+    axes.axhline(chance, **CHANCE_LINE)
+    axes.text(x, chance + 1, "chance", color="#666666", fontsize=8)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
-# One hue from light to dark: told apart with any colour vision, and in grey.
-_COLOURS = "Blues"
+from motionlens.report.plots.style import SHADES, Target, new_figure, number_cells, save
 
 
 def draw_matrix(
     values: Sequence[Sequence[float | None]],
     rows: Sequence[str],
     columns: Sequence[str],
-    path: str | os.PathLike[str],
+    path: Target,
     *,
     title: str,
     row_label: str,
@@ -25,10 +22,10 @@ def draw_matrix(
     """Draw cells with their numbers; None stays white.
 
     Args:
-        values: a row of numbers for each of `rows`.
+        values: one row of numbers per name in ``rows``.
         rows: names.
         columns: names.
-        path: of the picture; the ending gives the format.
+        path: of the picture; the suffix names the format.
         title: above it.
         row_label: what the rows are.
         column_label: what the columns are.
@@ -36,24 +33,19 @@ def draw_matrix(
     Raises:
         OSError: If the file cannot be written.
     """
-    matrix = np.array([[np.nan if v is None else v for v in row] for row in values], dtype=float)
-    figure = Figure(
-        figsize=(1.6 + 0.75 * len(columns), 1.5 + 0.6 * len(rows)), layout="constrained", dpi=130
-    )
-    axes = figure.subplots()
-    known = matrix[~np.isnan(matrix)]
-    low, high = float(known.min()), float(known.max())
-    # Dark enough cells everywhere would hide the numbers; a flat matrix is all of one colour.
-    span = max(high - low, 1.0)
-    axes.imshow(matrix, cmap=_COLOURS, vmin=low - 0.2 * span, vmax=low + 1.05 * span, aspect="auto")
-    for (row, column), value in np.ndenumerate(matrix):
-        if not np.isnan(value):
-            colour = "white" if value > low + 0.5 * span else "black"
-            axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour)
+    matrix = np.array(values, dtype=float)  # None becomes nan
+    low, high = float(np.nanmin(matrix)), float(np.nanmax(matrix))
+    # A range of at least one point: a matrix of nearly equal numbers has one colour.
+    level = (matrix - low) / max(high - low, 1.0)
+    figure, (axes,) = new_figure(1.6 + 0.75 * len(columns), 1.5 + 0.6 * len(rows))
+    # The lowest cell has a colour, unlike an empty one.
+    axes.imshow(level, cmap=SHADES, vmin=-0.2, vmax=1.05, aspect="auto")
+    texts = [["" if np.isnan(value) else f"{value:.1f}" for value in row] for row in matrix]
+    number_cells(axes, level, texts)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
     axes.set(xlabel=column_label, ylabel=row_label)
     axes.set_title(title, fontsize=11)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.savefig(path)
+    save(figure, path)

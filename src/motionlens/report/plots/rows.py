@@ -1,26 +1,33 @@
-"""Measured rows one below the other: mean, interval, single runs, and what was published."""
+"""Measured rows one below the other: mean, interval, single runs, and published values."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-# Okabe-Ito; the two also differ in shape and filling.
-OURS, PUBLISHED = "#0072B2", "#D55E00"
+from motionlens.report.plots.style import CHANCE_LINE, COLOURS, Style, Target, new_figure, save
+
+_OURS, _PUBLISHED = COLOURS[:2]
 _ROW_INCHES = 0.34
+# The kinds of marks also differ in shape and filling.
+_MEAN: Style = {"color": _OURS, "marker": "o", "linestyle": "", "markersize": 6}
+_RUN: Style = {"color": _OURS, "marker": "|", "linestyle": "", "markersize": 9}
+_INTERVAL: Style = {"color": _OURS, "linewidth": 2.2, "alpha": 0.55}
+_POSTER: Style = {
+    **{"color": _PUBLISHED, "marker": "D", "linestyle": "", "markersize": 6},
+    "markerfacecolor": "none",
+}
 
 
 class Point(NamedTuple):
-    """What was measured of a row.
+    """What was measured for a row.
 
     Attributes:
         mean: over the runs.
-        values: one a run.
+        values: one per run.
         interval: low and high; None if there is none.
     """
 
@@ -30,12 +37,12 @@ class Point(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """One column.
+    """One column of the picture.
 
     Attributes:
         title: above it.
         points: row to what was measured.
-        published: row to what others have printed.
+        published: row to the value that others published.
     """
 
     title: str
@@ -45,7 +52,7 @@ class Panel(NamedTuple):
 
 def draw_panels(
     panels: Sequence[Panel],
-    path: str | os.PathLike[str],
+    path: Target,
     *,
     title: str,
     label: str,
@@ -55,9 +62,9 @@ def draw_panels(
 
     Args:
         panels: at least one.
-        path: of the picture; the ending gives the format.
-        title: above all.
-        label: below each, what is measured.
+        path: of the picture; the suffix names the format.
+        title: above all panels.
+        label: below each, what was measured.
         chance: drawn as a line; None for none.
 
     Raises:
@@ -65,9 +72,7 @@ def draw_panels(
     """
     rows = list(dict.fromkeys(row for panel in panels for row in panel.points))
     width = 1.5 + (3.4 if len(panels) < 3 else 2.7) * len(panels)
-    height = 1.7 + _ROW_INCHES * len(rows)
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=130)
-    every = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
+    figure, every = new_figure(width, 1.7 + _ROW_INCHES * len(rows), len(panels))
     for axes, panel in zip(every, panels, strict=True):
         _draw_panel(axes, panel, rows, chance)
         axes.set_xlabel(label, fontsize=9)
@@ -76,58 +81,44 @@ def draw_panels(
     every[0].set_yticks(range(len(rows)), rows)
     every[0].set_ylim(len(rows) - 0.4, -0.6)
     figure.suptitle(title, fontsize=11)
-    has_published = any(panel.published for panel in panels)
     figure.legend(
-        handles=_legend(panels, has_published, chance),
+        handles=list(_legend(panels, chance)),
         loc="outside lower center",
         ncols=2 if len(panels) == 1 else 4,
         frameon=False,
         fontsize=8,
     )
-    figure.savefig(path)
+    save(figure, path)
 
 
 def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[str], chance: float | None) -> None:
     if chance is not None:
-        axes.axvline(chance, color="#888888", linewidth=0.9, linestyle=":", zorder=0)
+        axes.axvline(chance, **CHANCE_LINE)
     for place, row in enumerate(rows):
         axes.axhline(place, color="#eeeeee", linewidth=0.8, zorder=-1)
         point = panel.points.get(row)
         if point is not None:
             if point.interval is not None:
-                axes.plot(point.interval, (place, place), color=OURS, linewidth=2.2, alpha=0.55)
+                axes.plot(point.interval, (place, place), **_INTERVAL)
             if len(point.values) > 1:
-                axes.plot(
-                    point.values, [place] * len(point.values),
-                    marker="|", color=OURS, linestyle="", markersize=9,
-                )  # fmt: skip
-            axes.plot([point.mean], [place], marker="o", color=OURS, markersize=6)
+                axes.plot(point.values, [place] * len(point.values), **_RUN)
+            axes.plot([point.mean], [place], **_MEAN)
         if row in panel.published:
-            axes.plot(
-                [panel.published[row]], [place],
-                marker="D", color=PUBLISHED, markersize=6, markerfacecolor="none", linestyle="",
-            )  # fmt: skip
-    axes.spines[["top", "right", "left"]].set_visible(False)
+            axes.plot([panel.published[row]], [place], **_POSTER)
+    axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)
 
 
-def _legend(panels: Sequence[Panel], published: bool, chance: float | None) -> list[Line2D]:
+def _legend(panels: Sequence[Panel], chance: float | None) -> Iterable[Line2D]:
+    """Only what is drawn."""
     points = [point for panel in panels for point in panel.points.values()]
-    handles = [Line2D([], [], color=OURS, marker="o", linestyle="", label="here, mean of runs")]
+    yield Line2D([], [], label="here, mean of runs", **_MEAN)
     if any(len(point.values) > 1 for point in points):
-        handles.append(
-            Line2D([], [], color=OURS, marker="|", markersize=9, linestyle="", label="one run")
-        )
+        yield Line2D([], [], label="one run", **_RUN)
     if any(point.interval is not None for point in points):
-        handles.append(Line2D([], [], color=OURS, linewidth=2.2, alpha=0.55, label="95 % interval"))
-    if published:
-        handles.append(
-            Line2D(
-                [], [], color=PUBLISHED, marker="D", markerfacecolor="none", linestyle="",
-                label="poster, its own data and machine",
-            )
-        )  # fmt: skip
+        yield Line2D([], [], label="95 % interval", **_INTERVAL)
+    if any(panel.published for panel in panels):
+        yield Line2D([], [], label="poster, its own data and machine", **_POSTER)
     if chance is not None:
-        handles.append(Line2D([], [], color="#888888", linestyle=":", label="chance"))
-    return handles
+        yield Line2D([], [], label="chance", **CHANCE_LINE)

@@ -1,0 +1,208 @@
+"""An evaluation as one HTML file that needs nothing beside it: no scripts, no requests."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import numpy as np
+import torch
+from PIL import Image
+
+from motionlens._utils.files import write_atomically
+from motionlens.clips.preprocessing import resize_frames
+from motionlens.report.evaluation_report import EvaluationReport, Window
+from motionlens.report.plots.calibration import draw_calibration
+from motionlens.report.plots.confusion import MAX_COUNTED_CLASSES, draw_confusion
+from motionlens.report.tables import metrics, mistaken_text, percent, percent_range
+from motionlens.video.file import VideoError, open_video
+
+TEMPLATE = "report.html.jinja"
+# Confusions on the page, and clips of each; mistakes if videos may show several classes.
+MAX_CONFUSIONS, CLIPS_PER_CONFUSION, MAX_MISTAKES = 6, 3, 12
+MAX_BROKEN = 100
+
+STRIP_FRAMES = 6
+STRIP_HEIGHT = 96
+# Strips of very wide frames are lower, so that they fit the page.
+_MAX_STRIP_WIDTH = 1200
+_JPEG_QUALITY = 75
+
+
+class Mistake(NamedTuple):
+    """A class that was predicted for a video that does not show it.
+
+    Attributes:
+        video: position in the report.
+        label: the class.
+        probability: of the class.
+    """
+
+    video: int
+    label: int
+    probability: float
+
+
+def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float = 12.0) -> None:
+    """Write the report as HTML, with frames of the most confidently mistaken clips.
+
+    Args:
+        report: its videos are read again, if they are shown.
+        path: of the file.
+        title: above it.
+        fps: frames per second of frame folders.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    values = report.average_precisions if report.is_multi_label else report.class_accuracies
+    content: dict[str, Any] = {
+        "report": report,
+        "title": title,
+        "num_scored": len(report.scored),
+        "max_broken": MAX_BROKEN,
+        "settings": {name: value for name, value in report.settings.items() if value is not None},
+    }
+    if len(report.scored):
+        has_mistaken = report.has_accuracy
+        content["metrics"] = metrics(report)
+        content["classes"] = [
+            (name, count, value, mistaken_text(report, label) if has_mistaken else "")
+            for label, (name, count, value) in enumerate(
+                zip(report.class_names, report.class_counts, values, strict=True)
+            )
+        ]
+        content["mistakes"] = _mistakes(report, fps)
+    if report.calibration is not None:
+        content |= _confusion(report)
+        bins = report.calibration
+        content["calibration"] = zip(bins.confidence, bins.accuracy, bins.counts, strict=True)
+        picture = io.BytesIO()
+        # Without a date, equal evaluations give equal pages.
+        options = {"format": "svg", "transparent": True, "metadata": {"Date": None}}
+        draw_calibration(bins, picture, **options)
+        content["calibration_plot"] = _data_uri(picture, "image/svg+xml")
+    write_atomically(path, _template().render(content).encode())
+
+
+def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[Mistake]]]:
+    """The confusions, the most frequent first; of equally frequent ones the more confident first.
+
+    Returns:
+        True class, predicted class, and all videos of that confusion, the most probable first.
+    """
+    groups: dict[tuple[int, int], list[Mistake]] = {}
+    for i in report.scored:
+        true, label = int(report.labels[i]), int(report.predicted[i])
+        if true != label:
+            mistake = Mistake(int(i), label, float(report.probabilities[i, label]))
+            groups.setdefault((true, label), []).append(mistake)
+    for group in groups.values():
+        group.sort(key=lambda mistake: -mistake.probability)
+    order = sorted(groups.items(), key=lambda item: (-len(item[1]), -item[1][0].probability))
+    return [(true, label, group) for (true, label), group in order]
+
+
+def worst_mistakes(report: EvaluationReport, number: int) -> list[Mistake]:
+    """The most probable classes that a video does not show, if videos may show several."""
+    assert report.targets is not None
+    wrong = np.where(report.targets[report.scored], -1.0, report.probabilities[report.scored])
+    order = np.argsort(-wrong, axis=None, kind="stable")[:number]
+    places = np.stack(np.unravel_index(order, wrong.shape), axis=1).tolist()
+    return [
+        Mistake(int(report.scored[row]), label, float(wrong[row, label]))
+        for row, label in places
+        if wrong[row, label] >= 0
+    ]
+
+
+def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> str:
+    """Six frames from first to last side by side, as a JPEG's data URI; empty if unreadable.
+
+    Args:
+        path: of the video.
+        window: start and end of the evaluated part, seconds.
+        fps: frames per second of frame folders.
+    """
+    try:
+        with open_video(path, start_s=window[0], end_s=window[1], fps=fps) as reader:
+            last = reader.num_frames - 1
+            places = np.linspace(0, last, min(STRIP_FRAMES, last + 1)).round().astype(np.int64)
+            frames = reader.read(places).data
+    except VideoError:
+        return ""
+    height, width = frames.shape[2:]
+    scale = min(STRIP_HEIGHT / height, _MAX_STRIP_WIDTH / (width * len(frames)))
+    frames = resize_frames(frames, (max(round(height * scale), 1), max(round(width * scale), 1)))
+    strip = torch.cat(list(frames), dim=2).permute(1, 2, 0).contiguous()
+    content = io.BytesIO()
+    Image.fromarray(strip.numpy()).save(content, "JPEG", quality=_JPEG_QUALITY)
+    return _data_uri(content, "image/jpeg")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"percent": percent, "percent_range": percent_range}
+    return environment.from_string(files("motionlens.report").joinpath(TEMPLATE).read_text("utf-8"))
+
+
+def _confusion(report: EvaluationReport) -> dict[str, Any]:
+    """The matrix as cells of count and share of the row; as a picture if it is large."""
+    if len(report.class_names) > MAX_COUNTED_CLASSES:
+        picture = io.BytesIO()
+        draw_confusion(report.confusion, report.class_names, picture)
+        return {"confusion_plot": _data_uri(picture, "image/png")}
+    rows = []
+    for name, counts in zip(report.class_names, report.confusion.tolist(), strict=True):
+        total = max(sum(counts), 1)
+        rows.append((name, [(count, count / total) for count in counts]))
+    return {"confusion": rows, "confusion_plot": ""}
+
+
+def _mistakes(report: EvaluationReport, fps: float) -> list[dict[str, Any]]:
+    """Groups of clips to show: by confusion, or all in one if videos may show several classes."""
+
+    def clips(mistakes: list[Mistake]) -> list[dict[str, Any]]:
+        return [_clip(report, mistake, fps) for mistake in mistakes]
+
+    if report.is_multi_label:
+        mistakes = worst_mistakes(report, MAX_MISTAKES)
+        return [{"number": 0, "clips": clips(mistakes)}] if mistakes else []
+    return [
+        {
+            "true": report.class_names[true],
+            "predicted": report.class_names[label],
+            "number": len(group),
+            "clips": clips(group[:CLIPS_PER_CONFUSION]),
+        }
+        for true, label, group in worst_confusions(report)[:MAX_CONFUSIONS]
+    ]
+
+
+def _clip(report: EvaluationReport, mistake: Mistake, fps: float) -> dict[str, Any]:
+    path = report.paths[mistake.video]
+    start_s, end_s = window = report.windows[mistake.video] if report.windows else (None, None)
+    where = ""
+    if end_s is not None:
+        where = f", {start_s or 0:g} to {end_s:g} s"
+    elif start_s is not None:
+        where = f", from {start_s:g} s on"
+    return {
+        "path": path,
+        "window": where,
+        "picture": frame_strip(path, window, fps),
+        "predicted": report.class_names[mistake.label],
+        "probability": mistake.probability,
+        "shows": ", ".join(report.true_labels(mistake.video)),
+    }
+
+
+def _data_uri(content: io.BytesIO, kind: str) -> str:
+    """A file's content as an address, such as of kind ``image/png``."""
+    return f"data:{kind};base64,{base64.b64encode(content.getvalue()).decode()}"

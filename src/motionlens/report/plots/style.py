@@ -1,0 +1,61 @@
+"""What all plots share: colours, figures without spare lines, and writing them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from typing import IO, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+# Keyword arguments of matplotlib.
+Style = dict[str, Any]
+# A path or an open file.
+Target = str | os.PathLike[str] | IO[bytes]
+
+# Okabe-Ito, in order of falling contrast, and two more; line styles help where colours do not.
+COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    *("#882255", "#888888"),
+)
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
+MARKERS = "osD^vPXh<>"
+# One hue from light to dark reads with any colour vision, and in grey.
+SHADES = "Blues"
+CHANCE_LINE: Style = {"color": "#888888", "linewidth": 0.9, "linestyle": ":", "zorder": 0}
+
+
+def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure of so many inches with axes side by side that share their ticks."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=130)
+    axes = list(figure.subplots(1, columns, sharex=True, sharey=True, squeeze=False)[0])
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def number_cells(axes: Axes, values: NDArray[np.float64], texts: Sequence[Sequence[str]]) -> None:
+    """Write texts into the cells of a drawn matrix, white where its value is above a half."""
+    for (row, column), value in np.ndenumerate(values):
+        if not texts[row][column]:
+            continue
+        colour = "white" if value > 0.5 else "black"
+        axes.text(
+            column, row, texts[row][column], ha="center", va="center", color=colour, fontsize=9
+        )
+
+
+def save(figure: Figure, path: Target, **options: Any) -> None:
+    """Write a figure; the suffix names the format. Into an open file goes a PNG by default.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; tables show it correctly.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(path, **options)
