@@ -5,7 +5,7 @@ import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset
 from motionlens.inference.checkpoint import save_checkpoint
-from motionlens.training.setup import build_model, make_card
+from motionlens.training.build import build_model, make_card
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from motionlens.cli._videos import decoding_processes
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
-from motionlens.training.setup import build_model, make_card
+from motionlens.training.build import build_model, make_card
 from processes import torchrun
 
 

@@ -7,7 +7,7 @@ import sys
 import torch
 
 from motionlens.cli.main import main
-from motionlens.training import checkpoints, module, recording
+from motionlens.training import checkpoint_io, epoch_recorder, module
 
 moment = sys.argv[1]
 calls = 0
@@ -55,14 +55,14 @@ elif moment == "middle_of_epoch_2_in_process_1":
         step = module.TrainingModule.training_step
         module.TrainingModule.training_step = killing_before(step, 4)
 elif moment == "before_the_second_checkpoint":
-    write = checkpoints.AtomicCheckpointIO.save_checkpoint
-    checkpoints.AtomicCheckpointIO.save_checkpoint = killing_before(write, 2)
+    write = checkpoint_io.AtomicCheckpointIO.save_checkpoint
+    checkpoint_io.AtomicCheckpointIO.save_checkpoint = killing_before(write, 2)
 elif moment == "within_the_second_checkpoint":
-    checkpoints.torch.save = half_a_checkpoint
+    checkpoint_io.torch.save = half_a_checkpoint
 elif moment == "before_the_second_weights":
-    recording.save_checkpoint = killing_before(recording.save_checkpoint, 2)
+    epoch_recorder.save_checkpoint = killing_before(epoch_recorder.save_checkpoint, 2)
 elif moment == "before_the_second_metrics":
-    recording.write_metrics = killing_before(recording.write_metrics, 2)
+    epoch_recorder.write_metrics = killing_before(epoch_recorder.write_metrics, 2)
 else:
     raise SystemExit(f"no such moment: {moment}")
 

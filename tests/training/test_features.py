@@ -14,10 +14,10 @@ from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint
-from motionlens.training import module, recording
+from motionlens.training import epoch_recorder, module
+from motionlens.training.epoch_recorder import has_stalled
 from motionlens.training.fit import fit
 from motionlens.training.recipe import LoaderConfig, LogConfig, OptimConfig
-from motionlens.training.recording import has_stalled
 from motionlens.training.run_folder import CHECKPOINT
 
 
@@ -245,7 +245,7 @@ def test_when_a_run_has_stalled(figures, patience, stalled):
 
 
 def test_a_run_stops_early_and_stays_stopped(videos, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(recording, "figure_of", lambda row: 0.5)
+    monkeypatch.setattr(epoch_recorder, "figure_of", lambda row: 0.5)
     recipe = tiny_recipe(
         videos, tmp_path / "run", patience=2, optim=OptimConfig(epochs=9, batch_size=16)
     )

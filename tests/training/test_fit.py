@@ -13,12 +13,12 @@ from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 from motionlens.models.registry import model_options
-from motionlens.training import module, recording
+from motionlens.training import epoch_recorder, module
+from motionlens.training.build import build_model, make_card
+from motionlens.training.epoch_recorder import kept_epoch
 from motionlens.training.fit import fit
 from motionlens.training.recipe import AugmentConfig, ClipConfig, OptimConfig
-from motionlens.training.recording import kept_epoch
 from motionlens.training.run_folder import CHECKPOINT
-from motionlens.training.setup import build_model, make_card
 from motionlens.video.frames import VideoWarning
 
 
@@ -141,8 +141,10 @@ def test_kept_epoch_is_the_last_or_the_first_of_the_best():
 
 def test_keep_best_keeps_the_weights_of_that_epoch(videos, tmp_path, monkeypatch):
     saved = []
-    save = recording.save_checkpoint
-    monkeypatch.setattr(recording, "save_checkpoint", lambda *args: (saved.append(1), save(*args)))
+    save = epoch_recorder.save_checkpoint
+    monkeypatch.setattr(
+        epoch_recorder, "save_checkpoint", lambda *args: (saved.append(1), save(*args))
+    )
     optim = OptimConfig(epochs=3, batch_size=4)
     result = fit(tiny_recipe(videos, tmp_path / "run", keep="best", optim=optim), progress=False)
     best = max(row["validation_accuracy"] for row in result.history)

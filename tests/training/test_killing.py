@@ -115,9 +115,9 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path):
 
 
 def test_a_checkpoint_is_written_beside_the_old_one(tmp_path, monkeypatch):
-    from motionlens.training import checkpoints
+    from motionlens.training import checkpoint_io
 
-    writer = checkpoints.AtomicCheckpointIO()
+    writer = checkpoint_io.AtomicCheckpointIO()
     path = tmp_path / "checkpoints" / "last.ckpt"
     writer.save_checkpoint({"a": 1}, path)
     before = path.read_bytes()
@@ -126,7 +126,7 @@ def test_a_checkpoint_is_written_beside_the_old_one(tmp_path, monkeypatch):
         file.write(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoints.torch, "save", fail)
+    monkeypatch.setattr(checkpoint_io.torch, "save", fail)
     with pytest.raises(OSError, match="disk full"):
         writer.save_checkpoint({"a": 2}, path)
     assert path.read_bytes() == before

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from motionlens.training.build import make_card
 from motionlens.training.recipe_files import load_recipe
-from motionlens.training.setup import make_card
 
 FOLDER = Path(__file__).resolve().parents[2] / "recipes"
 RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))

@@ -14,7 +14,7 @@ from motionlens.reproduce.grids import Grid
 from motionlens.reproduce.outcomes import Outcome
 from motionlens.reproduce.request import Request
 from motionlens.reproduce.trained import OnOutcome, open_data, perform_grid
-from motionlens.training.setup import make_card
+from motionlens.training.build import make_card
 
 # Videos that are looked at, and frames of each.
 _VIDEOS, _FRAMES = 60, 9

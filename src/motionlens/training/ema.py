@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 
-from motionlens.training.processes import average_over_processes
+from motionlens.training.ddp import average_over_processes
 
 
 class Ema(WeightAveraging):

@@ -22,13 +22,13 @@ from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_first_process, restored_environment
-from motionlens.training.broken import leave_out_broken
-from motionlens.training.checkpoints import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.build import Loaders, describe_start, make_loaders
+from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.ema import Ema
+from motionlens.training.epoch_recorder import Bar, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
-from motionlens.training.processes import ddp_strategy, planned_processes
 from motionlens.training.recipe import Recipe
-from motionlens.training.recording import Bar, EpochRecorder, kept_epoch
 from motionlens.training.run_folder import (
     BROKEN_FILE,
     CHECKPOINT,
@@ -37,7 +37,7 @@ from motionlens.training.run_folder import (
     check_run,
     read_metrics,
 )
-from motionlens.training.setup import Loaders, describe_start, make_loaders
+from motionlens.training.skip_broken import leave_out_broken
 from motionlens.training.start import make_start
 
 

@@ -18,6 +18,8 @@ from torchmetrics.functional.classification import multilabel_average_precision
 from motionlens._utils.distributed import gather_rows, rank, world_size
 from motionlens.inference.card import FORMAT_VERSION, ModelCard
 from motionlens.models.sync_batchnorm import share_norms
+from motionlens.training.build import Loaders
+from motionlens.training.ddp import average_over_processes, summed_over_processes
 from motionlens.training.losses import (
     StepPlan,
     clip_losses,
@@ -25,12 +27,10 @@ from motionlens.training.losses import (
     weighted_mean,
 )
 from motionlens.training.mixing import mix
-from motionlens.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
-from motionlens.training.pictures import add_picture, clip_strip, confusion_picture
-from motionlens.training.processes import average_over_processes, summed_over_processes
+from motionlens.training.optimizer import lr_factor, make_optimizer, set_norm_momentum
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import CHECKPOINT
-from motionlens.training.setup import Loaders
+from motionlens.training.tensorboard_pictures import add_picture, clip_strip, confusion_picture
 
 Batch = dict[str, Tensor]
 # Keeps the numbers drawn for mixing apart from those drawn for clips and their order.

@@ -15,8 +15,8 @@ from motionlens.inference.checkpoint import load_card
 from motionlens.inference.weight_sources import Weights, read_weights
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, start_from
+from motionlens.training.build import build_model, make_card, make_transform
 from motionlens.training.recipe import Recipe
-from motionlens.training.setup import build_model, make_card, make_transform
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from motionlens.models.correspondence import CorrespondenceProposal
-from motionlens.training.optimisation import lr_factor, make_optimizer, set_norm_momentum
+from motionlens.training.optimizer import lr_factor, make_optimizer, set_norm_momentum
 from motionlens.training.recipe import OptimConfig
 
 

@@ -3,7 +3,7 @@ import torch
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
-from motionlens.training.pictures import clip_strip, confusion_picture
+from motionlens.training.tensorboard_pictures import clip_strip, confusion_picture
 
 CARD = ModelCard(
     model="cpnet_nano",
