@@ -20,7 +20,7 @@ def test_another_separator():
         (b"a,b\n1,2\n", "column 'path' is missing"),
         (b"path,n\n1\n", "row 1 must have 2 cells; do it again"),
         (b"path,n\n1,2\n1,2,3\n", "row 2 must have 2 cells"),
-        (b"path,n\n\xff,2\n", "utf-8"),
+        (b"path,n\n\xff,2\n", "it is not UTF-8 text"),
         (b'path,n\n"1,2\n', "unexpected end of data"),
         (None, "No such file"),
     ],

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from motionlens.clips.video_index import ListEntry
-from motionlens.datasets.list_files import read_list
+from motionlens.datasets.list_files import read_ids, read_list
 
 
 @pytest.fixture
@@ -104,13 +104,13 @@ def test_numbers_as_labels(write):
         ('{"path": "a.mp4"}\n', "line 1 must have a label, got None"),
         ('{"path": "a.mp4", "label": ["x"]}\n', r"line 1 must have a label, got \['x'\]"),
         ('{"path": "a.mp4", "label": "x"}\n{oops\n', "line 2 must be one JSON object, it is not"),
-        (b"\xff\xfe\x00a", "cannot be read as a list of videos .it is not UTF-8 text"),
+        (b"\xff\xfe\x00a", "list.csv cannot be read: it is not UTF-8 text"),
     ],
 )
 def test_refuses(write, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_list(write(text))
-    assert "list.csv: " in str(caught.value)
+    assert "list.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -125,5 +125,41 @@ def test_refuses_a_separator_of_two_characters(write):
 
 
 def test_missing_list(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot be read as a list of videos .No such file"):
+    with pytest.raises(ValueError, match="gone.csv cannot be read: No such file"):
         read_list(tmp_path / "gone.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("1;Pushing, slowly\n2;Left\n", [("1", "Pushing, slowly"), ("2", "Left")]),
+        ("1\n2\n", [("1", ""), ("2", "")]),
+        ("video_id,label,frames\n1,Left,37\n", [("1", "Left")]),
+        ('id,frames,label\n1,3,"a, b"\n', [("1", "a, b")]),
+        ("video_id,frames\n1,3\n", [("1", "")]),
+        ("1,Left\n", [("1", "Left")]),
+    ],
+)
+def test_forms_of_lists_by_id(tmp_path, text, rows):
+    (tmp_path / "l.csv").write_text(text)
+    assert read_ids(tmp_path / "l.csv") == rows
+
+
+def test_a_line_without_number(tmp_path):
+    (tmp_path / "l.csv").write_text("1;Left\n;Right\n")
+    with pytest.raises(ValueError, match="l.csv: line 2 must have a number"):
+        read_ids(tmp_path / "l.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("99;Stop Sign;extra\n", "line 1 must have 1 to 2 columns .* got 3"),
+        ("id,label\n1,Pushing, left\n", "line 2 has 3 columns, but the first line names 2; put"),
+    ],
+)
+def test_columns_that_nobody_named(tmp_path, text, message):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_ids(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from motionlens._utils.errors import one_line
-from motionlens._utils.files import write_atomically
+from motionlens._utils.files import read_text, write_atomically
 
 
 def as_csv(rows: Iterable[Sequence[Any]], separator: str = ",") -> str:
@@ -40,14 +40,12 @@ def read_csv(path: Path, columns: Sequence[str], *, hint: str) -> list[dict[str,
         ValueError: If the file cannot be read or lacks a column, or a row has too few or too many
             cells.
     """
+    reader = csv.DictReader(io.StringIO(read_text(path, hint), newline=""), strict=True)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
-            headings = reader.fieldnames or ()
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise ValueError(f"{path} cannot be used: {reason}; {hint}") from None
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"{path} cannot be used: {one_line(error)}; {hint}") from None
+    headings = reader.fieldnames or ()
     lacking = next((name for name in columns if name not in headings), None)
     if lacking is not None:
         raise ValueError(f"{path} cannot be used: column {lacking!r} is missing; {hint}")

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Reading text with a clear error, and writing files so that nobody ever finds half of one."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ class PendingFile:
         """Remove the file, if it has not been put into its place."""
         self.file.close()
         Path(self._temporary).unlink(missing_ok=True)
+
+
+def read_text(path: Path, hint: str) -> str:
+    """The text of a UTF-8 file that somebody else wrote.
+
+    Args:
+        path: the file.
+        hint: what to do if it cannot be read, such as ``"download it again"``.
+
+    Raises:
+        ValueError: If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ValueError(f"{path} cannot be read: {reason}; {hint}") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -9,103 +9,156 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.files import read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 _SEPARATORS = ("\t", ";", ",")
 
 # What published lists call their columns.
-_HEADERS = {
+_HEADINGS = {
     "path": {"path", "video", "video_path", "file", "filename", "id", "video_id", "youtube_id"},
-    "label": {"label", "class", "class_name", "category"},
+    "label": {"label", "class", "class_name", "category", "template"},
     "start": {"start", "start_s", "start_time", "time_start"},
     "end": {"end", "end_s", "end_time", "time_end"},
 }
-_COLUMNS = tuple(_HEADERS)
+
+# Number of a line, its cells by the name of the column.
+Rows = Iterator[tuple[int, dict[str, Any]]]
 
 
 def read_list(
-    path: Path, separator: str | None = None, *, labelled: bool = True
+    path: Path, separator: str | None = None, *, pattern: str = "{}", labelled: bool = True
 ) -> list[ListEntry]:
     """Read a list of videos.
 
-    CSV has the columns path, label and, if wanted, start and end in seconds; or a first line
-    naming its columns, in any order, among others that are passed over. JSON lines hold an object
-    a line, with the keys path, label, start, end. Which of the two it is, is seen from the text.
+    CSV has the columns path, label and, if wanted, start and end in seconds; or a first line that
+    names its columns, in any order, among others that are ignored. JSON lines hold one object per
+    line, with the keys path, label, start, end. Which of the two it is shows in the text.
 
     Args:
         path: the file, UTF-8.
         separator: one character between the columns of CSV; guessed among comma, semicolon and
             tab if None.
+        pattern: makes a path of the first column, such as ``videos/{}.mp4``.
         labelled: every line must have a label; else it may be empty.
 
     Returns:
         The entries in the order of the file, at least one.
 
     Raises:
-        ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
+        ValueError: If the file cannot be read, is empty, or a line of it makes no sense; if
+            ``pattern`` does not hold ``{}`` once.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ValueError(f"{path}: cannot be read as a list of videos ({reason})") from error
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if not lines:
-        raise ValueError(f"{path}: names no video; write one a line, as path,label")
+    if pattern.count("{}") != 1:
+        raise ValueError(
+            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
+        )
+    lines = _numbered_lines(path)
     is_json = path.suffix.lower() in _JSON_SUFFIXES or lines[0][1].lstrip().startswith("{")
-    rows = _json_rows(path, lines) if is_json else _csv_rows(path, lines, separator)
+    if is_json:
+        rows = _json_rows(path, lines)
+    else:
+        if separator is None:
+            separator = _guess_separator(path, [line for _, line in lines])
+        rows = _csv_rows(path, lines, separator, tuple(_HEADINGS), num_needed=2)
     entries = [_entry(f"{path}: line {number}", row, labelled) for number, row in rows]
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
-    return entries
+    return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
 
 
-Rows = Iterator[tuple[int, dict[str, Any]]]
+def read_ids(path: Path) -> list[tuple[str, str]]:
+    """Read a list with ``id;label`` or ``id`` on each line, or with a first line of headings.
+
+    Returns:
+        Name of the video and its label, which is empty where the list does not tell.
+
+    Raises:
+        ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
+    """
+    lines = _numbered_lines(path)
+    # Names of classes hold commas, so a semicolon decides.
+    separator = ";" if ";" in lines[0][1] else ","
+    found = []
+    for number, row in _csv_rows(path, lines, separator, ("path", "label"), num_needed=1):
+        if not row["path"]:
+            raise ValueError(f"{path}: line {number} must have a number, got {row}; correct it")
+        found.append((row["path"], row.get("label", "")))
+    return found
+
+
+def _numbered_lines(path: Path) -> list[tuple[int, str]]:
+    text = read_text(path, "name a list of videos")
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not lines:
+        raise ValueError(f"{path}: names no video; write one a line, as path,label")
+    return lines
 
 
 def _json_rows(path: Path, lines: Sequence[tuple[int, str]]) -> Rows:
     for number, line in lines:
         try:
             row = json.loads(line)
+            reason = "" if isinstance(row, dict) else f"got a {type(row).__name__}"
         except json.JSONDecodeError as error:
+            reason = f"it is not ({error.msg})"
+        if reason:
             raise ValueError(
-                f"{path}: line {number} must be one JSON object, it is not ({error.msg}); write "
-                'for example {"path": "a.mp4", "label": "left"}'
-            ) from error
-        if not isinstance(row, dict):
-            raise ValueError(
-                f"{path}: line {number} must be one JSON object, got a {type(row).__name__}; write "
-                'for example {"path": "a.mp4", "label": "left"}'
+                f"{path}: line {number} must be one JSON object, {reason}; write for example "
+                '{"path": "a.mp4", "label": "left"}'
             )
         yield number, row
 
 
-def _csv_rows(path: Path, lines: Sequence[tuple[int, str]], separator: str | None) -> Rows:
-    if separator is not None and len(separator) != 1:
+def _csv_rows(
+    path: Path,
+    lines: Sequence[tuple[int, str]],
+    separator: str,
+    columns: Sequence[str],
+    num_needed: int,
+) -> Rows:
+    """Rows by the names of their columns.
+
+    Args:
+        path: of the file, for messages.
+        lines: its lines with their numbers.
+        separator: between the columns.
+        columns: their names in this order, unless the first line names them.
+        num_needed: how many of them there must be; a first line that names these is a header.
+    """
+    if len(separator) != 1:
         raise ValueError(f"separator must be one character, got {separator!r}")
-    separator = separator or _guess_separator(path, [line for _, line in lines])
-    table = [(n, _split(line, separator)) for n, line in lines]
-    header = _header([cell.lower() for cell in table[0][1]])
-    most = len(_COLUMNS)
-    if header is not None:
-        most = len(table[0][1])
+    table = [(number, _split(line, separator)) for number, line in lines]
+    first = table[0][1]
+    found = {
+        column: place
+        for column in columns
+        for place, cell in enumerate(first)
+        if cell.lower() in _HEADINGS[column]
+    }
+    has_header = all(column in found for column in columns[:num_needed])
+    if has_header:
         table = table[1:]
-    width = max(header.values()) + 1 if header is not None else 2
+        least, most = max(found.values()) + 1, len(first)
+    else:
+        least, most = num_needed, len(columns)
     for number, cells in table:
-        if header is not None and len(cells) > most:
+        if has_header and len(cells) > most:
             raise ValueError(
                 f"{path}: line {number} has {len(cells)} columns, but the first line names {most}; "
                 f"put quotes around a label that holds {separator!r}"
             )
-        if len(cells) < width or len(cells) > most:
-            wanted = f"{width}" if header is not None else "2 to 4"
+        if not least <= len(cells) <= most:
+            wanted = f"{least}" if has_header else f"{least} to {most}"
             raise ValueError(
-                f"{path}: line {number} must have {wanted} columns (path, label, start, end), got "
+                f"{path}: line {number} must have {wanted} columns ({', '.join(columns)}), got "
                 f"{len(cells)}; correct it or name the columns in a first line"
             )
-        names = header or {name: i for i, name in enumerate(_COLUMNS[: len(cells)])}
-        yield number, {name: cells[i] for name, i in names.items()}
+        if has_header:
+            yield number, {name: cells[place] for name, place in found.items()}
+        else:
+            yield number, dict(zip(columns, cells, strict=False))
 
 
 def _split(line: str, separator: str) -> list[str]:
@@ -120,17 +173,6 @@ def _guess_separator(path: Path, lines: Sequence[str]) -> str:
         f"{path}: must have a comma, semicolon or tab between path and label in every line, it "
         "has not; give the separator"
     )
-
-
-def _header(cells: Sequence[str]) -> dict[str, int] | None:
-    """Column of each field, if these cells name a path and a label column."""
-    found = {
-        field: i
-        for field, names in _HEADERS.items()
-        for i, cell in enumerate(cells)
-        if cell in names
-    }
-    return found if {"path", "label"} <= found.keys() else None
 
 
 def _entry(where: str, row: dict[str, Any], labelled: bool) -> ListEntry:

@@ -105,11 +105,7 @@ def index_list(
             ``class_names``.
     """
     path = Path(path)
-    if pattern.count("{}") != 1:
-        raise ValueError(
-            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
-        )
-    entries = [e._replace(path=pattern.replace("{}", e.path)) for e in read_list(path, separator)]
+    entries = read_list(path, separator, pattern=pattern)
     folder = path.parent if root is None else _folder(root)
     missing = [entry.path for entry in entries if not (folder / entry.path).exists()]
     if missing:

@@ -32,8 +32,8 @@ from motionlens.video.file import Frames, VideoError, open_video
 
 if TYPE_CHECKING:
     from motionlens.inference.streaming.events import EventDetector, EventRules
-    from motionlens.report.event import Event
     from motionlens.inference.streaming.windows import WindowStream
+    from motionlens.report.event import Event
     from motionlens.video.stream import Source
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]

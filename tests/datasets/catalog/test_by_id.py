@@ -5,7 +5,6 @@ import pytest
 
 from mini_datasets import classes_of, write_mini
 from motionlens.datasets.catalog import CATALOG
-from motionlens.datasets.catalog.by_id import read_csv_rows
 
 NAMES = ("jester", "something-v1", "something-v2")
 
@@ -136,28 +135,6 @@ def test_a_folder_for_each_part(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "rows"),
-    [
-        ("1;Pushing, slowly\n2;Left\n", [("1", "Pushing, slowly"), ("2", "Left")]),
-        ("1\n2\n", [("1", ""), ("2", "")]),
-        ("video_id,label,frames\n1,Left,37\n", [("1", "Left")]),
-        ('id,frames,label\n1,3,"a, b"\n', [("1", "a, b")]),
-        ("video_id,frames\n1,3\n", [("1", "")]),
-        ("1,Left\n", [("1", "Left")]),
-    ],
-)
-def test_forms_of_lists(tmp_path, text, rows):
-    (tmp_path / "l.csv").write_text(text)
-    assert read_csv_rows(tmp_path / "l.csv") == rows
-
-
-def test_a_line_without_number(tmp_path):
-    (tmp_path / "l.csv").write_text("1;Left\n;Right\n")
-    with pytest.raises(ValueError, match="l.csv: video 2 must have a number"):
-        read_csv_rows(tmp_path / "l.csv")
-
-
-@pytest.mark.parametrize(
     ("file", "text", "message"),
     [
         ("train", "{", "train.json: is no JSON"),
@@ -201,11 +178,3 @@ def test_real_jester_lists(test_data, tmp_path):
     assert copy.class_names[0] == "Swiping Left"
     assert copy.parts["train"][0].path == "20bn-jester-v1/34870"
     assert copy.parts["train"][0].label == "Drumming Fingers"
-
-
-@pytest.mark.parametrize("text", ["99;Stop Sign;extra\n", "id,label\n1,Pushing, left\n"])
-def test_columns_that_nobody_named(tmp_path, text):
-    path = tmp_path / "list.csv"
-    path.write_text(text)
-    with pytest.raises(ValueError, match="video 1 must have 2 columns, got 3"):
-        read_csv_rows(path)

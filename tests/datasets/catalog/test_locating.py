@@ -1,6 +1,6 @@
 import pytest
 
-from motionlens.datasets.catalog.locating import LocalCopy, read_lines, read_text
+from motionlens.datasets.catalog.locating import LocalCopy, read_lines
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def test_reading(tmp_path):
     path.write_bytes(b"\xef\xbb\xbf one \r\n\r\ntwo\r\n")
     assert read_lines(path) == ["one", "two"]
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="f: cannot be read .it is not UTF-8 text.; download"):
-        read_text(path)
+    with pytest.raises(ValueError, match="f cannot be read: it is not UTF-8 text; download"):
+        read_lines(path)
     path.write_text("\n \n")
     with pytest.raises(ValueError, match="f: is empty"):
         read_lines(path)
-    with pytest.raises(ValueError, match="gone: cannot be read .No such file"):
-        read_text(tmp_path / "gone")
+    with pytest.raises(ValueError, match="gone cannot be read: No such file"):
+        read_lines(tmp_path / "gone")

@@ -98,5 +98,6 @@ class TestList:
             CATALOG["list"].read(tmp_path)
 
     def test_pattern_without_a_place(self, tmp_path):
+        write_mini("list", tmp_path)
         with pytest.raises(ValueError, match=r"pattern must hold \{\} once, got 'x'"):
             CATALOG["list"].read(tmp_path, pattern="x")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from motionlens.clips.video_index import ListEntry
-from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy, read_lines
+from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import OfficialCopy
 from motionlens.datasets.prepared import PARTS, Part
 
 # Number of the video, name of its class; that is empty where the list does not tell.
 IdRow = tuple[str, str]
-
-# What a first line of names calls the two columns, in copies that have one.
-_ID_COLUMNS, _LABEL_COLUMNS = ("video_id", "id", "video"), ("label", "class", "template")
 
 
 class IdLayout(NamedTuple):
@@ -83,39 +79,6 @@ def read_by_id(
         sources=tuple(sources),
         notes=tuple(notes),
     )
-
-
-def read_csv_rows(path: Path) -> list[IdRow]:
-    """A list with ``id;label`` or ``id`` a line, or with a first line that names its columns.
-
-    Raises:
-        ValueError: If it cannot be read or a line has no number.
-    """
-    lines = read_lines(path)
-    # Names of classes hold commas, so that a semicolon decides.
-    separator = ";" if ";" in lines[0] else ","
-    table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
-    heads = [cell.lower() for cell in table[0]]
-    at = {head: i for i, head in reversed(list(enumerate(heads)))}
-    id_column = next((at[name] for name in _ID_COLUMNS if name in at), None)
-    label_column = next((at[name] for name in _LABEL_COLUMNS if name in at), None)
-    most = len(table[0])
-    if id_column is not None:
-        table = table[1:]
-    else:
-        id_column, label_column, most = 0, 1, 2
-    rows = []
-    for number, row in enumerate(table, start=1):
-        if id_column >= len(row) or not row[id_column]:
-            raise ValueError(f"{path}: video {number} must have a number, got {row}; correct it")
-        if len(row) > most:
-            raise ValueError(
-                f"{path}: video {number} must have {most} columns, got {len(row)}: {row}; correct "
-                "it, or put quotes around a name that holds the separator"
-            )
-        has_label = label_column is not None and label_column < len(row)
-        rows.append((row[id_column], row[label_column] if has_label else ""))  # type: ignore[index]
-    return rows
 
 
 def _find_videos(

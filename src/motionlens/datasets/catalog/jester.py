@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from motionlens.datasets.catalog.by_id import IdLayout, read_by_id, read_csv_rows
+from motionlens.datasets.catalog.by_id import IdLayout, read_by_id
 from motionlens.datasets.catalog.locating import read_lines
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.list_files import read_ids
 
 _LAYOUT = IdLayout(
     lists=("jester-v1-{}.csv", "{}.csv"),
@@ -17,7 +18,7 @@ _LAYOUT = IdLayout(
 
 
 def _read(root: Path) -> OfficialCopy:
-    return read_by_id(root, _LAYOUT, read_csv_rows, read_lines)
+    return read_by_id(root, _LAYOUT, read_ids, read_lines)
 
 
 JESTER = DatasetSpec(

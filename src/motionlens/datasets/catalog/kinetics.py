@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 import re
@@ -11,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from motionlens._utils.csv_files import read_csv
 from motionlens.clips.video_index import ListEntry
-from motionlens.datasets.catalog.locating import LIST_FOLDERS, PART_WORDS, LocalCopy, read_text
+from motionlens.datasets.catalog.locating import DOWNLOAD, LIST_FOLDERS, PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.video.file import open_video
@@ -92,19 +92,12 @@ def _read_part(
     path: Path, part: Part, found: Mapping[str, Sequence[str]]
 ) -> list[tuple[ListEntry, bool]]:
     """Entries of a list, and whether the video is named by its id alone."""
-    rows = csv.DictReader(read_text(path).splitlines())
-    lacking = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
-    if lacking:
-        raise ValueError(
-            f"{path}: must have the columns label,youtube_id,time_start,time_end,split in its "
-            f"first line, {lacking[0]} is not there; download it again"
-        )
     entries = []
-    for number, row in enumerate(rows, start=2):
-        video, label = row["youtube_id"] or "", (row.get("label") or "").strip()
+    for number, row in enumerate(read_csv(path, _COLUMNS, hint=DOWNLOAD), start=2):
+        video, label = row["youtube_id"], row.get("label", "").strip()
         try:
             start_s, end_s = float(row["time_start"]), float(row["time_end"])
-        except (TypeError, ValueError):
+        except ValueError:
             start_s = end_s = math.nan
         if not video or not 0 <= start_s < end_s:
             raise ValueError(
@@ -125,7 +118,7 @@ def _read_part(
             entry = entry._replace(start_s=start_s, end_s=end_s)
         entries.append((entry, is_id))
     if not entries:
-        raise ValueError(f"{path}: names no video below its first line; download it again")
+        raise ValueError(f"{path}: names no video below its first line; {DOWNLOAD}")
     return entries
 
 

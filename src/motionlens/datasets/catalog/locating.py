@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from motionlens._utils.files import read_text
 from motionlens.datasets.prepared import Part
 
 # What the lists of a part are called.
@@ -14,6 +15,8 @@ PART_WORDS: dict[Part, tuple[str, ...]] = {
     "validation": ("validation", "val", "validate", "valid"),
     "test": ("test",),
 }
+# What to do about a damaged official file.
+DOWNLOAD = "download it again"
 # Where lists lie, beside the root itself.
 LIST_FOLDERS = ("", "labels", "label", "annotations", "annotation", "lists")
 
@@ -109,26 +112,13 @@ class LocalCopy:
         return self._names[folder]
 
 
-def read_text(path: Path) -> str:
-    """Text of an official file.
-
-    Raises:
-        ValueError: If it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ValueError(f"{path}: cannot be read ({reason}); download it again") from error
-
-
 def read_lines(path: Path) -> list[str]:
     """Lines of an official file, stripped, without empty ones.
 
     Raises:
         ValueError: If it cannot be read or has none.
     """
-    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path, DOWNLOAD).splitlines() if line.strip()]
     if not lines:
-        raise ValueError(f"{path}: is empty; download it again")
+        raise ValueError(f"{path}: is empty; {DOWNLOAD}")
     return lines

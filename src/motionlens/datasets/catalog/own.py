@@ -57,20 +57,13 @@ def _read_list(
     separator: str | None = None,
     pattern: str = "{}",
 ) -> OfficialCopy:
-    if pattern.count("{}") != 1:
-        raise ValueError(
-            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
-        )
     folder = root if root.is_dir() else root.parent
     lists = _find_lists(root)
     parts: dict[Part, list[ListEntry]] = {}
     for part, path in lists.items():
-        entries = read_list(path, separator, labelled=part != "test")
+        entries = read_list(path, separator, pattern=pattern, labelled=part != "test")
         base = path.parent if video_root is None else Path(video_root)
-        parts[part] = [
-            e._replace(path=_relative(base / pattern.replace("{}", e.path), folder))
-            for e in entries
-        ]
+        parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
     notes = []
     if root.is_file():

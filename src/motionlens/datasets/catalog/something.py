@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from motionlens.datasets.catalog.by_id import IdLayout, IdRow, read_by_id, read_csv_rows
-from motionlens.datasets.catalog.locating import read_lines, read_text
+from motionlens._utils.files import read_text
+from motionlens.datasets.catalog.by_id import IdLayout, IdRow, read_by_id
+from motionlens.datasets.catalog.locating import DOWNLOAD, read_lines
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.list_files import read_ids
 
 _LAYOUT_V1 = IdLayout(
     lists=("something-something-v1-{}.csv", "{}.csv"),
@@ -36,7 +38,7 @@ def class_of_template(template: str) -> str:
 
 def _read_v1(root: Path) -> OfficialCopy:
     # The official file names the classes in no order that could be relied on.
-    return read_by_id(root, _LAYOUT_V1, read_csv_rows, lambda path: sorted(read_lines(path)))
+    return read_by_id(root, _LAYOUT_V1, read_ids, lambda path: sorted(read_lines(path)))
 
 
 def _read_v2(root: Path) -> OfficialCopy:
@@ -74,7 +76,7 @@ def _read_json_classes(path: Path) -> list[str]:
 
 def _read_json(path: Path, kind: type) -> Any:
     try:
-        values = json.loads(read_text(path))
+        values = json.loads(read_text(path, DOWNLOAD))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}: is no JSON ({error.msg}); download it again") from error
     if not isinstance(values, kind):
