@@ -47,3 +47,10 @@ export function showLabels(list, predictions) {
     requestAnimationFrame(() => { bar.style.width = `${100 * probability}%`; });
   });
 }
+
+export async function loadPicture(address) {
+  const picture = new Image();
+  picture.src = address;
+  await picture.decode();
+  return picture;
+}

@@ -1,13 +1,28 @@
-// The frames with their lines as a picture to keep, with a title and a legend.
+// What can be saved of a clip: the data, and the frames with their lines as a picture.
 
-import { percent } from "/static/dom.js";
+import { percent, save } from "/static/dom.js";
 import { COLOURS, drawStrip, heatColour, layout } from "/static/drawing.js";
 
 const WIDTH = 1200;
 const MARGIN = 28;
 const SCALE = 2;
 
-export async function pictureOf(view, name) {
+export function saveJson(pane) {
+  const { pictures, ...data } = pane.explanation.answer;
+  const text = `${JSON.stringify(data, null, 2)}\n`;
+  save(new Blob([text], { type: "application/json" }), `${stem(pane)}.json`);
+}
+
+export async function savePicture(pane) {
+  save(await pictureOf({ ...pane.view, current: null }, pane.file.name), `${stem(pane)}.png`);
+}
+
+function stem(pane) {
+  return `${pane.file.name.replace(/\.\w+$/, "")}-${pane.module?.name ?? "labels"}`;
+}
+
+// With a title and a legend.
+async function pictureOf(view, name) {
   const { explanation, module } = view;
   const place = layout(explanation.frames.count, explanation.frames, WIDTH - 2 * MARGIN, 620);
   const canvas = document.createElement("canvas");

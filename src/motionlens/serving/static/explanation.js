@@ -44,6 +44,11 @@ class Module {
   }
 }
 
+// Where a position is, without its proposals.
+export function place({ frame, row, column }) {
+  return { frame, row, column };
+}
+
 // The cell of another module's grid in which the middle of a cell lies.
 export function carriedOver(place, from, to) {
   return {

@@ -1,18 +1,20 @@
 // One clip: its upload, its labels, its frames, and the position that is looked at.
 
 import * as api from "/static/api.js";
-import { find, findAll, make, percent, debounced, save, showLabels } from "/static/dom.js";
-import { Explanation, carriedOver } from "/static/explanation.js";
+import { find, findAll, percent, debounced, loadPicture, showLabels } from "/static/dom.js";
+import { Explanation, carriedOver, place } from "/static/explanation.js";
 import { corner, layout, drawStage, drawStrip, frameAt, prepared } from "/static/drawing.js";
-import { pictureOf } from "/static/download.js";
+import { saveJson, savePicture } from "/static/download.js";
+import { listenToKeys } from "/static/keyboard.js";
+import { sentence, showMatches } from "/static/matches.js";
 
 const LABELS = 5;
 const FRAMES_PER_SECOND = 5;
-// Instead of an answer, when another question has taken the place of this one.
+// Stands for the answer of a request that a newer one has replaced.
 const ABORTED = Symbol("aborted");
 
 export class Pane {
-  // `shared` is what all panes show: {module, k, heat, model}; `events` tells the page of changes.
+  // `shared` is what all panes show, {module, k, heat, model}; `events` are callbacks of the page.
   constructor(shared, events) {
     this.shared = shared;
     this.events = events;
@@ -20,12 +22,12 @@ export class Pane {
     this.strip = find("canvas.strip", this.root);
     this.stage = find("canvas.stage", this.root);
     this.file = null;
-    // The file whose answer is waited for.
+    // The file that was sent and has no answer yet.
     this.awaited = null;
     this.explanation = null;
     this.pinned = null;
     this.hovered = null;
-    // Whether somebody has chosen the position, or nobody yet.
+    // Whether the user has chosen the position.
     this.isChosen = false;
     this.current = 0;
     this.timer = 0;
@@ -44,7 +46,23 @@ export class Pane {
     return (place && this.module?.at(place)?.position) ?? null;
   }
 
-  // Take a file in: ask the server, show what it says, or tell why it refused.
+  get lastFrame() {
+    return this.explanation.frames.count - 1;
+  }
+
+  // What is drawn.
+  get view() {
+    return {
+      explanation: this.explanation,
+      module: this.module,
+      pictures: this.pictures,
+      position: this.position,
+      current: this.current,
+      heat: this.shared.heat,
+    };
+  }
+
+  // Send a file to the server, and show its answer or why it refused.
   async load(file) {
     const most = this.shared.model.limits.max_upload_mb;
     if (file.size > most * 1e6) {
@@ -76,7 +94,7 @@ export class Pane {
 
   // The same clip with another k.
   async reload() {
-    // A clip that is on its way is asked for once more, with that k.
+    // A clip without an answer is sent again, with the new k.
     if (this.awaited) return this.load(this.awaited);
     if (!this.file || !this.explanation || this.k === this.shared.k) return;
     const answer = await this.#ask(this.file, false);
@@ -86,7 +104,7 @@ export class Pane {
     this.draw();
   }
 
-  // That of what is shown.
+  // The k of what is shown.
   get k() {
     return this.explanation?.modules.values().next().value?.k ?? null;
   }
@@ -117,7 +135,7 @@ export class Pane {
     if (!this.isChosen) this.#goWhereMostChanged();
   }
 
-  // What the module changed most is where there is something to see.
+  // Start where the module changed most.
   #goWhereMostChanged() {
     this.pinned = place(this.module.ranked[0]);
     this.current = this.pinned.frame;
@@ -138,20 +156,13 @@ export class Pane {
   draw() {
     if (!this.explanation || this.root.dataset.state !== "shown") return;
     const { frames } = this.explanation;
-    const view = {
-      explanation: this.explanation,
-      module: this.module,
-      pictures: this.pictures,
-      position: this.position,
-      current: this.current,
-      heat: this.shared.heat,
-    };
+    const { view } = this;
     const width = this.strip.parentElement.clientWidth;
     if (!width) return;
     this.place = layout(frames.count, frames, width, Math.max(420, Math.min(640, innerHeight * 0.7)));
     const ctx = prepared(this.strip, width, this.place.height);
     const drawn = drawStrip(ctx, this.place, view);
-    // For whoever wants to check the picture against the data; changing it changes nothing.
+    // For tests that check the picture against the data; it is a copy.
     this.strip.drawn = Object.freeze({
       module: this.module?.name ?? null,
       k: this.module?.k ?? null,
@@ -168,7 +179,10 @@ export class Pane {
     this.stage.style.width = `${stageWidth * scale}px`;
     drawStage(prepared(this.stage, stageWidth * scale, high * scale), stageWidth * scale, high * scale, view);
     this.#showPlayer();
-    this.#showMatches();
+    showMatches(this.root, this.module, this.position);
+    if (this.position) {
+      this.strip.setAttribute("aria-label", `Frames of ${this.file?.name ?? "the clip"}. ${sentence(this.position)}`);
+    }
   }
 
   select(where, { speak = true } = {}) {
@@ -233,13 +247,13 @@ export class Pane {
     on(".remove", "click", () => this.events.removed(this));
     on(".play", "click", () => this.play());
     on(".scrub", "input", (event) => {
-      // Read first: stopping shows the frame that it stops at.
+      // Read before stop(), which resets the slider.
       const frame = Number(event.target.value);
       this.stop();
       this.show(frame);
     });
-    on(".json", "click", () => this.#saveJson());
-    on(".picture", "click", () => this.#savePicture());
+    on(".json", "click", () => saveJson(this));
+    on(".picture", "click", () => savePicture(this));
     for (const name of ["dragover", "dragleave", "drop"]) {
       this.root.addEventListener(name, (event) => {
         event.preventDefault();
@@ -254,7 +268,7 @@ export class Pane {
       const scale = this.stage.clientWidth / this.explanation.frames.width;
       return { frame: this.current, x: x / scale, y: y / scale };
     });
-    this.strip.addEventListener("keydown", (event) => this.#key(event));
+    listenToKeys(this);
   }
 
   #listenToCanvas(canvas, pointAt) {
@@ -280,30 +294,6 @@ export class Pane {
       const found = placeAt(event);
       if (found) this.select(found);
     });
-  }
-
-  #key(event) {
-    if (!this.module || event.ctrlKey || event.metaKey || event.altKey) return;
-    const last = this.explanation.frames.count - 1;
-    const actions = {
-      ArrowLeft: () => this.move(0, 0, -1),
-      ArrowRight: () => this.move(0, 0, 1),
-      ArrowUp: () => this.move(0, -1, 0),
-      ArrowDown: () => this.move(0, 1, 0),
-      "[": () => this.move(-1, 0, 0),
-      "]": () => this.move(1, 0, 0),
-      Home: () => this.move(-last, 0, 0),
-      End: () => this.move(last, 0, 0),
-      n: () => this.rank(1),
-      p: () => this.rank(-1),
-      m: () => this.events.nextModule(),
-      h: () => this.events.toggleHeat(),
-      " ": () => this.play(),
-    };
-    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
   }
 
   #showHead() {
@@ -349,77 +339,7 @@ export class Pane {
     this.stage.setAttribute("aria-label", `Frame ${this.current} of the clip, enlarged`);
   }
 
-  #showMatches() {
-    const position = this.position;
-    const where = find(".where", this.root);
-    const body = find(".matches tbody", this.root);
-    if (!position) {
-      where.textContent = "Point at a position";
-      body.replaceChildren();
-      return;
-    }
-    const { rank } = this.module.at(position);
-    where.replaceChildren(
-      `Frame ${position.frame}, row ${position.row}, column ${position.column} `,
-      make("small", {}, `of ${this.module.name} · changed by ${position.change.toPrecision(3)}, rank ${rank + 1} of ${this.module.ranked.length}`),
-    );
-    body.replaceChildren(...position.proposals.map((proposal) => {
-      const bar = make("span", { className: "bar" }, make("i"));
-      bar.firstChild.style.width = `${(100 * proposal.wins) / this.module.channels}%`;
-      bar.setAttribute("aria-hidden", "true");
-      const kept = proposal.wins ? `${proposal.wins} of ${this.module.channels}` : "none";
-      return make("tr", { className: proposal.wins ? "" : "lost" },
-        make("td", {}, `frame ${proposal.frame}, row ${proposal.row}, column ${proposal.column}`),
-        make("td", {}, bar, kept),
-        make("td", { className: "number" }, proposal.distance === null ? "" : proposal.distance.toPrecision(3)));
-    }));
-    this.strip.setAttribute("aria-label", `Frames of ${this.file?.name ?? "the clip"}. ${this.#sentence()}`);
-  }
-
-  #sentence() {
-    const position = this.position;
-    if (!position) return "No position is chosen.";
-    const kept = position.proposals.filter(({ wins }) => wins);
-    const list = [...kept].sort((a, b) => b.wins - a.wins).map(({ frame, row, column, wins }) =>
-      `frame ${frame} row ${row} column ${column} in ${wins} channels`);
-    return `Frame ${position.frame}, row ${position.row}, column ${position.column}: ` +
-      `${kept.length} of ${position.proposals.length} proposals kept${list.length ? `: ${list.join("; ")}` : ""}.`;
-  }
-
   #announce() {
-    this.say(this.#sentence());
+    this.say(sentence(this.position));
   }
-
-  #saveJson() {
-    const { pictures, ...data } = this.explanation.answer;
-    const text = `${JSON.stringify(data, null, 2)}\n`;
-    save(new Blob([text], { type: "application/json" }), `${this.#stem()}.json`);
-  }
-
-  async #savePicture() {
-    const view = {
-      explanation: this.explanation,
-      module: this.module,
-      pictures: this.pictures,
-      position: this.position,
-      current: null,
-      heat: this.shared.heat,
-    };
-    save(await pictureOf(view, this.file.name), `${this.#stem()}.png`);
-  }
-
-  #stem() {
-    return `${this.file.name.replace(/\.\w+$/, "")}-${this.module?.name ?? "labels"}`;
-  }
-}
-
-function place({ frame, row, column }) {
-  return { frame, row, column };
-}
-
-async function loadPicture(address) {
-  const picture = new Image();
-  picture.src = address;
-  await picture.decode();
-  return picture;
 }
