@@ -13,7 +13,8 @@ from motionlens.explain.correspondences import explain_clips
 from motionlens.explain.explanation import FORMAT
 from motionlens.explain.matches import Match, Target
 from motionlens.inference.recognizer import Recognizer
-from motionlens.video.file import FileReader, VideoError
+from motionlens.video.file import FileReader
+from motionlens.video.frames import VideoError
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
-from motionlens.video.file import VideoError
+from motionlens.video.frames import VideoError
 
 CARD = ModelCard(
     model="cpnet_nano",

@@ -4,7 +4,8 @@ import pytest
 
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.uploads import clean_name, is_container, stored
-from motionlens.video.file import VideoError, open_video
+from motionlens.video.file import open_video
+from motionlens.video.frames import VideoError
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mpg", "a.ts", "a.webm", "a.flv"])

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from motionlens.video.file import VideoError, VideoWarning, open_video
+from motionlens.video.file import open_video
+from motionlens.video.frames import VideoError, VideoWarning
 
 # name: frames that can be shown, height, width, frames per second
 REAL_CLIPS = {

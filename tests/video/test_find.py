@@ -1,6 +1,6 @@
 import pytest
 
-from motionlens.video.file import VIDEO_SUFFIXES, find_videos, is_video
+from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
 from motionlens.video.frames import VideoError
 
 

@@ -1,31 +1,40 @@
 from fractions import Fraction
+from types import SimpleNamespace
 
 import pytest
 
-from motionlens.video.frame_index import StoredPacket, index_decoded, index_packets
+from motionlens.video.container import read_fps
+from motionlens.video.frame_index import index_decoded, index_packets
+from motionlens.video.presentation import Presentation
 
 UNIT_S = Fraction(1, 10)
 
 
-def index(*packets, are_true_times=True):
-    return index_packets(packets, UNIT_S, are_true_times=are_true_times)
+def packet(pts, is_key=False, *, is_hidden=False, is_damaged=False):
+    return SimpleNamespace(
+        pts=pts, dts=None, size=1, is_keyframe=is_key, is_discard=is_hidden, is_corrupt=is_damaged
+    )
+
+
+def index(*packets, by_stamps=True):
+    return index_packets(packets, UNIT_S, Presentation(by_stamps=by_stamps))
 
 
 def test_frames_are_sorted_by_time_and_times_begin_at_zero():
-    found = index(StoredPacket(5, True), StoredPacket(9), StoredPacket(7))
+    found = index(packet(5, True), packet(9), packet(7))
     assert found.stamps.tolist() == [5, 7, 9]
     assert found.times_s.tolist() == pytest.approx([0.0, 0.2, 0.4])
     assert not found.counted
 
 
 def test_hidden_packets_are_no_frames_but_may_be_keys():
-    found = index(StoredPacket(-2, True, is_hidden=True), StoredPacket(0), StoredPacket(1, True))
+    found = index(packet(-2, True, is_hidden=True), packet(0), packet(1, True))
     assert found.stamps.tolist() == [0, 1]
     assert found.keys.tolist() == [-2, 1]
 
 
 def test_damaged_packets_are_no_frames():
-    found = index(StoredPacket(0, True), StoredPacket(1, is_damaged=True), StoredPacket(2))
+    found = index(packet(0, True), packet(1, is_damaged=True), packet(2))
     assert found.stamps.tolist() == [0, 2]
 
 
@@ -33,10 +42,10 @@ def test_damaged_packets_are_no_frames():
     "packets",
     [
         [],
-        [StoredPacket(0), StoredPacket(1)],
-        [StoredPacket(0, True), StoredPacket(None)],
-        [StoredPacket(0, True), StoredPacket(0)],
-        [StoredPacket(0, True, is_hidden=True)],
+        [packet(0), packet(1)],
+        [packet(0, True), packet(None)],
+        [packet(0, True), packet(0)],
+        [packet(0, True, is_hidden=True)],
     ],
     ids=["none", "no key", "no time", "time twice", "all hidden"],
 )
@@ -45,11 +54,18 @@ def test_packets_that_do_not_tell(packets):
 
 
 def test_times_known_to_be_guesses():
-    assert index(StoredPacket(0, True), are_true_times=False) is None
+    assert index(packet(0, True), by_stamps=False) is None
+
+
+def test_key_frames_of_two_packets_are_sorted():
+    found = index(packet(0, True), packet(6, True), packet(2), packet(4))
+    assert found.stamps.tolist() == [0, 2, 4, 6]
+    assert found.keys.tolist() == [0, 6]
+    assert found.times_s.tolist() == pytest.approx([0.0, 0.2, 0.4, 0.6])
 
 
 def test_key_before():
-    found = index(StoredPacket(2, True), StoredPacket(4), StoredPacket(6, True), StoredPacket(8))
+    found = index(packet(2, True), packet(4), packet(6, True), packet(8))
     assert [found.key_before(stamp) for stamp in (1, 2, 5, 6, 99)] == [2, 2, 2, 6, 6]
 
 
@@ -62,8 +78,9 @@ def test_decoded_frames_are_numbered():
 
 @pytest.mark.parametrize(("fps", "step_s"), [(4.0, 0.25), (None, 0.04)])
 def test_decoded_frames_without_distinct_times_are_spaced_evenly(fps, step_s):
+    rate = read_fps(SimpleNamespace(average_rate=fps, guessed_rate=None))
     for times in ([None] * 3, [1, 1, 2], [1, None, 2]):
-        found = index_decoded(times, UNIT_S, fps)
+        found = index_decoded(times, UNIT_S, rate)
         assert found.times_s.tolist() == pytest.approx([0.0, step_s, 2 * step_s])
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from motionlens.video.presentation import Clock, Order
+from motionlens.video.presentation import Clock, Presentation, has_true_stamps
 
 
 def stream(form="matroska", codec="h264", has_b_frames=False):
@@ -15,8 +15,10 @@ def stream(form="matroska", codec="h264", has_b_frames=False):
     )
 
 
-def packet(pts, *, is_discard=False, is_corrupt=False, size=1):
-    return SimpleNamespace(pts=pts, is_discard=is_discard, is_corrupt=is_corrupt, size=size)
+def packet(pts, *, dts=None, is_discard=False, is_corrupt=False, size=1):
+    return SimpleNamespace(
+        pts=pts, dts=dts, is_discard=is_discard, is_corrupt=is_corrupt, size=size
+    )
 
 
 def frame(pts):
@@ -44,27 +46,27 @@ def test_guessed_times_are_not_looked_at():
     assert not clock.is_absolute
 
 
-def shown(order, packets, decoded):
+def shown(presentation, packets, decoded):
     for one in packets:
-        order.expect(one)
-    found = [pair for one in decoded for pair in order.place(one)]
-    return [(stamp, one.pts) for stamp, one in [*found, *order.rest()]]
+        presentation.expect(one)
+    found = [pair for one in decoded for pair in presentation.place(one.pts, one)]
+    return [(stamp, one.pts) for stamp, one in [*found, *presentation.rest()]]
 
 
 def test_what_does_not_come_out_is_replaced_by_the_one_before():
-    order = Order(stream())
+    presentation = Presentation()
     packets = [packet(pts) for pts in (0, 3, 1, 2, 4, 5)] + [packet(None, size=0)]
-    assert shown(order, packets, [frame(0), frame(2), frame(4)]) == [
+    assert shown(presentation, packets, [frame(0), frame(2), frame(4)]) == [
         (0, 0), (1, 0), (2, 2), (3, 2), (4, 4), (5, 4),
     ]  # fmt: skip
-    assert (order.held, order.replaced) == (6, 3)
+    assert (presentation.num_whole, presentation.num_replaced) == (6, 3)
 
 
 def test_hidden_and_damaged_packets_are_not_shown():
-    order = Order(stream())
+    presentation = Presentation()
     packets = [packet(0, is_discard=True), packet(1), packet(2, is_corrupt=True), packet(3)]
-    assert shown(order, packets, [frame(i) for i in range(4)]) == [(1, 1), (3, 3)]
-    assert (order.held, order.replaced) == (3, 0)
+    assert shown(presentation, packets, [frame(i) for i in range(4)]) == [(1, 1), (3, 3)]
+    assert (presentation.num_whole, presentation.num_replaced) == (3, 0)
 
 
 @pytest.mark.parametrize(
@@ -72,17 +74,34 @@ def test_hidden_and_damaged_packets_are_not_shown():
 )
 def test_packets_that_do_not_tell_are_not_listened_to(source):
     packets = [packet(pts) for pts in range(4)]
-    assert shown(Order(source), packets, [frame(1), frame(3)]) == [(1, 1), (3, 3)]
+    assert shown(
+        Presentation(by_stamps=has_true_stamps(source)), packets, [frame(1), frame(3)]
+    ) == [(1, 1), (3, 3)]
 
 
 def test_packets_without_times_end_the_trust():
     packets = [packet(0), packet(1), packet(None)]
-    assert shown(Order(stream()), packets, [frame(0), frame(None)]) == [(0, 0), (None, None)]
+    assert shown(Presentation(), packets, [frame(0), frame(None)]) == [(0, 0), (None, None)]
 
 
 def test_keeps_as_much_however_long_it_lasts():
-    order = Order(stream())
+    presentation = Presentation()
     for pts in range(1000):
-        order.expect(packet(pts, is_discard=pts % 3 == 0))
-        list(order.place(frame(pts)))
-    assert len(order._shown) + len(order._hidden) < 4
+        presentation.expect(packet(pts, is_discard=pts % 3 == 0))
+        list(presentation.place(pts, frame(pts)))
+    assert len(presentation.due) < 4
+
+
+def test_a_clock_that_goes_back_ends_the_trust():
+    presentation = Presentation()
+    packets = [packet(pts, dts=pts) for pts in (7, 8, 0, 1)]
+    decoded = [frame(pts) for pts in (7, 8, 0, 1)]
+    assert shown(presentation, packets, decoded) == [(7, 7), (8, 8), (0, 0), (1, 1)]
+    assert presentation.num_replaced == 0
+
+
+def test_only_frames_that_are_due_are_shown():
+    presentation = Presentation([2, 3, 6])
+    decoded = [frame(pts) for pts in (1, 2, 4, 5)]
+    assert shown(presentation, [], decoded) == [(2, 2), (3, 2), (6, 5)]
+    assert presentation.num_replaced == 2

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from motionlens.inference.streaming.windows import Window, WindowStream
     from motionlens.report.event import Event
     from motionlens.report.plots.probability_trace import ProbabilityTrace
-    from motionlens.video.stream import Source
+    from motionlens.video.source import Source
 
 # Options by the names of what they set: of the stream, of the rules.
 _STREAM = {"hop": "hop", "window_s": "window_s", "start": "start_s", "end": "end_s"}

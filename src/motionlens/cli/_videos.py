@@ -20,7 +20,7 @@ def expand(files: Sequence[str], report_broken: Callable[[str, str], None]) -> l
         files: names of files and folders.
         report_broken: called with a name and what is wrong with it.
     """
-    from motionlens.video.file import find_videos, is_video
+    from motionlens.video.find import find_videos, is_video
 
     videos: list[str] = []
     for name in files:

@@ -64,7 +64,7 @@ def run(args: Any) -> int:
     """Explain; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     from motionlens._utils.files import check_writable
     from motionlens.inference.recognizer import Recognizer
-    from motionlens.video.file import VideoError
+    from motionlens.video.frames import VideoError
 
     args.run, args.files = split_run(args.run, args.files)
     position = _position(args.position)

@@ -20,7 +20,7 @@ from motionlens.cli._arguments import (
 from motionlens.cli._streaming import Follower, add_stream_arguments, stopping_on_signals, summary
 
 if TYPE_CHECKING:
-    from motionlens.video.stream import Source
+    from motionlens.video.source import Source
 
 
 def add_arguments(parser: Any) -> None:
@@ -45,7 +45,7 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Follow one source; return 0, or 130 if a file was broken off by Ctrl-C."""
-    from motionlens.video.stream import is_endless
+    from motionlens.video.source import is_endless
 
     source = _source(args)
     follower = Follower(load_recognizer(args), args)

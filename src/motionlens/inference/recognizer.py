@@ -28,13 +28,14 @@ from motionlens.models.capture import correspondence_modules
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.report.prediction import Prediction, best_labels
-from motionlens.video.file import Frames, VideoError, open_video
+from motionlens.video.file import open_video
+from motionlens.video.frames import Frames, VideoError
 
 if TYPE_CHECKING:
     from motionlens.inference.streaming.events import EventDetector, EventRules
     from motionlens.inference.streaming.windows import WindowStream
     from motionlens.report.event import Event
-    from motionlens.video.stream import Source
+    from motionlens.video.source import Source
 
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
@@ -331,7 +332,7 @@ class Recognizer:
 
         Raises:
             ValueError: If an option is out of its range; a
-                :class:`~motionlens.video.file.VideoError` in iterating, if the source cannot be read.
+                :class:`~motionlens.video.frames.VideoError` in iterating, if the source cannot be read.
 
         Example:
             >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP

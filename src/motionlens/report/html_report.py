@@ -19,7 +19,8 @@ from motionlens.report.evaluation_report import EvaluationReport, Window
 from motionlens.report.plots.calibration import draw_calibration
 from motionlens.report.plots.confusion import MAX_COUNTED_CLASSES, draw_confusion
 from motionlens.report.tables import metrics, mistaken_text, percent, percent_range
-from motionlens.video.file import VideoError, open_video
+from motionlens.video.file import open_video
+from motionlens.video.frames import VideoError
 
 TEMPLATE = "report.html.jinja"
 # Confusions on the page, and clips of each; mistakes if videos may show several classes.

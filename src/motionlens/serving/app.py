@@ -23,7 +23,7 @@ from motionlens.serving.middleware import RequestMetrics, UploadLimits
 from motionlens.serving.routes import UPLOADS, router
 from motionlens.serving.schemas import error_response
 from motionlens.serving.service import Service
-from motionlens.video.file import VideoError
+from motionlens.video.frames import VideoError
 
 STATIC = Path(__file__).parent / "static"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from motionlens.video.file import VideoError
+from motionlens.video.frames import VideoError
 
 # Frames up to this size are sent as PNG: JPEG would blur what little there is to see.
 _SMALL_PX = 160

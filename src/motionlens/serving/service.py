@@ -23,7 +23,8 @@ from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
 from motionlens.serving.pictures import data_urls, read_pictures, too_many_pixels
 from motionlens.serving.uploads import stored
-from motionlens.video.file import Frames, VideoError, open_video
+from motionlens.video.file import open_video
+from motionlens.video.frames import Frames, VideoError
 
 R = TypeVar("R")
 

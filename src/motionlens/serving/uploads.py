@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from motionlens.video.file import VideoError
+from motionlens.video.frames import VideoError
 
 _HEAD = 512
 # First bytes of the accepted containers. It is an allowlist, because FFmpeg also reads playlists

@@ -1,4 +1,4 @@
-"""Anything that shows frames -> frames: video files, frame folders, arrays. The only decoder."""
+"""Anything that shows frames -> frames by their numbers; video files by random access."""
 
 from __future__ import annotations
 
@@ -9,37 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import av
-import av.video.reformatter
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from motionlens._utils.errors import one_line
-from motionlens.video.container import check_file, read_fps, read_turn
-from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
-from motionlens.video.frame_index import FrameIndex, StoredPacket, index_decoded, index_packets
-from motionlens.video.frames import Frames, VideoError, VideoReader, VideoWarning
+from motionlens.video.container import (
+    check_file,
+    file_address,
+    no_frame,
+    open_container,
+    read_fps,
+    read_packets,
+)
+from motionlens.video.frame_index import index_file
+from motionlens.video.frames import VideoReader, VideoWarning
+from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader
+from motionlens.video.presentation import Presentation, decode
 from motionlens.video.shards import ShardReader, is_shard_path
-
-__all__ = [
-    "VIDEO_SUFFIXES",
-    "FileReader",
-    "Frames",
-    "VideoError",
-    "VideoReader",
-    "VideoWarning",
-    "find_videos",
-    "is_video",
-    "open_video",
-]
-
-
-_COVER = av.stream.Disposition.attached_pic
-
-# These store frames that are never shown, each in a packet of its own with a time of its own.
-CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
 
 
 def open_video(
@@ -53,7 +41,7 @@ def open_video(
 
     Args:
         video: a video file that FFmpeg reads; a folder with one ``.jpg``, ``.jpeg`` or ``.png``
-            a frame; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory,
+            per frame; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory,
             ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
@@ -84,11 +72,10 @@ def open_video(
 
 
 class FileReader(VideoReader):
-    """A video file.
+    """The frames of a video file by their numbers, in constant memory.
 
-    The frames are those that can be presented, found by reading the packets' time stamps; where
-    these are missing, or known not to tell, by decoding the file once. A frame that turns out to
-    be damaged is replaced by the frame before it, as players do, with a warning.
+    Seeks to the key frame before a frame and decodes on from there. A frame that turns out to be
+    damaged is replaced by the frame before it, as players do, with a warning.
 
     Args:
         path: the file.
@@ -108,15 +95,15 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        self._index = index_file(path)
         # A decoded frame that is the next to be looked at, with its stamp.
         self._ahead: tuple[int, av.VideoFrame] | None = None
-        self._index = _index_file(path)
         self._rewind()
         try:
             self._ahead = self._pull()
             if self._ahead is None:
-                raise _no_frame(path)
-            self._upright = Upright(self._ahead[1])
+                raise no_frame(str(path))
+            self._upright = UprightConverter(self._ahead[1])
             super().__init__(
                 str(path),
                 self._index.times_s,
@@ -140,7 +127,7 @@ class FileReader(VideoReader):
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        replaced = sum(self._fill(part, run) for part, run in runs)
+        replaced = sum(self._fill(part, run.tolist()) for part, run in runs)
         if replaced and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
             warnings.warn(
@@ -151,26 +138,23 @@ class FileReader(VideoReader):
             )
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
-    def _fill(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> int:
+    def _fill(self, data: NDArray[np.uint8], stamps: list[int]) -> int:
         """Decode the frames of one run into ``data``; how many another had to stand in for."""
-        self._go_to(int(stamps[0]))
-        place = replaced = 0
-        before = None
-        while place < len(stamps) and (decoded := self._pull()) is not None:
-            stamp, frame = decoded
-            while place < len(stamps) and stamps[place] <= stamp:
-                is_missing = stamps[place] < stamp
-                data[place] = self._upright(before or frame if is_missing else frame)
-                replaced += is_missing
+        self._go_to(stamps[0])
+        presentation = Presentation(stamps)
+        place = 0
+        while presentation.due and (decoded := self._pull()) is not None:
+            for _, frame in presentation.place(*decoded):
+                data[place] = self._upright(frame)
                 place += 1
-            before = frame
-            # Looked at once more by a read that goes on from here instead of from a key frame.
-            self._ahead = decoded if place == len(stamps) else None
-        if place < len(stamps):
-            if before is None:
-                raise _no_frame(self._path)
-            data[place:] = self._upright(before)
-        return replaced + len(stamps) - place
+            if not presentation.due:  # a read that goes on from here looks at it once more
+                self._ahead = decoded
+        for _, frame in presentation.rest():
+            data[place] = self._upright(frame)
+            place += 1
+        if presentation.due:
+            raise no_frame(self.name)
+        return presentation.num_replaced
 
     def _go_to(self, stamp: int) -> None:
         """Go to a place in the file from which decoding leads to a frame."""
@@ -180,187 +164,29 @@ class FileReader(VideoReader):
         if not self._index.counted and key > self._index.keys[0]:
             try:
                 self._container.seek(key, stream=self._stream)
-                self._decoded, self._ahead = (
-                    _stamped(self._container, self._stream, self._index.counted),
-                    None,
-                )
+                self._decoded, self._ahead = self._decode(), None
                 self._ahead = self._pull()
             except av.error.FFmpegError:
                 self._ahead = None
-            # Some containers can but guess where in the file a time lies.
+            # Some containers can only guess where in the file a time lies.
             if self._ahead is not None and self._ahead[0] <= stamp:
                 return
         self.close()
         self._rewind()
 
     def _rewind(self) -> None:
-        self._container, self._stream = _open(self._path)
-        self._decoded = _stamped(self._container, self._stream, self._index.counted)
-        self._ahead = None
+        self._container, self._stream = open_container(file_address(self._path), str(self._path))
+        self._decoded, self._ahead = self._decode(), None
+
+    def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames from here on with the stamps by which the index knows them."""
+        frames = decode(read_packets(self._container, self._stream), self._stream)
+        if self._index.counted:
+            return enumerate(frames)
+        return ((frame.pts, frame) for frame in frames if frame.pts is not None)
 
     def _pull(self) -> tuple[int, av.VideoFrame] | None:
         if self._ahead is None:
             return next(self._decoded, None)
         ahead, self._ahead = self._ahead, None
         return ahead
-
-
-class Upright:
-    """Makes decoded frames of a stream pictures as a player shows them.
-
-    Args:
-        first: a frame of the stream. The stream may change its size on the way: this one's holds.
-
-    Attributes:
-        stored_size: rows and columns of the frames as they are stored.
-        size: of the pictures.
-    """
-
-    def __init__(self, first: av.VideoFrame) -> None:
-        # One for all frames, and one thread: left to itself each frame starts threads of its own,
-        # which is slow and, should a loader fork before they are gone, leaves its workers waiting
-        # for them for ever.
-        self._converter = av.video.reformatter.VideoReformatter()
-        self.stored_size = first.height, first.width
-        self._turn = read_turn(first)
-        self.size = self.stored_size[::-1] if self._turn.transpose else self.stored_size
-
-    def __call__(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
-        """The picture, ``(H, W, 3)``, red, green, blue."""
-        # FFmpeg converts by the range and the colour matrix that the frame itself declares.
-        height, width = self.stored_size
-        converted = self._converter.reformat(
-            frame, width=width, height=height, format="rgb24", threads=1
-        )
-        return self._turn.apply(converted.to_ndarray())
-
-
-def open_container(
-    address: str,
-    name: str,
-    advice: str = "it is cut short or something else, try a player or copy it again",
-    **options: Any,
-) -> tuple[Any, Any]:
-    """Container and video stream; closed again if there is no such stream.
-
-    Args:
-        address: for FFmpeg.
-        name: what error messages call it.
-        advice: what they say to do.
-        **options: of ``av.open``.
-
-    Raises:
-        VideoError: If it cannot be opened, or has no video.
-    """
-    try:
-        container = av.open(address, metadata_errors="replace", **options)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or one_line(error)
-        raise VideoError(f"{name}: cannot be read as a video ({reason}); {advice}") from error
-    # A song's cover picture is stored as a video stream too.
-    streams = [s for s in container.streams.video if not s.disposition & _COVER]
-    if not streams or streams[0].codec_context is None:
-        container.close()
-        lack = "no decoder is known for its video" if streams else "has no video stream"
-        raise VideoError(f"{name}: {lack}; give a file with pictures that FFmpeg decodes")
-    # One thread: clips are short, and loaders already use one process a core.
-    streams[0].thread_type = "SLICE"
-    streams[0].codec_context.thread_count = 1
-    return container, streams[0]
-
-
-def _open(path: Path) -> tuple[Any, Any]:
-    # The prefix keeps FFmpeg from taking what stands before a colon for a protocol.
-    return open_container(f"file:{path}", str(path))
-
-
-def _decode(container: Any, stream: Any) -> Iterator[av.VideoFrame]:
-    """Frames from here on; packets that cannot be decoded are passed over."""
-    packets = container.demux(stream)
-    try:
-        for packet in packets:
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                continue
-    except av.error.FFmpegError:
-        pass  # The file ends here; frames may still be waiting in the decoder.
-    try:
-        yield from stream.codec_context.decode(None)
-    except av.error.FFmpegError:
-        return
-
-
-def _stamped(container: Any, stream: Any, counted: bool) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Frames from here on with the stamps by which the index knows them."""
-    for number, frame in enumerate(_decode(container, stream)):
-        if counted:
-            yield number, frame
-        elif frame.pts is not None:
-            yield frame.pts, frame
-
-
-def _index_file(path: Path) -> FrameIndex:
-    """Find a file's frames: by its packets, or by decoding it where these do not tell."""
-    container, stream = _open(path)
-    with container:
-        # An MP4's own table leaves out what an edit list cuts away; its head counts that too.
-        is_mp4 = "mp4" in container.format.name
-        announced = len(stream.index_entries) if is_mp4 else stream.frames
-        packets = _read_packets(container, stream)
-        index = index_packets(
-            packets, stream.time_base, are_true_times=_has_true_times(stream, packets)
-        )
-    if index is None:
-        container, stream = _open(path)
-        with container:
-            times = [frame.pts for frame in _decode(container, stream)]
-            rate = stream.average_rate
-            index = index_decoded(times, stream.time_base, float(rate) if rate else None)
-    if index is None:
-        raise _no_frame(path)
-    held = sum(not packet.is_damaged for packet in packets)
-    if announced > held:
-        warnings.warn(
-            f"{path}: announces {announced} frames but holds {len(index.stamps)}, which are used; "
-            "the file is cut short, copy it again",
-            VideoWarning,
-            stacklevel=4,
-        )
-    return index
-
-
-def _read_packets(container: Any, stream: Any) -> list[StoredPacket]:
-    """All packets of a stream, not decoded; those up to the damage, if there is any."""
-    packets: list[StoredPacket] = []
-    try:
-        for packet in container.demux(stream):
-            if packet.size:
-                packets.append(
-                    StoredPacket(
-                        pts=packet.pts,
-                        is_key=packet.is_keyframe,
-                        is_hidden=packet.is_discard,
-                        is_damaged=packet.is_corrupt,
-                    )
-                )
-    except av.error.FFmpegError:
-        pass
-    return packets
-
-
-def _has_true_times(stream: Any, packets: list[StoredPacket]) -> bool:
-    """Whether a container's times are those of the frames that will be presented."""
-    if stream.codec_context.name in CODECS_WITH_HIDDEN_FRAMES:
-        return False
-    times = [packet.pts for packet in packets if packet.pts is not None]
-    is_reordered = stream.codec_context.has_b_frames or times != sorted(times)
-    # AVI stores no times of presentation: once frames are reordered, FFmpeg guesses them.
-    return not (is_reordered and stream.container.format.name == "avi")
-
-
-def _no_frame(path: Path) -> VideoError:
-    return VideoError(
-        f"{path}: holds no frame that can be decoded; it is damaged or empty, try a player or copy "
-        "it again"
-    )

@@ -1,30 +1,28 @@
-"""Which frames a video file presents, worked out from the packets that it stores."""
+"""The numbers of a video file's frames: which frame is shown when, and where decoding may begin."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-class StoredPacket(NamedTuple):
-    """What an index needs to know of a packet.
-
-    Attributes:
-        pts: time of presentation in the stream's units, None where the container gives none.
-        is_key: decoding may begin here.
-        is_hidden: cut away by an edit list; decoded, for others may need it, but not shown.
-        is_damaged: known to be incomplete.
-    """
-
-    pts: int | None
-    is_key: bool = False
-    is_hidden: bool = False
-    is_damaged: bool = False
+from motionlens.video.container import (
+    cut_short,
+    file_address,
+    no_frame,
+    num_announced,
+    open_container,
+    read_fps,
+    read_packets,
+)
+from motionlens.video.frames import VideoWarning
+from motionlens.video.presentation import Presentation, has_true_stamps
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,53 +48,71 @@ class FrameIndex:
         return int(self.keys[max(behind - 1, 0)])
 
 
+def index_file(path: Path) -> FrameIndex:
+    """Index a file by its packets, or by decoding it once where these do not tell.
+
+    Raises:
+        VideoError: If the file cannot be read, or has no frame to show.
+
+    Warns:
+        VideoWarning: If the file holds fewer frames than it announces.
+    """
+    address, name = file_address(path), str(path)
+    container, stream = open_container(address, name)
+    with container:
+        announced = num_announced(container, stream)
+        presentation = Presentation(by_stamps=has_true_stamps(stream))
+        index = index_packets(read_packets(container, stream), stream.time_base, presentation)
+    if index is None:
+        container, stream = open_container(address, name)
+        with container:
+            shown = Presentation(by_stamps=False).frames(read_packets(container, stream), stream)
+            stamps = [stamp for stamp, _ in shown]
+            index = index_decoded(stamps, stream.time_base, read_fps(stream))
+    if index is None:
+        raise no_frame(name)
+    if announced > presentation.num_whole:
+        note = cut_short(name, announced, len(index.stamps))
+        warnings.warn(note, VideoWarning, stacklevel=4)
+    return index
+
+
 def index_packets(
-    packets: Sequence[StoredPacket], unit_s: Fraction, *, are_true_times: bool
+    packets: Iterable[Any], unit_s: Fraction, presentation: Presentation
 ) -> FrameIndex | None:
-    """Index a file by its packets, if their times can be relied on.
+    """Index a file by its packets, which are not decoded.
 
     Args:
-        packets: in the order of the file.
-        unit_s: seconds in one unit of time.
-        are_true_times: the times are those of presentation, not guesses.
+        packets: all of the file, in its order.
+        unit_s: seconds in one unit of the stamps.
+        presentation: new; told of all packets.
 
     Returns:
-        The index; None if times are missing, repeated or guesses.
-
-    Example:
-        Two key frames, the third packet is shown before the second:
-
-        >>> packets = [StoredPacket(0, True), StoredPacket(4), StoredPacket(2),
-        ...            StoredPacket(6, True)]
-        >>> index = index_packets(packets, Fraction(1, 8), are_true_times=True)
-        >>> index.stamps.tolist(), index.keys.tolist(), index.times_s.tolist()
-        ([0, 2, 4, 6], [0, 6], [0.0, 0.25, 0.5, 0.75])
+        The index; None if the stamps do not tell frames apart.
     """
-    shown = [p.pts for p in packets if not (p.is_hidden or p.is_damaged)]
-    stamps = [pts for pts in shown if pts is not None]
-    keys = sorted({p.pts for p in packets if p.is_key and p.pts is not None})
-    if not are_true_times or not stamps or not keys:
+    keys = set()
+    for packet in packets:
+        presentation.expect(packet)
+        if packet.size and packet.is_keyframe and packet.pts is not None:
+            keys.add(packet.pts)
+    stamps = np.unique(np.array(presentation.due, np.int64))
+    if not (presentation.by_stamps and keys and 0 < len(stamps) == len(presentation.due)):
         return None
-    if len(stamps) < len(shown) or len(set(stamps)) < len(stamps):
-        return None
-    ordered = np.sort(np.array(stamps, np.int64))
     return FrameIndex(
-        stamps=ordered,
-        keys=np.array(keys, np.int64),
+        stamps=stamps,
+        keys=np.array(sorted(keys), np.int64),
         counted=False,
-        times_s=(ordered - ordered[0]) * float(unit_s),
+        times_s=(stamps - stamps[0]) * float(unit_s),
     )
 
 
-def index_decoded(
-    times: Sequence[int | None], unit_s: Fraction, fps: float | None
-) -> FrameIndex | None:
+def index_decoded(stamps: Sequence[int | None], unit_s: Fraction, fps: float) -> FrameIndex | None:
     """Index a file by the frames that came out of it, decoded from its beginning.
 
     Args:
-        times: time of each frame in units, None where it has none, in decoded order.
-        unit_s: seconds in one unit of time.
-        fps: rate by which frames are spaced if their times are missing or repeated; 25 if None.
+        stamps: of each frame, None where it has none, in decoded order.
+        unit_s: seconds in one unit of the stamps.
+        fps: rate by which frames are spaced if stamps are missing or repeated.
 
     Returns:
         The index, with frames numbered; None if there are no frames.
@@ -107,12 +123,11 @@ def index_decoded(
         >>> index_decoded([1, 2, 4, 3], Fraction(1, 8), fps=4.0).times_s.tolist()
         [0.0, 0.125, 0.25, 0.375]
     """
-    if not times:
+    if not stamps:
         return None
-    numbers = np.arange(len(times), dtype=np.int64)
-    known = sorted({time for time in times if time is not None})
-    is_timed = len(known) == len(times)
-    step_s = float(unit_s) if is_timed else 1 / (fps or 25.0)
+    numbers = np.arange(len(stamps), dtype=np.int64)
+    known = sorted({stamp for stamp in stamps if stamp is not None})
+    is_timed = len(known) == len(stamps)
     steps = np.array(known, np.int64) - known[0] if is_timed else numbers
-    times_s = steps.astype(np.float64) * step_s
+    times_s = steps.astype(np.float64) * (float(unit_s) if is_timed else 1 / fps)
     return FrameIndex(stamps=numbers, keys=np.zeros(1, np.int64), counted=True, times_s=times_s)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 # Times come from lists as decimal text and from containers as fractions; a thousandth of a
 # frame at 1000 frames per second keeps a frame at exactly the start of a window inside it.
-_TIME_TOLERANCE_S = 1e-6
+TIME_TOLERANCE_S = 1e-6
 
 
 class VideoError(ValueError):
@@ -125,7 +125,8 @@ class VideoReader(ABC):
         self.name = name
         self.fps = float(fps)
         self.height, self.width = size
-        self._first, stop = _window(name, times_s, start_s, end_s)
+        start, end = check_window(name, start_s, end_s)
+        self._first, stop = _frames_between(name, times_s, start, end)
         self.times_s = times_s[self._first : stop]
 
     @property
@@ -201,18 +202,27 @@ class VideoReader(ABC):
         self.close()
 
 
-def _window(
-    name: str, times_s: NDArray[np.float64], start_s: float | None, end_s: float | None
-) -> tuple[int, int]:
-    """Frames with ``start_s <= time < end_s`` as a half-open range of indices."""
+def check_window(name: str, start_s: float | None, end_s: float | None) -> tuple[float, float]:
+    """Start and end of a window of time, seconds; 0 and infinity where they are None.
+
+    Raises:
+        VideoError: If it is no window.
+    """
     start = 0.0 if start_s is None else start_s
     end = math.inf if end_s is None else end_s
-    if not (0 <= start < end):
+    if not 0 <= start < end:
         raise VideoError(
             f"{name}: start and end must be seconds with 0 <= start < end, got {start_s} and "
             f"{end_s}; correct the window"
         )
-    first, stop = np.searchsorted(times_s, (start - _TIME_TOLERANCE_S, end - _TIME_TOLERANCE_S))
+    return start, end
+
+
+def _frames_between(
+    name: str, times_s: NDArray[np.float64], start: float, end: float
+) -> tuple[int, int]:
+    """Frames with ``start <= time < end`` as a half-open range of indices."""
+    first, stop = np.searchsorted(times_s, (start - TIME_TOLERANCE_S, end - TIME_TOLERANCE_S))
     if first == stop:
         raise VideoError(
             f"{name}: no frame lies between {start:g} and {end:g} s, the last one is at "

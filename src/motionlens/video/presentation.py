@@ -1,20 +1,129 @@
-"""Which decoded frames are shown, and when, found out while a stream goes by.
+"""Which stored pictures of a video are shown, and when: the one place that decides it.
 
-What :mod:`motionlens.video.frame_index` finds out of a whole file, for sources that are never seen whole.
+Packets and decoded frames go in; frames as a player shows them come out:
+
+    packet         -> Presentation.expect: is a frame due, and at which stamp?
+    decoded frame  -> Presentation.place: the frame of each due stamp, or one that stands in for it
+    stamp          -> Clock.read: seconds since the first frame
+
+:mod:`motionlens.video.stream` does so frame by frame, in constant memory.
+:mod:`motionlens.video.frame_index` numbers the frames of a file by its packets alone, and
+:class:`motionlens.video.file.FileReader` decodes those that are asked for. A stamp is a time of
+presentation in units of the stream's ``time_base``.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import av
 
-from motionlens.video.file import CODECS_WITH_HIDDEN_FRAMES
-
-# A clock that goes back by more has been set anew; by less, frames share a time or are misplaced.
+# These store frames that are never shown, each in a packet of its own with a stamp of its own.
+_CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
+# A clock that goes back by more has been reset; by less, frames share a time or are misplaced.
 _CLOCK_RESET_S = 1.0
+
+
+def has_guessed_stamps(stream: Any) -> bool:
+    """Whether FFmpeg guesses the stamps: AVI stores none, and frames are reordered."""
+    return bool(stream.container.format.name == "avi" and stream.codec_context.has_b_frames)
+
+
+def has_true_stamps(stream: Any) -> bool:
+    """Whether the stamps of a stream's packets are those of the frames that are shown."""
+    hides_frames = stream.codec_context.name in _CODECS_WITH_HIDDEN_FRAMES
+    return not (hides_frames or has_guessed_stamps(stream))
+
+
+class Presentation:
+    """The frames of a stream that are shown, in the order of their stamps.
+
+    A packet's frame is due unless an edit list hides it or the packet is damaged. Only due frames
+    are shown; one that the decoder does not give is replaced by the frame before it. Where the
+    packets' stamps do not tell, every decoded frame is shown, in the decoder's order: from the
+    first packet on that has no stamp, or whose clock has gone back.
+
+    Holds as many stamps as a decoder holds frames back.
+
+    Args:
+        due: stamps of the frames to show, ascending, where they are known beforehand.
+        by_stamps: whether stamps tell which frames are shown, see :func:`has_true_stamps`.
+
+    Attributes:
+        due: stamps of frames that are still to be shown, a heap.
+        by_stamps: whether stamps have told so far.
+        num_whole: packets so far that are not damaged.
+        num_replaced: due frames so far that another stood in for.
+    """
+
+    def __init__(self, due: Iterable[int] = (), *, by_stamps: bool = True) -> None:
+        self.due = list(due)
+        self.by_stamps = by_stamps
+        self.num_whole = self.num_replaced = 0
+        self._before: av.VideoFrame | None = None
+        self._last_dts: int | None = None
+
+    def expect(self, packet: Any) -> None:
+        """Take note of a packet, in the order of the file, before it is decoded."""
+        if not packet.size:
+            return
+        self.num_whole += not packet.is_corrupt
+        is_reset = None not in (packet.dts, self._last_dts) and packet.dts < self._last_dts
+        self._last_dts = packet.dts
+        if packet.pts is None or is_reset:
+            self.by_stamps = False
+            self.due.clear()
+        elif self.by_stamps and not (packet.is_discard or packet.is_corrupt):
+            heapq.heappush(self.due, packet.pts)
+
+    def place(
+        self, stamp: int | None, frame: av.VideoFrame
+    ) -> Iterator[tuple[int | None, av.VideoFrame]]:
+        """What is shown once a decoded frame has come: stamps and frames."""
+        if not self.by_stamps:
+            yield stamp, frame
+        elif stamp is not None:
+            while self.due and self.due[0] < stamp:
+                self.num_replaced += 1
+                yield heapq.heappop(self.due), self._before or frame
+            if self.due and self.due[0] == stamp:
+                yield heapq.heappop(self.due), frame
+            self._before = frame
+
+    def rest(self) -> Iterator[tuple[int | None, av.VideoFrame]]:
+        """What is still due at the end, if there was a frame that can stand in."""
+        while self.due and self._before is not None:
+            self.num_replaced += 1
+            yield heapq.heappop(self.due), self._before
+
+    def frames(
+        self, packets: Iterable[Any], stream: Any
+    ) -> Generator[tuple[int | None, av.VideoFrame], None, None]:
+        """All frames that are shown of some packets, with their stamps."""
+
+        def expected() -> Iterator[Any]:
+            for packet in packets:
+                self.expect(packet)
+                yield packet
+
+        for frame in decode(expected(), stream):
+            yield from self.place(frame.pts, frame)
+        yield from self.rest()
+
+
+def decode(packets: Iterable[Any], stream: Any) -> Iterator[av.VideoFrame]:
+    """All frames that the decoder makes of packets; those that it cannot decode are skipped."""
+    for packet in packets:
+        try:
+            yield from packet.decode()
+        except av.error.FFmpegError:
+            continue
+    try:
+        yield from stream.codec_context.decode(None)
+    except av.error.FFmpegError:
+        return
 
 
 class Clock:
@@ -27,16 +136,14 @@ class Clock:
 
     def __init__(self, stream: Any, fps: float) -> None:
         self._unit_s, self._step_s = float(stream.time_base), 1 / fps
-        # AVI stores no times of presentation: once frames are reordered, FFmpeg guesses them.
-        is_avi = stream.container.format.name == "avi"
-        self._counts = bool(is_avi and stream.codec_context.has_b_frames)
+        self._counts = has_guessed_stamps(stream)
         self._zero: int | None = None
         self._offset_s = 0.0
         self._last_s = -self._step_s
 
     @property
     def is_absolute(self) -> bool:
-        """Whether a stamp alone tells the time, wherever one comes from."""
+        """Whether a stamp alone tells the time, wherever in the stream it comes from."""
         return not self._counts and self._zero is not None
 
     def stamp(self, time_s: float) -> int:
@@ -57,68 +164,3 @@ class Clock:
                 time_s = next_s
         self._last_s = time_s
         return time_s
-
-
-class Order:
-    """Which decoded frames are shown: by the packets, for some frames are hidden or do not come.
-
-    Keeps as many stamps as a decoder keeps frames back.
-
-    Args:
-        stream: the decoder's.
-        is_whole: nothing will have been passed over by seeking.
-
-    Attributes:
-        held: packets that are whole.
-        replaced: frames that did not come out, and others stood in for.
-        is_whole: nothing was passed over by seeking.
-    """
-
-    def __init__(self, stream: Any, *, is_whole: bool = True) -> None:
-        self.is_whole = is_whole
-        is_avi = stream.container.format.name == "avi"
-        codec = stream.codec_context
-        # Their packets' times are not those of frames that are shown: all that come out are.
-        self._trusts = codec.name not in CODECS_WITH_HIDDEN_FRAMES and not (
-            is_avi and codec.has_b_frames
-        )
-        self._shown: list[int] = []
-        self._hidden: list[int] = []
-        self._before: av.VideoFrame | None = None
-        self.held = self.replaced = 0
-
-    def expect(self, packet: Any) -> None:
-        """Take note of a packet before it is decoded."""
-        if not packet.size:
-            return
-        self.held += not packet.is_corrupt
-        if packet.pts is None:  # nor can the others be told apart by their times
-            self._trusts = False
-            self._shown.clear()
-        if self._trusts:
-            is_hidden = packet.is_discard or packet.is_corrupt
-            heapq.heappush(self._hidden if is_hidden else self._shown, packet.pts)
-
-    def place(self, frame: av.VideoFrame) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """The frame, and before it those that should have come before and did not."""
-        stamp = frame.pts
-        if stamp is None or not self._trusts:
-            yield stamp, frame
-            return
-        while self._shown and self._shown[0] < stamp:
-            self.replaced += 1
-            yield heapq.heappop(self._shown), self._before or frame
-        if self._shown and self._shown[0] == stamp:
-            heapq.heappop(self._shown)
-            yield stamp, frame
-        elif stamp not in self._hidden:
-            yield stamp, frame
-        while self._hidden and self._hidden[0] < stamp:
-            heapq.heappop(self._hidden)
-        self._before = frame
-
-    def rest(self) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """Frames that should have come before the end."""
-        while self._shown and self._before is not None:
-            self.replaced += 1
-            yield heapq.heappop(self._shown), self._before

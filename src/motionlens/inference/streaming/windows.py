@@ -18,7 +18,7 @@ from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
 from motionlens.models.frame_stream import FrameStream, shares_frames
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
-from motionlens.video.stream import Source, is_endless, open_source, source_name
+from motionlens.video.source import Source, is_endless, open_source, source_name
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -53,7 +53,7 @@ class WindowStream:
     Args:
         model: in inference mode, on ``device``.
         card: its card.
-        source: see :func:`motionlens.video.stream.open_source`.
+        source: see :func:`motionlens.video.source.open_source`.
         device: where the model is.
         hop: frames of a clip from one window to the next; a quarter of ``num_frames`` if None.
         window_s: seconds that a window spans, by which the stride is chosen anew for the source's
