@@ -95,7 +95,7 @@ def assert_arrows_end_on_the_block(model, videos):
         match = block_match(found, video, 1, corners[1], 32)
         sheet = Sheet()
         layout = sheet.lay_out(range(4), (32, 32))
-        draw_match(sheet, layout, match, (0, 0, 32, 32))
+        draw_match(sheet, layout, match)
         arrows = [p for p in sheet.ax.patches if isinstance(p, FancyArrowPatch)]
         assert len(arrows) == len(match.targets)
         kept = [arrow for arrow in arrows if to_hex(arrow.get_edgecolor()).upper() == KEPT_COLOUR]

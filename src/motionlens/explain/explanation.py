@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
 from motionlens.explain.correspondences import Correspondences
-from motionlens.explain.matches import Match, Position, find_match, rank_positions
+from motionlens.explain.matches import (
+    Match,
+    Position,
+    Region,
+    cell_region,
+    find_match,
+    rank_positions,
+)
 
 if TYPE_CHECKING:
     from motionlens.report.prediction import Prediction
@@ -19,9 +26,6 @@ if TYPE_CHECKING:
 # Of the JSON that `to_dict` gives; the version grows when a reader has to know.
 FORMAT, FORMAT_VERSION = "motionlens.explain", 1
 _ROUNDING = 1e-9  # of a cell
-
-# top, left, height, width; pixels.
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -46,7 +50,7 @@ class Explanation:
     frames: NDArray[np.uint8]
     frame_numbers: tuple[int, ...]
     times_s: tuple[float, ...]
-    region: Box
+    region: Region
     modules: dict[str, Correspondences]
 
     def module(self, name: str) -> Correspondences:
@@ -62,7 +66,7 @@ class Explanation:
             )
         return self.modules[name]
 
-    def box(self, module: str, row: int, column: int) -> Box:
+    def box(self, module: str, row: int, column: int) -> Region:
         """Where a cell of a module's grid lies in the frames.
 
         The grid cuts the region that the network saw into equal parts. The feature of a cell saw
@@ -79,9 +83,7 @@ class Explanation:
         Raises:
             ValueError: If there is no such module.
         """
-        H, W = self.module(module).grid
-        top, left, height, width = self.region
-        return top + row * height / H, left + column * width / W, height / H, width / W
+        return cell_region(self.module(module).grid, row, column, self.region)
 
     def cell(self, module: str, y: float, x: float) -> tuple[int, int] | None:
         """Row and column of the cell at a point of the frames; None outside what was seen.

@@ -8,6 +8,9 @@ import torch
 
 from motionlens.explain.correspondences import Correspondences
 
+# Top, left, height and width of a part of a frame, pixels.
+Region = tuple[float, float, float, float]
+
 
 class Position(NamedTuple):
     """A position on the grid of a module.
@@ -61,6 +64,13 @@ class Match(NamedTuple):
     grid: tuple[int, int]
 
 
+def cell_region(grid: tuple[int, int], row: int, column: int, region: Region) -> Region:
+    """The part of a frame that a cell covers, if the grid divides a region into equal cells."""
+    top, left, height, width = region
+    H, W = grid
+    return top + row * height / H, left + column * width / W, height / H, width / W
+
+
 def find_match(found: Correspondences, frame: int, row: int, column: int) -> Match:
     """What a position was matched with.
 
@@ -92,7 +102,7 @@ def find_match(found: Correspondences, frame: int, row: int, column: int) -> Mat
 
 
 def rank_positions(found: Correspondences, n: int | None = None) -> list[Position]:
-    """The n positions that the module changed most, all if None; of equal ones the first first.
+    """The n positions that the module changed most, all if None; equal ones in their order.
 
     Args:
         found: of one clip.

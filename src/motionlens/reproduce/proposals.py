@@ -120,7 +120,7 @@ def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
     Raises:
         ValueError: If a video cannot be decoded.
     """
-    from motionlens.explain.drawing.arrow_figure import Row, draw_correspondences
+    from motionlens.explain.drawing.strips import Strip, draw_strips
     from motionlens.inference.recognizer import Recognizer
 
     recognizer = Recognizer.from_pretrained(run, device="cpu")
@@ -136,8 +136,8 @@ def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
         preprocessing = recognizer.card.preprocessing
         frames = _pictures(clip, preprocessing.mean, preprocessing.std)
         name = validation.class_names[int(validation.labels[number])]
-        rows.append(Row(*_shortened(frames, strongest_match(matched)), name))
-    draw_correspondences(rows, path, "Proposals of the position that the last module changes most")
+        rows.append(Strip(*_shortened(frames, strongest_match(matched)), name))
+    draw_strips(rows, path, "Proposals of the position that the last module changes most")
 
 
 def strongest_match(found: Correspondences) -> Match:

@@ -137,7 +137,7 @@ def draw_proposals(out: Path, model: nn.Module, canvas: Canvas, name: str = "pro
     Returns:
         Path of the picture.
     """
-    from motionlens.explain.drawing.arrow_figure import Row, draw_correspondences
+    from motionlens.explain.drawing.strips import Strip, draw_strips
 
     videos = validation_videos(canvas)
     chosen = [int((videos.labels == label).nonzero()[0, 0]) for label in range(len(CLASS_NAMES))]
@@ -147,10 +147,10 @@ def draw_proposals(out: Path, model: nn.Module, canvas: Canvas, name: str = "pro
         # The second frame has neighbours on both sides.
         match = block_match(found, place, 1, videos.corners[video, 1], videos.frames.shape[-1])
         picture = videos.frames[video, :, :, :, None].expand(-1, -1, -1, 3).numpy()
-        rows.append(Row(picture, match, CLASS_NAMES[place]))
+        rows.append(Strip(picture, match, CLASS_NAMES[place]))
     path = out / f"{name}.png"
     title = "Proposals of the moving block, one validation video a direction"
-    draw_correspondences(rows, path, title)
+    draw_strips(rows, path, title)
     return path
 
 

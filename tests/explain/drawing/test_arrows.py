@@ -4,7 +4,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from explained_samples import sample_frames
-from motionlens.explain.drawing.arrows import draw_match, draw_targets, match_legend
+from motionlens.explain.drawing.arrows import draw_match, draw_position, match_legend
 from motionlens.explain.drawing.frames import choose_frames, draw_frames
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import DROPPED_COLOUR, KEPT_COLOUR, POSITION_COLOUR
@@ -21,7 +21,7 @@ def sheet():
 
 @pytest.fixture
 def layout(sheet):
-    return sheet.lay_out(range(3), (40, 80))
+    return sheet.lay_out(range(3), (40, 80), region=REGION)
 
 
 def arrows(sheet):
@@ -29,7 +29,7 @@ def arrows(sheet):
 
 
 def test_arrows_go_from_the_position_to_its_proposals(sheet, layout):
-    assert draw_match(sheet, layout, MATCH, REGION) == 0
+    assert draw_match(sheet, layout, MATCH) == 0
     dropped, kept = arrows(sheet)  # pale ones first
     # A cell is 10 x 10 pixels; the region starts 10 down and 20 to the right.
     start = layout.point(1, 10 + 5, 20 + 35)
@@ -43,7 +43,7 @@ def test_arrows_go_from_the_position_to_its_proposals(sheet, layout):
 
 
 def test_cells_are_marked(sheet, layout):
-    draw_match(sheet, layout, MATCH, REGION)
+    draw_match(sheet, layout, MATCH)
     cells = [patch for patch in sheet.ax.patches if isinstance(patch, Rectangle)]
     corners = [layout.point(2, 20, 20), layout.point(0, 20, 40), layout.point(1, 10, 50)]
     np.testing.assert_allclose([cell.get_xy() for cell in cells], corners)
@@ -53,13 +53,13 @@ def test_cells_are_marked(sheet, layout):
 
 def test_wider_for_more_channels(sheet, layout):
     targets = (Target(0, 0, 0, 1, 0.1), Target(2, 0, 0, 4, 0.2))
-    draw_match(sheet, layout, MATCH._replace(targets=targets), REGION)
+    draw_match(sheet, layout, MATCH._replace(targets=targets))
     few, many = arrows(sheet)
     assert few.get_linewidth() < many.get_linewidth()
 
 
 def test_arcs_stay_near_their_row(sheet, layout):
-    draw_match(sheet, layout, MATCH._replace(frame=0, targets=(Target(2, 0, 0, 1, 0.1),)), REGION)
+    draw_match(sheet, layout, MATCH._replace(frame=0, targets=(Target(2, 0, 0, 1, 0.1),)))
     sheet.finish()
     (arrow,) = arrows(sheet)
     path = np.concatenate(arrow.get_path().to_polygons(closed_only=False))
@@ -69,14 +69,16 @@ def test_arcs_stay_near_their_row(sheet, layout):
 
 
 def test_proposals_in_frames_that_are_not_shown_are_counted(sheet):
-    layout = sheet.lay_out([1, 2], (40, 80))
-    assert draw_match(sheet, layout, MATCH, REGION) == 1
+    layout = sheet.lay_out([1, 2], (40, 80), region=REGION)
+    assert draw_match(sheet, layout, MATCH) == 1
     assert len(arrows(sheet)) == 1
 
 
-def test_cells_alone(sheet, layout):
-    draw_targets(sheet, layout, MATCH, REGION)
-    assert len(sheet.ax.patches) == 2
+def test_a_position_alone(sheet, layout):
+    draw_position(sheet, layout, MATCH)
+    (cell,) = sheet.ax.patches
+    assert cell.get_xy() == layout.point(1, 10, 50)
+    assert to_hex(cell.get_edgecolor()).upper() == POSITION_COLOUR
     assert not arrows(sheet)
 
 
@@ -88,7 +90,7 @@ def test_legend_names_what_is_drawn():
 
 
 def test_what_was_not_seen_is_dimmed(sheet, layout):
-    draw_frames(sheet, layout, sample_frames(3, (40, 80)), list("abc"), region=REGION)
+    draw_frames(sheet, layout, sample_frames(3, (40, 80)), list("abc"))
     parts = sheet.ax.patches[:4]
     area = sum(part.get_width() * part.get_height() for part in parts) / layout.scale**2
     assert area == pytest.approx(40 * 80 - 20 * 40)
@@ -96,7 +98,8 @@ def test_what_was_not_seen_is_dimmed(sheet, layout):
     assert [text.get_text() for text in sheet.ax.texts] == ["a", "b", "c"]
 
 
-def test_frames_without_a_region_are_as_they_are(sheet, layout):
+def test_frames_without_a_region_are_as_they_are(sheet):
+    layout = sheet.lay_out(range(3), (40, 80))
     frames = sample_frames(3, (40, 80))
     draw_frames(sheet, layout, frames, list("abc"))
     assert not sheet.ax.patches

@@ -1,4 +1,4 @@
-"""Proposals of one position as a moving picture: the clip runs, and what was matched lights up."""
+"""Proposals of one position as an animation: the clip runs, and matched cells light up."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def animate(
         explained: of a video.
         place: the position.
         path: of the animation, ``.gif`` or ``.mp4``.
-        fps: frames of the clip a second.
+        fps: frames of the clip per second.
         theme: its colours.
 
     Raises:
-        ValueError: For another ending, an fps that is not above 0, or if there is no such module
+        ValueError: For another suffix, an fps that is not above 0, or if there is no such module
             or position.
         OSError: If it cannot be written.
     """
@@ -62,14 +62,15 @@ def animate(
     if not fps > 0:
         raise ValueError(f"fps must be above 0, got {fps}")
     pictures = animation_frames(explained, place, theme=theme)
-    encode = _as_gif if path.suffix.lower() == ".gif" else _as_mp4
-    write_atomically(path, encode(pictures, fps))
+    is_gif = path.suffix.lower() == ".gif"
+    content = _as_gif(pictures, fps) if is_gif else encode_compactly(pictures, fps=fps)
+    write_atomically(path, content)
 
 
 def animation_frames(
     explained: Explanation, place: Place, *, theme: Theme = LIGHT
 ) -> NDArray[np.uint8]:
-    """The pictures of :func:`animate`, uint8 ``(T, H, W, 3)``, one for each frame of the clip."""
+    """The pictures of :func:`animate`, uint8 ``(T, H, W, 3)``, one per frame of the clip."""
     match = explained.match(*place)
     return np.stack([_step(explained, match, t, theme) for t in range(len(explained.frames))])
 
@@ -83,11 +84,11 @@ def _step(explained: Explanation, match: Match, t: int, theme: Theme) -> NDArray
     left = len(explained.frames)
     frames = np.concatenate([explained.frames, explained.frames[own : own + 1]])
     names = [*labels(explained), f"position in frame {explained.frame_numbers[own]}"]
-    layout = sheet.lay_out([left, t], (size[0], size[1]), columns=2)
-    draw_frames(sheet, layout, frames, names, region=explained.region)
+    layout = sheet.lay_out([left, t], (size[0], size[1]), region=explained.region, columns=2)
+    draw_frames(sheet, layout, frames, names)
     if t == own:
-        draw_position(sheet, layout, match, explained.region)
-    draw_match(sheet, layout, match._replace(frame=left), explained.region)
+        draw_position(sheet, layout, match)
+    draw_match(sheet, layout, match._replace(frame=left))
     _draw_wins(sheet, match, t, left)
     sheet.legend(match_legend(), columns=2)
     return sheet.pixels()
@@ -96,10 +97,8 @@ def _step(explained: Explanation, match: Match, t: int, theme: Theme) -> NDArray
 def _draw_wins(sheet: Sheet, match: Match, current: int, num_frames: int) -> None:
     """Bars of the channels that the proposals of each frame won; the current frame is marked."""
     wins = [0] * num_frames
-    proposed = [False] * num_frames
     for target in match.targets:
         wins[target.frame] += target.wins
-        proposed[target.frame] = True
     text = "channels won by the proposals of each frame"
     sheet.write(text, size=LABEL_SIZE, muted=True, space=0.02)
     width = (sheet.width - 2 * MARGIN) / num_frames
@@ -107,24 +106,21 @@ def _draw_wins(sheet: Sheet, match: Match, current: int, num_frames: int) -> Non
     for t, count in enumerate(wins):
         x = MARGIN + t * width
         height = _BAR_HEIGHT * count / max(*wins, 1)
-        bar = {"zorder": 2, "linewidth": 0}
-        if height:
-            sheet.ax.add_patch(
-                Rectangle((x, bottom - height), 0.9 * width, height, color=KEPT_COLOUR, **bar)  # type: ignore[arg-type]
-            )
-        colour = POSITION_COLOUR if t == match.frame else DROPPED_COLOUR
-        sheet.ax.add_patch(Rectangle((x, bottom), 0.9 * width, 0.04, color=colour, **bar))  # type: ignore[arg-type]
+        foot = POSITION_COLOUR if t == match.frame else DROPPED_COLOUR
+        for y, high, colour in ((bottom - height, height, KEPT_COLOUR), (bottom, 0.04, foot)):
+            bar = Rectangle((x, y), 0.9 * width, high, color=colour, linewidth=0, zorder=2)
+            sheet.ax.add_patch(bar)
         if t == current:
-            edge = Rectangle(
-                (x - 0.02, bottom - _BAR_HEIGHT), 0.9 * width + 0.04, _BAR_HEIGHT + 0.06,
-                fill=False, edgecolor=sheet.theme.text, linewidth=1.4, zorder=3,
-            )  # fmt: skip
-            sheet.ax.add_patch(edge)
+            frame = Rectangle(
+                (x - 0.02, bottom - _BAR_HEIGHT), 0.9 * width + 0.04, _BAR_HEIGHT + 0.06
+            )
+            frame.set(fill=False, edgecolor=sheet.theme.text, linewidth=1.4, zorder=3)
+            sheet.ax.add_patch(frame)
     sheet.y = bottom + 0.16
 
 
 def _as_gif(pictures: NDArray[np.uint8], fps: float) -> bytes:
-    # One palette for all, or colours would flicker; those that mean something stay as they are.
+    # One palette for all frames, or colours would flicker; colours with a meaning stay exact.
     images = [Image.fromarray(picture) for picture in pictures]
     palette = _palette(images)
     plain = Image.Dither.NONE
@@ -147,7 +143,3 @@ def _palette(images: Sequence[Image.Image]) -> Image.Image:
         colours = [*ImageColor.getrgb(colour)[:3], *colours]
     found.putpalette(colours)
     return found
-
-
-def _as_mp4(pictures: NDArray[np.uint8], fps: float) -> bytes:
-    return encode_compactly(pictures, fps=fps)

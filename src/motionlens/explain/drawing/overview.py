@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlens.explain.drawing.arrow_figure import Row, draw_correspondences
-from motionlens.explain.drawing.frames import MOST_FRAMES, draw_frames
+from motionlens.explain.drawing.frames import MAX_FRAMES, draw_frames
 from motionlens.explain.drawing.heat import draw_heat, draw_heat_bar
 from motionlens.explain.drawing.sheet import Sheet
+from motionlens.explain.drawing.strips import Strip, draw_strips
 from motionlens.explain.drawing.themes import LIGHT, Theme
 from motionlens.explain.explanation import Explanation
 
 
 class Place(NamedTuple):
-    """A position of a module, by which pictures are made.
+    """A position of a module.
 
     Attributes:
         module: block name.
         frame: number in the clip.
         row: on the module's grid.
-        column: likewise.
+        column: on the module's grid.
     """
 
     module: str
@@ -43,7 +43,7 @@ def strongest_place(explained: Explanation, module: str | None = None) -> Place:
 
 
 def same_place(explained: Explanation, place: Place, module: str) -> Place:
-    """The position of another module in which the middle of a position's cell lies.
+    """The position of another module whose cell holds the middle of a position's cell.
 
     Raises:
         ValueError: If there is no such module or position.
@@ -63,24 +63,27 @@ def draw_proposals(
     Args:
         explained: of a video.
         place: the position.
-        path: of the picture; the ending gives the format.
+        path: of the picture; the suffix names the format.
         theme: its colours.
 
     Raises:
         ValueError: If there is no such module or position.
         OSError: If it cannot be written.
     """
-    row = _row(explained, place, _where(place))
-    draw_correspondences([row], path, headline(explained), theme=theme)
+    strip = _strip(explained, place, _where(place))
+    draw_strips([strip], path, headline(explained), theme=theme)
 
 
 def draw_modules(
     explained: Explanation, place: Place, path: str | os.PathLike[str], *, theme: Theme = LIGHT
 ) -> None:
-    """Write the proposals of one place in all modules, one strip a module; see above."""
+    """Write the proposals of one place in all modules, one strip per module.
+
+    Arguments and errors are those of :func:`draw_proposals`.
+    """
     places = [same_place(explained, place, name) for name in explained.modules]
-    rows = [_row(explained, each, _where(each)) for each in places]
-    draw_correspondences(rows, path, headline(explained), theme=theme)
+    strips = [_strip(explained, each, _where(each)) for each in places]
+    draw_strips(strips, path, headline(explained), theme=theme)
 
 
 def draw_comparison(
@@ -90,20 +93,20 @@ def draw_comparison(
     title: str = "",
     theme: Theme = LIGHT,
 ) -> None:
-    """Write the proposals of one position in each of several videos, one strip a video.
+    """Write the proposals of one position in each of several videos, one strip per video.
 
     Args:
         videos: at least one, with the position to show.
-        path: of the picture; the ending gives the format.
-        title: above it; by default it says how the positions were matched.
+        path: of the picture; the suffix names the format.
+        title: above it; by default the module's name.
         theme: its colours.
 
     Raises:
         ValueError: If there is no such module or position.
         OSError: If it cannot be written.
     """
-    rows = [_row(explained, place, headline(explained)) for explained, place in videos]
-    draw_correspondences(rows, path, title or f"Proposals in {videos[0][1].module}", theme=theme)
+    strips = [_strip(explained, place, headline(explained)) for explained, place in videos]
+    draw_strips(strips, path, title or f"Proposals in {videos[0][1].module}", theme=theme)
 
 
 def draw_change(
@@ -113,11 +116,11 @@ def draw_change(
     modules: Sequence[str] | None = None,
     theme: Theme = LIGHT,
 ) -> None:
-    """Write how much each module changed each position, one strip a module.
+    """Write how much each module changed each position, one strip per module.
 
     Args:
         explained: of a video.
-        path: of the picture; the ending gives the format.
+        path: of the picture; the suffix names the format.
         modules: block names; None for all.
         theme: its colours.
 
@@ -133,29 +136,28 @@ def draw_change(
         change = found.change.reshape(T, *found.grid).numpy()
         peak = float(change.max())
         sheet.write(f"{name}: up to {peak:.3g}", size=10, space=0.0)
-        layout = sheet.lay_out(_evenly(T, MOST_FRAMES), (H, W))
-        region = explained.region
-        draw_frames(sheet, layout, explained.frames, labels(explained), region=region, grey=True)
-        draw_heat(sheet, layout, change, region, peak)
+        layout = sheet.lay_out(_evenly(T, MAX_FRAMES), (H, W), region=explained.region)
+        draw_frames(sheet, layout, explained.frames, labels(explained), grey=True)
+        draw_heat(sheet, layout, change, peak)
     draw_heat_bar(sheet)
     sheet.save(path)
 
 
 def headline(explained: Explanation) -> str:
-    """Label and its probability, and the video's name."""
+    """Label, its probability, and the name of the video."""
     found = explained.prediction
     return f"{found.label} {100 * found.probabilities[0]:.0f} %  ({Path(explained.path).name})"
 
 
 def labels(explained: Explanation) -> list[str]:
-    """What stands above the frames: number in the video, and time."""
+    """Titles of the frames: number in the video, and time."""
     pairs = zip(explained.frame_numbers, explained.times_s, strict=True)
     return [f"frame {number}, {seconds:.2f} s" for number, seconds in pairs]
 
 
-def _row(explained: Explanation, place: Place, title: str) -> Row:
+def _strip(explained: Explanation, place: Place, title: str) -> Strip:
     match = explained.match(*place)
-    return Row(explained.frames, match, title, explained.region, labels(explained))
+    return Strip(explained.frames, match, title, explained.region, labels(explained))
 
 
 def _where(place: Place) -> str:
@@ -165,7 +167,7 @@ def _where(place: Place) -> str:
 
 
 def _evenly(count: int, most: int) -> list[int]:
-    """At most so many of ``count`` frames, evenly spread, the first and the last among them."""
+    """At most ``most`` of ``count`` frames, evenly spread, with the first and the last."""
     if count <= most:
         return list(range(count))
     return [round(i * (count - 1) / (most - 1)) for i in range(most)]

@@ -1,6 +1,6 @@
 """A picture that grows downwards, and frames laid out on it in rows.
 
-One unit is one inch, x to the right and y down, so that text and pictures never share a place.
+One unit is one inch, x to the right and y down, so that text and pictures never overlap.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from motionlens._utils.files import write_atomically
 from motionlens.explain.drawing.themes import LIGHT, Theme
+from motionlens.explain.matches import Region
 
 DPI = 120
 WIDTH = 8.0
@@ -31,15 +32,11 @@ TITLE_SIZE, LABEL_SIZE = 11, 9
 _FONT = "DejaVu Sans"  # comes with matplotlib: text is the same everywhere
 _GAP = 0.08
 _LABEL_HEIGHT = 0.2
-# Of a frame; narrower ones could not be seen where the picture is shown in a column of text.
-_MOST_COLUMNS = 4
-_MOST_NARROW_COLUMNS = 5
-_MOST_HEIGHT = 2.6
-_MOST_WIDTH = 3.2
+# More columns of wide or of narrow frames would be too small within a column of text.
+_MAX_COLUMNS, _MAX_NARROW_COLUMNS = 4, 5
+# Of a frame.
+_MAX_HEIGHT, _MAX_WIDTH = 2.6, 3.2
 _METRICS = TextToPath()
-
-# top, left, height, width of a part of a frame, pixels
-Region = tuple[float, float, float, float]
 
 
 class FrameLayout(NamedTuple):
@@ -48,14 +45,16 @@ class FrameLayout(NamedTuple):
     Attributes:
         shown: numbers of the frames that are shown, in order.
         size: height and width of a frame, pixels.
+        region: part of each frame that the network saw, pixels.
         columns: frames side by side before the next row starts.
-        scale: inches of a pixel.
+        scale: inches per pixel.
         left: of the first frame.
         top: of its label, which lies above it.
     """
 
     shown: tuple[int, ...]
     size: tuple[int, int]
+    region: Region
     columns: int
     scale: float
     left: float
@@ -90,11 +89,15 @@ class FrameLayout(NamedTuple):
         left, top = self.corner(frame)
         return left + x * self.scale, top + y * self.scale
 
+    def box(self, frame: int, region: Region) -> tuple[tuple[float, float], float, float]:
+        """Top left corner, width and height of a part of a frame, as a Rectangle takes them."""
+        y, x, height, width = region
+        return self.point(frame, y, x), width * self.scale, height * self.scale
+
     def extent(self, frame: int, region: Region | None = None) -> tuple[float, float, float, float]:
-        """left, right, bottom, top of a part of a frame, the whole if None; as imshow takes it."""
-        y, x, height, width = region or (0.0, 0.0, *self.size)
-        left, top = self.point(frame, y, x)
-        return left, left + width * self.scale, top + height * self.scale, top
+        """Left, right, bottom, top of a part of a frame, the whole if None; as imshow takes it."""
+        (left, top), width, height = self.box(frame, region or (0.0, 0.0, *self.size))
+        return left, left + width, top + height, top
 
 
 class Sheet:
@@ -106,7 +109,7 @@ class Sheet:
 
     Attributes:
         ax: to draw on, in inches from the top left.
-        y: where what comes next starts.
+        y: where the next thing starts.
     """
 
     def __init__(self, theme: Theme = LIGHT, *, width: float = WIDTH) -> None:
@@ -119,7 +122,7 @@ class Sheet:
     def write(
         self, text: str, *, size: float = TITLE_SIZE, muted: bool = False, space: float = 0.06
     ) -> None:
-        """A line of text; what does not fit is cut off.
+        """Add a line of text; what does not fit is cut off.
 
         Args:
             text: the line.
@@ -131,32 +134,46 @@ class Sheet:
         self.y += size * 1.35 / 72 + space
 
     def label(
-        self, x: float, y: float, text: str, *, size: float, muted: bool, width: float
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        width: float,
+        size: float = LABEL_SIZE,
+        muted: bool = False,
     ) -> None:
-        """Text of one line with its top left corner there, no wider than ``width``."""
+        """Put one line of text with its top left corner at a point, no wider than ``width``."""
         colour = self.theme.muted if muted else self.theme.text
         text = fitted(text, width, size)
         self.ax.text(x, y, text, size=size, color=colour, va="top", family=_FONT, zorder=9)
 
     def lay_out(
-        self, shown: Sequence[int], size: tuple[int, int], *, columns: int | None = None
+        self,
+        shown: Sequence[int],
+        size: tuple[int, int],
+        *,
+        region: Region | None = None,
+        columns: int | None = None,
     ) -> FrameLayout:
         """Make room for frames, in as many rows as keep them large.
 
         Args:
             shown: numbers of the frames.
             size: their height and width, pixels.
-            columns: frames side by side; None for what suits.
+            region: part of each frame that the network saw, pixels; None for all.
+            columns: frames side by side; None to choose by their number and size.
         """
         columns = columns or num_columns(len(shown), size)
         room = self.width - 2 * MARGIN - (columns - 1) * _GAP
-        width = min(room / columns, _MOST_WIDTH, _MOST_HEIGHT * size[1] / size[0])
-        layout = FrameLayout(tuple(shown), size, columns, width / size[1], MARGIN, self.y)
+        width = min(room / columns, _MAX_WIDTH, _MAX_HEIGHT * size[1] / size[0])
+        region = region or (0.0, 0.0, *size)
+        layout = FrameLayout(tuple(shown), size, region, columns, width / size[1], MARGIN, self.y)
         self.y = layout.bottom + _GAP
         return layout
 
     def legend(self, handles: Sequence[Artist], *, columns: int = 2) -> None:
-        """A legend across the sheet."""
+        """Add a legend across the sheet."""
         legend = self.ax.legend(
             handles=list(handles),
             loc="upper left",
@@ -174,7 +191,7 @@ class Sheet:
         self.y += math.ceil(len(handles) / columns) * 0.2 + 0.05
 
     def finish(self) -> Figure:
-        """The figure, as high as what is on it."""
+        """The figure, as high as its content."""
         height = self.y + MARGIN
         self.figure.set_size_inches(self.width, height)
         self.ax.set_xlim(0, self.width)
@@ -182,7 +199,7 @@ class Sheet:
         return self.figure
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture in one step; the path's ending gives the format.
+        """Write the picture in one step; the suffix names the format.
 
         Raises:
             OSError: If it cannot be written.
@@ -194,7 +211,7 @@ class Sheet:
         write_atomically(path, file.getvalue())
 
     def pixels(self) -> NDArray[np.uint8]:
-        """The picture, uint8 ``(H, W, 3)``, H and W even as videos want it."""
+        """The picture, uint8 ``(H, W, 3)``, with H and W even, as videos need."""
         canvas = self.finish().canvas
         assert isinstance(canvas, FigureCanvasAgg)
         with _without_glyph_warnings():
@@ -206,7 +223,7 @@ class Sheet:
 
 def num_columns(count: int, size: tuple[int, int]) -> int:
     """Frames side by side, so that rows are equally long and frames stay large."""
-    most = _MOST_NARROW_COLUMNS if size[1] < 0.8 * size[0] else _MOST_COLUMNS
+    most = _MAX_NARROW_COLUMNS if size[1] < 0.8 * size[0] else _MAX_COLUMNS
     return math.ceil(count / math.ceil(count / most))
 
 
@@ -230,8 +247,5 @@ def fitted(text: str, width: float, size: float) -> str:
 
 
 def _without_glyph_warnings() -> warnings.catch_warnings[None]:
-    context: warnings.catch_warnings[None] = warnings.catch_warnings(
-        action="ignore", category=UserWarning
-    )
     # A name in a script that the font lacks is drawn as boxes.
-    return context
+    return warnings.catch_warnings(action="ignore", category=UserWarning)
