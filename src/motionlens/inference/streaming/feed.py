@@ -1,6 +1,6 @@
-"""A source is read in a thread of its own: decoding and the network run at the same time.
+"""Reads a source in a thread, so that decoding and the network run at the same time.
 
-A source that waits is made to wait for the network; of one that does not, frames are dropped.
+A file waits for the network. A live source cannot wait, so its frames are dropped.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.video.stream import FrameSource
 
-# How soon a thread that waits sees that it is to stop.
-_LOOK_S = 0.1
-# A thread inside a decoder or a dead connection is not waited for longer.
-_LEAVE_S = 1.0
+# How often a waiting thread checks whether it should stop, seconds.
+_POLL_S = 0.1
+# How long to wait at the end for a thread that may hang in a decoder or a dead connection, seconds.
+_JOIN_S = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class FrameBatch:
-    """Frames of which clips are made, next to each other.
+    """Consecutive frames of clips.
 
     Attributes:
-        frames: uint8 ``(n, lead + 1, 3, h, w)``, cut to the clip's size: each with those that
-            lead to it, the frame itself last.
-        times_s: of the n frames, seconds.
-        after_gap: between these and the frames before some are missing.
+        frames: uint8 ``(n, lead + 1, 3, h, w)``, resized and cropped; each clip frame comes last,
+            after the frames that optical flow needs before it.
+        times_s: times of the n clip frames, seconds.
+        after_gap: whether frames are missing before these.
     """
 
     frames: Tensor
@@ -41,25 +41,26 @@ class FrameBatch:
 
 
 class FrameFeed:
-    """Reads a source and cuts the frames that clips are made of.
+    """Reads a source, and resizes and crops the frames of clips.
 
     Args:
-        open_source: opens it, in the thread.
-        choose_sampling: from the source's frames per second to the sampling of clips: every
-            ``frame_stride``-th frame is taken; of segments the middle one.
-        preprocessing: cuts them.
-        capacity: frames that wait at most.
-        real_time: let the source come no faster than its own clock, and do not let it wait.
+        open_source: opens the source; called in the thread.
+        choose_sampling: from the source's frames per second to the sampling of clips. Every
+            ``frame_stride``-th frame is a clip frame; in the mode ``segments``, the middle frame
+            of every ``frame_stride`` frames.
+        preprocessing: resizes and crops.
+        capacity: most clip frames that wait.
+        real_time: treat the source as live: no faster than its own clock, and it does not wait.
 
     Attributes:
-        name: of the source; None before it is open.
-        stride: frames of the source from one that is taken to the next; 0 before it is open.
-        seen: frames taken so far, with those dropped.
-        dropped: frames that were dropped since the network was too slow.
-        end_s: time of the last frame that was read, of whatever kind.
-        notes: what is to be told of the source at the end.
-        can_be_read_again: it is a file or in memory.
-        was_stopped: before its end.
+        name: name of the source; None until it is open.
+        stride: frames of the source from one clip frame to the next; 0 until it is open.
+        seen: clip frames so far, including dropped ones.
+        dropped: clip frames that were dropped because the network was too slow.
+        end_s: time of the last frame of the source, whether a clip frame or not.
+        notes: remarks on the source; complete at the end.
+        can_be_read_again: whether the source is a file or in memory.
+        was_stopped: whether :meth:`stop` ended it.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class FrameFeed:
         self._thread = threading.Thread(target=self._read, name="motionlens-feed", daemon=True)
 
     def batches(self, limit: int) -> Iterator[FrameBatch]:
-        """The frames, at most ``limit`` at a time, until the source ends or :meth:`stop`.
+        """The clip frames, until the source ends or is stopped.
 
-        Of a source that waits, as many as that; of another, those that are there.
+        Args:
+            limit: frames per batch; a live source gives those that wait, up to this number.
 
         Raises:
-            VideoError: If the source cannot be opened or read; after the frames before.
+            VideoError: If the source cannot be opened or read, after the frames before the fault.
+            RuntimeError: If the stream was read before.
         """
         if self._thread.ident is not None:
             raise RuntimeError("a stream can be gone through once; open another")
@@ -103,22 +106,22 @@ class FrameFeed:
                 yield FrameBatch(torch.stack(frames), times_s, gaps[0])
         finally:
             self.stop()
-            self._thread.join(_LEAVE_S)
+            self._thread.join(_JOIN_S)
         if self._error is not None and not self.was_stopped:
             raise self._error
 
     def stop(self) -> None:
-        """Read no more; those who wait for frames are told that there are none."""
+        """Read no more, and give no more frames."""
         self.was_stopped = self.was_stopped or not self._is_done
         self._stopped.set()
 
     def _take(self, limit: int) -> list[tuple[Tensor, float, bool]]:
-        """Frames without a gap between them; none at the end."""
+        """The next frames without a gap between them; none at the end."""
         with self._changed:
             while not self._stopped.is_set() and not self._is_done:
                 if len(self._waiting) >= (1 if self._drops else limit):
                     break
-                self._changed.wait(_LOOK_S)
+                self._changed.wait(_POLL_S)
             if self._stopped.is_set():
                 return []
             taken: list[tuple[Tensor, float, bool]] = []
@@ -130,17 +133,17 @@ class FrameFeed:
             return taken
 
     def _put(self, frames: Tensor, time_s: float) -> None:
-        """Let a frame wait to be taken, or drop it."""
+        """Queue a frame, or drop it."""
         with self._changed:
             while not self._drops and len(self._waiting) >= self._capacity:
                 if self._stopped.is_set():
                     return
-                self._changed.wait(_LOOK_S)
+                self._changed.wait(_POLL_S)
             self.seen += 1
             if self._drops and len(self._waiting) >= self._capacity:
                 self._is_refusing = True
-            # Until all are taken, so that frames come in runs that are long enough for a clip,
-            # however slow the network is.
+            # Frames are dropped until the queue is empty, so that those without a gap between
+            # them are enough for a clip, however slow the network is.
             if self._is_refusing and self._waiting:
                 self.dropped += 1
                 return
@@ -158,7 +161,7 @@ class FrameFeed:
                 self._read_from(source)
             finally:
                 source.close()
-        # Whatever it is, whoever takes the frames is to know of it.
+        # Raised again by batches().
         except BaseException as error:
             self._error = error
         finally:
@@ -185,7 +188,7 @@ class FrameFeed:
             if until_next > lead and number:
                 continue
             before.append(self._preprocessing.crop(frame.load()[None])[0])
-            while not number and len(before) <= lead:  # before the first frame there are none
+            while not number and len(before) <= lead:  # the first frame stands for those before it
                 before.append(before[0])
             if not until_next and number >= first:
                 self._put(torch.stack(tuple(before)), frame.time_s)
