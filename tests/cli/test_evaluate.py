@@ -8,8 +8,8 @@ from motion_videos import CLASSES, tiny_recipe, write_dataset
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
-from motionlens.training.recipe_files import save_recipe
 from motionlens.training.build import build_model, make_card
+from motionlens.training.recipe_files import save_recipe
 from processes import torchrun
 
 

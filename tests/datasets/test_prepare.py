@@ -13,7 +13,7 @@ import pytest
 from mini_datasets import NAMES, STEPS, classes_of, moving_square, write_file, write_mini
 from motionlens.clips.frame_cache import open_indexed
 from motionlens.datasets import decode_check
-from motionlens.datasets.catalog import CATALOG
+from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.decode_check import check_video
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.prepare import default_out, prepare

@@ -18,8 +18,8 @@ from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.inference.evaluation import evaluate
 from motionlens.inference.recognizer import Recognizer
-from motionlens.training.recipe_files import save_recipe
 from motionlens.training.build import build_model, make_card
+from motionlens.training.recipe_files import save_recipe
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 
 from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.report.submission import submission_form, submission_text, write_submission
+from motionlens.report.submission import submission_text, write_submission
 
 NAMES = ("a", "b; c", "d", "e", "f", "g")
 
@@ -17,38 +16,22 @@ def report(**changes):
     return EvaluationReport(**{**values, **changes})
 
 
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [
-        ("jester", "jester"),
-        ("20bn-jester-v1", "jester"),
-        ("something-v1", "something"),
-        ("something_v2", "something"),
-        ("Something-Something-v2", "something"),
-        ("kinetics400", "csv"),
-        (None, "csv"),
-    ],
-)
-def test_form_by_name(name, form):
-    assert submission_form(name) == form
-
-
 def test_one_label_for_jester():
-    assert submission_text(report(), "jester") == '34870;g\n7;"b; c"\n'
+    assert submission_text(report(), 1) == '34870;g\n7;"b; c"\n'
 
 
 def test_five_labels_best_first_for_something_something():
     expected = '34870;g;f;e;d;"b; c"\n7;"b; c";a;d;e;f\n'
-    assert submission_text(report(), "something") == expected
+    assert submission_text(report(), 5) == expected
 
 
 def test_fewer_classes_than_five():
     few = report(class_names=("a", "b"), probabilities=np.float32([[0.4, 0.6], [0.7, 0.3]]))
-    assert submission_text(few, "something") == "34870;b;a\n7;a;b\n"
+    assert submission_text(few, 5) == "34870;b;a\n7;a;b\n"
 
 
 def test_plain_csv_for_others(tmp_path):
-    write_submission(report(), "csv", tmp_path / "x.csv")
+    write_submission(report(), None, tmp_path / "x.csv")
     lines = (tmp_path / "x.csv").read_text().splitlines()
     assert lines[0] == "path,label,probability"
     assert lines[2] == "/data/videos/7.webm,b; c,0.285714"
@@ -59,7 +42,7 @@ def test_all_likely_labels_where_there_may_be_several():
         targets=np.zeros((2, 6), bool),
         probabilities=np.float32([[0.9, 0.2, 0.5, 0, 0, 0], [0.1] * 6]),
     )
-    assert submission_text(several, "csv").splitlines()[1:] == [
+    assert submission_text(several, None).splitlines()[1:] == [
         "/data/20bn-jester-v1/34870,a|d",
         "/data/videos/7.webm,",
     ]

@@ -135,10 +135,12 @@ def run(args: Any) -> int:
     if out is not None:
         _draw(report, Path(out), title=f"Evaluation of {folder.resolve().name}", fps=index.fps)
     if args.submission is not None:
-        from motionlens.report.submission import submission_form, write_submission
+        from motionlens.datasets.catalog.names import spec_of
+        from motionlens.report.submission import write_submission
 
-        form = submission_form(_prepared_name(args.data or (recipe.data if recipe else None)))
-        write_submission(report, form, Path(args.submission))
+        spec = spec_of(args.data or (recipe.data if recipe else None))
+        labels = spec.submission_labels if spec else None
+        write_submission(report, labels, Path(args.submission))
     if args.json:
         print(report.to_json(), end="")
         return 0
@@ -165,13 +167,6 @@ def _draw(report: EvaluationReport, out: Path, *, title: str, fps: float) -> Non
         (out / PICTURE_FILE).unlink(missing_ok=True)  # an earlier evaluation's
     else:
         draw_confusion(report.confusion, report.class_names, out / PICTURE_FILE)
-
-
-def _prepared_name(data: str | None) -> str | None:
-    """What a catalogue calls the data, if it is a prepared data set."""
-    from motionlens.datasets.prepared import is_prepared, load_description
-
-    return load_description(data).name if data is not None and is_prepared(data) else None
 
 
 def _print(report: EvaluationReport, out: str | None, submission: str | None) -> None:

@@ -7,19 +7,36 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from motionlens._utils.cores import usable_cores
-from motionlens.cli._arguments import add_listing, output
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn, Task
-
-    from motionlens.datasets.prepare_report import PrepareReport
+from motionlens._utils.tables import Output, console_table
+from motionlens.cli._arguments import add_listing
+from motionlens.datasets.catalog.names import CATALOG, catalog_table, find_spec
+from motionlens.datasets.packing import Packing, check_out, pack
+from motionlens.datasets.prepare import default_out, prepare
+from motionlens.datasets.prepare_report import PrepareReport
 
 # Between two lines of progress where there is no terminal to draw a bar on.
 _LINE_EVERY_S = 30.0
-_DATASET_OPTIONS = ("split", "fps", "validation_fraction", "split_seed")
+# What data sets call the options that all commands call --listing.*.
+_LISTING = {
+    "video_root": "listing.root",
+    "separator": "listing.separator",
+    "pattern": "listing.pattern",
+}
 
 
 def add_arguments(parser: Any) -> None:
@@ -34,18 +51,19 @@ def add_arguments(parser: Any) -> None:
         help="open every video and count its frames, decode all of them, or only see what is there",
     )
     parser.add_argument(
-        "--num_workers", type=int, help="processes that check and pack; by default one a CPU core"
+        "--num_workers",
+        type=int,
+        help="processes that check and pack; by default one per CPU core",
     )
     parser.add_argument(
         "--min_frames", type=int, default=2, help="videos with fewer frames are left out"
     )
     parser.add_argument("--list", action="store_true", help="show the catalogue and end")
-    parser.add_argument("--split", type=int, help="official split 1, 2 or 3 of ucf101 and hmdb51")
-    parser.add_argument("--fps", type=float, help="of frame folders, for folder and list")
-    parser.add_argument(
-        "--validation_fraction", type=float, help="that is drawn where folder or list has no parts"
-    )
-    parser.add_argument("--split_seed", type=int, help="decides which part that is")
+    options = {name: option for spec in CATALOG.values() for name, option in spec.options.items()}
+    for name, option in options.items():
+        if name not in _LISTING:
+            takers = ", ".join(spec.name for spec in CATALOG.values() if name in spec.options)
+            parser.add_argument(f"--{name}", type=option.kind, help=f"{option.help} ({takers})")
     add_listing(parser)
     parser.add_argument("--shards", help="pack the usable videos as well, into this folder")
     parser.add_argument(
@@ -57,9 +75,6 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Prepare; return 0 if every listed video is usable, 1 if some had to be left out."""
-    from motionlens.datasets.catalog import find_spec
-    from motionlens.datasets.prepare import default_out, prepare
-
     if args.list:
         _print_catalog()
         return 0
@@ -71,9 +86,13 @@ def run(args: Any) -> int:
     num_workers = usable_cores() if args.num_workers is None else args.num_workers
     out = default_out(args.root) if args.out is None else args.out
     if args.shards is not None:
-        from motionlens.datasets.packing import check_out
-
         check_out(args.shards)
+    # An option that was not given is None, which stands for the data set's own default.
+    options = {
+        name: getattr(args, _LISTING.get(name, name))
+        for each in CATALOG.values()
+        for name in each.options
+    }
     with _progress("videos checked") as show:
         report = prepare(
             spec,
@@ -83,7 +102,7 @@ def run(args: Any) -> int:
             num_workers=num_workers,
             min_frames=args.min_frames,
             on_progress=show,
-            **_options(args),
+            **options,
         )
     _print_report(report)
     is_whole = not report.num_left_out
@@ -97,8 +116,6 @@ def run(args: Any) -> int:
 
 def _pack(args: Any, short_side: int, prepared: str | os.PathLike[str], num_workers: int) -> bool:
     """Pack the usable videos; whether all of them could be."""
-    from motionlens.datasets.packing import Packing, pack
-
     packing = Packing(
         short_side=short_side if args.short_side is None else args.short_side,
         quality=args.quality,
@@ -112,51 +129,27 @@ def _pack(args: Any, short_side: int, prepared: str | os.PathLike[str], num_work
     return not packed.broken
 
 
-def _options(args: Any) -> dict[str, Any]:
-    """What the data set is told; options that were not given are None, which stands for nothing."""
-    options = {name: getattr(args, name) for name in _DATASET_OPTIONS}
-    listing = args.listing
-    return {
-        **options,
-        "video_root": listing.root,
-        "separator": listing.separator,
-        "pattern": listing.pattern,
-    }
-
-
 def _print_catalog() -> None:
-    from rich.table import Table
-
-    from motionlens.datasets.catalog import CATALOG
-
-    table = Table()
-    for heading in ("name", "data set", "classes", "videos", "ROOT holds"):
-        table.add_column(heading, overflow="fold")
-    for spec in CATALOG.values():
-        videos = " / ".join(f"{number:,}" for number in spec.num_videos.values())
-        classes = "" if spec.num_classes is None else str(spec.num_classes)
-        table.add_row(spec.name, spec.title, classes, videos, spec.layout.replace("; ", "\n"))
-        table.add_section()
-    output().print(table)
+    headings, rows = catalog_table()
+    rows = [
+        [*row, spec.layout.replace("; ", "\n")]
+        for row, spec in zip(rows, CATALOG.values(), strict=True)
+    ]
+    table = console_table([*headings, "ROOT holds"], rows, left=range(len(headings) + 1))
+    table.show_lines = True
+    Output().print(table)
 
 
 def _print_report(report: PrepareReport) -> None:
-    from rich.table import Table
-
-    table = Table(title=report.title)
-    for place, heading in enumerate(report.headings()):
-        table.add_column(heading, justify="right" if place else "left")
-    for row in report.rows():
-        table.add_row(*row)
-    console = output()
-    console.print(table)
+    output = Output()
+    output.print(console_table(report.headings(), report.rows(), title=report.title))
     for remark in report.remarks():
-        console.print(remark)
+        output.print(remark)
     if report.num_left_out:
-        console.print(
+        output.print(
             f"Left out: {report.num_left_out:,}. missing.csv and unreadable.csv say which and why."
         )
-    console.print(f"report.md and all lists are in {report.out}")
+    output.print(f"report.md and all lists are in {report.out}")
 
 
 @contextmanager
@@ -165,7 +158,15 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     if not sys.stderr.isatty():
         yield _lines(what)
         return
-    with _bar(what) as bar:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=None)
         is_first = True
 
@@ -180,37 +181,11 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
-def _bar(what: str) -> Progress:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _rate_column(),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-        console=Console(stderr=True),
-    )
-
-
-def _rate_column() -> ProgressColumn:
-    from rich.progress import ProgressColumn
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:,.1f}/s")
-
-    return Rate()
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """Videos per second."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.1f}/s")
 
 
 def _lines(what: str) -> Callable[[int, int], None]:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
-from motionlens.datasets.catalog import find_spec
+from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import (
     MISSING,

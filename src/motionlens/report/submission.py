@@ -3,58 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePath
-from typing import Literal
 
 from motionlens._utils.csv_files import as_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR
-from motionlens.report.evaluation_report import TOP, EvaluationReport
+from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.video.find import VIDEO_SUFFIXES
 
-SubmissionForm = Literal["jester", "something", "csv"]
 # From which probability on a class is named, where a video may show several.
 _LEAST = 0.5
 
 
-def submission_form(name: str | None) -> SubmissionForm:
-    """The form for a prepared data set.
-
-    Args:
-        name: of the data set in the catalogue; None for data that nobody has prepared.
-    """
-    for form in ("jester", "something"):
-        if name is not None and name.lower().replace("20bn-", "").startswith(form):
-            return form
-    return "csv"
-
-
-def submission_text(report: EvaluationReport, form: SubmissionForm) -> str:
+def submission_text(report: EvaluationReport, labels: int | None) -> str:
     """The lines of a submission, in the order of the videos.
 
-    ``"jester"``: ``id;label``, no header. ``"something"``: ``id;label;label;...``, no header, up
-    to five labels, the best first. An id is the name of the video's file or folder, without the
-    file's suffix. A cell that holds a semicolon or a quote is quoted. ``"csv"``: a header and
-    ``path,label,probability``; where videos may show several classes, the label is all those of at
-    least 0.5, ``one|other``, and there is no probability.
+    Args:
+        report: the predictions.
+        labels: classes per line, best first, of a leaderboard: ``id;label;...`` without a header.
+            An id is the name of the video's file or folder, without the file's suffix. A cell
+            that holds a semicolon or a quote is quoted. None for a header and
+            ``path,label,probability``; where videos may show several classes, the label is all
+            those of at least 0.5, ``one|other``, and there is no probability.
     """
-    names = report.class_names
-    if form == "csv":
+    if labels is None:
         return _plain_text(report)
-    number = 1 if form == "jester" else TOP
+    names = report.class_names
     rows = [
-        [_video_id(path), *(names[label] for label in report.ranked_labels(i)[:number])]
+        [_video_id(path), *(names[label] for label in report.ranked_labels(i)[:labels])]
         for i, path in enumerate(report.paths)
     ]
     return as_csv(rows, ";")
 
 
-def write_submission(report: EvaluationReport, form: SubmissionForm, path: Path) -> None:
+def write_submission(report: EvaluationReport, labels: int | None, path: Path) -> None:
     """Write what :func:`submission_text` says.
 
     Raises:
         OSError: If it cannot be written.
     """
-    write_atomically(path, submission_text(report, form).encode())
+    write_atomically(path, submission_text(report, labels).encode())
 
 
 def _plain_text(report: EvaluationReport) -> str:

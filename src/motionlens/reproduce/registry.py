@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from motionlens._utils.errors import nearest
-from motionlens.datasets.prepared import is_prepared, load_description
+from motionlens.datasets.catalog.names import spec_of
 from motionlens.reproduce import ablations, comparisons, pictures, poster
 from motionlens.reproduce.budgets import Budget
 from motionlens.reproduce.experiment import Experiment
@@ -45,15 +45,9 @@ def find_experiment(name: str) -> Experiment:
 
 
 def recipe_for(data: str) -> str:
-    """The packaged recipe of the full budget for a data set that a catalogue knows."""
-    name = load_description(data).name.lower() if is_prepared(data) else ""
-    name = name.replace("20bn-", "")
-    if name.startswith("jester"):
-        return "jester_resnet34.yaml"
-    if name.startswith("something"):
-        version = "v2" if "v2" in name else "v1"
-        return f"something_{version}_resnet34.yaml"
-    return _KINETICS_RECIPE if name.startswith("kinetics") else "modern.yaml"
+    """The packaged recipe of the full budget for a data set that the catalogue knows."""
+    spec = spec_of(data)
+    return spec.recipe if spec else "modern.yaml"
 
 
 def _grid(

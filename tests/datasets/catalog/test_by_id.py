@@ -4,7 +4,7 @@ import shutil
 import pytest
 
 from mini_datasets import classes_of, write_mini
-from motionlens.datasets.catalog import CATALOG
+from motionlens.datasets.catalog.names import CATALOG
 
 NAMES = ("jester", "something-v1", "something-v2")
 

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from mini_datasets import classes_of, write_mini
-from motionlens.datasets.catalog import CATALOG
+from motionlens.datasets.catalog.names import CATALOG
 
 
 @pytest.fixture(params=["ucf101", "hmdb51"])

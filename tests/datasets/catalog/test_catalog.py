@@ -1,7 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from mini_datasets import NAMES
-from motionlens.datasets.catalog import CATALOG, find_spec
+from motionlens._utils.tables import markdown_table
+from motionlens.datasets.catalog.names import CATALOG, catalog_table, find_spec, spec_of
+from motionlens.datasets.prepared import PreparedSet, save_description
+
+REPOSITORY = Path(__file__).parents[3]
+PAGES = REPOSITORY / "docs" / "data"
 
 
 def test_names():
@@ -40,5 +47,47 @@ def test_an_empty_root_is_an_error_of_one_line(name, tmp_path):
 def test_official_facts(name):
     spec = CATALOG[name]
     assert spec.num_classes in (27, 51, 101, 174, 400, 600, 700)
-    assert spec.crop_size == (112 if name == "jester" else 224)
     assert 100 <= spec.short_side <= 256
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_every_data_set_has_a_recipe_and_a_page_that_says_how_to_prepare_it(name):
+    spec = CATALOG[name]
+    assert (REPOSITORY / "recipes" / spec.recipe).is_file()
+    page = page_of(name)
+    text = page.read_text()
+    assert f"motionlens prepare {page.stem}" in text
+    if spec.recipe != "modern.yaml":
+        assert f"--config recipes/{spec.recipe}" in text
+    assert all(f"{number:,}" in text for number in spec.num_videos.values())
+
+
+def page_of(name):
+    """The page of a data set, which several versions may share."""
+    own = PAGES / f"{name}.md"
+    return own if own.is_file() else PAGES / f"{name.rstrip('0123456789')}.md"
+
+
+def test_the_docs_show_the_catalogue():
+    """The table of docs/data/README.md is the catalogue's own; this is what it must be."""
+    headings, rows = catalog_table()
+    rows = [
+        [f"`{name}`", f"[{title}]({page_of(name).name})", *numbers]
+        for name, title, *numbers in rows
+    ]
+    assert markdown_table(headings, rows, left=(0, 1)) in (PAGES / "README.md").read_text()
+
+
+def test_what_leaderboards_ask_for():
+    asked = {name: spec.submission_labels for name, spec in CATALOG.items()}
+    wanted = {"jester": 1, "something-v1": 5, "something-v2": 5}
+    assert asked == {name: wanted.get(name) for name in NAMES}
+
+
+def test_a_prepared_data_set_is_known_by_its_name(tmp_path):
+    assert spec_of(None) is None
+    assert spec_of(tmp_path) is None
+    save_description(tmp_path, PreparedSet(name="something-v2", class_names=("a",)))
+    assert spec_of(tmp_path) is CATALOG["something-v2"]
+    save_description(tmp_path, PreparedSet(name="motion-order", class_names=("a",)))
+    assert spec_of(tmp_path) is None

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mini_datasets import moving_square, write_file, write_mini
-from motionlens.datasets.catalog import CATALOG
+from motionlens.datasets.catalog.names import CATALOG
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
 from mini_datasets import write_mini
-from motionlens.datasets.catalog import CATALOG
+from motionlens.datasets.catalog.names import CATALOG
 from motionlens.video.frames import VideoWarning
 
 SHOWN = {"left", "right", "still", "down"}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import LocalCopy, read_lines
-from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
 from motionlens.datasets.prepared import Part
 
-_SPLITS = (1, 2, 3)
+_OPTIONS = {"split": Option(int, "official split: 1, 2 or 3")}
 _UCF_LISTS = ("ucfTrainTestlist", "UCF101TrainTestSplits-RecognitionTask/ucfTrainTestlist")
 _UCF_COUNTS = {1: (9537, 3783), 2: (9586, 3734), 3: (9624, 3696)}
 _HMDB_LISTS = (
@@ -106,7 +106,7 @@ def _read_hmdb51(root: Path, split: int = 1) -> OfficialCopy:
 
 
 def _check_split(split: int) -> None:
-    if split not in _SPLITS:
+    if split not in (1, 2, 3):
         raise ValueError(f"split must be 1, 2 or 3, got {split}")
 
 
@@ -126,7 +126,7 @@ UCF101 = DatasetSpec(
     title="UCF101",
     layout="UCF-101/CLASS/v_*.avi; ucfTrainTestlist/{classInd,trainlist01,testlist01}.txt",
     reader=_read_ucf101,
-    options=("split",),
+    options=_OPTIONS,
     short_side=240,
     num_classes=101,
     num_videos={"train": 9537, "validation": 3783},
@@ -136,7 +136,7 @@ HMDB51 = DatasetSpec(
     title="HMDB51",
     layout="hmdb51_org/CLASS/*.avi; testTrainMulti_7030_splits/CLASS_test_split1.txt",
     reader=_read_hmdb51,
-    options=("split",),
+    options=_OPTIONS,
     short_side=240,
     num_classes=51,
     num_videos={"train": 3570, "validation": 1530},

@@ -27,8 +27,9 @@ JESTER = DatasetSpec(
     layout="20bn-jester-v1/ID/00001.jpg; jester-v1-{train,validation,test,labels}.csv",
     reader=_read,
     fps=12.0,
-    crop_size=112,
     short_side=100,
+    recipe="jester_resnet34.yaml",
+    submission_labels=1,
     num_classes=27,
     num_videos={"train": 118562, "validation": 14787, "test": 14743},
     # The second pair is ours: a hand that turns clockwise turns the other way in a mirror. The

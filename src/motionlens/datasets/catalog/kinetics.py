@@ -167,8 +167,8 @@ def _spec(number: int) -> DatasetSpec:
         layout="{train,val,test}/LABEL/ID_000010_000020.mp4; "
         f"kinetics-{number}_{{train,val,test}}.csv",
         reader=partial(_read, number=number),
-        crop_size=224,
         short_side=256,
+        recipe="kinetics_resnet18.yaml",
         num_classes=number,
     )
 

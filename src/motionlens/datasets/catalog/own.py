@@ -8,7 +8,7 @@ from pathlib import Path
 
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
-from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.listing import load_split, split_index
 from motionlens.datasets.prepared import PARTS, Part
@@ -113,7 +113,13 @@ def _relative(path: Path, folder: Path) -> str:
     return os.path.relpath(whole, top) if inside else whole
 
 
-_SHARED = ("fps", "validation_fraction", "split_seed")
+_SHARED = {
+    "fps": Option(float, "frames per second of frame folders"),
+    "validation_fraction": Option(
+        float, "share of each class that validates where there are no parts"
+    ),
+    "split_seed": Option(int, "decides which videos these are"),
+}
 
 # What mirroring does to classes of one's own is for their owner to say, in the recipe.
 FOLDER = DatasetSpec(
@@ -129,6 +135,11 @@ LIST = DatasetSpec(
     title="lists of videos",
     layout="{train,validation,test}.csv, or is a list itself; path,label[|label...],start,end",
     reader=_read_list,
-    options=(*_SHARED, "video_root", "separator", "pattern"),
+    options={
+        **_SHARED,
+        "video_root": Option(str, "what relative paths in a list are relative to"),
+        "separator": Option(str, "between the columns of a list"),
+        "pattern": Option(str, "makes paths, such as 'videos/{}.mp4'"),
+    },
     swaps=None,
 )

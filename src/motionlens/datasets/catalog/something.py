@@ -92,8 +92,9 @@ SOMETHING_V1 = DatasetSpec(
     "something-something-v1-{train,validation,test}.csv",
     reader=_read_v1,
     fps=12.0,
-    crop_size=224,
     short_side=100,
+    recipe="something_v1_resnet34.yaml",
+    submission_labels=5,
     num_classes=174,
     num_videos={"train": 86017, "validation": 11522, "test": 10960},
 )
@@ -102,8 +103,9 @@ SOMETHING_V2 = DatasetSpec(
     title="Something-Something v2",
     layout="20bn-something-something-v2/ID.webm; labels/{train,validation,test,labels}.json",
     reader=_read_v2,
-    crop_size=224,
     short_side=240,
+    recipe="something_v2_resnet34.yaml",
+    submission_labels=5,
     num_classes=174,
     num_videos={"train": 168913, "validation": 24777, "test": 27157},
 )

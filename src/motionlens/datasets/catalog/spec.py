@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from motionlens._utils.errors import nearest
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
@@ -38,6 +38,18 @@ class OfficialCopy:
     notes: tuple[str, ...] = ()
 
 
+class Option(NamedTuple):
+    """Something that a user may say about a copy.
+
+    Attributes:
+        kind: type of the value.
+        help: what it means, for ``motionlens prepare --help``.
+    """
+
+    kind: type
+    help: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
     """A data set of the catalogue.
@@ -47,10 +59,12 @@ class DatasetSpec:
         title: what people call it.
         layout: where its files usually lie under the root, kinds of files separated by ``"; "``.
         reader: reads the lists under a root; keyword arguments are the options.
-        options: names of the options that ``reader`` takes.
+        options: keyword arguments of ``reader``, by name.
         fps: frames per second of its frame folders; video files tell their own.
-        crop_size: height and width of the clips that results are published for, pixels.
         short_side: of the official files, or to which they are usually shrunk, pixels.
+        recipe: file in ``recipes/`` that trains on the whole data set.
+        submission_labels: classes per line, best first, in the leaderboard's form
+            ``id;label;...``; None where nobody asks for a form.
         num_classes: that it officially has; None if that is up to its owner.
         num_videos: officially in each part, where that is publicly known beyond doubt.
         swaps: pairs of words that a horizontal flip exchanges in class names; None where nobody
@@ -61,10 +75,11 @@ class DatasetSpec:
     title: str
     layout: str
     reader: Callable[..., OfficialCopy] = field(repr=False)
-    options: tuple[str, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
     fps: float = 12.0
-    crop_size: int = 224
     short_side: int = 256
+    recipe: str = "modern.yaml"
+    submission_labels: int | None = None
     num_classes: int | None = None
     num_videos: Mapping[Part, int] = field(default_factory=dict)
     swaps: tuple[tuple[str, str], ...] | None = (("left", "right"),)
