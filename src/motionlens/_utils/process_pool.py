@@ -12,9 +12,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, TypeVar
 
@@ -41,7 +42,7 @@ def run_in_processes(
     *,
     num_workers: int,
     deadline_s: float | None = None,
-) -> Iterator[tuple[int, R | Lost]]:
+) -> Generator[tuple[int, R | Lost]]:
     """Work on tasks in processes; one that crashes or hangs is killed, replaced and reported.
 
     A process starts afresh: it shares nothing with this one but what is pickled, computes with one
@@ -182,7 +183,8 @@ def _context(work: Callable[[T], R]) -> Any:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     # Loaded once for all processes, and for those that take the place of killed ones.
-    context.set_forkserver_preload([work.__module__])
+    function = work.func if isinstance(work, partial) else work
+    context.set_forkserver_preload([function.__module__])
     return context
 
 

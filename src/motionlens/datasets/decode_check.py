@@ -29,7 +29,7 @@ Stamp = tuple[int, int]
 
 MISSING = "nothing is there"
 # A process that decodes one video for longer is killed: the decoder hangs.
-_DEADLINE_S = 1800.0
+DEADLINE_S = 1800.0
 # Decoded at once, so that a long video needs no more memory than a short one.
 _FRAMES_AT_ONCE = 32
 # Asking a file server for one file after the other is slow; it answers several at once.
@@ -173,7 +173,7 @@ def check_each(
     Raises:
         ValueError: If no process can be started.
     """
-    results = run_in_processes(check, jobs, num_workers=num_workers, deadline_s=_DEADLINE_S)
+    results = run_in_processes(check, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
     for number, found in results:
         if isinstance(found, Lost):
             found = Finding(0, f"its decoder {found.reason}; it is damaged, copy it again")

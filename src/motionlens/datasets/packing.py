@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import math
-import multiprocessing
 import os
-import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import torch
-from PIL import Image
-from torch import Tensor
 
 from motionlens._utils.files import write_atomically
-from motionlens.clips.preprocessing import resize_frames
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (
@@ -35,12 +26,9 @@ from motionlens.datasets.prepared import (
     save_description,
     save_part,
 )
-from motionlens.video.file import open_video
+from motionlens.datasets.shard_writing import Encoded, Job, encode_all, write_shard
 from motionlens.video.frames import VideoError
-from motionlens.video.shards import SHARD_SUFFIX, ShardTable, load_table, table_path, video_name
-
-# Frames decoded at once: large ones are made smaller before many pile up.
-_CHUNK = 32
+from motionlens.video.shards import SHARD_SUFFIX, load_table, video_name
 
 OnProgress = Callable[[int, int], None]
 Lists = dict[Part, list[ListEntry]]
@@ -88,25 +76,6 @@ class PackReport:
     broken: tuple[tuple[str, str], ...]
 
 
-class _Job(NamedTuple):
-    """A video to be packed: its row in the list, and what is to be opened."""
-
-    row: int
-    path: Path
-    entry: ListEntry
-    fps: float  # of frame folders
-    stamp: tuple[int, int]  # size and time of change
-
-
-class _Encoded(NamedTuple):
-    """A video as JPEGs, or why there are none."""
-
-    job: _Job
-    pictures: list[bytes]
-    fps: float
-    error: str
-
-
 def pack(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -142,7 +111,7 @@ def pack(
     _claim(out, packing, source, lists)
     total, done = sum(map(len, lists.values())), 0
 
-    def counted(videos: Iterable[_Encoded]) -> Iterator[_Encoded]:
+    def counted(videos: Iterable[Encoded]) -> Iterator[Encoded]:
         nonlocal done
         for video in videos:
             yield video
@@ -150,22 +119,24 @@ def pack(
             if on_progress:
                 on_progress(done, total)
 
-    with _mapper(num_workers) as run_all:
-        for part, entries in lists.items():
-            shard_of = partial(_shard, out, part, packing)
-            jobs = [
-                _make_job(row, source / description.root / entry.path, entry, description.fps)
-                for row, entry in enumerate(entries)
-            ]
-            to_do: list[_Job] = []
-            for first in range(0, len(jobs), packing.shard_videos):
-                members = jobs[first : first + packing.shard_videos]
-                if not _is_whole(shard_of(first), [job.stamp for job in members]):
-                    to_do += members
-            done += len(jobs) - len(to_do)
-            encoded = counted(run_all(partial(_encode, packing=packing), to_do))
-            for row, videos in groupby(encoded, lambda video: _first_row(video.job.row, packing)):
-                _write_shard(shard_of(row), videos)
+    for part, entries in lists.items():
+        jobs = []
+        for row, entry in enumerate(entries):
+            path = source / description.root / entry.path
+            shard = _shard(out, part, packing, row)
+            jobs.append(Job(shard, row, path, entry, description.fps, _stamp(path)))
+        to_do: list[Job] = []
+        for shard, grouped in groupby(jobs, attrgetter("shard")):
+            members = list(grouped)
+            if not _is_whole(shard, [job.stamp for job in members]):
+                to_do += members
+        done += len(jobs) - len(to_do)
+        with closing(
+            encode_all(to_do, packing.short_side, packing.quality, num_workers)
+        ) as encoded:
+            videos = zip(to_do, counted(encoded), strict=True)
+            for shard, of_shard in groupby(videos, lambda video: video[0].shard):
+                write_shard(shard, of_shard)
     return _finish(out, packing, description, lists)
 
 
@@ -214,29 +185,16 @@ def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
         write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
 
 
-@contextmanager
-def _mapper(num_workers: int) -> Iterator[Callable[..., Iterable[_Encoded]]]:
-    """Like ``map``, in order, over processes."""
-    if num_workers == 0:
-        yield map
-        return
-    # Not forked: decoders and torch may have threads by now.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(num_workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool.imap
-
-
 def _shard(out: Path, part: Part, packing: Packing, row: int) -> Path:
     return out / f"{part}-{row // packing.shard_videos:06}{SHARD_SUFFIX}"
 
 
-def _make_job(row: int, path: Path, entry: ListEntry, fps: float) -> _Job:
+def _stamp(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
-        stamp = found.st_size, found.st_mtime_ns
     except OSError:
-        stamp = -1, -1
-    return _Job(row, path, entry, fps, stamp)
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
 
 
 def _is_whole(shard: Path, stamps: list[tuple[int, int]]) -> bool:
@@ -250,115 +208,6 @@ def _is_whole(shard: Path, stamps: list[tuple[int, int]]) -> bool:
         )
     except (VideoError, OSError):
         return False
-
-
-def _first_row(row: int, packing: Packing) -> int:
-    """The first row of the shard that a row is in."""
-    return row - row % packing.shard_videos
-
-
-def _encode(job: _Job, packing: Packing) -> _Encoded:
-    """Decode a video, make it smaller, and encode its frames."""
-    start_s, end_s = (None if math.isnan(t) else t for t in (job.entry.start_s, job.entry.end_s))
-    pictures: list[bytes] = []
-    try:
-        with open_video(job.path, start_s=start_s, end_s=end_s, fps=job.fps) as reader:
-            for first in range(0, reader.num_frames, _CHUNK):
-                indices = np.arange(first, min(first + _CHUNK, reader.num_frames))
-                frames = _shrink(reader.read(indices).data, packing.short_side)
-                pictures += [_jpeg(frame, packing.quality) for frame in frames]
-            return _Encoded(job, pictures, reader.fps, "")
-    except VideoError as error:
-        return _Encoded(job, [], 0.0, str(error))
-
-
-def _shrink(frames: Tensor, short_side: int) -> Tensor:
-    height, width = frames.shape[2:]
-    scale = short_side / min(height, width)
-    if scale >= 1:
-        return frames
-    return resize_frames(frames, (max(round(height * scale), 1), max(round(width * scale), 1)))
-
-
-def _jpeg(frame: Tensor, quality: int) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(frame.permute(1, 2, 0).numpy()).save(data, "JPEG", quality=quality)
-    return data.getvalue()
-
-
-def _write_shard(shard: Path, videos: Iterable[_Encoded]) -> None:
-    """Write one shard and its table; the table comes last and says that both are whole."""
-    places = _Places()
-    unfinished = shard.with_name(f".{shard.name}.unfinished")
-    table_path(shard).unlink(missing_ok=True)
-    with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for video in videos:
-            places.stamps.append(video.job.stamp)
-            if video.error:
-                places.add_broken(video)
-                continue
-            name = video_name(video.job.row)
-            about = {
-                "label": video.job.entry.label,
-                "path": video.job.entry.path,
-                "fps": video.fps,
-                "num_frames": len(video.pictures),
-            }
-            _add(tar, f"{name}.json", json.dumps(about, ensure_ascii=False).encode())
-            offsets = [
-                _add(tar, f"{name}.{number:05}.jpg", picture)
-                for number, picture in enumerate(video.pictures)
-            ]
-            places.add(video, offsets)
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
-    unfinished.replace(shard)
-    places.table(shard.stat().st_size).save(table_path(shard))
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
-    """Add a member; where its content begins."""
-    info = tarfile.TarInfo(name)
-    info.size = len(content)
-    offset = tar.offset + tarfile.BLOCKSIZE  # its header takes one block
-    tar.addfile(info, io.BytesIO(content))
-    return offset
-
-
-class _Places:
-    """The table of a shard as it grows."""
-
-    def __init__(self) -> None:
-        self._numbers: list[int] = []
-        self._counts: list[int] = []
-        self._offsets: list[int] = []
-        self._sizes: list[int] = []
-        self._fps: list[float] = []
-        self._broken: list[tuple[int, str]] = []
-        self.stamps: list[tuple[int, int]] = []
-
-    def add(self, video: _Encoded, offsets: Sequence[int]) -> None:
-        self._numbers.append(video.job.row)
-        self._counts.append(len(offsets))
-        self._offsets += offsets
-        self._sizes += map(len, video.pictures)
-        self._fps.append(video.fps)
-
-    def add_broken(self, video: _Encoded) -> None:
-        self._broken.append((video.job.row, video.error))
-
-    def table(self, num_bytes: int) -> ShardTable:
-        return ShardTable(
-            numbers=np.array(self._numbers, dtype=np.int64),
-            firsts=np.cumsum([0, *self._counts], dtype=np.int64),
-            offsets=np.array(self._offsets, dtype=np.int64),
-            sizes=np.array(self._sizes, dtype=np.int64),
-            fps=np.array(self._fps, dtype=np.float64),
-            broken=np.array([row for row, _ in self._broken], dtype=np.int64),
-            errors=np.array([error for _, error in self._broken], dtype=np.str_),
-            stamps=np.array(self.stamps, dtype=np.int64),
-            num_bytes=np.array([num_bytes], dtype=np.int64),
-        )
 
 
 def _finish(out: Path, packing: Packing, description: PreparedSet, lists: Lists) -> PackReport:

@@ -167,7 +167,7 @@ def test_other_folders_are_left_alone(tmp_path):
 
 def test_damaged_truth(tmp_path):
     write_task("order", tmp_path, **SMALL)
-    with pytest.raises(ValueError, match="truth_test.csv cannot be used: No such file"):
+    with pytest.raises(ValueError, match="truth_test.csv cannot be read: No such file"):
         load_truth(tmp_path, "test", 8)
     path = tmp_path / "truth_train.csv"
     shutil.copy(path, tmp_path / "copy")

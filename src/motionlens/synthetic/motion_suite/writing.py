@@ -9,17 +9,15 @@ train.csv            the list, and dataset.json: see :mod:`motionlens.datasets.p
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-import torch
-
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.process_pool import run_in_processes
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import (
     PARTS,
@@ -183,51 +181,33 @@ def _write_videos(
         (folder / part).mkdir(exist_ok=True)
     to_do = [job for job in jobs if not (folder / clip_name(*job)).is_file()]
     done = len(jobs) - len(to_do)
-    with _mapper(num_workers, folder, build) as write_all:
-        for _ in write_all(to_do):
+    writer = _Writer(folder, build)
+    with closing(run_in_processes(writer, to_do, num_workers=num_workers)) as written:
+        for number, lost in written:
+            if lost is not None:
+                raise ChildProcessError(
+                    f"the process that wrote {clip_name(*to_do[number])} {lost.reason}; run the "
+                    "same command again, which goes on there"
+                )
             done += 1
             if on_progress is not None:
                 on_progress(done, len(jobs))
 
 
 class _Writer:
-    """Writes clips; one a process, for it keeps decoded footage."""
+    """Writes clips; decodes footage once per process."""
 
     def __init__(self, folder: Path, build: Callable[[], MotionSuite]) -> None:
         self._folder = folder
-        self._suite = build()
+        self._build = build
+
+    @cached_property
+    def _suite(self) -> MotionSuite:
+        return self._build()
 
     def __call__(self, job: Job) -> None:
         frames, _ = self._suite.clip(*job)
         write_atomically(self._folder / clip_name(*job), encode_exactly(frames, fps=FPS))
-
-
-_writer: _Writer | None = None
-
-
-def _start(folder: Path, build: Callable[[], MotionSuite]) -> None:
-    global _writer
-    torch.set_num_threads(1)
-    _writer = _Writer(folder, build)
-
-
-def _work(job: Job) -> None:
-    assert _writer is not None
-    _writer(job)
-
-
-@contextmanager
-def _mapper(
-    num_workers: int, folder: Path, build: Callable[[], MotionSuite]
-) -> Iterator[Callable[[Sequence[Job]], Iterable[None]]]:
-    """Writes jobs in this process or in others."""
-    if num_workers == 0:
-        yield partial(map, _Writer(folder, build))
-        return
-    # Not forked: decoders and torch may have threads by now.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(num_workers, initializer=_start, initargs=(folder, build)) as pool:
-        yield partial(pool.imap_unordered, _work)
 
 
 def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:
