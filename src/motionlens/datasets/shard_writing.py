@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from motionlens._utils.process_pool import Lost, in_order, run_in_processes
-from motionlens.clips.transforms import resize_frames
+from motionlens.clips.preprocessing import resize_frames
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.decode_check import DEADLINE_S
 from motionlens.video.file import open_video
