@@ -1,4 +1,4 @@
-"""What the CP modules of a network matched while it ran."""
+"""What the CP modules of a network matched during one forward pass."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from motionlens.ops.proposals import Proposals
 
 
 class Correspondences(NamedTuple):
-    """What one CP module matched in a batch of clips, or in one clip: then there is no B.
+    """What one CP module matched in a batch of clips; for a single clip without the axis B.
 
     Attributes:
-        grid: rows H and columns W that were searched; S = H*W.
+        grid: rows H and columns W of the searched features; S = H*W.
         proposals: indices and distances, each ``(B, T, S, K)``, nearest first; index -1 for none.
-        wins: int64 ``(B, T, S, K)``; in how many channels a proposal gave the maximum that went
-            on. Channels in which no pair responds have no winner.
-        change: float ``(B, T, S)``, norm of what the module added at that position.
-        channels: over which the maximum goes; the most wins that a proposal can have.
+        wins: int64 ``(B, T, S, K)``, the number of channels in which a proposal gave the maximum.
+            Channels in which no pair responds have no winner.
+        change: float ``(B, T, S)``, norm of what the module added at a position.
+        channels: that the maximum is taken in; the upper bound of wins.
     """
 
     grid: tuple[int, int]
@@ -40,21 +40,21 @@ class Correspondences(NamedTuple):
         return self.wins.shape[-1]
 
     def of_clip(self, number: int) -> Correspondences:
-        """What was matched in one clip of the batch, on the CPU and without the batch's axis."""
+        """One clip of the batch, on the CPU and without the axis B."""
         proposals = Proposals(*(values[number].cpu() for values in self.proposals))
         wins, change = self.wins[number].cpu(), self.change[number].float().cpu()
         return Correspondences(self.grid, proposals, wins, change, self.channels)
 
 
 def explain_clips(model: nn.Module, clips: Tensor) -> dict[str, Correspondences]:
-    """Run a network and tell what each of its CP modules matched.
+    """What each CP module of a network matched.
 
     Args:
         model: a network with CP modules, in inference mode.
-        clips: what it takes, such as float ``(B, 3, T, H, W)``.
+        clips: its input, such as float ``(B, 3, T, H, W)``.
 
     Returns:
-        Block name to its correspondences, in the order of the data; empty without CP modules.
+        Block name to correspondences, in the order of the forward pass; empty without CP modules.
     """
     return run_explained(model, clips)[1]
 
@@ -62,22 +62,22 @@ def explain_clips(model: nn.Module, clips: Tensor) -> dict[str, Correspondences]
 def run_explained(
     model: nn.Module, clips: Tensor, *, k: int | None = None
 ) -> tuple[Tensor, dict[str, Correspondences]]:
-    """Run a network once; its logits, and what each of its CP modules matched.
+    """Logits of a network, and what each of its CP modules matched, from one forward pass.
 
-    The network is not touched, so several threads may do so at the same time.
+    The network stays as it is, so several threads may share it.
 
     Args:
         model: a network with CP modules, in inference mode.
-        clips: what it takes, such as float ``(B, 3, T, H, W)``.
+        clips: its input, such as float ``(B, 3, T, H, W)``.
         k: proposals per position, instead of the model's own.
 
     Returns:
-        Logits ``(B, num_classes)``, and block name to correspondences in the order of the data.
+        Logits ``(B, num_classes)``, and block name to correspondences in the order of the pass.
 
     Raises:
         ValueError: If k is below 1, more than there are candidates, or there is no CP module.
     """
-    # Hooks and another k go to a copy of the modules around the same weights.
+    # Hooks and another k go to a copy of the modules that shares the weights.
     shared = {id(values): values for values in chain(model.parameters(), model.buffers())}
     model = copy.deepcopy(model, shared)
     if k is not None:
@@ -98,17 +98,10 @@ def run_explained(
 def _explain(module: CorrespondenceProposal, x: Tensor) -> Correspondences:
     features, grid = module.searched_features(x)
     proposals = module.search(features)
-    responses = pair_responses(
-        features,
-        proposals.indices,
-        grid,
-        module.pair_layers(),
-        offset_scale=module.offset_scale,
-    )
+    layers, scale = module.pair_layers(), module.offset_scale
+    responses = pair_responses(features, proposals.indices, grid, layers, offset_scale=scale)
     strongest, winner = responses.max(3)
     wins = torch.zeros_like(proposals.indices)
     wins.scatter_add_(3, winner, (strongest > 0).to(wins.dtype))
-    embedded = module.projection(strongest)
-    return Correspondences(
-        grid, proposals, wins, embedded.norm(dim=-1), module.projection.linear.in_features
-    )
+    change = module.projection(strongest).norm(dim=-1)
+    return Correspondences(grid, proposals, wins, change, module.projection.linear.in_features)

@@ -1,4 +1,4 @@
-"""What a network saw and matched in one video, in the pixels of that video."""
+"""What a network saw and matched in one video, in pixels of that video."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from motionlens.explain.matches import (
 if TYPE_CHECKING:
     from motionlens.report.prediction import Prediction
 
-# Of the JSON that `to_dict` gives; the version grows when a reader has to know.
+# Of the JSON that `to_dict` gives; the version grows with each incompatible change.
 FORMAT, FORMAT_VERSION = "motionlens.explain", 1
-_ROUNDING = 1e-9  # of a cell
+_ROUNDING = 1e-9  # in cells
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -33,15 +33,14 @@ class Explanation:
     """What a network saw in a video and what its CP modules matched there.
 
     Attributes:
-        path: of the video; ``"array"`` for one that was given as an array.
+        path: of the video; ``"array"`` for a video given as an array.
         prediction: all labels, best first.
-        frames: uint8 ``(T, H, W, 3)``; the frames that were looked at as the video has them,
-            upright and not resized.
-        frame_numbers: which frames of the video they are, counted from 0.
+        frames: uint8 ``(T, H, W, 3)``, the frames of the clip, upright and in the video's own size.
+        frame_numbers: positions of these frames in the video, counted from 0.
         times_s: their times, seconds since the video's first frame.
-        region: top, left, height and width of the part of each frame that the network saw, pixels;
-            they need not be whole numbers.
-        modules: block name to what its module matched, without a batch axis: ``proposals`` and
+        region: top, left, height and width of the part of each frame that the network saw, pixels,
+            not necessarily whole.
+        modules: block name to what its module matched, without the axis B: ``proposals`` and
             ``wins`` are ``(T, S, K)``, ``change`` is ``(T, S)``, all on the CPU.
     """
 
@@ -67,18 +66,18 @@ class Explanation:
         return self.modules[name]
 
     def box(self, module: str, row: int, column: int) -> Region:
-        """Where a cell of a module's grid lies in the frames.
+        """The part of the frames that a cell of a module's grid covers.
 
-        The grid cuts the region that the network saw into equal parts. The feature of a cell saw
-        more than the cell, its neighbourhood as far as the convolutions before it reach.
+        The grid divides the region that the network saw into equal cells. The receptive field of
+        the cell's feature is larger.
 
         Args:
             module: block name.
             row: on the module's grid.
-            column: likewise.
+            column: on the module's grid.
 
         Returns:
-            Top, left, height and width in pixels of the frames.
+            Top, left, height and width, pixels of the frames.
 
         Raises:
             ValueError: If there is no such module.
@@ -86,14 +85,14 @@ class Explanation:
         return cell_region(self.module(module).grid, row, column, self.region)
 
     def cell(self, module: str, y: float, x: float) -> tuple[int, int] | None:
-        """Row and column of the cell at a point of the frames; None outside what was seen.
+        """Row and column of the cell at a point of the frames; None outside the region.
 
         Raises:
             ValueError: If there is no such module.
         """
         H, W = self.module(module).grid
         top, left, height, width = self.region
-        # A point on the border of two cells, but for rounding, belongs to the later one.
+        # A point on the border of two cells, within rounding, belongs to the later one.
         row = math.floor((y - top) * H / height + _ROUNDING)
         column = math.floor((x - left) * W / width + _ROUNDING)
         return (row, column) if 0 <= row < H and 0 <= column < W else None
@@ -107,7 +106,7 @@ class Explanation:
         return rank_positions(self.module(module), n)
 
     def match(self, module: str, frame: int, row: int, column: int) -> Match:
-        """What a position was matched with.
+        """A position and its proposals.
 
         Raises:
             ValueError: If there is no such module or position.
@@ -132,7 +131,7 @@ class Explanation:
                     "frame": target.frame,
                     "row": target.row,
                     "column": target.column,
-                    # Those that were given instead of found have none.
+                    # Injected proposals have none.
                     "distance": None if math.isnan(target.distance) else target.distance,
                     "wins": target.wins,
                 }
@@ -141,10 +140,10 @@ class Explanation:
         }
 
     def to_dict(self, *, top: int | None = None) -> dict[str, Any]:
-        """As plain values, for JSON; the frames' pixels are left out.
+        """Everything but the frames as plain values, for JSON.
 
         Args:
-            top: positions of each module, those it changed most; None for all.
+            top: positions per module, those it changed most; None for all.
 
         Raises:
             ValueError: If ``top`` is below 1.

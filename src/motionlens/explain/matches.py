@@ -1,4 +1,4 @@
-"""Positions by frame, row and column: which changed most, and what one was matched with."""
+"""Positions by frame, row and column: those changed most, and the proposals of one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Position(NamedTuple):
     Attributes:
         frame: number in the clip.
         row: on the grid.
-        column: likewise.
+        column: on the grid.
         change: norm of what the module added there.
     """
 
@@ -34,8 +34,8 @@ class Target(NamedTuple):
     Attributes:
         frame: number in the clip.
         row: on the grid.
-        column: likewise.
-        wins: channels in which it gave the maximum; 0 for one that was dropped.
+        column: on the grid.
+        wins: channels in which it gave the maximum; 0 for a dropped proposal.
         distance: in feature space, by the module's metric (squared for L2).
     """
 
@@ -52,7 +52,7 @@ class Match(NamedTuple):
     Attributes:
         frame: of the position.
         row: of the position on the grid.
-        column: likewise.
+        column: of the position on the grid.
         targets: its proposals, nearest first.
         grid: rows and columns.
     """
@@ -72,23 +72,20 @@ def cell_region(grid: tuple[int, int], row: int, column: int, region: Region) ->
 
 
 def find_match(found: Correspondences, frame: int, row: int, column: int) -> Match:
-    """What a position was matched with.
+    """A position and its proposals.
 
     Args:
         found: of one clip.
         frame: number in the clip.
         row: on the module's grid.
-        column: likewise.
+        column: on the module's grid.
 
     Raises:
         ValueError: If there is no such position.
     """
     H, W = found.grid
-    for name, value, stop in (
-        ("frame", frame, len(found.wins)),
-        ("row", row, H),
-        ("column", column, W),
-    ):
+    limits = (("frame", frame, len(found.wins)), ("row", row, H), ("column", column, W))
+    for name, value, stop in limits:
         if not 0 <= value < stop:
             raise ValueError(f"{name} must lie in 0..{stop - 1}, got {value}; name one of them")
     place = row * W + column
@@ -106,7 +103,7 @@ def rank_positions(found: Correspondences, n: int | None = None) -> list[Positio
 
     Args:
         found: of one clip.
-        n: how many.
+        n: number of positions.
 
     Raises:
         ValueError: If n is below 1.

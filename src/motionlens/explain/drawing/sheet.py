@@ -5,12 +5,9 @@ One unit is one inch, x to the right and y down, so that text and pictures never
 
 from __future__ import annotations
 
-import io
 import math
 import os
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +18,9 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from numpy.typing import NDArray
 
-from motionlens._utils.files import write_atomically
 from motionlens.explain.drawing.themes import LIGHT, Theme
 from motionlens.explain.matches import Region
+from motionlens.report.plots.style import save, without_glyph_warnings
 
 DPI = 120
 WIDTH = 8.0
@@ -204,17 +201,13 @@ class Sheet:
         Raises:
             OSError: If it cannot be written.
         """
-        figure, path = self.finish(), Path(path)
-        file = io.BytesIO()
-        with _without_glyph_warnings():
-            figure.savefig(file, format=path.suffix[1:] or "png")
-        write_atomically(path, file.getvalue())
+        save(self.finish(), path)
 
     def pixels(self) -> NDArray[np.uint8]:
         """The picture, uint8 ``(H, W, 3)``, with H and W even, as videos need."""
         canvas = self.finish().canvas
         assert isinstance(canvas, FigureCanvasAgg)
-        with _without_glyph_warnings():
+        with without_glyph_warnings():
             canvas.draw()  # type: ignore[no-untyped-call]
         drawn = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
         height, width = (side - side % 2 for side in drawn.shape[:2])
@@ -239,13 +232,8 @@ def fitted(text: str, width: float, size: float) -> str:
     def is_too_wide(line: str) -> bool:
         return _METRICS.get_text_width_height_descent(line, properties, ismath=False)[0] > room
 
-    with _without_glyph_warnings():
+    with without_glyph_warnings():
         cut = len(text)
         while cut and is_too_wide(text if cut == len(text) else text[:cut] + "…"):
             cut -= 1
     return text if cut == len(text) else text[:cut].rstrip() + "…"
-
-
-def _without_glyph_warnings() -> warnings.catch_warnings[None]:
-    # A name in a script that the font lacks is drawn as boxes.
-    return warnings.catch_warnings(action="ignore", category=UserWarning)

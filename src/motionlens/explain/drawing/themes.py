@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-# Okabe-Ito: told apart with any colour vision, on dark frames and on white paper.
+# Okabe-Ito: distinct with any colour vision, on dark frames and on white paper.
 POSITION_COLOUR = "#E69F00"
 KEPT_COLOUR = "#56B4E9"
 DROPPED_COLOUR = "#BBBBBB"
-# Grows in lightness all the way, so that it also reads in grey.
+# Lightness grows all the way, so that it also reads in grey.
 HEAT_COLOURS = "inferno"
 
 

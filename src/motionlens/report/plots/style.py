@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from motionlens._utils.files import write_atomically
 
 # Keyword arguments of matplotlib.
 Style = dict[str, Any]
@@ -50,12 +54,22 @@ def number_cells(axes: Axes, values: NDArray[np.float64], texts: Sequence[Sequen
 
 
 def save(figure: Figure, path: Target, **options: Any) -> None:
-    """Write a figure; the suffix names the format. Into an open file goes a PNG by default.
+    """Write a figure in one step; the suffix names the format, PNG without one.
 
     Raises:
         OSError: If the file cannot be written.
     """
-    with warnings.catch_warnings():
-        # A name in a script that the font lacks is drawn as boxes; tables show it correctly.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(path, **options)
+    content = io.BytesIO()
+    if isinstance(path, (str, os.PathLike)):
+        options.setdefault("format", Path(path).suffix[1:].lower() or "png")
+    with without_glyph_warnings():
+        figure.savefig(content, **options)
+    if isinstance(path, (str, os.PathLike)):
+        write_atomically(Path(path), content.getvalue())
+    else:
+        path.write(content.getvalue())
+
+
+def without_glyph_warnings() -> warnings.catch_warnings[None]:
+    """A name in a script that the font lacks is drawn as boxes, without a warning."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning)

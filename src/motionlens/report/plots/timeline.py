@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from motionlens._utils.files import write_atomically
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
+from motionlens.report.plots.style import COLOURS, new_figure, save
 
 PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _MAX_ROWS = 20
-_BAR, _AREA = "#0072B2", "#C3CAD1"
+_BAR, _AREA = COLOURS[0], "#C3CAD1"
 # Within a row, which is 1 high and counted downwards: probabilities above, events below.
 _AREA_FOOT, _AREA_HEIGHT = 0.1, 0.5
 _BAR_AT, _BAR_HEIGHT = 0.26, 0.28
@@ -54,9 +52,7 @@ def draw_timeline(
     """
     check_picture_name(path)
     rows = _choose_rows(events, class_names, trace)
-    figure = Figure(figsize=(9, 1.3 + 0.42 * max(len(rows), 1)), layout="constrained", dpi=130)
-    figure.set_facecolor("white")
-    ax = figure.subplots()
+    figure, (ax,) = new_figure(9, 1.3 + 0.42 * max(len(rows), 1))
     end_s = max(end_s, start_s + 1e-3)
     if trace is not None and len(trace.values):
         _draw_probabilities(ax, trace, [list(class_names).index(name) for name in rows])
@@ -70,24 +66,16 @@ def draw_timeline(
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock(value, end_s)))
     ax.set_xlabel("time, " + ("h:min:s" if end_s >= 3600 else "min:s" if end_s >= 60 else "s"))
     ax.tick_params(axis="y", length=0)
-    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["left"].set_visible(False)
     left_out = len({event.label for event in events} - set(rows))
     note = f"; {left_out} more labels have events" if left_out else ""
     if not events:
         note = "; no events"
     shade = ", grey: its probability, 0 to 1" if trace is not None else ""
+    legend = f"bar: event, with its confidence{shade}{note}"
     ax.set_title(f"{title}\n", fontsize=11, loc="left")
-    ax.text(
-        0,
-        1.02,
-        f"bar: event, with its confidence{shade}{note}",
-        transform=ax.transAxes,
-        fontsize=8,
-        color="#555555",
-    )
-    picture = io.BytesIO()
-    figure.savefig(picture, format=Path(path).suffix[1:].lower())
-    write_atomically(Path(path), picture.getvalue())
+    ax.text(0, 1.02, legend, transform=ax.transAxes, fontsize=8, color="#555555")
+    save(figure, path)
 
 
 def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]) -> None:
