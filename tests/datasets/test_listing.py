@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from motionlens.datasets.listing import index_folder, index_list, load_split, split_index
+from motionlens.datasets.source import ListingConfig
 from motionlens.video.frames import VideoWarning
 
 
@@ -150,7 +151,9 @@ class TestSplit:
 
     def test_drawn_from_class_folders(self, tmp_path):
         touch(tmp_path, *clips("a", "b", count=10))
-        train, validation = load_split(tmp_path, fraction=0.3, seed=1)
+        train, validation = load_split(
+            tmp_path, ListingConfig(validation_fraction=0.3, split_seed=1)
+        )
         assert train.counts() == {"a": 7, "b": 7}
         assert validation.counts() == {"a": 3, "b": 3}
         assert set(train.paths) | set(validation.paths) == set(clips("a", "b", count=10))
@@ -160,7 +163,9 @@ class TestSplit:
         touch(tmp_path / "v", *clips("a", "b"))
         path = tmp_path / "l.csv"
         path.write_text("".join(f"{name[:-4]};{name[0]}\n" for name in clips("a", "b")))
-        train, validation = load_split(path, root=tmp_path / "v", pattern="{}.mp4")
+        train, validation = load_split(
+            path, ListingConfig(root=str(tmp_path / "v"), pattern="{}.mp4")
+        )
         assert (len(train), len(validation)) == (8, 2)
 
     def test_seed_decides(self, tmp_path):
@@ -198,12 +203,12 @@ class TestSplit:
     def test_refuses_other_fractions(self, tmp_path, fraction):
         touch(tmp_path, *clips("a", "b"))
         with pytest.raises(ValueError, match="fraction must lie between 0 and 1"):
-            load_split(tmp_path, fraction=fraction)
+            split_index(index_folder(tmp_path), fraction=fraction)
 
     def test_refuses_other_seeds(self, tmp_path):
         touch(tmp_path, *clips("a", "b"))
         with pytest.raises(ValueError, match="seed must be at least 0"):
-            load_split(tmp_path, seed=-1)
+            load_split(tmp_path, ListingConfig(split_seed=-1))
 
     def test_no_warning_without_reason(self, tmp_path):
         touch(tmp_path, *clips("a", "b"))

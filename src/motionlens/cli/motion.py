@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from motionlens.cli._arguments import output, show_progress
+from motionlens._utils.tables import Output, console_table
+from motionlens.cli._arguments import show_progress
+from motionlens.synthetic.motion_suite.samples import write_samples
+from motionlens.synthetic.motion_suite.suite import MotionSuite
+from motionlens.synthetic.motion_suite.tasks import TASKS
+from motionlens.synthetic.motion_suite.writing import write_task
 
 
 def add_arguments(parser: Any) -> None:
@@ -26,7 +31,7 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--speed",
         type=float,
-        help="pixels a frame in a view of 64 pixels, instead of the difficulty's own",
+        help="pixels per frame in a view of 64 pixels, instead of the difficulty's own",
     )
     parser.add_argument(
         "--footage",
@@ -42,10 +47,6 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Write the data set and a picture of samples; print counts and the next command."""
-    from motionlens.synthetic.motion_suite.samples import write_samples
-    from motionlens.synthetic.motion_suite.suite import MotionSuite
-    from motionlens.synthetic.motion_suite.writing import write_task
-
     if args.list:
         _print_tasks()
         return 0
@@ -70,7 +71,7 @@ def run(args: Any) -> int:
     samples = Path(args.out, "samples.png")
     suite = MotionSuite(args.task, args.difficulty, parts=tuple(report.num_videos), **options)
     write_samples(samples, suite)
-    console = output()
+    console = Output()
     counts = ", ".join(f"{number:,} {part}" for part, number in report.num_videos.items())
     console.print(f"{counts} clips, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
     console.print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
@@ -82,13 +83,5 @@ def run(args: Any) -> int:
 
 
 def _print_tasks() -> None:
-    from rich.table import Table
-
-    from motionlens.synthetic.motion_suite.tasks import TASKS
-
-    table = Table()
-    for heading in ("task", "what it asks", "classes"):
-        table.add_column(heading, overflow="fold")
-    for name, task in TASKS.items():
-        table.add_row(name, task.description, ", ".join(task.class_names))
-    output().print(table)
+    rows = [(name, task.description, ", ".join(task.class_names)) for name, task in TASKS.items()]
+    Output().print(console_table(("task", "what it asks", "classes"), rows, left=range(3)))

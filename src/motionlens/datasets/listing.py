@@ -12,6 +12,7 @@ import numpy as np
 
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
+from motionlens.datasets.source import ListingConfig
 from motionlens.video.find import find_videos, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
@@ -116,26 +117,34 @@ def index_list(
     return VideoIndex.of(folder, entries, class_names, fps)
 
 
+def index_videos(
+    data: str | os.PathLike[str], listing: ListingConfig, *, fps: float = 12.0
+) -> VideoIndex:
+    """Index all videos of a folder of class folders, or of a list.
+
+    Raises:
+        ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
+    """
+    if not Path(data).is_file():
+        return index_folder(data, fps=fps)
+    return index_list(
+        data,
+        root=listing.root,
+        separator=listing.separator,
+        pattern=listing.pattern,
+        fps=fps,
+    )
+
+
 def load_split(
-    data: str | os.PathLike[str],
-    *,
-    fraction: float = 0.2,
-    seed: int = 0,
-    root: str | os.PathLike[str] | None = None,
-    separator: str | None = None,
-    pattern: str = "{}",
-    fps: float = 12.0,
+    data: str | os.PathLike[str], listing: ListingConfig | None = None, *, fps: float = 12.0
 ) -> tuple[VideoIndex, VideoIndex]:
     """Index a training and a validation part.
 
     Args:
         data: a folder with ``train`` and ``validation`` (``val``, ``valid``), each with class
-            folders; or class folders, or a list, from which a part of each class is drawn.
-        fraction: part of each class that validates where one is drawn, between 0 and 1.
-        seed: decides which; a class's draw does not depend on the other classes.
-        root: for a list, see :func:`index_list`.
-        separator: likewise.
-        pattern: likewise.
+            folders; or class folders, or a list, from which a share of each class is drawn.
+        listing: how videos are found, and which share validates; the usual values if None.
         fps: frames per second of frame folders.
 
     Returns:
@@ -147,21 +156,18 @@ def load_split(
     Warns:
         VideoWarning: If a class has one video only, which then trains.
     """
-    data = Path(data)
+    data, listing = Path(data), listing or ListingConfig()
     if data.is_dir() and (parts := _split_folders(data)):
         train, validation = (index_folder(part, fps=fps) for part in parts)
         _check_same_classes(parts, train, validation)
         return train, validation
-    if data.is_file():
-        index = index_list(data, root=root, separator=separator, pattern=pattern, fps=fps)
-    else:
-        index = index_folder(data, fps=fps)
+    index = index_videos(data, listing, fps=fps)
     if index.num_classes < 2:
         raise ValueError(
             f"{data}: must have at least two classes to tell apart, got only "
             f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
         )
-    return split_index(index, fraction=fraction, seed=seed)
+    return split_index(index, fraction=listing.validation_fraction, seed=listing.split_seed)
 
 
 def split_index(
@@ -236,17 +242,11 @@ def _split_folders(root: Path) -> tuple[Path, Path] | None:
 def _check_same_classes(
     parts: tuple[Path, Path], train: VideoIndex, validation: VideoIndex
 ) -> None:
+    named = [(parts[0], train, validation), (parts[1], validation, train)]
     only = [
         f"only in {part.name}: {_first_three(sorted(names))}"
-        for part, names in zip(
-            parts,
-            (
-                set(train.class_names) - set(validation.class_names),
-                set(validation.class_names) - set(train.class_names),
-            ),
-            strict=True,
-        )
-        if names
+        for part, own, other in named
+        if (names := set(own.class_names) - set(other.class_names))
     ]
     if only:
         raise ValueError(

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from motionlens.clips.video_index import VideoIndex
-from motionlens.datasets.listing import (
-    VALIDATION_FOLDERS,
-    index_folder,
-    index_list,
-    load_split,
-)
+from motionlens.datasets.listing import VALIDATION_FOLDERS, index_videos, load_split
 from motionlens.datasets.prepared import is_prepared, is_unfinished, load_description, load_part
 from motionlens.datasets.source import RECIPE_FILE, DataSource, ListingConfig, Split
 
@@ -52,11 +46,8 @@ def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex
         ValueError: If it does not exist or cannot be used.
     """
     if is_prepared(_existing(data)):
-        train, validation = _open_split(data, listing)
-        return _join(train, validation)
-    if Path(data).is_dir():
-        return index_folder(data)
-    return index_list(data, root=listing.root, separator=listing.separator, pattern=listing.pattern)
+        return _join(*_open_split(data, listing))
+    return index_videos(data, listing)
 
 
 def open_evaluated(
@@ -124,35 +115,24 @@ def _open_split(
 ) -> tuple[VideoIndex, VideoIndex]:
     if is_prepared(_existing(data)):
         return load_part(data, "train"), load_part(data, "validation")
-    return load_split(
-        data,
-        fraction=listing.validation_fraction,
-        seed=listing.split_seed,
-        root=listing.root,
-        separator=listing.separator,
-        pattern=listing.pattern,
-    )
+    return load_split(data, listing)
 
 
 def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
     """The videos of two parts, which may lie under different roots."""
     parts = (first, second.with_classes(first.class_names))
     paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
+    targets = None
+    if any(part.targets is not None for part in parts):
+        targets = np.concatenate([part.with_targets().targets for part in parts])
     return replace(
         first,
         paths=np.array(paths, dtype=np.str_),
         labels=np.concatenate([part.labels for part in parts]),
         starts_s=np.concatenate([part.starts_s for part in parts]),
         ends_s=np.concatenate([part.ends_s for part in parts]),
-        targets=_join_targets(parts),
+        targets=targets,
     )
-
-
-def _join_targets(parts: Sequence[VideoIndex]) -> NDArray[np.bool_] | None:
-    if all(part.targets is None for part in parts):
-        return None
-    targets = [part.with_targets().targets for part in parts]
-    return np.concatenate([part for part in targets if part is not None])
 
 
 def _existing(data: str | os.PathLike[str]) -> Path:

@@ -35,9 +35,10 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
     class_names = tuple(line.split(maxsplit=1)[-1] for line in read_lines(classes))
     # Some copies write HandStandPushups here and HandstandPushups there.
     spelling = {name.casefold(): name for name in class_names}
+    words: dict[Part, str] = {"train": "train", "validation": "test"}
     lists = {
         part: copy.find_list(f"the list of split {split}", [f"{word}list{split:02d}.txt"], folders)
-        for part, word in _named_parts("train", "test")
+        for part, word in words.items()
     }
     homes = copy.folders(["UCF-101", "UCF101", "ucf101", "videos", ""])
     parts: dict[Part, list[ListEntry]] = {}
@@ -108,10 +109,6 @@ def _read_hmdb51(root: Path, split: int = 1) -> OfficialCopy:
 def _check_split(split: int) -> None:
     if split not in (1, 2, 3):
         raise ValueError(f"split must be 1, 2 or 3, got {split}")
-
-
-def _named_parts(train: str, validation: str) -> tuple[tuple[Part, str], tuple[Part, str]]:
-    return ("train", train), ("validation", validation)
 
 
 def _entry(copy: LocalCopy, homes: list[str], name: str, label: str) -> ListEntry:

@@ -12,6 +12,7 @@ from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.listing import load_split, split_index
 from motionlens.datasets.prepared import PARTS, Part
+from motionlens.datasets.source import ListingConfig
 from motionlens.video.find import find_videos
 
 _LIST_SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".json")
@@ -21,7 +22,8 @@ def _read_folder(
     root: Path, *, fps: float = 12.0, validation_fraction: float = 0.2, split_seed: int = 0
 ) -> OfficialCopy:
     copy = LocalCopy(root)
-    train, validation = load_split(root, fraction=validation_fraction, seed=split_seed, fps=fps)
+    listing = ListingConfig(validation_fraction=validation_fraction, split_seed=split_seed)
+    train, validation = load_split(root, listing, fps=fps)
     parts = {"train": _entries(train, root), "validation": _entries(validation, root)}
     notes = []
     if train.root == root:

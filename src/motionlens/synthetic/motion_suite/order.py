@@ -18,9 +18,8 @@ LEAST_FRAMES = 6
 def draw_order(rng: Rng, setting: Setting, class_name: str) -> Scene:
     """Two patches stand still; each dashes off once, in any direction, and stands still again.
 
-    Where a patch is, is uniform before, in and after its dash, see
-    :func:`motionlens.synthetic.motion_suite.motions.bouncing`; so a frame does not even tell whether the
-    dash is over.
+    The place of a patch is uniform before, during and after its dash, see :func:`.motions.bouncing`,
+    so a frame does not even tell whether the dash is over.
     """
     num_steps = setting.num_frames - 1
     early = int(rng.integers(0, num_steps - DASH_STEPS - LEAST_GAP + 1))

@@ -47,8 +47,8 @@ class Look(NamedTuple):
     """How something looks.
 
     Attributes:
-        kind: of texture, see :mod:`motionlens.synthetic.motion_suite.textures`; ``photo`` is cut from
-            footage, if there is any.
+        kind: texture, a key of :data:`.textures.KINDS`; ``photo or <kind>`` is cut from footage
+            if there is any.
         seed: of colours and texture.
         contrast: 0 to 1.
         round: a disc instead of a square.
