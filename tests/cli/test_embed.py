@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset
-from motionlens.cli._videos import decoding_processes
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
@@ -101,12 +100,6 @@ def test_mistakes_end_in_one_line(arguments, message, run, tmp_path, motionlens_
     assert err.startswith("motionlens: error: ")
     assert err.count("\n") == 1
     assert message in err
-
-
-def test_few_videos_are_decoded_without_further_processes():
-    assert decoding_processes(None, 3) == 0
-    assert decoding_processes(None, 300) is None
-    assert decoding_processes(2, 3) == 2
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from mini_datasets import NAMES, STEPS, classes_of, moving_square, write_file, write_mini
-from motionlens.clips.frame_cache import open_indexed
 from motionlens.datasets import decode_check
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.decode_check import check_video
@@ -60,7 +59,7 @@ def test_every_data_set_from_its_official_files_to_clips(name, tmp_path):
         assert entries.listed == entries.usable > 0
         assert tuple(entries.frames) == (8, 8, 8)
         index = load_part(prepared, part)
-        with open_indexed(index, len(index) - 1) as reader:
+        with index.open(len(index) - 1) as reader:
             assert reader.num_frames == 8
             assert reader.read([0, 7]).data.shape == (2, 3, 32, 32)
     train, validation = open_parts(DataSource(data=str(prepared)))
@@ -83,7 +82,7 @@ def test_labels_are_those_of_the_videos(jester):
     prepare("jester", jester)
     index = load_part(default_out(jester), "train")
     for i in range(len(index)):
-        with open_indexed(index, i) as reader:
+        with index.open(i) as reader:
             frames = reader.read(range(8)).data.float().mean(dim=1)
         columns = (frames > 150).float().sum(dim=1).argmax(dim=1).numpy()
         steps = np.diff(columns)

@@ -10,7 +10,7 @@ from onnx import helper
 import motionlens
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
-from motionlens.inference.onnx_network import OnnxNetwork, load_onnx
+from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.inference.recognizer import Recognizer
 
 
@@ -83,7 +83,10 @@ def test_evaluation_takes_a_loaded_file(exported, tmp_path):
     for name in CLASSES:
         write_video(tmp_path / name / "0.mp4", CLASSES[name], seed=0)
     recognizer = Recognizer.from_pretrained(exported)
-    assert motionlens.evaluate(recognizer, tmp_path, split="all", num_workers=0).num_videos == 3
+    report = motionlens.evaluate(recognizer, tmp_path, split="all", num_workers=0)
+    assert report.num_videos == 3
+    found = motionlens.evaluate(exported, tmp_path, split="all", num_workers=0)
+    np.testing.assert_array_equal(report.probabilities, found.probabilities)
 
 
 def test_what_a_file_cannot_do(exported, tmp_path):
@@ -92,8 +95,10 @@ def test_what_a_file_cannot_do(exported, tmp_path):
     with pytest.raises(ValueError, match="device must be 'auto' or 'cpu' for an .onnx file"):
         Recognizer.from_pretrained(exported, device="cuda")
     recognizer = Recognizer.from_pretrained(exported)
-    with pytest.raises(ValueError, match="has no CP module whose k could be set to 4"):
+    with pytest.raises(ValueError, match="k is built into an .onnx file and cannot be set to 4"):
         Recognizer(recognizer.model, recognizer.card, k=4)
+    with pytest.raises(ValueError, match="dtype of an .onnx file is float32, got torch.bfloat16"):
+        Recognizer.from_pretrained(exported, dtype=torch.bfloat16)
     with pytest.raises(ValueError, match="cannot be saved as a run; copy the file"):
         recognizer.save_pretrained(tmp_path / "run")
 
@@ -109,10 +114,10 @@ def test_files_that_are_no_onnx_files(exported, tmp_path):
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(wrong)
         with pytest.raises(ValueError, match=f"{name}.onnx is no ONNX file or is damaged: .*") as e:
-            load_onnx(path)
+            OnnxNetwork(path)
         assert "\n" not in str(e.value)
     with pytest.raises(ValueError, match="nix.onnx does not exist; give a file"):
-        load_onnx(tmp_path / "nix.onnx")
+        OnnxNetwork(tmp_path / "nix.onnx")
 
 
 def test_altered_weights_are_noticed(exported, tmp_path):
@@ -122,7 +127,7 @@ def test_altered_weights_are_noticed(exported, tmp_path):
 
     path = changed(exported, tmp_path / "altered.onnx", change)
     with pytest.raises(ValueError, match="was altered after it was exported; export it again, or"):
-        load_onnx(path)
+        OnnxNetwork(path)
 
     def forget(proto):
         change(proto)
@@ -130,7 +135,7 @@ def test_altered_weights_are_noticed(exported, tmp_path):
         del proto.metadata_props[:]
         proto.metadata_props.extend(kept)
 
-    load_onnx(changed(exported, tmp_path / "meant.onnx", forget))
+    OnnxNetwork(changed(exported, tmp_path / "meant.onnx", forget))
 
 
 def test_files_of_others(exported, tmp_path):
@@ -139,7 +144,7 @@ def test_files_of_others(exported, tmp_path):
 
     path = changed(exported, tmp_path / "bare.onnx", forget)
     with pytest.raises(ValueError, match="bare.onnx holds no model card; give a file that"):
-        load_onnx(path)
+        OnnxNetwork(path)
 
     value = helper.make_tensor_value_info
     x, y = (value(name, onnx.TensorProto.FLOAT, [1, 2]) for name in "xy")
@@ -153,7 +158,7 @@ def test_files_of_others(exported, tmp_path):
         helper.set_model_props(other, {"motionlens": card})
         onnx.save(other, tmp_path / "foreign.onnx")
         with pytest.raises(ValueError, match=message):
-            load_onnx(tmp_path / "foreign.onnx")
+            OnnxNetwork(tmp_path / "foreign.onnx")
 
 
 BLOCKED = [

@@ -124,8 +124,9 @@ def test_save_and_load(recognizer, video, tmp_path):
 
 def test_other_k_leaves_the_model_as_it_was(recognizer):
     other = Recognizer(recognizer.model, CARD, k=7)
-    ks = [{m.k for m in r.model.modules() if hasattr(m, "search")} for r in (recognizer, other)]
-    assert ks == [{2}, {7}]
+    networks = [recognizer.model, recognizer.runner.network, other.model, other.runner.network]
+    ks = [{m.k for m in network.modules() if hasattr(m, "search")} for network in networks]
+    assert ks == [{2}, {2}, {2}, {7}]
 
 
 @pytest.mark.parametrize(
@@ -155,15 +156,16 @@ def test_hub_names_are_downloaded(recognizer, tmp_path, monkeypatch):
     assert asked == [("owner/model", ["config.json", "model.safetensors"])]
 
 
-def test_an_optimized_copy_predicts_the_same(recognizer, video):
-    expected = recognizer.predict(video)
-    fast = recognizer.optimized()
-    found = fast.predict(video)
-    assert found.labels == expected.labels
-    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
-    torch.testing.assert_close(fast.embed(video), recognizer.embed(video), rtol=1e-4, atol=1e-5)
-    assert recognizer.predict(video) == expected
-    half = recognizer.optimized(dtype=torch.bfloat16).predict(video)
+def test_the_folded_network_predicts_the_same(recognizer, video):
+    clip = recognizer.load_clip(video)[None]
+    with torch.inference_mode():
+        expected = CARD.probabilities(recognizer.model(clip)[0])
+        features = recognizer.model.forward_features(clip)[0]
+    found = recognizer.predict(video)
+    assert found.labels[0] == recognizer.class_names[int(expected.argmax())]
+    assert found.probabilities == pytest.approx(sorted(expected.tolist())[::-1], abs=1e-5)
+    torch.testing.assert_close(recognizer.embed(video), features, rtol=1e-4, atol=1e-5)
+    half = Recognizer(recognizer.model, CARD, dtype=torch.bfloat16).predict(video)
     assert sum(half.probabilities) == pytest.approx(1, abs=1e-5)
 
 

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -6,14 +8,18 @@ from torch import nn
 import motionlens.inference.runner
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.view_loader import ViewDataset, cut_views
+from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.view_loader import ViewDataset, ViewPlan
 from motionlens.clips.views import Views
 from motionlens.datasets.listing import index_folder
-from motionlens.inference.runner import ViewPlan, in_turn, resolve_num_workers, run_videos
+from motionlens.inference.card import ModelCard
+from motionlens.inference.evaluation import evaluate
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import Runner, in_turn, run_videos
+from motionlens.report.prediction import Prediction
 from motionlens.video.frames import VideoError
 
 SAMPLING, PREPROCESSING = Sampling(3, 2), Preprocessing(16, 18)
-CPU = torch.device("cpu")
 
 
 class Sides(nn.Module):
@@ -36,21 +42,35 @@ def index(class_folders):
     return index_folder(class_folders)
 
 
-def run(index, views, *, model=None, swap=None, batch_size=4, num_workers=0, **options):
-    model = model or Sides()
-    plan = ViewPlan(sampling=SAMPLING, preprocessing=PREPROCESSING, views=views, swap=swap)
+def plain_runner(network):
+    """Runs a network as it is, which has no norms to fold."""
+    values = {"num_frames": 3, "frame_stride": 2, "size": 16, "short_side": 18}
+    card = ModelCard.from_json(
+        json.dumps({"model": "toy_c2d", "class_names": ["left", "right"], **values})
+    )
+    runner = Runner(nn.Identity(), card)
+    runner.network = network
+    return runner
+
+
+def run(index, views, *, model=None, batch_size=4, num_workers=0, **options):
+    runner = plain_runner(model or Sides())
     return list(
         run_videos(
-            model,
+            runner,
             index,
-            plan,
-            model,
+            runner.logits,
+            views=views,
             batch_size=batch_size,
             num_workers=num_workers,
-            device=CPU,
             **options,
         )
     )
+
+
+def cut(index, i, views):
+    plan = ViewPlan(SAMPLING, PREPROCESSING, views)
+    return list(plan.cut(ViewDataset(index, plan)[i]))
 
 
 def row_of(model, view):
@@ -70,8 +90,7 @@ def test_batches_and_workers_do_not_matter(index, views):
 
 def test_rows_are_the_mean_over_the_views(index):
     model = Sides()
-    video = ViewDataset(index, SAMPLING, PREPROCESSING, Views(2, 3), skip_broken=False)[4]
-    rows = [row_of(model, view) for view in cut_views(video, Views(2, 3), PREPROCESSING)]
+    rows = [row_of(model, view) for view in cut(index, 4, Views(2, 3))]
     assert len(rows) == 6
     found = run(index, Views(2, 3))[4]
     torch.testing.assert_close(found.row, torch.stack(rows).mean(dim=0))
@@ -100,9 +119,8 @@ def test_mirrored_views_are_swapped_back(index):
     assert all(float(r.row[0]) == pytest.approx(float(r.row[1]), abs=1e-5) for r in plain)
     found = run(index, Views(2, 10), swap=torch.tensor([1, 0]))
     model = Sides()
-    dataset = ViewDataset(index, SAMPLING, PREPROCESSING, Views(2, 10), skip_broken=False)
     for i, result in enumerate(found):
-        views = cut_views(dataset[i], Views(2, 10), PREPROCESSING)
+        views = cut(index, i, Views(2, 10))
         rows = [row_of(model, view) for view in views if not view.is_mirrored]
         torch.testing.assert_close(result.row, torch.stack(rows).mean(dim=0))
         assert abs(float(result.row[0] - result.row[1])) > 1e-4
@@ -111,8 +129,9 @@ def test_mirrored_views_are_swapped_back(index):
 def test_broken_videos_are_told_or_raised(index):
     index.path(0).write_text("no video")
     index.path(9).write_text("no video")
-    with pytest.raises(VideoError, match="cannot be read as a video"):
-        run(index, Views())
+    for num_workers in (0, 2):
+        with pytest.raises(VideoError, match=r"^\S*0\.mp4: cannot be read as a video"):
+            run(index, Views(), num_workers=num_workers)
     found = run(index, Views(2, 3), skip_broken=True, batch_size=5)
     assert [result.position for result in found] == list(range(10))
     assert [result.row is None for result in found] == [True] + [False] * 8 + [True]
@@ -137,14 +156,14 @@ def test_a_video_missed_or_met_twice_is_an_error(index, monkeypatch, order, mess
 
 @pytest.mark.parametrize("number", [5, 7])
 def test_a_video_with_other_than_the_planned_views_is_an_error(index, monkeypatch, number):
-    cut = motionlens.inference.runner.cut_views
+    usual = ViewPlan.cut
 
-    def other(video, *arguments):
-        views = list(cut(video, *arguments))
+    def other(plan, video):
+        views = list(usual(plan, video))
         return (views * 2)[:number] if video.position == 3 else views
 
-    monkeypatch.setattr(motionlens.inference.runner, "cut_views", other)
-    with pytest.raises(RuntimeError, match=f"video 3 must have 6 views, it has come to {number}"):
+    monkeypatch.setattr(ViewPlan, "cut", other)
+    with pytest.raises(RuntimeError, match=f"video 3 must have 6 views, got {number}"):
         run(index, Views(2, 3), batch_size=1)
 
 
@@ -180,7 +199,7 @@ def test_results_of_several_processes_come_in_the_order_of_the_items(monkeypatch
     # Process 0 of three, of which each finds seven, seven and six of twenty; in turns of four.
     shares = [iter(range(r, 20, 3)) for r in range(3)]
     monkeypatch.setattr(motionlens.inference.runner, "world_size", lambda: 3)
-    monkeypatch.setattr(motionlens.inference.runner, "_IN_TURN", 4)
+    monkeypatch.setattr(motionlens.inference.runner, "_EXCHANGED", 4)
 
     def gather(own):
         return [own] + [[i for _, i in zip(range(4), share, strict=False)] for share in shares[1:]]
@@ -189,21 +208,91 @@ def test_results_of_several_processes_come_in_the_order_of_the_items(monkeypatch
     assert list(in_turn(shares[0], 20)) == list(range(20))
 
 
-def test_processes_on_a_machine_share_its_cores(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(9), raising=False)
-    assert resolve_num_workers(None) == 8
-    assert resolve_num_workers(3) == 3
-    monkeypatch.setattr(motionlens.inference.runner, "local_world_size", lambda: 4)
-    assert resolve_num_workers(None) == 2
+def test_workers_must_be_a_number(index):
     with pytest.raises(ValueError, match="num_workers must be at least 0, got -1"):
-        resolve_num_workers(-1)
+        run(index, Views(), num_workers=-1)
 
 
 def test_the_callers_gradients_are_left_alone(index):
-    plan = ViewPlan(sampling=SAMPLING, preprocessing=PREPROCESSING)
-    for result in run_videos(
-        Sides(), index.subset([0]), plan, Sides(), batch_size=1, num_workers=0, device=CPU
-    ):
+    runner = plain_runner(Sides())
+    for result in run_videos(runner, index.subset([0]), runner.logits, batch_size=1):
         assert torch.is_grad_enabled()
         assert result.row is not None
         assert np.isfinite(result.row.numpy()).all()
+
+
+def test_few_videos_are_decoded_without_further_processes(index, monkeypatch):
+    asked = []
+
+    def load(dataset, num_workers):
+        asked.append(num_workers)
+        return [dataset[i] for i in range(len(dataset))]
+
+    monkeypatch.setattr(motionlens.inference.runner, "load_videos", load)
+    monkeypatch.setattr(motionlens.inference.runner, "resolve_num_workers", lambda n: n)
+    many = index.subset([0] * 16)
+    for videos, num_workers in ((index, None), (index, 2), (many, None)):
+        run(videos, Views(), num_workers=num_workers)
+    assert asked == [0, 2, None]
+
+
+# Of realmotion7. On 224 two labels are nearly as probable, and two proposals nearly as near.
+FEW = ("1", "2", "4", "23", "28", "100", "150", "160", "224", "225")
+
+
+def check_that_all_ways_agree(videos, motionlens_command):
+    recognizer = Recognizer.from_pretrained()
+    names, network = recognizer.class_names, recognizer.runner.network
+    for batch_size in (1, 8):
+        options = {"batch_size": batch_size, "num_workers": 0}
+        index = VideoIndex.of_paths([str(video) for video in videos])
+        expected = evaluate("bundled", index, device="cpu", **options).probabilities
+
+        def check(predictions, expected=expected):
+            rows = [dict(zip(p.labels, p.probabilities, strict=True)) for p in predictions]
+            found = np.array([[row[name] for name in names] for row in rows])
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+            best = [names[i] for i in expected.argmax(axis=1)]
+            assert [p.labels[0] for p in predictions] == best
+
+        check(recognizer.predict(list(videos), top=7, **options))
+        check(list(recognizer.predict_each(iter(videos), top=7, batch_size=batch_size)))
+        logits = network.forward_head(recognizer.embed(list(videos), **options))
+        found = recognizer.card.probabilities(logits)
+        np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-6)
+        if batch_size == 1:
+            check([recognizer.predict(video, top=7) for video in videos])
+            check([recognizer.explain(video).prediction for video in videos])
+        status, out, _ = motionlens_command(
+            "predict", "bundled", *videos, "--json", "--top", 7, "--device", "cpu",
+            "--batch_size", batch_size, "--num_workers", 0,
+        )  # fmt: skip
+        assert status == 0
+        lines = [json.loads(line)["predictions"] for line in out.splitlines()]
+        check(
+            [
+                Prediction(
+                    path="",
+                    labels=tuple(entry["label"] for entry in line),
+                    probabilities=tuple(entry["probability"] for entry in line),
+                )
+                for line in lines
+            ]
+        )
+
+
+@pytest.fixture
+def real_clips(test_data):
+    folder = test_data / "data" / "realmotion7" / "videos"
+    if not folder.is_dir():
+        pytest.skip(f"needs the clips in {folder}")
+    return folder
+
+
+def test_all_ways_give_real_clips_the_same_probabilities(real_clips, motionlens_command):
+    check_that_all_ways_agree([real_clips / f"{name}.mp4" for name in FEW], motionlens_command)
+
+
+@pytest.mark.slow
+def test_all_ways_give_all_real_clips_the_same_probabilities(real_clips, motionlens_command):
+    check_that_all_ways_agree(sorted(real_clips.glob("*.mp4")), motionlens_command)

@@ -150,11 +150,6 @@ def test_absolute_paths_leave_absent_ones_absent(tmp_path, monkeypatch):
     assert recipe.out == "run"
 
 
-def test_default_workers_leave_a_core_free():
-    assert LoaderConfig(num_workers=0).resolve_num_workers() == 0
-    assert 0 <= LoaderConfig().resolve_num_workers() <= 8
-
-
 def test_recipes_do_not_need_torch():
     files = ("recipe", "recipe_files", "run_folder")
     modules = ", ".join(f"motionlens.training.{name}" for name in files)

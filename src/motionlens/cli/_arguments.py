@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from motionlens import pretrained
 from motionlens._utils.tables import Output
 from motionlens.datasets.source import ListingConfig
+from motionlens.pretrained import NAME
 
 if TYPE_CHECKING:
+    import torch
+
     from motionlens.inference.recognizer import Recognizer
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -59,7 +61,7 @@ def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
         return words[0], words[1:]
     if is_first_process():
         print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
-    return pretrained.NAME, words
+    return NAME, words
 
 
 def _is_data(word: str) -> bool:
@@ -91,37 +93,19 @@ def add_dtype(parser: Any) -> None:
     )
 
 
-def optimized(recognizer: Recognizer, dtype: str) -> Recognizer:
-    """The recognizer made ready for prediction in ``--dtype``; an exported one is as it is.
-
-    Raises:
-        ValueError: If an exported one is to have another dtype.
-    """
+def torch_dtype(name: str) -> torch.dtype | None:
+    """What ``--dtype`` stands for; None for float32, the default of the functions."""
     import torch
 
-    from motionlens.inference.onnx_network import OnnxNetwork
-
-    if isinstance(recognizer.model, OnnxNetwork):
-        if dtype != "fp32":
-            raise ValueError(f"dtype of an exported file is fp32, got {dtype}; give the run")
-        return recognizer
-    return recognizer.optimized(dtype=getattr(torch, DTYPES[dtype]))
+    return None if name == "fp32" else getattr(torch, DTYPES[name])
 
 
 def load_recognizer(args: Any) -> Recognizer:
-    """The recognizer that ``run``, ``--device``, ``--k`` and ``--dtype`` ask for.
-
-    Of several CUDA devices each process takes its own.
-    """
-    from motionlens._utils.devices import resolve_device
-    from motionlens._utils.distributed import own_device
-    from motionlens.inference.onnx_network import is_onnx
+    """The recognizer that ``run``, ``--device``, ``--k`` and ``--dtype`` ask for."""
     from motionlens.inference.recognizer import Recognizer
 
-    device = args.device
-    if not is_onnx(args.run):  # an exported file has its own say
-        device = str(own_device(resolve_device(device)))
-    return optimized(Recognizer.from_pretrained(args.run, device=device, k=args.k), args.dtype)
+    dtype = torch_dtype(args.dtype)
+    return Recognizer.from_pretrained(args.run, device=args.device, k=args.k, dtype=dtype)
 
 
 def add_batch_size(parser: Any, default: int) -> None:

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from motionlens.clips.video_index import VideoIndex
-
-# Fewer videos than that are decoded sooner than processes for it have started.
-_WORTH_WORKERS = 16
 
 
 def expand(files: Sequence[str], report_broken: Callable[[str, str], None]) -> list[str]:
@@ -36,15 +29,3 @@ def expand(files: Sequence[str], report_broken: Callable[[str, str], None]) -> l
             report_broken(name, f"{name}: no videos in this folder; name another")
         videos.extend(str(video) for video in found)
     return videos
-
-
-def index_files(videos: Sequence[str]) -> VideoIndex:
-    """Videos by their paths, with no labels."""
-    from motionlens.clips.video_index import ListEntry, VideoIndex
-
-    return VideoIndex.of(Path(), [ListEntry(video, "") for video in videos], class_names=())
-
-
-def decoding_processes(num_workers: int | None, num_videos: int) -> int | None:
-    """What ``--num_workers`` says; none for a few videos, where it says nothing."""
-    return 0 if num_workers is None and num_videos < _WORTH_WORKERS else num_workers

@@ -57,7 +57,6 @@ def add_arguments(parser: Any) -> None:
 def run(args: Any) -> int:
     """Embed; return 0 if all went well, 1 if some videos could not be read, 2 if none could."""
     from motionlens._utils.distributed import is_main
-    from motionlens.cli._videos import decoding_processes
     from motionlens.inference.embedding import embed_videos
     from motionlens.inference.feature_files import check_suffix
 
@@ -84,7 +83,7 @@ def run(args: Any) -> int:
         args.out,
         views=args.views,
         batch_size=args.batch_size,
-        num_workers=decoding_processes(args.num_workers, len(index)),
+        num_workers=args.num_workers,
         on_broken=report_broken,
         on_progress=show_progress if sys.stderr.isatty() else None,
     )
@@ -97,11 +96,12 @@ def run(args: Any) -> int:
 
 
 def _index(args: Any, report_broken: Any) -> VideoIndex:
-    from motionlens.cli._videos import expand, index_files
+    from motionlens.cli._videos import expand
+    from motionlens.clips.video_index import VideoIndex
     from motionlens.datasets.parts import open_evaluated
 
     if bool(args.files) == bool(args.data):
         raise ValueError("files or --data must be given, not both; name what is to be embedded")
     if args.data:
         return open_evaluated(None, args.data, args.split, given_listing(args, None))
-    return index_files(expand(args.files, report_broken))
+    return VideoIndex.of_paths(expand(args.files, report_broken))

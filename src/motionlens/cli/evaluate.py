@@ -11,7 +11,6 @@ import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.files import check_writable
 from motionlens.cli._arguments import (
-    DTYPES,
     add_batch_size,
     add_device,
     add_dtype,
@@ -21,6 +20,7 @@ from motionlens.cli._arguments import (
     given_listing,
     output,
     show_progress,
+    torch_dtype,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ MAX_PRINTED_CLASSES = 12
 
 def add_arguments(parser: Any) -> None:
     """Add the command's arguments."""
-    parser.add_argument("run", help="run folder, or a model on the Hugging Face hub")
+    parser.add_argument(
+        "run", help="run folder, exported .onnx file, or a model on the Hugging Face hub"
+    )
     parser.add_argument(
         "--data",
         help="folder of class folders, list file or prepared data set; the run's own data if not "
@@ -89,31 +91,24 @@ def _mapping(text: str) -> dict[str, str]:
 
 def run(args: Any) -> int:
     """Evaluate and print the report."""
-    import torch
-
     from motionlens._utils.distributed import is_main
-    from motionlens.datasets.parts import open_evaluated
     from motionlens.datasets.source import RECIPE_FILE
-    from motionlens.inference.checkpoint import load_card
     from motionlens.inference.evaluation import evaluate
-    from motionlens.inference.locate import find_checkpoint
     from motionlens.training.run_folder import run_recipe
 
-    folder = find_checkpoint(args.run)
-    recipe = run_recipe(folder) if (folder / RECIPE_FILE).is_file() else None
+    run = Path(args.run)
+    recipe = run_recipe(run) if (run / RECIPE_FILE).is_file() else None
     # What 'motionlens compare' reads is not replaced by predictions for a part without labels.
     name = "evaluation_test" if args.split == "test" else "evaluation"
-    out = args.out or (str(folder / name) if recipe else None)
+    out = args.out or (str(run / name) if recipe else None)
     if out is not None:
         check_writable(out)
     if args.submission is not None:
         _check_file(args.submission)
-    load_card(folder)  # what is no recognizer is found out before its data is looked for
-    listing = given_listing(args, recipe.listing if recipe else None)
-    index = open_evaluated(recipe.source if recipe else None, args.data, args.split, listing)
     report = evaluate(
-        folder,
-        index,
+        args.run,
+        args.data,
+        listing=given_listing(args, recipe.listing if recipe else None),
         split=args.split,
         views=args.views,
         flip_pairs=args.flip_pairs,
@@ -126,14 +121,14 @@ def run(args: Any) -> int:
         skip_broken=args.skip_broken,
         device=args.device,
         k=args.k,
-        dtype=None if args.dtype == "fp32" else getattr(torch, DTYPES[args.dtype]),
+        dtype=torch_dtype(args.dtype),
         out=out,
         on_progress=show_progress if sys.stderr.isatty() and is_main() else None,
     )
     if not is_main():
         return 0
     if out is not None:
-        _draw(report, Path(out), title=f"Evaluation of {folder.resolve().name}", fps=index.fps)
+        _draw(report, Path(out), title=f"Evaluation of {run.resolve().name}")
     if args.submission is not None:
         from motionlens.datasets.catalog.names import spec_of
         from motionlens.report.submission import write_submission
@@ -158,11 +153,11 @@ def _check_file(path: str) -> None:
     check_writable(folder, "submission")
 
 
-def _draw(report: EvaluationReport, out: Path, *, title: str, fps: float) -> None:
+def _draw(report: EvaluationReport, out: Path, *, title: str) -> None:
     from motionlens.report.html_report import write_html
     from motionlens.report.plots.confusion import draw_confusion
 
-    write_html(report, out / HTML_FILE, title=title, fps=fps)
+    write_html(report, out / HTML_FILE, title=title, fps=report.fps)
     if not report.has_accuracy:
         (out / PICTURE_FILE).unlink(missing_ok=True)  # an earlier evaluation's
     else:

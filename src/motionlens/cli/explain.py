@@ -76,7 +76,6 @@ def run(args: Any) -> int:
         check_writable(args.out)
     if not args.files:
         raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
-    # As it was trained: folded norms round differently, and nearly equal proposals change places.
     recognizer = Recognizer.from_pretrained(args.run, device=args.device)
     failed: list[str] = []
 

@@ -65,14 +65,14 @@ def run(args: Any) -> int:
 def _read_card(path: str) -> ModelCard:
     """The card of a run folder or an exported file, if it can be used."""
     from motionlens.inference.checkpoint import load_checkpoint
-    from motionlens.inference.onnx_network import load_onnx
+    from motionlens.inference.onnx_network import OnnxNetwork
 
     if Path(path).is_dir():
         return load_checkpoint(path)[1]
-    network, card = load_onnx(path)
+    network = OnnxNetwork(path)
     shape = ", ".join(map(str, network.input_shape))
     output().print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
-    return card
+    return network.card
 
 
 def _print_list(models: list[ModelDescription], num_classes: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from motionlens.cli._arguments import (
@@ -24,10 +23,9 @@ from motionlens.cli._streaming import (
     stopping_on_signals,
     summary,
 )
-from motionlens.cli._videos import decoding_processes, expand, index_files
+from motionlens.cli._videos import expand
 
 if TYPE_CHECKING:
-    from motionlens.inference.recognizer import Recognizer
     from motionlens.report.prediction import Prediction
 
 
@@ -55,7 +53,7 @@ def add_arguments(parser: Any) -> None:
 
 def run(args: Any) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    from motionlens._utils.distributed import is_main, process_group
+    from motionlens._utils.distributed import is_main
 
     args.run, args.files = split_run(args.run, args.files)
     if not args.files:
@@ -75,53 +73,26 @@ def run(args: Any) -> int:
     videos = expand(args.files, report_broken)
     predictions = []
     done = 0
-    with process_group(recognizer.device):
-        # Every process reads all of them, for they wait for each other; one prints.
-        for prediction in _predictions(recognizer, videos, args, report_broken):
-            done += 1
-            if is_main() and args.json:
-                print(_as_json(prediction), flush=True)
-            elif is_main():
-                predictions.append(prediction)
+    # Every process reads all of them, because they wait for each other; one prints.
+    found = recognizer.predict_each(
+        videos,
+        top=args.top,
+        batch_size=args.batch_size,
+        num_workers=args.num_workers,
+        on_error=lambda path, error: report_broken(path, str(error)),
+        shared=True,
+    )
+    for prediction in found:
+        done += 1
+        if is_main() and args.json:
+            print(_as_json(prediction), flush=True)
+        elif is_main():
+            predictions.append(prediction)
     if predictions:
         _print_table(predictions)
     if failed:
         return 1 if done else 2
     return 0
-
-
-def _predictions(
-    recognizer: Recognizer, videos: list[str], args: Any, report_broken: Any
-) -> Iterator[Prediction]:
-    """Predictions of all processes in the order of the videos, as they come."""
-    from motionlens.inference.runner import (
-        in_turn,
-        own_videos,
-        resolve_num_workers,
-        run_videos,
-        view_plan,
-    )
-    from motionlens.report.prediction import best_labels
-
-    if args.top < 1:
-        raise ValueError(f"top must be at least 1, got {args.top}")
-    if not videos:
-        return
-    results = run_videos(
-        recognizer.model,
-        own_videos(index_files(videos)),
-        view_plan(recognizer.card),
-        lambda clips: recognizer.card.probabilities(recognizer.model(clips)),
-        batch_size=args.batch_size,
-        num_workers=resolve_num_workers(decoding_processes(args.num_workers, len(videos))),
-        device=recognizer.device,
-        skip_broken=True,
-    )
-    for path, result in zip(videos, in_turn(results, len(videos)), strict=True):
-        if result.row is None:
-            report_broken(path, result.error)
-        else:
-            yield best_labels(recognizer.class_names, path, result.row, args.top)
 
 
 def _stream(args: Any) -> int:

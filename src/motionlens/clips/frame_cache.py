@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motionlens.clips.video_index import VideoIndex
-from motionlens.video.file import open_video
 from motionlens.video.frames import VideoReader
 
-# Frames decoded at once: large frames are resized before many of them pile up.
+# Frames decoded at once.
 _CHUNK = 32
 _MAX_THREADS = 8
 
@@ -23,7 +22,7 @@ _MAX_THREADS = 8
 class FrameCache:
     """Frames of every video of an index.
 
-    All lie in one tensor, which forked workers share with their parent and others are handed as
+    All lie in one tensor, which forked workers share with their parent and spawned workers get as
     a single block.
 
     Args:
@@ -42,20 +41,18 @@ class FrameCache:
         resize: Callable[[Tensor], Tensor],
     ) -> None:
         def decode(i: int) -> Tensor:
-            with open_indexed(index, i) as reader:
-                wanted = choose(reader.num_frames)
-                parts = [wanted[i : i + _CHUNK] for i in range(0, len(wanted), _CHUNK)]
-                frames = torch.cat([resize(reader.read(part).data) for part in parts])
+            with index.open(i) as reader:
+                frames = read_resized(reader, choose(reader.num_frames), resize)
             return frames.permute(0, 2, 3, 1).contiguous()
 
-        # The decoder does its work outside Python's lock, so threads do.
+        # The decoder releases the GIL, so threads suffice.
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
             videos: list[Tensor] = list(pool.map(decode, range(len(index))))
         self._shapes = [tuple(video.shape) for video in videos]
         self._offsets = np.cumsum([0, *(video.numel() for video in videos)])
         self._data = torch.empty(int(self._offsets[-1]), dtype=torch.uint8)
         for i in reversed(range(len(videos))):
-            # Each is let go of once copied: memory is claimed as it is filled, not twice.
+            # Each is freed once copied, so that memory is not taken twice.
             self._data[self._offsets[i] : self._offsets[i + 1]] = videos.pop().flatten()
 
     @property
@@ -69,13 +66,21 @@ class FrameCache:
         return block.view(self._shapes[i]).permute(0, 3, 1, 2)
 
 
-def open_indexed(index: VideoIndex, i: int) -> VideoReader:
-    """Open clip ``i`` of an index, restricted to its window.
+def read_resized(
+    reader: VideoReader, indices: NDArray[np.int64], resize: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Read frames and resize them, a few at a time: large frames do not pile up.
+
+    Args:
+        reader: of the video.
+        indices: int64 ``(n,)``, at least one.
+        resize: frames uint8 ``(T, 3, H, W)`` -> frames, uint8.
+
+    Returns:
+        uint8 ``(n, 3, h, w)``.
 
     Raises:
-        VideoError: If it cannot be opened.
+        VideoError: If a frame cannot be decoded.
     """
-    start_s, end_s = index.window(i)
-    reader = open_video(index.path(i), start_s=start_s, end_s=end_s, fps=index.fps)
-    reader.warn_of_stillness()
-    return reader
+    chunks = [indices[i : i + _CHUNK] for i in range(0, len(indices), _CHUNK)]
+    return torch.cat([resize(reader.read(chunk).data) for chunk in chunks])

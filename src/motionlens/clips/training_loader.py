@@ -19,7 +19,7 @@ from motionlens.clips.epoch_order import (
     padded_share,
     shuffled_order,
 )
-from motionlens.clips.frame_cache import FrameCache, open_indexed
+from motionlens.clips.frame_cache import FrameCache
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
@@ -161,7 +161,7 @@ class ClipDataset(Dataset[ClipItem]):
     def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
         self.fill_cache()
         if self._cache is None:
-            with open_indexed(self.index, i) as reader:
+            with self.index.open(i) as reader:
                 return reader.read(sample_indices(reader.num_frames, self.sampling, rng)).data
         kept = self._cache.frames(i)
         if not self.training:

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
+from motionlens.video.file import open_video
+from motionlens.video.frames import VideoReader
 
 # Between the class names of a video that has several.
 LABEL_SEPARATOR = "|"
@@ -134,6 +136,11 @@ class VideoIndex:
             row[[numbers[label] for label in labels]] = True
         return replace(index, targets=targets)
 
+    @classmethod
+    def of_paths(cls, paths: Sequence[str]) -> VideoIndex:
+        """Index videos without labels."""
+        return cls.of(Path(), [ListEntry(path, "") for path in paths], class_names=())
+
     def __len__(self) -> int:
         return len(self.paths)
 
@@ -145,6 +152,20 @@ class VideoIndex:
     def path(self, i: int) -> Path:
         """Where video ``i`` lies."""
         return self.root / str(self.paths[i])
+
+    def open(self, i: int) -> VideoReader:
+        """Open clip ``i``, restricted to its window.
+
+        Raises:
+            VideoError: If it cannot be opened.
+
+        Warns:
+            VideoWarning: If it has one frame only.
+        """
+        start_s, end_s = self.window(i)
+        reader = open_video(self.path(i), start_s=start_s, end_s=end_s, fps=self.fps)
+        reader.warn_of_stillness()
+        return reader
 
     def window(self, i: int) -> tuple[float | None, float | None]:
         """Start and end of clip ``i`` in its video, seconds; None where it has none."""

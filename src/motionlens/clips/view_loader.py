@@ -1,4 +1,4 @@
-"""Index, sampling and views -> all views of every video, each video decoded once.
+"""Videos -> all views of every video, each video decoded once.
 
 Letters: n distinct frames of a video, S clips, T frames of a clip, H W rows and columns.
 """
@@ -6,6 +6,7 @@ Letters: n distinct frames of a video, S clips, T frames of a clip, H W rows and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,22 +14,23 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from motionlens.clips.frame_cache import open_indexed
+from motionlens.clips.frame_cache import read_resized
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
-from motionlens.video.frames import VideoError
-
-# Frames decoded at once: large frames are resized before many of them pile up.
-_CHUNK = 32
+from motionlens.video.frames import VideoError, VideoReader
 
 
 class DecodedVideo(NamedTuple):
-    """What all views of a video are cut from.
+    """The frames that all views of a video are cut from.
+
+    A worker hands over frames as uint8, each once, and not the views, which take far more memory:
+    8 clips of 24 frames in 6 crops of 256 pixels are 0.9 GB of float32, and at most 38 MB of
+    frames of 256x256.
 
     Attributes:
-        position: of the video in its index.
+        position: of the video among all.
         frames: uint8 ``(n, 3, H, W)``, each frame that a clip needs once, resized; empty if the
             video is broken.
         clips: int64 ``(S, T)``, into ``frames``.
@@ -54,63 +56,67 @@ class View(NamedTuple):
     is_mirrored: bool
 
 
-class ViewDataset(Dataset[DecodedVideo]):
-    """The frames of every video that its views need.
+@dataclass(frozen=True)
+class ViewPlan:
+    """Which views of every video a network is shown.
 
-    A worker hands over frames as uint8, each once, and not the views cut from them, which take
-    more memory by far: 8 clips of 24 frames in 6 crops of 256 pixels are 0.9 GB of numbers, and
-    at most 38 MB of frames of 256x256.
-
-    Args:
-        index: the videos.
+    Attributes:
         sampling: of one clip.
-        preprocessing: resizes the frames.
-        views: how many clips.
-        skip_broken: hand over the error of a video that cannot be decoded, instead of raising it.
+        preprocessing: of its frames.
+        views: how many clips, and how many crops of each; one clip and its centre by default.
     """
 
-    def __init__(
-        self,
-        index: VideoIndex,
-        sampling: Sampling,
-        preprocessing: Preprocessing,
-        views: Views,
-        *,
-        skip_broken: bool,
-    ) -> None:
-        self.index, self.sampling, self.views = index, sampling, views
-        self.preprocessing, self.skip_broken = preprocessing, skip_broken
+    sampling: Sampling
+    preprocessing: Preprocessing
+    views: Views = field(default_factory=Views)
+
+    def decode(self, reader: VideoReader, position: int) -> DecodedVideo:
+        """Read the frames that the views need, each once.
+
+        Raises:
+            VideoError: If a frame cannot be decoded.
+        """
+        clips = self.views.clip_indices(reader.num_frames, self.sampling)
+        wanted, places = np.unique(clips, return_inverse=True)
+        frames = read_resized(reader, wanted, self.preprocessing.resize)
+        return DecodedVideo(position, frames, torch.from_numpy(places.reshape(clips.shape)))
+
+    def cut(self, video: DecodedVideo) -> Iterator[View]:
+        """The views of a video: the crops of its first clip, then those of its second."""
+        height, width = video.frames.shape[2:]
+        boxes = self.views.crop_boxes(height, width, self.preprocessing.size)
+        for clip in video.clips:
+            frames = video.frames[clip]
+            for top, left, h, w, is_mirrored in boxes:
+                part = frames[:, :, top : top + h, left : left + w]
+                yield View(part.flip(3) if is_mirrored else part, is_mirrored)
+
+
+class ViewDataset(Dataset[DecodedVideo]):
+    """The decoded videos of an index; a broken one tells its error."""
+
+    def __init__(self, index: VideoIndex, plan: ViewPlan) -> None:
+        self.index, self.plan = index, plan
 
     def __len__(self) -> int:
         return len(self.index)
 
     def __getitem__(self, i: int) -> DecodedVideo:
         try:
-            return self._decode(i)
+            with self.index.open(i) as reader:
+                return self.plan.decode(reader, i)
         except VideoError as error:
-            if not self.skip_broken:
-                raise
-            nothing = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
-            return DecodedVideo(i, nothing, torch.empty(0, 0, dtype=torch.int64), str(error))
+            return broken_video(i, error)
 
-    def _decode(self, i: int) -> DecodedVideo:
-        with open_indexed(self.index, i) as reader:
-            clips = self.views.clip_indices(reader.num_frames, self.sampling)
-            wanted, places = np.unique(clips, return_inverse=True)
-            parts = [wanted[start : start + _CHUNK] for start in range(0, len(wanted), _CHUNK)]
-            frames = [self.preprocessing.resize(reader.read(part).data) for part in parts]
-        return DecodedVideo(i, torch.cat(frames), torch.from_numpy(places.reshape(clips.shape)))
+
+def broken_video(position: int, error: VideoError) -> DecodedVideo:
+    """What stands for a video that cannot be decoded."""
+    nothing = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+    return DecodedVideo(position, nothing, torch.empty(0, 0, dtype=torch.int64), str(error))
 
 
 def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:
-    """Videos in the order of the index, whatever ``num_workers`` is; 0 decodes in this process.
-
-    Raises:
-        ValueError: If ``num_workers`` is below 0.
-        VideoError: While iterating, for a video that cannot be decoded and is not to be skipped.
-    """
-    if num_workers < 0:
-        raise ValueError(f"num_workers must be at least 0, got {num_workers}; raise it")
+    """Videos in the order of the index, whatever ``num_workers`` is; 0 decodes in this process."""
     return DataLoader(
         dataset,
         batch_size=None,
@@ -119,14 +125,3 @@ def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:
         # Without one the loader would draw from torch's global state, to seed its workers.
         generator=torch.Generator().manual_seed(0),
     )
-
-
-def cut_views(video: DecodedVideo, views: Views, preprocessing: Preprocessing) -> Iterator[View]:
-    """The views of a video one by one: the crops of its first clip, then those of its second."""
-    height, width = video.frames.shape[2:]
-    boxes = views.crop_boxes(height, width, preprocessing.size)
-    for clip in video.clips:
-        frames = video.frames[clip]
-        for top, left, h, w, is_mirrored in boxes:
-            part = frames[:, :, top : top + h, left : left + w]
-            yield View(part.flip(3) if is_mirrored else part, is_mirrored)

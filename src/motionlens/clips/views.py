@@ -59,12 +59,14 @@ class Views:
             raise ValueError(f"crops must be one of {known} or {FULL}, got {self.crops!r}")
 
     @classmethod
-    def parse(cls, text: str) -> Views:
-        """Read ``CLIPSxCROPS``, such as ``8x6`` or ``8xfull``.
+    def parse(cls, text: str | Views) -> Views:
+        """Read ``CLIPSxCROPS``, such as ``8x6`` or ``8xfull``; views are returned as they are.
 
         Raises:
             ValueError: If the text is something else.
         """
+        if isinstance(text, Views):
+            return text
         found = re.fullmatch(rf"(\d+)x(\d+|{FULL})", text.strip())
         if not found:
             raise ValueError(f"views must be CLIPSxCROPS such as 8x6 or 8x{FULL}, got {text!r}")

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from motionlens._utils.csv_files import read_csv, write_csv
-from motionlens.clips.frame_cache import open_indexed
 from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoError, VideoWarning
 
@@ -39,7 +38,7 @@ def find_broken(index: VideoIndex, videos: Iterable[int]) -> dict[ClipKey, str]:
 
     def open_one(i: int) -> tuple[ClipKey, str] | None:
         try:
-            with open_indexed(index, i) as reader:
+            with index.open(i) as reader:
                 reader.read([0, reader.num_frames - 1])
         except VideoError as error:
             return clip_key(index, i), str(error).removeprefix(f"{index.path(i)}: ")

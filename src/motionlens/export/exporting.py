@@ -23,7 +23,8 @@ from motionlens.export.parity import (
     check_parity,
     random_clips,
 )
-from motionlens.inference.recognizer import Recognizer, Video
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import Video
 
 HALF_A_GREY_LEVEL = 0.5 / 255
 

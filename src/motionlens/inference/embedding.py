@@ -6,26 +6,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
-from motionlens._utils.distributed import is_main, process_group
+from motionlens._utils.distributed import is_main
 from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
 from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
-from motionlens.inference.runner import (
-    VideoResult,
-    in_turn,
-    own_videos,
-    resolve_num_workers,
-    run_videos,
-    view_plan,
-)
-
-if TYPE_CHECKING:
-    from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import VideoResult, run_shared
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,34 +63,30 @@ def embed_videos(
         OSError: If the file cannot be written; what was there before stays.
     """
     check_suffix(out)
-    views = views if isinstance(views, Views) else Views.parse(views)
-    features: Callable[[Tensor], Tensor] = recognizer.model.forward_features  # type: ignore[assignment]
-    with process_group(recognizer.device):
-        results = run_videos(
-            recognizer.model,
-            own_videos(index),
-            view_plan(recognizer.card, views),
-            features,
-            batch_size=batch_size,
-            num_workers=resolve_num_workers(num_workers),
-            device=recognizer.device,
-            skip_broken=True,
-        )
-        writer = open_writer(out) if is_main() else None
-        broken: list[tuple[str, str]] = []
-        try:
-            for i, result in enumerate(in_turn(results, len(index))):
-                _take(writer, index, i, result)
-                if result.row is None:
-                    broken.append((str(index.path(i)), result.error))
-                    if on_broken and is_main():
-                        on_broken(*broken[-1])
-                if on_progress and is_main():
-                    on_progress(i + 1, len(index))
-            files = writer.finish() if writer and len(broken) < len(index) else []
-        finally:
-            if writer:
-                writer.discard()
+    results = run_shared(
+        recognizer.runner,
+        index,
+        recognizer.runner.features,
+        views=views,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        skip_broken=True,
+    )
+    writer = open_writer(out) if is_main() else None
+    broken: list[tuple[str, str]] = []
+    try:
+        for i, result in enumerate(results):
+            _take(writer, index, i, result)
+            if result.row is None:
+                broken.append((str(index.path(i)), result.error))
+                if on_broken and is_main():
+                    on_broken(*broken[-1])
+            if on_progress and is_main():
+                on_progress(i + 1, len(index))
+        files = writer.finish() if writer and len(broken) < len(index) else []
+    finally:
+        if writer:
+            writer.discard()
     return EmbedResult(
         num_videos=len(index) - len(broken), broken=tuple(broken), files=tuple(files)
     )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from motionlens._utils.devices import resolve_device
-from motionlens._utils.distributed import (
-    gather_objects,
-    gather_rows,
-    is_main,
-    own_device,
-    process_group,
-)
+from motionlens._utils.distributed import is_main
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
@@ -29,35 +21,16 @@ from motionlens.clips.views import Views
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_checkpoint
-from motionlens.inference.runner import (
-    ViewPlan,
-    own_videos,
-    resolve_num_workers,
-    run_videos,
-    view_plan,
-)
-from motionlens.models.correspondence import set_num_proposals
-from motionlens.models.optimize import optimize
+from motionlens.inference.locate import load_model
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import Runner, run_shared
 from motionlens.report.evaluation_report import EvaluationReport
 
 P = TypeVar("P", Sampling, Preprocessing)
 
 
-class HasModelAndCard(Protocol):
-    """Anything with a network and its model card, such as :class:`motionlens.Recognizer`."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The network."""
-
-    @property
-    def card(self) -> ModelCard:
-        """Its model card."""
-
-
 def evaluate(
-    recognizer: str | os.PathLike[str] | HasModelAndCard,
+    recognizer: str | os.PathLike[str] | Recognizer,
     data: str | os.PathLike[str] | VideoIndex | None = None,
     *,
     split: Split | None = None,
@@ -83,13 +56,15 @@ def evaluate(
     takes its share of the videos; all of them return the whole report.
 
     Args:
-        recognizer: a run folder, or a loaded recognizer.
+        recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
+            recognizer, whose own device, k and dtype do not count here.
         data: folder of class folders, list file, prepared data set, or index; by default what the
             run was trained on.
         split: which part of the data; by default the validation part of data that has one or of
             the run's own data, and else everything.
         listing: how the videos are found; by default as in the run's recipe.
-        views: clips and crops of every video, as ``"8x6"``, see :class:`motionlens.clips.views.Views`.
+        views: clips and crops of every video, such as ``"8x6"``, see
+            :class:`motionlens.clips.views.Views`.
         flip_pairs: class names that swap when a video is mirrored, ``{}`` if none does: views of
             10 crops are mirrored. By default what the recipe or the data set says.
         num_frames: frames of a clip, instead of those that the recognizer was trained with.
@@ -97,16 +72,16 @@ def evaluate(
         size: rows and columns of a centre or corner crop, pixels, likewise.
         short_side: what the frames' short side is resized to, pixels, likewise.
         batch_size: views at once; changes the result by rounding only.
-        num_workers: processes that decode; by default one a free CPU core.
+        num_workers: processes that decode; by default none for fewer than 16 videos, else one per
+            free CPU core.
         skip_broken: leave videos out that cannot be decoded, and list them in the report.
-        device: see :func:`motionlens._utils.devices.resolve_device`; of several CUDA devices each process
-            takes its own.
+        device: see :func:`motionlens._utils.devices.resolve_device`; of several CUDA devices each
+            process takes its own.
         k: proposals per position, instead of the model's own.
-        dtype: evaluate what :func:`motionlens.optimize` makes of the model in this dtype, such as
-            ``torch.bfloat16``; the model as it is if None.
+        dtype: of the weights, such as ``torch.bfloat16``; float32 by default.
         out: folder to write ``report.json``, ``predictions.csv`` and ``confusion.csv`` into.
-        on_progress: called after every video with the videos done and their number in all, of
-            this process's share.
+        on_progress: called after every video with the number of videos done and of all videos,
+            in the main process.
 
     Returns:
         The report; accuracies are in 0 to 1.
@@ -114,16 +89,16 @@ def evaluate(
     Raises:
         ValueError: If the run or the data cannot be used, the data has a class that the recognizer
             does not know, a video cannot be decoded and is not to be skipped, or views are
-            mirrored and nobody has told which classes swap.
+            mirrored and it is not known which classes swap.
         RuntimeError: If not every video was predicted exactly once with all its views.
     """
     source: DataSource | None = None
-    if isinstance(recognizer, (str, os.PathLike)):
-        model, card = load_checkpoint(recognizer)
-        source = DataSource.of_run(recognizer)
-    else:
+    if isinstance(recognizer, Recognizer):
         model, card = recognizer.model, recognizer.card
-    views = views if isinstance(views, Views) else Views.parse(views)
+    else:
+        model, card = load_model(recognizer)
+        source = DataSource.of_run(recognizer)
+    views = Views.parse(views)
     if not isinstance(data, VideoIndex):
         data = open_evaluated(source, data, split, listing)
     if flip_pairs is None:
@@ -136,82 +111,36 @@ def evaluate(
         sampling=_changed(card.sampling, num_frames=num_frames, frame_stride=frame_stride),
         preprocessing=_changed(card.preprocessing, size=size, short_side=short_side),
     )
-    plan = view_plan(card, views, _swap(views, card, flip_pairs))
-    parameters = sum(values.numel() for values in model.parameters())
-    if k is not None:
-        model = copy.deepcopy(model)
-        set_num_proposals(model, k)
-    if dtype is not None:
-        model = optimize(model, dtype=dtype)
-    where = own_device(resolve_device(device))
-    with process_group(where):
-        probabilities, broken = predict_index(
-            model,
-            card,
-            index,
-            plan,
-            batch_size=batch_size,
-            num_workers=resolve_num_workers(num_workers),
-            device=where,
-            skip_broken=skip_broken,
-            on_progress=on_progress,
-        )
-        report = _make_report(card, index, probabilities, broken, {
-            "model": card.model, "parameters": parameters, "k": k, "split": split,
-            "dtype": dtype and str(dtype), "views": str(views),
-            "sampling_mode": card.sampling.mode, "num_frames": card.sampling.num_frames,
-            "frame_stride": card.sampling.frame_stride, "size": card.preprocessing.size,
-            "short_side": card.preprocessing.short_side,
-        })  # fmt: skip
-        if out is not None and is_main():
-            report.write(Path(out))
-    return report
-
-
-def predict_index(
-    model: nn.Module,
-    card: ModelCard,
-    index: VideoIndex,
-    plan: ViewPlan,
-    *,
-    batch_size: int,
-    num_workers: int,
-    device: torch.device,
-    skip_broken: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[Tensor, dict[int, str]]:
-    """Probabilities of every video of an index, in its order, found by all processes together.
-
-    Returns:
-        float32 ``(V, K)`` on the CPU, zeros for a broken video; and position to reason of those.
-
-    Raises:
-        ValueError: If a video cannot be decoded and is not to be skipped.
-        RuntimeError: If not every video was predicted exactly once with all its views.
-    """
-    share = own_videos(index)
-    rows = torch.zeros(len(share), len(card.class_names))
-    errors: dict[int, str] = {}
-    results = run_videos(
-        model,
-        share,
-        plan,
-        lambda clips: card.probabilities(model(clips)),
+    runner = Runner(model, card, device=device, k=k, dtype=dtype)
+    rows = torch.zeros(len(index), len(card.class_names))
+    broken: dict[int, str] = {}
+    for result in run_shared(
+        runner,
+        index,
+        runner.probabilities,
+        views=views,
+        swap=_swap(views, card, flip_pairs),
         batch_size=batch_size,
         num_workers=num_workers,
-        device=device,
         skip_broken=skip_broken,
-    )
-    for result in results:
+    ):
         if result.row is None:
-            errors[result.position] = result.error
+            broken[result.position] = result.error
         else:
             rows[result.position] = result.row
-        if on_progress:
-            on_progress(result.position + 1, len(share))
-    found = gather_objects(errors)
-    broken = {i * len(found) + r: text for r, part in enumerate(found) for i, text in part.items()}
-    return gather_rows(rows, len(index)), dict(sorted(broken.items()))
+        if on_progress and is_main():
+            on_progress(result.position + 1, len(index))
+    parameters = sum(values.numel() for values in model.parameters())
+    report = _make_report(card, index, rows, broken, {
+        "model": card.model, "parameters": parameters, "k": k, "split": split,
+        "dtype": dtype and str(dtype), "views": str(views),
+        "sampling_mode": card.sampling.mode, "num_frames": card.sampling.num_frames,
+        "frame_stride": card.sampling.frame_stride, "size": card.preprocessing.size,
+        "short_side": card.preprocessing.short_side,
+    })  # fmt: skip
+    if out is not None and is_main():
+        report.write(Path(out))
+    return report
 
 
 def _make_report(
@@ -236,6 +165,7 @@ def _make_report(
         windows=tuple(windows) if has_windows else None,
         broken=tuple((paths[i], reason) for i, reason in broken.items()),
         settings=settings,
+        fps=index.fps,
     )
 
 

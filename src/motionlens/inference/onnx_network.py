@@ -97,6 +97,22 @@ class OnnxNetwork(nn.Module):
         logits, features = self._run(clips, *OUTPUTS)
         return logits, features
 
+    def check_options(self, *, device: str, k: int | None, dtype: torch.dtype | None) -> None:
+        """Make sure that nothing is asked for that an exported file cannot do.
+
+        Raises:
+            ValueError: For a device other than ``"cpu"`` or ``"auto"``, a k, or a dtype.
+        """
+        give = "give the run that it was exported from"
+        if device not in ("auto", "cpu"):
+            raise ValueError(
+                f"device must be 'auto' or 'cpu' for an {SUFFIX} file, got {device!r}; {give}"
+            )
+        if k is not None:
+            raise ValueError(f"k is built into an {SUFFIX} file and cannot be set to {k}; {give}")
+        if dtype not in (None, torch.float32):
+            raise ValueError(f"dtype of an {SUFFIX} file is float32, got {dtype}; {give}")
+
     def extra_repr(self) -> str:
         """What ``repr`` shows between the brackets."""
         return f"{self.path}, opset={self.opset}"
@@ -140,34 +156,6 @@ class OnnxNetwork(nn.Module):
 def is_onnx(source: str | os.PathLike[str]) -> bool:
     """Whether a recognizer's source is meant as an exported file."""
     return Path(source).suffix.lower() == SUFFIX
-
-
-def load_onnx(
-    path: str | os.PathLike[str], *, device: str = "cpu", k: int | None = None
-) -> tuple[OnnxNetwork, ModelCard]:
-    """Read what `motionlens export` wrote, for :class:`motionlens.Recognizer`.
-
-    Args:
-        path: of the ``.onnx`` file.
-        device: ``"cpu"``, or ``"auto"`` for the same.
-        k: None; an exported graph has its number of proposals built in.
-
-    Raises:
-        ValueError: For another device, a k, or a file that cannot be used.
-        ImportError: If onnxruntime is not installed.
-    """
-    if device not in ("auto", "cpu"):
-        raise ValueError(
-            f"device must be 'auto' or 'cpu' for an {SUFFIX} file, got {device!r}; "
-            "give the run that it was exported from"
-        )
-    if k is not None:
-        raise ValueError(
-            f"k is built into an {SUFFIX} file and cannot be set to {k}; "
-            "give the run that it was exported from"
-        )
-    network = OnnxNetwork(path)
-    return network.eval(), network.card
 
 
 def digest(content: bytes, stated: str = NO_DIGEST) -> str:

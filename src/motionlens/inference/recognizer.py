@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from motionlens import pretrained
-from motionlens._utils.devices import resolve_device
 from motionlens._utils.files import write_atomically
-from motionlens.clips.sampling import sample_indices
+from motionlens.clips.video_index import VideoIndex
 from motionlens.explain.correspondences import run_explained
 from motionlens.explain.explanation import Explanation
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
-from motionlens.inference.locate import find_checkpoint
-from motionlens.inference.onnx_network import OnnxNetwork, is_onnx, load_onnx
+from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.inference.locate import load_model
+from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.inference.runner import Runner, Video, read_clip, run_shared, run_videos
+from motionlens.inference.streaming.events import EventDetector, EventRules
+from motionlens.inference.streaming.windows import WindowStream
 from motionlens.models.capture import correspondence_modules
-from motionlens.models.correspondence import set_num_proposals
-from motionlens.models.optimize import optimize
+from motionlens.pretrained import NAME
+from motionlens.report.event import Event
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.video.file import open_video
 from motionlens.video.frames import Frames, VideoError
+from motionlens.video.source import Source
 
-if TYPE_CHECKING:
-    from motionlens.inference.streaming.events import EventDetector, EventRules
-    from motionlens.inference.streaming.windows import WindowStream
-    from motionlens.report.event import Event
-    from motionlens.video.source import Source
-
-Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
 README_FILE = "README.md"
 OnError = Callable[[str, VideoError], None]
 
@@ -49,10 +43,20 @@ class Recognizer:
         model: what ``card.build()`` gives, with trained weights; it is put into inference mode.
         card: its model card.
         device: see :func:`motionlens._utils.devices.resolve_device`.
-        k: proposals per position, instead of the model's own; the given model is left as it is.
+        k: proposals per position, instead of the model's own.
+        dtype: of the weights in use, such as ``torch.bfloat16`` where the processor has it;
+            float32 by default. Probabilities are float32 in any case.
+
+    Attributes:
+        model: the network as it was given, to be saved and exported.
+        runner: what runs it: a copy with folded norms on the device, see
+            :class:`motionlens.inference.runner.Runner`. Weights that are changed afterwards in
+            ``model`` are not seen.
+        card: the model card.
 
     Raises:
-        ValueError: If the device is not to be found, or k is below 1 or the model has no CP module.
+        ValueError: If the device does not exist, k is below 1, the model has no CP module whose k
+            could be set, or an ``.onnx`` file is to have another device, k or dtype.
 
     Example:
         >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
@@ -61,16 +65,16 @@ class Recognizer:
     """
 
     def __init__(
-        self, model: nn.Module, card: ModelCard, *, device: str = "cpu", k: int | None = None
+        self,
+        model: nn.Module,
+        card: ModelCard,
+        *,
+        device: str = "cpu",
+        k: int | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        if k is not None:
-            model = copy.deepcopy(model)
-            set_num_proposals(model, k)
-        self.device = resolve_device(device)
-        self.model = model.to(self.device).eval()
-        self.card = card
-        self._sampling = card.sampling
-        self._preprocess = card.preprocessing
+        self.model, self.card = model.eval(), card
+        self.runner = Runner(model, card, device=device, k=k, dtype=dtype)
 
     def __repr__(self) -> str:
         return (
@@ -82,47 +86,37 @@ class Recognizer:
         """Label names in the order of the model's logits."""
         return self.card.class_names
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return self.runner.device
+
     @classmethod
     def from_pretrained(
         cls,
-        source: str | os.PathLike[str] = pretrained.NAME,
+        source: str | os.PathLike[str] = NAME,
         *,
         device: str = "cpu",
         k: int | None = None,
+        dtype: torch.dtype | None = None,
     ) -> Recognizer:
-        """Load a recognizer, by default the one that comes with the package (:mod:`motionlens.pretrained`).
+        """Load a recognizer, by default the one that comes with the package.
 
         Args:
             source: a run folder, another folder that :meth:`save_pretrained` wrote, an ``.onnx``
                 file that `motionlens export` wrote, or the name of a model on the Hugging Face hub,
-                ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the one that comes with the
-                package, unless there is a folder of that name.
+                ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the recognizer that
+                comes with the package, unless there is a folder of that name.
             device: where to run it.
             k: proposals per position, instead of the model's own.
+            dtype: of the weights, float32 by default.
 
         Raises:
-            ValueError: If there is no such folder or hub model, or its files cannot be used; for
-                an ``.onnx`` file, also if a k or a device other than the CPU is asked for.
+            ValueError: If there is no such folder or hub model, its files cannot be used, or an
+                option does not fit; see :class:`Recognizer`.
             ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
         """
-        if is_onnx(source):
-            return cls(*load_onnx(source, device=device, k=k))
-        model, card = load_checkpoint(find_checkpoint(source))
-        return cls(model, card, device=device, k=k)
-
-    def optimized(self, *, dtype: torch.dtype | None = None) -> Recognizer:
-        """A copy that predicts the same faster, and does nothing else; see :func:`motionlens.optimize`.
-
-        Args:
-            dtype: of its weights, such as ``torch.bfloat16`` where the processor has it; the
-                probabilities are float32 all the same.
-
-        Raises:
-            ValueError: If the recognizer is an ``.onnx`` file.
-        """
-        if isinstance(self.model, OnnxNetwork):
-            raise ValueError(f"{self.model.path} is optimised already and cannot be changed")
-        return Recognizer(optimize(self.model, dtype=dtype), self.card, device=str(self.device))
+        return cls(*load_model(source), device=device, k=k, dtype=dtype)
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, title: str = "") -> None:
         """Write ``model.safetensors``, ``config.json`` (the card) and ``README.md``.
@@ -152,7 +146,7 @@ class Recognizer:
             Address of the commit.
 
         Raises:
-            ValueError: If the hub refuses, for want of a token or otherwise.
+            ValueError: If the hub refuses, for lack of a token or another reason.
         """
         return hub.upload(name, lambda folder: self.save_pretrained(folder, title=name), **options)
 
@@ -165,6 +159,7 @@ class Recognizer:
         *,
         top: int = ...,
         batch_size: int = ...,
+        num_workers: int | None = ...,
         on_error: OnError | None = ...,
     ) -> list[Prediction]: ...
     def predict(
@@ -173,6 +168,7 @@ class Recognizer:
         *,
         top: int = 5,
         batch_size: int = 8,
+        num_workers: int | None = None,
         on_error: OnError | None = None,
     ) -> Prediction | list[Prediction]:
         """Recognize what videos show, from one clip in the middle of each.
@@ -181,21 +177,26 @@ class Recognizer:
             videos: one video or a list: path of a file or of a folder of pictures, uint8 array
                 ``(T, H, W, 3)``, or uint8 tensor ``(T, 3, H, W)`` or ``(T, H, W, 3)``, RGB.
             top: labels to name, at most all are.
-            batch_size: clips at once.
-            on_error: called with path and error for a video of a list that cannot be decoded,
-                which is then left out of the result.
+            batch_size: clips per batch.
+            num_workers: processes that decode a list of paths; by default none for fewer than 16
+                videos, else one per free CPU core.
+            on_error: called with path and error for each video of a list that cannot be decoded;
+                the result then leaves it out.
 
         Returns:
             A prediction, or a list of them in the order of the videos.
 
         Raises:
             VideoError: For a video that cannot be decoded, without ``on_error``.
-            ValueError: If ``top`` or ``batch_size`` is below 1.
+            ValueError: If ``top`` or ``batch_size`` is below 1, or ``num_workers`` below 0.
         """
         if not isinstance(videos, (list, tuple)):
             return self.predict([videos], top=top)[0]
-        found = self.predict_each(videos, top=top, batch_size=batch_size, on_error=on_error)
-        return list(found)
+        return list(
+            self.predict_each(
+                videos, top=top, batch_size=batch_size, num_workers=num_workers, on_error=on_error
+            )
+        )
 
     def predict_each(
         self,
@@ -203,39 +204,60 @@ class Recognizer:
         *,
         top: int = 5,
         batch_size: int = 8,
+        num_workers: int | None = None,
         on_error: OnError | None = None,
+        shared: bool = False,
     ) -> Iterator[Prediction]:
-        """The predictions of :meth:`predict` one by one, as soon as their batch is done.
+        """The predictions of :meth:`predict` one by one, each as soon as its batch is done.
 
         Args:
-            videos: as for :meth:`predict`; read as far as the predictions are asked for.
+            videos: as for :meth:`predict`. An iterator is read as far as predictions are asked for.
             top: labels to name.
-            batch_size: clips at once.
+            batch_size: clips per batch.
+            num_workers: processes that decode, as for :meth:`predict`.
             on_error: as for :meth:`predict`.
+            shared: share a list of paths among the processes that torchrun started. Each of them
+                gets all predictions, and must read to the end.
 
         Raises:
             VideoError: For a video that cannot be decoded, without ``on_error``.
-            ValueError: If ``top`` or ``batch_size`` is below 1.
+            ValueError: If ``top`` or ``batch_size`` is below 1, or ``num_workers`` below 0.
         """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
-        for names, clips in self._batches(videos, batch_size, on_error):
-            with torch.inference_mode():
-                probabilities = self.card.probabilities(self.model(clips)).cpu()
-            for name, row in zip(names, probabilities, strict=True):
-                yield best_labels(self.class_names, name, row, top)
+        names: list[str] = []
+        run = run_shared if shared else run_videos
+        results = run(
+            self.runner,
+            _index_or_each(videos, names),
+            self.runner.probabilities,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            skip_broken=on_error is not None,
+        )
+        for result in results:
+            name = names[result.position]
+            if result.row is not None:
+                yield best_labels(self.class_names, name, result.row, top)
+            elif on_error is not None:
+                on_error(name, VideoError(result.error))
 
     def embed(
-        self, videos: Video | list[Video] | list[str] | list[Path], *, batch_size: int = 8
+        self,
+        videos: Video | list[Video] | list[str] | list[Path],
+        *,
+        batch_size: int = 8,
+        num_workers: int | None = None,
     ) -> Tensor:
-        """What the network sees in videos, before it names a label.
+        """The pooled features of videos, from one clip in the middle of each.
 
         Args:
             videos: as for :meth:`predict`.
-            batch_size: clips at once.
+            batch_size: clips per batch.
+            num_workers: processes that decode, as for :meth:`predict`.
 
         Returns:
-            Pooled features, float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
+            float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
 
         Raises:
             VideoError: For a video that cannot be decoded.
@@ -245,12 +267,14 @@ class Recognizer:
             return self.embed([videos])[0]
         if not videos:
             raise ValueError("videos must hold at least one video, got an empty list")
-        found = []
-        for _, clips in self._batches(videos, batch_size, None):
-            with torch.inference_mode():
-                features = self.model.forward_features(clips)  # type: ignore[operator]
-            found.append(features.float().cpu())
-        return torch.cat(found)
+        results = run_videos(
+            self.runner,
+            _index_or_each(videos, []),
+            self.runner.features,
+            batch_size=batch_size,
+            num_workers=num_workers,
+        )
+        return torch.stack([result.row for result in results if result.row is not None])
 
     def explain(self, video: Video, *, k: int | None = None) -> Explanation:
         """What the network matched with what in the clip in the middle of a video.
@@ -267,8 +291,9 @@ class Recognizer:
                 or above the number of positions in the other frames.
         """
         self.check_explains()
-        indices, frames = self._read(video)
-        return self.explain_frames(frames, indices, path=_name(video), k=k)
+        with open_video(video) as reader:
+            numbers, frames = read_clip(reader, self.card.sampling)
+        return self.explain_frames(frames, numbers, path=_name(video), k=k)
 
     def check_explains(self) -> None:
         """Make sure that the network can tell what it matched.
@@ -289,10 +314,10 @@ class Recognizer:
     def explain_frames(
         self, frames: Frames, numbers: NDArray[np.int64], *, path: str, k: int | None = None
     ) -> Explanation:
-        """What :meth:`explain` tells of a video, of frames that have been read already.
+        """What :meth:`explain` returns, for frames that have been read already.
 
         Args:
-            frames: those that make a clip, with those that optical flow needs before each.
+            frames: of a clip, as :func:`motionlens.inference.runner.read_clip` reads them.
             numbers: int64 ``(T * (lead + 1),)``, which frames of the video they are.
             path: what to call it.
             k: proposals per position, instead of the model's own.
@@ -301,18 +326,19 @@ class Recognizer:
             ValueError: As :meth:`explain`.
         """
         self.check_explains()
-        clip = self._preprocess(frames.data)[None].to(self.device)
-        logits, modules = run_explained(self.model, clip, k=k)
-        probabilities = self.card.probabilities(logits)[0].float().cpu()
+        preprocessing, lead = self.card.preprocessing, self.card.sampling.lead
+        clips = self.runner.clips([preprocessing.crop(frames.data)])
+        logits, modules = run_explained(self.runner.network, clips, k=k)
+        probabilities = self.card.probabilities(logits[0].float().cpu())
         # Where optical flow needs the frames before each frame of the clip, the last is its own.
-        own = slice(self._sampling.lead, None, self._sampling.lead + 1)
+        own = slice(lead, None, lead + 1)
         return Explanation(
             path=path,
             prediction=best_labels(self.class_names, path, probabilities, len(self.class_names)),
             frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
             frame_numbers=tuple(numbers[own].tolist()),
             times_s=tuple(frames.times_s[own].tolist()),
-            region=self._preprocess.region(*frames.data.shape[2:]),
+            region=preprocessing.region(*frames.data.shape[2:]),
             modules={name: found.of_clip(0) for name, found in modules.items()},
         )
 
@@ -331,17 +357,15 @@ class Recognizer:
             The windows, to be iterated over once.
 
         Raises:
-            ValueError: If an option is out of its range; a
-                :class:`~motionlens.video.frames.VideoError` in iterating, if the source cannot be read.
+            ValueError: If an option is out of its range; while iterating, a
+                :class:`~motionlens.video.frames.VideoError` if the source cannot be read.
 
         Example:
             >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
             >>> for window in recognizer.stream("hour.mp4", hop=2):  # doctest: +SKIP
             ...     print(window.start_s, window.probabilities.max())
         """
-        from motionlens.inference.streaming.windows import WindowStream
-
-        return WindowStream(self.model, self.card, source, device=self.device, **options)
+        return WindowStream(self.runner.network, self.card, source, device=self.device, **options)
 
     def events(
         self, source: Source, *, rules: EventRules | None = None, **options: Any
@@ -361,59 +385,46 @@ class Recognizer:
             >>> for event in recognizer.events("hour.mp4"):  # doctest: +SKIP
             ...     print(event.label, event.start_s, event.end_s, event.confidence)
         """
-        from motionlens.inference.streaming.events import EventDetector
-
-        detector = EventDetector(self.class_names, rules)
-        return _events(self.stream(source, **options), detector)
+        # Wrong options are refused at the call, not at the first event.
+        return _events(self.stream(source, **options), EventDetector(self.class_names, rules))
 
     def load_clip(self, video: Video) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
 
         A video shorter than the clip repeats from its start; one of a single frame is warned of,
-        for it cannot show motion.
+        because it cannot show motion.
 
         Raises:
             VideoError: If it cannot be decoded.
         """
-        _, frames = self._read(video)
-        clip: Tensor = self._preprocess(frames.data)
-        return clip
-
-    def _read(self, video: Video) -> tuple[NDArray[np.int64], Frames]:
-        """The frames of a video that make its clip, and their numbers."""
         with open_video(video) as reader:
-            reader.warn_of_stillness()
-            indices = sample_indices(reader.num_frames, self._sampling)
-            return indices, reader.read(indices)
-
-    def _batches(
-        self, videos: Iterable[Video], batch_size: int, on_error: OnError | None
-    ) -> Iterator[tuple[list[str], Tensor]]:
-        """Names and clips ``(B, 3, T, size, size)`` on the device, batch by batch."""
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        paths: list[str] = []
-        clips: list[Tensor] = []
-        for video in videos:
-            try:
-                clips.append(self.load_clip(video))
-            except VideoError as error:
-                if on_error is None:
-                    raise
-                on_error(_name(video), error)
-                continue
-            paths.append(_name(video))
-            if len(clips) == batch_size:
-                yield paths, torch.stack(clips).to(self.device)
-                paths, clips = [], []
-        if clips:
-            yield paths, torch.stack(clips).to(self.device)
+            _, frames = read_clip(reader, self.card.sampling)
+        return self.card.preprocessing(frames.data)
 
 
 def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:
     for window in windows:
         yield from detector.take(window)
     yield from detector.finish()
+
+
+def _index_or_each(videos: Iterable[Video], names: list[str]) -> VideoIndex | Iterator[Video]:
+    """An index of a list of paths, which worker processes can decode; else the videos one by one.
+
+    Args:
+        videos: of any kind.
+        names: what to call each is appended, as soon as the video is read.
+    """
+    if isinstance(videos, Sequence) and all(isinstance(v, (str, os.PathLike)) for v in videos):
+        names.extend(map(_name, videos))
+        return VideoIndex.of_paths(names)
+    return _each(videos, names)
+
+
+def _each(videos: Iterable[Video], names: list[str]) -> Iterator[Video]:
+    for video in videos:
+        names.append(_name(video))
+        yield video
 
 
 def _name(video: Video) -> str:

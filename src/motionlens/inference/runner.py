@@ -1,39 +1,137 @@
-"""Videos through a network: all views of each, batched, and what came out of them."""
+"""The one way from videos to logits: decode -> views -> batched forward."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, Union
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from motionlens._utils.distributed import gather_objects, local_world_size, own_share, world_size
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
+from motionlens._utils.cores import resolve_num_workers
+from motionlens._utils.devices import resolve_device
+from motionlens._utils.distributed import (
+    gather_objects,
+    own_device,
+    own_share,
+    process_group,
+    world_size,
+)
+from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
-from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, cut_views, load_videos
+from motionlens.clips.view_loader import (
+    DecodedVideo,
+    View,
+    ViewDataset,
+    ViewPlan,
+    broken_video,
+    load_videos,
+)
 from motionlens.clips.views import Views
 from motionlens.inference.card import ModelCard
-from motionlens.training.recipe import LoaderConfig
+from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.models.correspondence import set_num_proposals
+from motionlens.models.optimize import optimize
+from motionlens.video.file import open_video
+from motionlens.video.frames import Frames, VideoError, VideoReader
 
 R = TypeVar("R")
 
-# Clips (B, 3, T, h, w) -> what is wanted of each, (B, D).
+# What `open_video` opens.
+Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
+
+# Clips (B, C, T, h, w) -> one row for each, (B, D).
 Forward = Callable[[Tensor], Tensor]
 
-# Results of a process that wait for those of the others.
-_IN_TURN = 256
+# Fewer videos are decoded sooner than worker processes have started.
+_WORTH_WORKERS = 16
+
+# Results that the processes of a run exchange at a time.
+_EXCHANGED = 256
+
+
+class Runner:
+    """A network in its one form for inference, and its card.
+
+    Every answer comes from this form: norms are folded (:func:`motionlens.optimize`), so that the
+    same clips in the same batch get the same logits from prediction, explanation, evaluation,
+    embedding, streams and the server.
+
+    Args:
+        model: what ``card.build()`` gives, with trained weights, or an :class:`OnnxNetwork`. It is
+            copied: weights that change afterwards are not seen.
+        card: its model card.
+        device: see :func:`motionlens._utils.devices.resolve_device`. Of several CUDA devices each
+            process that torchrun started takes its own.
+        k: proposals per position, instead of the model's own.
+        dtype: of the weights, such as ``torch.bfloat16``; float32 by default. Logits are float32
+            in any case.
+
+    Attributes:
+        network: the folded copy, on ``device``.
+
+    Raises:
+        ValueError: If the device does not exist, k is below 1, the model has no CP module whose k
+            could be set, or an exported file is to have another device, k or dtype.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        card: ModelCard,
+        *,
+        device: str = "cpu",
+        k: int | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if isinstance(model, OnnxNetwork):
+            model.check_options(device=device, k=k, dtype=dtype)
+            device = "cpu"
+        self.card = card
+        self.device = own_device(resolve_device(device))
+        self.network = optimize(model, dtype=dtype).to(self.device)
+        if k is not None:
+            set_num_proposals(self.network, k)
+
+    def clips(self, frames: Sequence[Tensor]) -> Tensor:
+        """Clips float32 ``(B, C, T, h, w)`` on the device.
+
+        Args:
+            frames: of each clip, uint8 ``(T * (lead + 1), 3, h, w)``, resized and cropped, as
+                ``Preprocessing.crop`` returns them.
+        """
+        # As bytes to the device: a quarter of the size of the clips.
+        batch = torch.stack(list(frames)).to(self.device)
+        return torch.stack([self.card.preprocessing.normalize(clip) for clip in batch])
+
+    @torch.inference_mode()
+    def logits(self, clips: Tensor) -> Tensor:
+        """Logits of clips ``(B, C, T, h, w)``: float32 ``(B, num_classes)`` on the CPU."""
+        logits: Tensor = self.network(clips.to(self.device))
+        return logits.float().cpu()
+
+    def probabilities(self, clips: Tensor) -> Tensor:
+        """Probabilities of clips ``(B, C, T, h, w)``: float32 ``(B, num_classes)`` on the CPU."""
+        return self.card.probabilities(self.logits(clips))
+
+    @torch.inference_mode()
+    def features(self, clips: Tensor) -> Tensor:
+        """Pooled features of clips ``(B, C, T, h, w)``: float32 ``(B, D)`` on the CPU."""
+        features: Tensor = self.network.forward_features(clips.to(self.device))  # type: ignore[operator]
+        return features.float().cpu()
 
 
 class VideoResult(NamedTuple):
     """What came out of a video.
 
     Attributes:
-        position: of the video in its index.
+        position: of the video among all.
         row: float32 ``(D,)`` on the CPU, the mean over the views; None if the video is broken.
         error: why it cannot be decoded; empty if it can.
     """
@@ -43,122 +141,152 @@ class VideoResult(NamedTuple):
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ViewPlan:
-    """What is looked at of every video.
+def read_clip(reader: VideoReader, sampling: Sampling) -> tuple[NDArray[np.int64], Frames]:
+    """Read the frames of the clip in the middle of a video.
 
-    Attributes:
-        sampling: of a clip.
-        preprocessing: of its frames.
-        views: clips and crops.
-        swap: int64 ``(D,)``, which entry of a mirrored view's row stands for which of the plain
-            one's; None to take mirrored rows as they are.
+    Returns:
+        Numbers of the frames, int64 ``(T * (lead + 1),)``, and the frames.
+
+    Raises:
+        VideoError: If a frame cannot be decoded.
+
+    Warns:
+        VideoWarning: If the video has one frame only.
     """
-
-    sampling: Sampling
-    preprocessing: Preprocessing
-    views: Views = field(default_factory=Views)
-    swap: Tensor | None = None
-
-
-def view_plan(card: ModelCard, views: Views | None = None, swap: Tensor | None = None) -> ViewPlan:
-    """What a recognizer looks at of every video: one centred view, or others."""
-    return ViewPlan(
-        sampling=card.sampling,
-        preprocessing=card.preprocessing,
-        views=views or Views(),
-        swap=swap,
-    )
+    reader.warn_of_stillness()
+    numbers = sample_indices(reader.num_frames, sampling)
+    return numbers, reader.read(numbers)
 
 
 def run_videos(
-    model: nn.Module,
-    index: VideoIndex,
-    plan: ViewPlan,
+    runner: Runner,
+    videos: VideoIndex | Iterable[Video],
     forward: Forward,
     *,
+    views: str | Views = "1x1",
+    swap: Tensor | None = None,
     batch_size: int,
-    num_workers: int,
-    device: torch.device,
+    num_workers: int | None = None,
     skip_broken: bool = False,
 ) -> Iterator[VideoResult]:
-    """Look at every video of an index, in its order.
+    """Show a network every video, in their order.
 
-    Views of one shape are batched across videos. A video's rows are put together in the order of
-    its views, so that neither batches nor workers make a difference but for rounding.
+    Views of one shape are batched across videos. A video's rows are averaged in the order of its
+    views, so batches and workers change the result by rounding only.
 
     Args:
-        model: is moved to the device, and put into inference mode.
-        index: the videos.
-        plan: what is looked at.
-        forward: what is wanted of clips, by means of the model.
-        batch_size: views at once, at least 1.
-        num_workers: processes that decode; 0 decodes in this one.
-        device: where the model works.
-        skip_broken: tell of a broken video in its result, instead of raising.
+        runner: its card says which frames make a clip, and what happens to them.
+        videos: an index, or any videos, which are decoded in this process one by one, as far as
+            results are asked for.
+        forward: what is wanted of clips: ``runner.probabilities`` or ``runner.features``.
+        views: clips and crops of each video, see :class:`motionlens.clips.views.Views`; by default
+            one clip in the middle, its centre.
+        swap: int64 ``(D,)``, which entry of a mirrored view's row stands for which of the plain
+            one's; None to take mirrored rows as they are.
+        batch_size: views per batch, at least 1.
+        num_workers: processes that decode an index; see :func:`resolve_num_workers`. None starts
+            none for fewer than 16 videos.
+        skip_broken: report a broken video in its result, instead of raising.
 
     Raises:
-        ValueError: If ``batch_size`` is below 1; a :class:`~motionlens.video.frames.VideoError` if a
-            video cannot be decoded and is not to be skipped.
-        RuntimeError: If a video has come to other views than planned, or is missed or met twice.
+        ValueError: If ``batch_size`` is below 1 or ``num_workers`` below 0; a
+            :class:`~motionlens.video.frames.VideoError` if a video cannot be decoded and is not
+            to be skipped.
+        RuntimeError: If a video has more or fewer views than planned, or is missed or met twice.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    model.to(device).eval()
-    dataset = ViewDataset(
-        index, plan.sampling, plan.preprocessing, plan.views, skip_broken=skip_broken
-    )
-    queue = _Queue(plan, forward, batch_size, device)
-    expected = 0
-    for video in load_videos(dataset, num_workers):
+    plan = ViewPlan(runner.card.sampling, runner.card.preprocessing, Views.parse(views))
+    decoded: Iterable[DecodedVideo]
+    total = None
+    if isinstance(videos, VideoIndex):
+        total = len(videos)
+        if num_workers is None and total < _WORTH_WORKERS:
+            num_workers = 0
+        decoded = load_videos(ViewDataset(videos, plan), resolve_num_workers(num_workers))
+    else:
+        decoded = _decode_each(videos, plan)
+    queue = _Queue(runner, plan, forward, swap, batch_size)
+    num_done = 0
+    for video in decoded:
+        if video.error and not skip_broken:
+            raise VideoError(video.error)
+        if video.position != num_done + len(queue):
+            raise RuntimeError(
+                f"every video must be met exactly once, in order: number {num_done + len(queue)} "
+                f"was to come, {video.position} came"
+            )
         queue.add(video)
         for result in queue.finished():
-            expected = _check_turn(result, expected)
+            num_done += 1
             yield result
     queue.run()
     for result in queue.finished():
-        expected = _check_turn(result, expected)
+        num_done += 1
         yield result
-    if expected != len(index):
-        raise RuntimeError(f"every video must be met exactly once, {expected} of {len(index)} were")
+    if total is not None and num_done != total:
+        raise RuntimeError(f"every video must be met exactly once, {num_done} of {total} were")
+
+
+def run_shared(
+    runner: Runner, videos: VideoIndex | Iterable[Video], forward: Forward, **options: Any
+) -> Iterator[VideoResult]:
+    """:func:`run_videos` with the videos shared by the processes that torchrun started.
+
+    Every process gets all results, in the order of the index, and must read to the end.
+
+    Args:
+        runner: as for :func:`run_videos`, like the rest.
+        videos: an index of all videos, the same in every process.
+        forward: what is wanted of clips.
+        **options: keyword arguments of :func:`run_videos`.
+
+    Raises:
+        ValueError: If the videos are not an index; see also :func:`run_videos`.
+    """
+    if not isinstance(videos, VideoIndex):
+        raise ValueError("videos must be a list of paths to be shared among processes")
+    with process_group(runner.device):
+        own = videos.subset(list(own_share(len(videos))))
+        results = in_turn(run_videos(runner, own, forward, **options), len(videos))
+        for i, result in enumerate(results):
+            yield result._replace(position=i)
 
 
 def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
-    """What all processes find, each in its :func:`own_share`, in the order of the items.
+    """The results of all processes, each for its :func:`own_share`, in the order of the items.
 
     Memory stays bounded: results of a few items are exchanged at a time. Every process gets all
     of them, and must read to the end.
 
     Args:
-        results: of this process, one an item.
+        results: of this process, one per item.
         total: number of items of all processes.
     """
     own = iter(results)
     if world_size() == 1:
         yield from own
         return
-    for _ in range(0, -(-total // world_size()), _IN_TURN):
-        found = gather_objects(list(islice(own, _IN_TURN)))
+    for _ in range(0, -(-total // world_size()), _EXCHANGED):
+        found = gather_objects(list(islice(own, _EXCHANGED)))
         for turn in range(len(found[0])):
             yield from (part[turn] for part in found if turn < len(part))
 
 
-def own_videos(index: VideoIndex) -> VideoIndex:
-    """The share of the videos that is this process's."""
-    return index.subset(list(own_share(len(index))))
-
-
-def resolve_num_workers(num_workers: int | None) -> int:
-    """The number of decoding processes; by default the processes of a machine share its cores."""
-    if num_workers is not None:
-        return LoaderConfig(num_workers=num_workers).resolve_num_workers()
-    found = LoaderConfig().resolve_num_workers()
-    return found if local_world_size() == 1 else found // local_world_size()
+def _decode_each(videos: Iterable[Video], plan: ViewPlan) -> Iterator[DecodedVideo]:
+    for position, video in enumerate(videos):
+        try:
+            with open_video(video) as reader:
+                reader.warn_of_stillness()
+                decoded = plan.decode(reader, position)
+        except VideoError as error:
+            decoded = broken_video(position, error)
+        yield decoded
 
 
 @dataclass
-class _Open:
-    """A video some of whose views are still to be looked at."""
+class _OpenVideo:
+    """A video some of whose views have not been run."""
 
     position: int
     missing: int
@@ -167,67 +295,56 @@ class _Open:
 
 
 class _Queue:
-    """Views waiting for a batch, and videos waiting for their views."""
+    """Views that wait for a batch, and videos that wait for their views."""
 
     def __init__(
-        self, plan: ViewPlan, forward: Forward, batch_size: int, device: torch.device
+        self,
+        runner: Runner,
+        plan: ViewPlan,
+        forward: Forward,
+        swap: Tensor | None,
+        batch_size: int,
     ) -> None:
-        self._plan, self._forward = plan, forward
-        self._batch_size, self._device = batch_size, device
-        self._batch: list[tuple[_Open, View]] = []
-        self._videos: deque[_Open] = deque()
+        self._runner, self._plan, self._forward = runner, plan, forward
+        self._swap, self._batch_size = swap, batch_size
+        self._batch: list[tuple[_OpenVideo, View]] = []
+        self._videos: deque[_OpenVideo] = deque()
+
+    def __len__(self) -> int:
+        return len(self._videos)
 
     def add(self, video: DecodedVideo) -> None:
-        """Take in a video; full batches of its views are looked at."""
-        if video.error:
-            self._videos.append(_Open(video.position, 0, error=video.error))
-            return
-        entry = _Open(video.position, self._plan.views.num_views)
+        """Take in a video; full batches are run."""
+        num_views = 0 if video.error else self._plan.views.num_views
+        entry = _OpenVideo(video.position, num_views, error=video.error)
         self._videos.append(entry)
         planned = 0
-        for view in cut_views(video, self._plan.views, self._plan.preprocessing):
+        for view in () if video.error else self._plan.cut(video):
             if self._batch and self._batch[0][1].frames.shape != view.frames.shape:
                 self.run()
             self._batch.append((entry, view))
             planned += 1
             if len(self._batch) == self._batch_size:
                 self.run()
-        if planned != self._plan.views.num_views:
-            raise RuntimeError(
-                f"video {video.position} must have {self._plan.views.num_views} views, "
-                f"it has come to {planned}"
-            )
+        if planned != num_views:
+            raise RuntimeError(f"video {video.position} must have {num_views} views, got {planned}")
 
     def run(self) -> None:
-        """Look at the views that wait."""
+        """Run the views that wait."""
         if not self._batch:
             return
-        # As bytes to the device: a quarter of what the clips made of them take.
-        frames = torch.stack([view.frames for _, view in self._batch]).to(self._device)
-        clips = torch.stack([self._plan.preprocessing.normalize(view) for view in frames])
-        # Not around the whole loop: between two results the caller's own mode holds.
-        with torch.inference_mode():
-            rows = self._forward(clips).float().cpu()
+        rows = self._forward(self._runner.clips([view.frames for _, view in self._batch]))
         if len(rows) != len(self._batch):
             raise RuntimeError(f"{len(self._batch)} views must give as many rows, got {len(rows)}")
         for (entry, view), row in zip(self._batch, rows, strict=True):
-            is_swapped = view.is_mirrored and self._plan.swap is not None
-            entry.rows.append(row[self._plan.swap] if is_swapped else row)
+            is_swapped = view.is_mirrored and self._swap is not None
+            entry.rows.append(row[self._swap] if is_swapped else row)
             entry.missing -= 1
         self._batch = []
 
     def finished(self) -> Iterator[VideoResult]:
-        """The videos at the head of the queue that are done with, removed from it."""
+        """The videos at the head of the queue whose views have all been run, removed from it."""
         while self._videos and self._videos[0].missing == 0:
             entry = self._videos.popleft()
             row = torch.stack(entry.rows).mean(dim=0) if entry.rows else None
             yield VideoResult(entry.position, row, entry.error)
-
-
-def _check_turn(result: VideoResult, expected: int) -> int:
-    if result.position != expected:
-        raise RuntimeError(
-            f"every video must be met exactly once, in order: number {expected} was to come, "
-            f"{result.position} came"
-        )
-    return expected + 1

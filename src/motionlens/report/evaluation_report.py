@@ -57,6 +57,7 @@ class EvaluationReport:
             are evaluated whole.
         broken: path and reason of each video that could not be decoded. They count nowhere else.
         settings: what the metrics depend on besides data and weights, such as ``k``.
+        fps: frames per second of videos that are folders of pictures; not written to files.
 
     Raises:
         ValueError: On construction, if there is no video or the shapes do not agree.
@@ -70,6 +71,7 @@ class EvaluationReport:
     windows: tuple[Window, ...] | None = None
     broken: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    fps: float = 12.0
 
     def __post_init__(self) -> None:
         videos, classes = len(self.paths), len(self.class_names)

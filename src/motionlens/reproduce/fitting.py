@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from motionlens.clips.frame_cache import open_indexed
 from motionlens.clips.video_index import VideoIndex
 from motionlens.reproduce.budgets import Budget
 
@@ -21,7 +20,7 @@ def usual_length(index: VideoIndex) -> int:
         ValueError: If one cannot be opened.
     """
     chosen = np.linspace(0, len(index) - 1, min(_OPENED, len(index))).astype(int)
-    return int(np.median([open_indexed(index, int(i)).num_frames for i in chosen]))
+    return int(np.median([index.open(int(i)).num_frames for i in chosen]))
 
 
 def fitted(budget: Budget, num_frames: int) -> Budget:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
 from motionlens.clips.augmentation import ClipTransform
@@ -143,7 +144,7 @@ def make_loaders(
     held_out = ClipDataset(validation, sampling, card.preprocessing, training=False, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,
-        "num_workers": recipe.loader.resolve_num_workers(),
+        "num_workers": resolve_num_workers(recipe.loader.num_workers),
         "seed": recipe.seed,
         "rank": rank(),
         "world_size": world_size(),

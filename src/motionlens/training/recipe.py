@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from motionlens._utils.cores import usable_cores
 from motionlens.datasets.source import DataSource, ListingConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -200,12 +199,6 @@ class LoaderConfig:
     def __post_init__(self) -> None:
         if self.num_workers is not None:
             _check("loader.num_workers", self.num_workers, least=0)
-
-    def resolve_num_workers(self) -> int:
-        """The number of processes, with the default worked out for this machine."""
-        if self.num_workers is not None:
-            return self.num_workers
-        return min(usable_cores() - 1, 8)
 
 
 @dataclass(frozen=True, kw_only=True)

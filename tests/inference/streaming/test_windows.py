@@ -1,4 +1,5 @@
 import gc
+import json
 import os
 import threading
 import time
@@ -10,11 +11,11 @@ import torch
 
 from conftest import write_frames
 from motion_videos import CLASSES
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling, sample_indices
+from motionlens.clips.sampling import sample_indices
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventRules
+from motionlens.inference.streaming.windows import WindowStream
 from motionlens.models.correspondence import CorrespondenceProposal
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
@@ -31,13 +32,16 @@ MODELS = {
 
 def recognizer_of(kind="cpnet", **changes):
     model, options = MODELS[kind]
-    card = ModelCard(
-        model=model,
-        options=options,
-        class_names=tuple(CLASSES),
-        sampling=Sampling(**{"num_frames": 4, "frame_stride": 3, **changes}),
-        preprocessing=Preprocessing(16, 20),
-    )
+    values = {
+        "model": model,
+        "options": options,
+        "class_names": list(CLASSES),
+        "num_frames": 4,
+        "frame_stride": 3,
+        "size": 16,
+        "short_side": 20,
+    }
+    card = ModelCard.from_json(json.dumps({**values, **changes}))
     torch.manual_seed(0)
     network = card.build()
     for module in network.modules():
@@ -52,8 +56,7 @@ def noise(num_frames, height=24, width=33, seed=0):
 
 
 def logits_of(recognizer, clip):
-    with torch.inference_mode():
-        return recognizer.model(clip[None])[0]
+    return recognizer.runner.logits(clip[None])[0]
 
 
 def check_windows(recognizer, source, *, hop, batch_size=8, stride=3):
@@ -94,15 +97,15 @@ def test_of_a_file_too(make_video):
 
 def test_an_exported_network(exported):
     recognizer = Recognizer.from_pretrained(exported)
-    check_windows(recognizer, noise(40), hop=1, stride=recognizer.card.frame_stride)
+    check_windows(recognizer, noise(40), hop=1, stride=recognizer.card.sampling.frame_stride)
 
 
 def test_a_recognizer_made_ready_for_inference():
-    plain, fast = recognizer_of(), recognizer_of().optimized()
-    video = noise(40)
-    for one, other in zip(plain.stream(video), fast.stream(video), strict=True):
+    recognizer, video = recognizer_of(), noise(40)
+    plain = WindowStream(recognizer.model, recognizer.card, video)
+    for one, other in zip(plain, recognizer.stream(video), strict=True):
         torch.testing.assert_close(one.logits, other.logits, rtol=1e-4, atol=1e-4)
-    half = recognizer_of().optimized(dtype=torch.bfloat16)
+    half = Recognizer(recognizer.model, recognizer.card, dtype=torch.bfloat16)
     assert next(iter(half.stream(video))).logits.dtype == torch.float32
 
 
@@ -116,12 +119,12 @@ def test_frames_with_optical_flow(opencv):
     recognizer = recognizer_of(model="two_stream_nano", options={}, size=32, short_side=32)
     video = noise(40, 32, 40)
     found = list(recognizer.stream(video, hop=2))
-    sampling = recognizer._sampling
+    sampling = recognizer.card.sampling
     for number, window in enumerate(found):
         steps = 6 * number + np.arange(4) * 3
         indices = (steps[:, None] + np.arange(-sampling.lead, 1)).clip(0).ravel()
         frames = torch.from_numpy(video[indices]).permute(0, 3, 1, 2)
-        expected = logits_of(recognizer, recognizer._preprocess(frames))
+        expected = logits_of(recognizer, recognizer.card.preprocessing(frames))
         torch.testing.assert_close(window.logits, expected, rtol=1e-5, atol=1e-5)
     assert len(found) == 6
 
@@ -167,7 +170,7 @@ def test_shorter_than_a_window_repeats_as_in_prediction(make_video):
     assert (window.start_s, window.end_s) == (0.0, pytest.approx(0.6))
     with pytest.warns(VideoWarning, match="the video has one frame, which is repeated"):
         assert len(list(recognizer.stream(noise(1)))) == 1
-    assert len(sample_indices(7, recognizer._sampling)) == 4
+    assert len(sample_indices(7, recognizer.card.sampling)) == 4
 
 
 def test_broken_sources_raise_after_what_was_there(tmp_path, make_video):
