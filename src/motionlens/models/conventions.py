@@ -6,6 +6,7 @@ Everything in which two implementations of "the same" ResNet differ is in this f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -147,6 +148,10 @@ class LayerFactory:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+# Makes the layers of a form, by conventions.
+LayerMaker = Callable[[Form, Conventions], LayerFactory]
 
 
 def pad_same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:

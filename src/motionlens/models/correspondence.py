@@ -152,7 +152,7 @@ class CorrespondenceProposal(nn.Module):
         return max(1, size[0] // self.downsample), max(1, size[1] // self.downsample)
 
     def pair_layers(self) -> list[PairLayer]:
-        """The pair MLP as :func:`motionlens.ops.pair_embedding` takes it; norms folded in inference."""
+        """The pair MLP for :func:`motionlens.ops.pair_embedding`; norms folded in inference."""
         return [layer.as_pair_layer() for layer in self.mlp]  # type: ignore[operator]
 
     def extra_repr(self) -> str:

@@ -12,16 +12,17 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Network = TypeVar("Network", bound=nn.Module)
 
-# Names of a convolution and the norm behind it: in stems and blocks, in plug-ins, in sequences.
-_PAIRS = [("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("out", "norm"), ("0", "1")]
+# Names of a convolution and the norm right after it, in ResNets and in sequences. A module with
+# other names says so in its class attribute `conv_norms`.
+_CONV_NORMS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1"))
 
 
 def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
     """A copy of a network that gives the same answers faster, in inference alone.
 
-    Every batch norm is folded into the linear map or convolution before it (a module that has
-    other layers to fold has a method ``fold``), and weights are laid out channels-last, which the
-    modules' search reads without a copy.
+    Every batch norm is folded into the linear map or convolution before it, and weights are laid
+    out channels-last, which the modules' search reads without a copy. A module of another
+    structure has a method ``fold`` that changes it in place.
 
     Args:
         model: any network of this package; it is left as it is.
@@ -38,7 +39,7 @@ def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
         if (fold := getattr(module, "fold", None)) is not None:
             fold()
         children = dict(module.named_children())
-        for first, second in _PAIRS:
+        for first, second in getattr(module, "conv_norms", _CONV_NORMS):
             owner, conv, norm = module, children.get(first), children.get(second)
             if (last := getattr(conv, "last_conv", None)) is not None:
                 assert conv is not None  # a block in a convolution's place, that ends in one

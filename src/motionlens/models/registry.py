@@ -2,60 +2,47 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import partial
 from typing import Any
 
 from torch import nn
 
 from motionlens._utils.errors import nearest
+from motionlens.models.backbones import BACKBONES, ClipDefaults
+from motionlens.models.comparators.inflated import I3D
+from motionlens.models.comparators.motion_filter import MFNET
+from motionlens.models.comparators.motion_fused import MFF
+from motionlens.models.comparators.non_local import NON_LOCAL_C2D
+from motionlens.models.comparators.plain import C2D, C3D
+from motionlens.models.comparators.relation import TRN
+from motionlens.models.comparators.smart import ARTNET
+from motionlens.models.comparators.something_baseline import SOMETHING_3D
+from motionlens.models.comparators.temporal_shift import TSM
+from motionlens.models.comparators.two_stream import TWO_STREAM
 from motionlens.models.conventions import find_conventions
+from motionlens.models.cpnet import CPNET
+from motionlens.models.family import Family
+from motionlens.models.toy_net import TOY_OPTIONS
 
-Builder = Callable[..., Any]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipDefaults:
-    """Clips that a network is made for; any others work too.
-
-    Attributes:
-        num_frames: frames of a clip.
-        frame_stride: step between them.
-        size: rows and columns, pixels.
-        flow_frames: pictures of optical flow that lead to every frame and go with its colours;
-            this is the network's own and not to be changed.
-    """
-
-    num_frames: int
-    frame_stride: int
-    size: int
-    flow_frames: int = 0
-
-    @property
-    def channels(self) -> int:
-        """Of a clip: three colours, and two of each flow frame."""
-        return 3 + 2 * self.flow_frames
+# Every family, in the order of tables.
+FAMILIES = (
+    *(C2D, C3D, I3D, NON_LOCAL_C2D, ARTNET, TRN, TSM, MFNET, TWO_STREAM, MFF, SOMETHING_3D),
+    CPNET,
+)
+_TOY_CLIP = ClipDefaults(num_frames=4, frame_stride=1, size=32)
 
 
-_BUILDERS: dict[str, tuple[Builder, ClipDefaults]] = {}
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network with a name: what it is, its clips, all options with defaults, its builder."""
 
-
-def register_model(name: str, builder: Builder, defaults: ClipDefaults) -> None:
-    """Give a network a name.
-
-    Args:
-        name: by which :func:`create_model` finds it.
-        builder: called with ``num_classes`` and the overrides, all by keyword.
-        defaults: clips that it is made for.
-
-    Raises:
-        ValueError: If the name is taken.
-    """
-    if name in _BUILDERS:
-        raise ValueError(f"model name {name!r} is taken; choose another")
-    _BUILDERS[name] = (builder, defaults)
+    family: Family
+    clip: ClipDefaults
+    options: Mapping[str, Any]
+    build: Callable[..., nn.Module]
 
 
 def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
@@ -65,7 +52,7 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
         name: one of :func:`list_models`.
         num_classes: logits, at least 1.
         **overrides: options of the network, such as ``k=4``, ``modules={"res4": 2}``,
-            ``dropout=0.2``; see :mod:`motionlens.models.zoo` and :mod:`motionlens.models.comparators.zoo`.
+            ``dropout=0.2``; :func:`model_options` returns all of them with their defaults.
 
     Returns:
         A module from clips float ``(B, 3, T, H, W)`` to logits ``(B, num_classes)``, with
@@ -84,9 +71,7 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
     """
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-    builder, _ = _find(name)
-    model: nn.Module = builder(num_classes=num_classes, **model_options(name, **overrides))
-    return model
+    return _find(name).build(num_classes=num_classes, **model_options(name, **overrides))
 
 
 def model_options(name: str, **overrides: Any) -> dict[str, Any]:
@@ -97,9 +82,7 @@ def model_options(name: str, **overrides: Any) -> dict[str, Any]:
     Raises:
         ValueError: For an unknown name or option; the nearest is suggested.
     """
-    builder, _ = _find(name)
-    parameters = inspect.signature(builder).parameters
-    defaults = {key: p.default for key, p in parameters.items() if key != "num_classes"}
+    defaults = _find(name).options
     for option in overrides:
         if option not in defaults:
             raise ValueError(
@@ -114,10 +97,7 @@ def model_options(name: str, **overrides: Any) -> dict[str, Any]:
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of all networks that match a shell pattern, sorted."""
-    from motionlens.models import toy_zoo, zoo  # noqa: F401  (registers them)
-    from motionlens.models.comparators import zoo as comparators  # noqa: F401
-
-    return sorted(name for name in _BUILDERS if fnmatch(name, pattern))
+    return sorted(name for name in _NETWORKS if fnmatch(name, pattern))
 
 
 def model_defaults(name: str) -> ClipDefaults:
@@ -126,13 +106,65 @@ def model_defaults(name: str) -> ClipDefaults:
     Raises:
         ValueError: For an unknown name; the nearest is suggested.
     """
-    return _find(name)[1]
+    return _find(name).clip
 
 
-def _find(name: str) -> tuple[Builder, ClipDefaults]:
-    known = list_models()
-    if name not in _BUILDERS:
+def model_family(name: str) -> Family:
+    """The family of a network: its label, summary and publication.
+
+    Raises:
+        ValueError: For an unknown name; the nearest is suggested.
+    """
+    return _find(name).family
+
+
+def _find(name: str) -> Network:
+    if name not in _NETWORKS:
         raise ValueError(
-            f"unknown model {name!r}{nearest(name, known)}; 'motionlens info' lists all models"
+            f"unknown model {name!r}{nearest(name, list_models())}; "
+            "'motionlens info' lists all models"
         )
-    return _BUILDERS[name]
+    return _NETWORKS[name]
+
+
+def networks_of(families: Sequence[Family]) -> dict[str, Network]:
+    """The networks of families by name.
+
+    Raises:
+        ValueError: If a name occurs twice.
+    """
+    found: dict[str, Network] = {}
+    for family in families:
+        for name, network in _members(family):
+            if name in found:
+                raise ValueError(f"model name {name!r} is taken; choose another")
+            found[name] = network
+    return found
+
+
+def _members(family: Family) -> Iterator[tuple[str, Network]]:
+    for on in family.backbones:
+        backbone = BACKBONES[on]
+        clip = replace(backbone.clip, flow_frames=family.flow_frames)
+        options, build = family.own_options(backbone), partial(family.on, backbone)
+        if family.build is not None:
+            build = partial(family.build, partial(_create_on, on))
+        else:
+            options = {**backbone.options, **options}
+        yield f"{family.name}_{on}", Network(family, clip, options, build)
+    if family.clip is not None:
+        assert family.build is not None
+        assert not callable(family.options)
+        build = partial(family.build, create_model)
+        yield family.name, Network(family, family.clip, family.options, build)
+    if family.toy is not None:
+        options = {**TOY_OPTIONS, **family.toy}
+        name = f"toy_{family.toy_name or family.name}"
+        yield name, Network(family, _TOY_CLIP, options, family.as_toy)
+
+
+def _create_on(backbone: str, family: str, **options: Any) -> nn.Module:
+    return create_model(f"{family}_{backbone}", **options)
+
+
+_NETWORKS = networks_of(FAMILIES)

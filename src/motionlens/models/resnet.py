@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from torch import Tensor, nn
 
 from motionlens._utils.errors import nearest
 from motionlens.models.blocks import SOCKETS, BasicBlock, BottleneckBlock, ResidualBlock
-from motionlens.models.conventions import Conventions, Form, LayerFactory, find_conventions
+from motionlens.models.conventions import Form, LayerFactory, LayerMaker, find_conventions
 
 # The field's names of the stages, and the parameter names of their layers.
 STAGES = {"res2": "layer1", "res3": "layer2", "res4": "layer3", "res5": "layer4"}
@@ -56,7 +56,7 @@ class VideoResNet(nn.Module):
         stem_stride: int = 2,
         dropout: float = 0.5,
         conventions: str = "torchvision",
-        layers: Callable[[Form, Conventions], LayerFactory] = LayerFactory,
+        layers: LayerMaker = LayerFactory,
     ) -> None:
         super().__init__()
         make = layers(form, find_conventions(conventions))
@@ -166,6 +166,20 @@ class VideoResNet(nn.Module):
                 f"block must be one of {', '.join(blocks)}, got {name!r}{nearest(name, blocks)}"
             )
         return blocks[name]
+
+    def block_names(self, modules: Mapping[str, int] | Sequence[str]) -> list[str]:
+        """Names of blocks that plug-ins are meant for.
+
+        Args:
+            modules: stage (``"res2"`` to ``"res5"``) to the number of blocks from its end; or the
+                names themselves.
+
+        Raises:
+            ValueError: For an unknown stage or more blocks than it has.
+        """
+        if not isinstance(modules, Mapping):
+            return list(modules)
+        return last_blocks([len(getattr(self, layer)) for layer in STAGES.values()], modules)
 
     def attach(self, name: str, plugin: nn.Module) -> None:
         """Put a plug-in into the socket that it names, of one block.

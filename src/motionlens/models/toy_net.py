@@ -6,14 +6,17 @@ convolution layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionlens.models.conventions import CONVENTIONS, Conventions, Form, LayerFactory
+from motionlens.models.conventions import CONVENTIONS, Form, LayerFactory, LayerMaker
+
+# Options of every toy network, with their defaults.
+TOY_OPTIONS = {"strides": (2, 1), "widths": (16, 32), "head": "max", "margin": 0}
 
 
 class ToyNet(nn.Module):
@@ -21,7 +24,6 @@ class ToyNet(nn.Module):
 
     Args:
         num_classes: logits.
-        core: maps clips ``(B, widths[1], T, H, W)`` to the same shape; None for no module.
         form: ``"c2d"`` or ``"c3d"`` convolutions.
         strides: of the two convolutions, in space.
         widths: their channels.
@@ -30,8 +32,9 @@ class ToyNet(nn.Module):
         layers: builds the layers of a form that differs from both in places.
 
     Attributes:
-        between: maps clips ``(B, widths[0], T, H, W)`` between the two convolutions; None, until
-            one is set.
+        between: maps clips ``(B, widths[0], T, H, W)`` to the same shape, between the two
+            convolutions; None until set.
+        core: maps clips ``(B, widths[1], T, H, W)`` to the same shape, after them; None until set.
         consensus: from features of frames ``(B, T, widths[1])`` to the embedding, see
             :meth:`set_consensus`; None for pooling over frames as over positions.
 
@@ -43,13 +46,12 @@ class ToyNet(nn.Module):
         self,
         *,
         num_classes: int,
-        core: nn.Module | None = None,
-        form: Form = "c2d",
-        strides: Sequence[int] = (2, 1),
-        widths: Sequence[int] = (16, 32),
-        head: Literal["max", "avg"] = "max",
-        margin: int = 0,
-        layers: Callable[[Form, Conventions], LayerFactory] = LayerFactory,
+        form: Form,
+        strides: Sequence[int],
+        widths: Sequence[int],
+        head: Literal["max", "avg"],
+        margin: int,
+        layers: LayerMaker = LayerFactory,
     ) -> None:
         super().__init__()
         if len(strides) != 2 or len(widths) != 2:
@@ -65,7 +67,7 @@ class ToyNet(nn.Module):
         self.conv2 = make.second_conv(widths[0], widths[1], 3, strides[1])
         self.bn2 = make.norm(widths[1])
         self.between: nn.Module | None = None
-        self.core = core
+        self.core: nn.Module | None = None
         self.consensus: nn.Module | None = None
         self.widths, self.strides = tuple(widths), tuple(strides)
         self.num_features = widths[1]

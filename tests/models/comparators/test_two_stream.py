@@ -40,7 +40,7 @@ def test_a_wide_first_convolution_in_the_official_form():
     [
         ({"fusion": "late"}, "fusion must be one of logits, probabilities, got 'late'"),
         ({"stream": "c2e"}, r"unknown model 'c2e_nano', did you mean 'c2d_nano'\?"),
-        ({"stream": "mff"}, "stream must be a kind of network that sees colours, got 'mff'"),
+        ({"stream": "mff"}, "stream must be a family of networks that see colours, got 'mff'"),
         ({"stream_options": {"kk": 2}}, "c2d_nano has no option 'kk'"),
     ],
 )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from motionlens.models.conventions import LayerFactory
+from motionlens.models.family import Family
 
 _STEM_FRAMES = 5
 
@@ -43,3 +44,14 @@ class InflatedLayers(LayerFactory):
     def of_block(self, number: int) -> InflatedLayers:
         """The layers of block `number`, counted from 0 through the network."""
         return replace(self, looks_back_and_on=number % 2 == 0)
+
+
+I3D = Family(
+    name="i3d",
+    label="I3D",
+    summary="2D convolutions, some inflated",
+    paper="Carreira, Zisserman, Quo Vadis, Action Recognition?, CVPR 2017",
+    form="c3d",
+    layers=InflatedLayers,
+    toy={},
+)

@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.family import Family
+from motionlens.models.resnet import STAGES
+
 # Rows and columns by which the next frame is moved: not at all, and one cell each way.
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -66,3 +69,19 @@ class MotionFilter(nn.Module):
 
 def _conv_norm(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv3d(inputs, outputs, 1, bias=False), nn.BatchNorm3d(outputs))
+
+
+MFNET = Family(
+    name="mfnet",
+    label="MFNet",
+    summary="motion filter",
+    paper="Lee et al., Motion Feature Network, ECCV 2018",
+    plugin=MotionFilter,
+    # A block at the end of every stage. A sixteenth of the channels is published, for networks
+    # that begin with 64.
+    options=lambda backbone: {
+        "modules": dict.fromkeys(STAGES, 1),
+        "reduction": max(1, backbone.widths[0] // 4),
+    },
+    toy={"reduction": 4},
+)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.family import Family
+
 
 class SegmentMLP(nn.Module):
     """Features of frames -> one hidden layer over those of all segments, in their order.
@@ -43,3 +45,18 @@ class SegmentMLP(nn.Module):
         chosen = torch.tensor([(2 * i + 1) * T // (2 * S) for i in range(S)])
         frames = self.reduce(features[:, chosen.to(features.device)])
         return F.relu(self.hidden(F.relu(frames.flatten(1))))
+
+
+MFF = Family(
+    name="mff",
+    label="MFF",
+    summary="colours and optical flow in one picture",
+    paper="Kopuklu et al., Motion Fused Frames, CVPR Workshops 2018",
+    flow_frames=3,
+    consensus=SegmentMLP,
+    options=lambda backbone: {
+        "segments": 8,
+        "reduced": min(256, backbone.widths[-1]),
+        "hidden": min(512, 2 * backbone.widths[-1]),
+    },
+)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.family import Family
+
 
 class NonLocal(nn.Module):
     """A non-local block: embedded Gaussian, half the channels, keys and values pooled 2x2.
@@ -24,6 +26,8 @@ class NonLocal(nn.Module):
     """
 
     socket = "after_block"
+    # Of motionlens.models.optimize: names of a convolution and the norm right after it.
+    conv_norms = (("out", "norm"),)
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -47,3 +51,16 @@ class NonLocal(nn.Module):
         seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
         out: Tensor = self.norm(self.out(seen.mT.reshape(*seen.mT.shape[:2], *x.shape[2:])))
         return x + out
+
+
+NON_LOCAL_C2D = Family(
+    name="nl_c2d",
+    label="NL C2D",
+    summary="non-local blocks",
+    paper="Wang et al., Non-local Neural Networks, CVPR 2018",
+    backbones=("nano", "resnet18", "resnet34", "resnet50", "resnet101"),
+    plugin=NonLocal,
+    options=lambda backbone: {"modules": backbone.modules},
+    toy={},
+    toy_name="nl",
+)

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.family import Family
+
 
 class MultiScaleRelation(nn.Module):
     """Features of frames -> features of how 2, 3, 4 ... of them follow each other.
@@ -112,3 +114,18 @@ def _subset(num_frames: int, scale: int, rank: int) -> list[int]:
             rank -= with_frame
         frame += 1
     return chosen
+
+
+TRN = Family(
+    name="trn",
+    label="TRN",
+    summary="relations of frames",
+    paper="Zhou et al., Temporal Relational Reasoning in Videos, ECCV 2018",
+    consensus=MultiScaleRelation,
+    options=lambda backbone: {
+        "scales": 8,
+        "hidden": min(256, backbone.widths[-1]),
+        "subsets": 3,
+    },
+    toy={"scales": 4, "hidden": 32, "subsets": 3},
+)

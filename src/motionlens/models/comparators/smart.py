@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from motionlens.models.conventions import LayerFactory
+from motionlens.models.family import Family
 
 Arrangement = Literal["single", "dense"]
 POOLING_WEIGHT = 0.5
@@ -137,3 +138,15 @@ class SmartLayers(LayerFactory):
             reduce=self.conv(outputs + outputs // 2, outputs, 1),
             norm=self.norm,
         )
+
+
+ARTNET = Family(
+    name="artnet",
+    label="ARTNet",
+    summary="SMART blocks",
+    paper="Wang et al., Appearance-and-Relation Networks for Video Classification, CVPR 2018",
+    form="c3d",
+    layers=SmartLayers,
+    options={"arrangement": "dense"},
+    toy={"arrangement": "dense"},
+)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from motionlens.models.backbones import ClipDefaults
+from motionlens.models.family import Family
+
 # Channels out and stride in space of each convolution, group by group.
 LAYERS = (
     ((32, 2),),
@@ -39,9 +42,9 @@ class SomethingBaseline(nn.Module):
         self,
         *,
         num_classes: int,
-        width: float = 1.0,
-        channel_dropout: float = 0.2,
-        dropout: float = 0.0,
+        width: float,
+        channel_dropout: float,
+        dropout: float,
     ) -> None:
         super().__init__()
         if width <= 0:
@@ -88,3 +91,15 @@ def _conv_norm_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.S
     )
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True))
+
+
+SOMETHING_3D = Family(
+    name="something_3d",
+    label="Something-Something 3D",
+    summary="eleven 3D convolutions",
+    paper="Goyal et al., The 'something something' video database, ICCV 2017",
+    backbones=(),
+    clip=ClipDefaults(num_frames=72, frame_stride=1, size=84),
+    options={"width": 1.0, "channel_dropout": 0.2, "dropout": 0.0},
+    build=lambda create, **options: SomethingBaseline(**options),
+)

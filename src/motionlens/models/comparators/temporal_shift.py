@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.family import Family
+from motionlens.models.resnet import STAGES
+
 
 class TemporalShift(nn.Module):
     """Moves an eighth of the channels one frame back, and another one frame on.
@@ -45,3 +48,18 @@ class TemporalShift(nn.Module):
     def extra_repr(self) -> str:
         """What ``repr`` shows between the brackets."""
         return f"{self.part} channels each way"
+
+
+TSM = Family(
+    name="tsm",
+    label="TSM",
+    summary="temporal shift",
+    paper="Lin et al., TSM: Temporal Shift Module for Efficient Video Understanding, ICCV 2019",
+    plugin=TemporalShift,
+    # A shift in every block.
+    options=lambda backbone: {
+        "modules": dict(zip(STAGES, backbone.depths, strict=True)),
+        "divisor": 8,
+    },
+    toy={"divisor": 8},
+)

@@ -7,15 +7,18 @@ Simonyan, Zisserman: "Two-Stream Convolutional Networks for Action Recognition i
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from motionlens.models.comparators.inputs import change_inputs
+from motionlens.models.family import Family
+from motionlens.models.input_channels import change_inputs
 from motionlens.models.resnet import VideoResNet
 
 Fusion = Literal["logits", "probabilities"]
+FLOW_FRAMES = 5
 
 
 class TwoStream(nn.Module):
@@ -73,3 +76,42 @@ class TwoStream(nn.Module):
         if self.fusion == "logits":
             return (rgb + flow) / 2
         return torch.logaddexp(rgb.log_softmax(1), flow.log_softmax(1)) - math.log(2)
+
+
+def build(
+    create: Callable[..., VideoResNet],
+    *,
+    num_classes: int,
+    stream: str,
+    stream_options: Mapping[str, Any] | None,
+    fusion: Fusion,
+) -> TwoStream:
+    """Build both streams and put them together.
+
+    Args:
+        create: builds a network of a family on the same backbone.
+        num_classes: logits.
+        stream: family of both networks: ``"c2d"``, ``"trn"``, ``"tsm"`` ...
+        stream_options: options of both.
+        fusion: see :class:`TwoStream`.
+
+    Raises:
+        ValueError: If networks of that family take optical flow themselves.
+    """
+    rgb, flow = (
+        create(stream, num_classes=num_classes, **(stream_options or {})) for _ in range(2)
+    )
+    if rgb.inputs != 3:
+        raise ValueError(f"stream must be a family of networks that see colours, got {stream!r}")
+    return TwoStream(rgb, flow, flow_channels=2 * FLOW_FRAMES, fusion=fusion)
+
+
+TWO_STREAM = Family(
+    name="two_stream",
+    label="Two-stream",
+    summary="one network for colours, one for optical flow",
+    paper="Simonyan, Zisserman, Two-Stream Convolutional Networks, NIPS 2014",
+    flow_frames=FLOW_FRAMES,
+    options={"stream": "c2d", "stream_options": None, "fusion": "logits"},
+    build=build,
+)

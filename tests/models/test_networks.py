@@ -31,7 +31,7 @@ def test_the_models_of_the_paper_are_there():
     kinds = ("c3d", "i3d", "artnet", "trn", "tsm", "mfnet", "two_stream", "mff")
     expected |= {f"{kind}_{depth}" for kind in kinds for depth in ("resnet18", "resnet34", "nano")}
     cores = ("cpnet", "c2d", "c3d", "i3d", "nl", "artnet", "trn", "tsm", "mfnet")
-    assert expected | {f"toy_{core}" for core in cores} | {"something_3d"} == set(ALL)
+    assert expected | {f"toy_{core}" for core in cores} | {"something_3d"} <= set(ALL)
 
 
 @pytest.mark.parametrize("name", MODELS)

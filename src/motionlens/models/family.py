@@ -1,0 +1,122 @@
+"""A family of networks: one way to see motion, on every backbone and in the toy's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from motionlens.models.backbones import Backbone, ClipDefaults
+from motionlens.models.conventions import Form, LayerFactory, LayerMaker
+from motionlens.models.input_channels import change_inputs
+from motionlens.models.toy_net import ToyNet
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Family:
+    """What a family is, what it adds to a plain ResNet, and where.
+
+    One of `plugin`, `consensus`, `layers` and `build` says what is added; it takes the family's own
+    options by keyword.
+
+    Attributes:
+        name: beginning of the networks' names: ``"tsm"`` of ``tsm_nano``.
+        label: its name in tables.
+        summary: what it is, in a few words.
+        paper: where it was published.
+        backbones: keys of :data:`motionlens.models.backbones.BACKBONES`; one network on each.
+        options: the family's own options and their defaults; a function of the backbone where they
+            depend on it.
+        form: ``"c2d"`` or ``"c3d"`` convolutions.
+        plugin: class of a module that ``plugin(channels, **options)`` makes for a block; its class
+            attribute ``socket`` says where in the block it sits. The blocks are those of the option
+            `modules`: stage to number from the stage's end, or a list of block names.
+        consensus: class of a module that ``consensus(channels, **options)`` makes for the place of
+            the mean over frames; maps ``(B, T, channels)`` to ``(B, num_features)``.
+        layers: ``layers(form, conventions, **options)`` makes the convolutions.
+        build: for anything else: ``build(create, num_classes=..., **options)`` returns the
+            network; ``create(family_name, num_classes=..., **options)`` builds one of another
+            family on the same backbone. `options` then names all options of the network.
+        flow_frames: frames of optical flow that are stacked behind each frame's colours.
+        clip: clips of a network that needs no backbone; it has the family's name.
+        toy: own options of its toy network, with their defaults; None if it has none.
+        toy_name: of that network, behind ``toy_``, if it is not `name`.
+    """
+
+    name: str
+    label: str
+    summary: str
+    paper: str
+    backbones: tuple[str, ...] = ("nano", "resnet18", "resnet34")
+    options: Options | Callable[[Backbone], Options] = field(default_factory=dict)
+    form: Form = "c2d"
+    plugin: type[Any] | None = None
+    consensus: type[Any] | None = None
+    layers: Callable[..., LayerFactory] | None = None
+    build: Callable[..., nn.Module] | None = None
+    flow_frames: int = 0
+    clip: ClipDefaults | None = None
+    toy: Options | None = None
+    toy_name: str | None = None
+
+    def own_options(self, backbone: Backbone) -> Options:
+        """The family's own options and their defaults on a backbone."""
+        return self.options(backbone) if callable(self.options) else self.options
+
+    def on(self, backbone: Backbone, *, num_classes: int, **options: Any) -> nn.Module:
+        """Build the network on a backbone, where the family has no `build` of its own."""
+        own, others = _split(self.own_options(backbone), options)
+        model = backbone.build(
+            num_classes=num_classes, form=self.form, layers=self._layer_maker(own), **others
+        )
+        if self.flow_frames:
+            change_inputs(model, 3 + 2 * self.flow_frames)
+        if self.plugin is not None:
+            modules = own.pop("modules")
+            for name in model.block_names(modules):
+                block = model.block(name)
+                channels = block.inputs if _is_early(self.plugin) else block.outputs
+                model.attach(name, self.plugin(channels, **own))
+        self._set_consensus(model, own)
+        return model
+
+    def as_toy(self, *, num_classes: int, **options: Any) -> ToyNet:
+        """Build the toy network."""
+        assert self.toy is not None
+        own, others = _split(self.toy, options)
+        net = ToyNet(
+            num_classes=num_classes, form=self.form, layers=self._layer_maker(own), **others
+        )
+        if self.plugin is not None:
+            # An early plug-in goes before the second convolution: behind it nothing would follow.
+            if _is_early(self.plugin):
+                net.between = self.plugin(net.widths[0], **own)
+            else:
+                net.core = self.plugin(net.widths[1], **own)
+        self._set_consensus(net, own)
+        return net
+
+    def _layer_maker(self, own: Options) -> LayerMaker:
+        return LayerFactory if self.layers is None else partial(self.layers, **own)
+
+    def _set_consensus(self, model: Any, own: Options) -> None:
+        if self.consensus is not None:
+            head = self.consensus(model.num_features, **own)
+            model.set_consensus(head, head.num_features)
+
+
+def _split(own: Options, options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The family's own options, and the others."""
+    return (
+        {name: value for name, value in options.items() if name in own},
+        {name: value for name, value in options.items() if name not in own},
+    )
+
+
+def _is_early(plugin: type[Any]) -> bool:
+    return bool(plugin.socket == "before_conv1")
