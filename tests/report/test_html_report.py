@@ -177,6 +177,7 @@ def test_calibration_is_a_plot_and_a_table(tmp_path, no_frames):
         ["90.0 %", "0.0 %", "1"],
         ["95.0 %", "0.0 %", "1"],
     ]
+    assert page(tmp_path, report())[0] == text
 
 
 def test_the_first_hundred_broken_videos_are_listed(tmp_path, no_frames):

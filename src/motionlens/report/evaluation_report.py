@@ -107,7 +107,7 @@ class EvaluationReport:
         """Whether there are labelled videos, each of one class."""
         return not self.is_multi_label and bool(len(self.scored))
 
-    @property
+    @cached_property
     def predicted(self) -> NDArray[np.int64]:
         """The most probable class of each video, ``(V,)``."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
@@ -157,7 +157,7 @@ class EvaluationReport:
         worst = int(wrong.argmax())
         return worst, int(wrong[worst])
 
-    @property
+    @cached_property
     def class_counts(self) -> NDArray[np.int64]:
         """Scored videos that show each class, ``(K,)``."""
         shown = self.confusion if self.targets is None else self.targets[self.scored].T
@@ -195,6 +195,13 @@ class EvaluationReport:
         if self.targets is None or not len(self.scored):
             return None
         return bootstrap_map(Ranking(self.probabilities[self.scored], self.targets[self.scored]))
+
+    @property
+    def class_metric(self) -> tuple[str, NDArray[np.float64]]:
+        """Name and values ``(K,)`` of the metric per class: accuracy or average precision."""
+        if self.is_multi_label:
+            return "average precision", self.average_precisions
+        return "accuracy", self.class_accuracies
 
     @cached_property
     def calibration(self) -> CalibrationBins | None:
@@ -247,20 +254,19 @@ class EvaluationReport:
             "mean_class_accuracy": _known(self.mean_class_accuracy),
             "calibration_error": _known(self.calibration_error),
         }
-        metric, by_class = "accuracy", self.class_accuracies
         if self.is_multi_label:
-            metric, by_class = "average_precision", self.average_precisions
             interval = self.mean_average_precision_interval
             values["mean_average_precision"] = _known(self.mean_average_precision)
             values["mean_average_precision_interval"] = _interval_json(
                 interval, NUM_RANKING_RESAMPLES
             )
+        metric, by_class = self.class_metric
         classes = zip(self.class_names, self.class_counts, by_class, strict=True)
         values |= {
             "settings": dict(self.settings),
             "broken": [{"path": path, "error": error} for path, error in self.broken],
             "classes": {
-                name: {"num_videos": int(count), metric: _known(value)}
+                name: {"num_videos": int(count), metric.replace(" ", "_"): _known(value)}
                 for name, count, value in classes
             },
             "class_names": list(self.class_names),

@@ -18,7 +18,7 @@ from motionlens.clips.preprocessing import resize_frames
 from motionlens.report.evaluation_report import EvaluationReport, Window
 from motionlens.report.plots.calibration import draw_calibration
 from motionlens.report.plots.confusion import MAX_COUNTED_CLASSES, draw_confusion
-from motionlens.report.tables import metrics, mistaken_text, percent, percent_range
+from motionlens.report.tables import class_rows, metrics, percent, percent_range
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 
@@ -60,7 +60,6 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
     Raises:
         OSError: If the file cannot be written.
     """
-    values = report.average_precisions if report.is_multi_label else report.class_accuracies
     content: dict[str, Any] = {
         "report": report,
         "title": title,
@@ -69,23 +68,15 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
         "settings": {name: value for name, value in report.settings.items() if value is not None},
     }
     if len(report.scored):
-        has_mistaken = report.has_accuracy
         content["metrics"] = metrics(report)
-        content["classes"] = [
-            (name, count, value, mistaken_text(report, label) if has_mistaken else "")
-            for label, (name, count, value) in enumerate(
-                zip(report.class_names, report.class_counts, values, strict=True)
-            )
-        ]
+        content["classes"] = class_rows(report)
         content["mistakes"] = _mistakes(report, fps)
     if report.calibration is not None:
         content |= _confusion(report)
         bins = report.calibration
         content["calibration"] = zip(bins.confidence, bins.accuracy, bins.counts, strict=True)
         picture = io.BytesIO()
-        # Without a date, equal evaluations give equal pages.
-        options = {"format": "svg", "transparent": True, "metadata": {"Date": None}}
-        draw_calibration(bins, picture, **options)
+        draw_calibration(bins, picture, format="svg", transparent=True)
         content["calibration_plot"] = _data_uri(picture, "image/svg+xml")
     write_atomically(path, _template().render(content).encode())
 

@@ -23,16 +23,28 @@ def metrics(report: EvaluationReport) -> list[tuple[str, float, Interval | None]
     return found
 
 
+def class_rows(report: EvaluationReport) -> list[tuple[str, int, float, str]]:
+    """Name, number of videos and metric of each class, and what it is most often mistaken for.
+
+    The last is empty if it is never mistaken, and if a video may show several classes.
+    """
+    _, values = report.class_metric
+    rows = []
+    for label, name in enumerate(report.class_names):
+        worst, count = (0, 0) if report.is_multi_label else report.mistaken_for(label)
+        mistaken = f"{report.class_names[worst]} ({count})" if count else ""
+        rows.append((name, int(report.class_counts[label]), float(values[label]), mistaken))
+    return rows
+
+
 def class_table(report: EvaluationReport) -> Table:
     """One row per class, and the metrics of the whole set below."""
-    headings, values = ["class", "videos", "average precision"], report.average_precisions
-    mistaken = [""] * len(report.class_names)
-    if not report.is_multi_label:
-        headings = ["class", "videos", "accuracy", "most often mistaken for"]
-        values = report.class_accuracies
-        mistaken = [mistaken_text(report, label) for label in range(len(report.class_names))]
-    columns = (report.class_names, map(str, report.class_counts), map(percent, values), mistaken)
-    rows = [row[: len(headings)] for row in zip(*columns, strict=True)]
+    headings = ["class", "videos", report.class_metric[0]]
+    headings += [] if report.is_multi_label else ["most often mistaken for"]
+    rows = [
+        (name, str(count), percent(value), mistaken)[: len(headings)]
+        for name, count, value, mistaken in class_rows(report)
+    ]
     table = console_table(headings, rows, title=f"{report.num_videos} videos", left=(0, 3))
     table.add_section()
     for name, value, interval in metrics(report):
@@ -51,12 +63,6 @@ def confusion_table(report: EvaluationReport) -> Table:
     ]
     title = "Confusion: true class by row, predicted by column"
     return console_table(headings, rows, title=title)
-
-
-def mistaken_text(report: EvaluationReport, label: int) -> str:
-    """The class that a class is most often mistaken for, and how often; empty for never."""
-    worst, count = report.mistaken_for(label)
-    return f"{report.class_names[worst]} ({count})" if count else ""
 
 
 def percent(value: float) -> str:

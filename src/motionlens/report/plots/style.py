@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -56,18 +57,22 @@ def number_cells(axes: Axes, values: NDArray[np.float64], texts: Sequence[Sequen
 def save(figure: Figure, path: Target, **options: Any) -> None:
     """Write a figure in one step; the suffix names the format, PNG without one.
 
+    Equal figures give equal files.
+
     Raises:
         OSError: If the file cannot be written.
     """
+    place = Path(path) if isinstance(path, (str, os.PathLike)) else None
+    options.setdefault("format", (place.suffix[1:].lower() if place else "") or "png")
+    if options["format"] == "svg":
+        options["metadata"] = {"Date": None}
     content = io.BytesIO()
-    if isinstance(path, (str, os.PathLike)):
-        options.setdefault("format", Path(path).suffix[1:].lower() or "png")
-    with without_glyph_warnings():
+    with without_glyph_warnings(), matplotlib.rc_context({"svg.hashsalt": "motionlens"}):
         figure.savefig(content, **options)
-    if isinstance(path, (str, os.PathLike)):
-        write_atomically(Path(path), content.getvalue())
+    if place is not None:
+        write_atomically(place, content.getvalue())
     else:
-        path.write(content.getvalue())
+        path.write(content.getvalue())  # type: ignore[union-attr]
 
 
 def without_glyph_warnings() -> warnings.catch_warnings[None]:
