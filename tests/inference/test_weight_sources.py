@@ -44,28 +44,28 @@ def card():
 )
 def test_pytorch_file(tmp_path, content):
     torch.save(content, tmp_path / "w.pth")
-    weights = read_weights(tmp_path / "w.pth")
+    weights, found_card = read_weights(tmp_path / "w.pth")
     assert_is_state(weights)
-    assert weights.card is None
+    assert found_card is None
     assert weights.origin == str(tmp_path / "w.pth")
 
 
 def test_safetensors_file(tmp_path):
     save_file(STATE, tmp_path / "w.safetensors")
-    assert_is_state(read_weights(tmp_path / "w.safetensors"))
+    assert_is_state(read_weights(tmp_path / "w.safetensors")[0])
 
 
 def test_folder_of_ours(tmp_path, card):
     model = card.build()
     save_checkpoint(tmp_path, model, card)
-    weights = read_weights(tmp_path)
-    assert weights.card == card
+    weights, found_card = read_weights(tmp_path)
+    assert found_card == card
     assert torch.equal(weights.state["conv1.weight"], model.conv1.weight)
 
 
 def test_the_weights_file_of_a_folder_of_ours_goes_with_its_card(tmp_path, card):
     save_checkpoint(tmp_path, card.build(), card)
-    assert read_weights(tmp_path / "model.safetensors").card == card
+    assert read_weights(tmp_path / "model.safetensors")[1] == card
 
 
 def test_hub_model_of_another_library(tmp_path, monkeypatch):
@@ -78,21 +78,21 @@ def test_hub_model_of_another_library(tmp_path, monkeypatch):
         return tmp_path
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    weights = read_weights("hub:timm/resnet18.a1_in1k")
+    weights, found_card = read_weights("hub:timm/resnet18.a1_in1k")
     assert_is_state(weights)
-    assert weights.card is None
+    assert found_card is None
     assert weights.origin == "hub:timm/resnet18.a1_in1k"
 
 
 def test_older_hub_model(tmp_path):
     torch.save(STATE, tmp_path / "pytorch_model.bin")
-    assert_is_state(read_weights(tmp_path))
+    assert_is_state(read_weights(tmp_path)[0])
 
 
 def test_tensorpack_file(tmp_path):
     names = ["conv0/W", "conv0/bn/mean/EMA", "conv0/bn/variance/EMA", "conv0/bn/gamma", "linear/b"]
     np.savez(tmp_path / "w.npz", **{name: np.zeros(1) for name in names})
-    weights = read_weights(tmp_path / "w.npz")
+    weights, _ = read_weights(tmp_path / "w.npz")
     assert list(weights.variables) == [
         "conv0/weights",
         "conv0/bn/moving_mean",

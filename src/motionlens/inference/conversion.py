@@ -9,10 +9,9 @@ from typing import NamedTuple
 from torch import nn
 
 from motionlens.inference.card import ModelCard
-from motionlens.inference.weight_sources import Weights
 from motionlens.models.weights.official import load_official
 from motionlens.models.weights.tensorflow import read_tensorflow, read_tensorpack
-from motionlens.models.weights.transfer import start_from
+from motionlens.models.weights.transfer import Weights, start_from
 
 
 class Conversion(NamedTuple):
@@ -45,7 +44,12 @@ def convert(source: str | os.PathLike[str], card: ModelCard, *, prefix: str = ""
     """
     model, name = card.build(), os.fspath(source)
     if Path(source).suffix == ".npz":
-        weights = Weights(origin=name, state={}, variables=read_tensorpack(source), card=card)
+        weights = Weights(
+            origin=name,
+            variables=read_tensorpack(source),
+            model=card.model,
+            class_names=card.class_names,
+        )
         report = start_from(model, weights, card.class_names)
         return Conversion(model.eval(), tuple(report.lines()), not report.fresh)
     try:

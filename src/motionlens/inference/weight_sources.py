@@ -7,9 +7,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +17,7 @@ from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE, load_card, load_safetensors
 from motionlens.models.weights.tensorflow import read_tensorpack
+from motionlens.models.weights.transfer import Weights
 
 _PICKLED = (".pth", ".pt", ".bin", ".tar", ".ckpt")
 _SUFFIXES = (*_PICKLED, ".safetensors", ".npz")
@@ -30,29 +29,15 @@ _NESTS = ("state_dict", "model_state_dict", "model")
 _WRAPPERS = ("module.", "model.", "backbone.")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Weights:
-    """Weights of some network, as they were found.
-
-    Attributes:
-        origin: where they come from, for messages.
-        state: entry to tensor, with torchvision's names and layout.
-        variables: name to array, with the authors' names and layout, instead of `state`.
-        card: if they are of one of our checkpoints.
-    """
-
-    origin: str
-    state: Mapping[str, Tensor]
-    variables: Mapping[str, Any]
-    card: ModelCard | None = None
-
-
-def read_weights(source: str | os.PathLike[str]) -> Weights:
+def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | None]:
     """Read weights to start from; nothing in the files is executed.
 
     Args:
         source: one of our checkpoints (a folder); a state dict of torchvision, timm or ours as
             ``.pth``, ``.pt`` or ``.safetensors``; a tensorpack ``.npz``; or ``"hub:owner/name"``.
+
+    Returns:
+        The weights; and the model card, if they are of one of our checkpoints.
 
     Raises:
         ValueError: If there is nothing there, the file is damaged, or it holds more than tensors.
@@ -71,7 +56,7 @@ def read_weights(source: str | os.PathLike[str]) -> Weights:
             f"{', '.join(_SUFFIXES)}, or hub:owner/name"
         )
     if path.suffix == ".npz":
-        return Weights(origin=name, state={}, variables=read_tensorpack(path))
+        return Weights(origin=name, variables=read_tensorpack(path)), None
     if path.suffix == ".safetensors":
         state: Mapping[str, Tensor] = load_safetensors(path)
     elif path.suffix in _PICKLED:
@@ -80,10 +65,10 @@ def read_weights(source: str | os.PathLike[str]) -> Weights:
         raise ValueError(
             f"weights must be a file with one of the endings {', '.join(_SUFFIXES)}, got {name}"
         )
-    return Weights(origin=name, state=_unwrapped(state), variables={})
+    return Weights(origin=name, state=_unwrapped(state)), None
 
 
-def _read_folder(folder: Path, origin: str) -> Weights:
+def _read_folder(folder: Path, origin: str) -> tuple[Weights, ModelCard | None]:
     if (folder / WEIGHTS_FILE).is_file():
         state: Mapping[str, Tensor] = load_safetensors(folder / WEIGHTS_FILE)
     elif (folder / _PICKLED_FILE).is_file():
@@ -91,13 +76,19 @@ def _read_folder(folder: Path, origin: str) -> Weights:
     else:
         raise ValueError(f"{origin} holds no {WEIGHTS_FILE}; give a folder or model that does")
     card = None if _is_of_another_library(folder / CARD_FILE) else load_card(folder)
-    return Weights(origin=origin, state=_unwrapped(state), variables={}, card=card)
+    weights = Weights(
+        origin=origin,
+        state=_unwrapped(state),
+        model=card.model if card else "",
+        class_names=card.class_names if card else (),
+    )
+    return weights, card
 
 
 def _is_of_another_library(path: Path) -> bool:
-    """Whether a folder has no card, or has another library's in its place; a damaged one is ours.
+    """Whether a folder has no card, or another library's file in its place.
 
-    With the card go class names, clip and licence: they must not be lost in silence.
+    A damaged card counts as ours: class names, clip and licence must not be lost silently.
     """
     if not path.is_file():
         return True

@@ -12,9 +12,9 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_card
-from motionlens.inference.weight_sources import Weights, read_weights
+from motionlens.inference.weight_sources import read_weights
 from motionlens.models.resnet import VideoResNet
-from motionlens.models.weights.transfer import TransferReport, start_from
+from motionlens.models.weights.transfer import TransferReport, Weights, start_from
 from motionlens.training.build import build_model, make_card, make_transform
 from motionlens.training.recipe import Recipe
 
@@ -93,5 +93,4 @@ def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCa
     if resume:
         # The weights are in the run's own checkpoint, and its card has taken over theirs.
         return None, load_card(recipe.out)
-    weights = read_weights(recipe.init)
-    return weights, weights.card
+    return read_weights(recipe.init)

@@ -2,13 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
-from motionlens.inference.card import ModelCard
-from motionlens.inference.weight_sources import Weights
 from motionlens.models.registry import create_model
 from motionlens.models.weights.official import official_targets
-from motionlens.models.weights.transfer import inflate, start_from
+from motionlens.models.weights.transfer import Weights, inflate, start_from
 
 NAMES = ("left", "right", "up")
 
@@ -16,15 +12,6 @@ NAMES = ("left", "right", "up")
 def weights_of(model, **options):
     options = {"origin": "w.pth", "state": model.state_dict(), "variables": {}, **options}
     return Weights(**options)
-
-
-def card(*class_names):
-    return ModelCard(
-        model="cpnet_nano",
-        class_names=class_names,
-        sampling=Sampling(4),
-        preprocessing=Preprocessing(32, 32),
-    )
 
 
 def randomise(model):
@@ -77,7 +64,7 @@ def test_kernels_are_inflated_for_3d_networks():
 def test_rows_of_the_head_are_taken_by_class_name():
     source, model = network(num_classes=2), network(num_classes=3)
     before = model.fc.weight[0].clone()
-    report = start_from(model, weights_of(source, card=card("up", "right")), NAMES)
+    report = start_from(model, weights_of(source, class_names=("up", "right")), NAMES)
     assert report.kept_classes == ("right", "up")
     assert torch.equal(model.fc.weight[1:], source.fc.weight.flip(0))
     assert torch.equal(model.fc.bias[1:], source.fc.bias.flip(0))
@@ -89,7 +76,7 @@ def test_rows_of_the_head_are_taken_by_class_name():
 
 def test_the_same_classes_give_the_same_network():
     source, model = network(), network()
-    report = start_from(model, weights_of(source, card=card(*NAMES)), NAMES)
+    report = start_from(model, weights_of(source, model="cpnet_nano", class_names=NAMES), NAMES)
     clip = torch.rand(1, 3, 4, 32, 32)
     assert torch.equal(model(clip), source(clip))
     assert report.fresh == ()
@@ -137,7 +124,7 @@ def test_another_backbone_is_refused(source, model, message):
 def test_a_refusal_names_the_model_of_a_checkpoint():
     model = create_model("c2d_resnet18", num_classes=2)
     with pytest.raises(ValueError, match="; they are of cpnet_nano$"):
-        start_from(model, weights_of(network(), card=card(*NAMES)))
+        start_from(model, weights_of(network(), model="cpnet_nano", class_names=NAMES))
 
 
 def tensorpack(model):
@@ -155,7 +142,10 @@ def tensorpack(model):
 def test_variables_with_2d_kernels(form):
     source = network("c2d_nano")
     model = network(f"{form}_nano", conventions="official")
-    weights = weights_of(source, state={}, variables=tensorpack(source), card=card(*NAMES))
+    about = {"model": "cpnet_nano", "class_names": NAMES}
+    weights = weights_of(source, state={}, variables=tensorpack(source), **about)
+        source, state={}, variables=tensorpack(source), model="cpnet_nano", class_names=NAMES
+    )
     report = start_from(model, weights, NAMES)
     kernel = model.conv1.weight if form == "c2d" else model.conv1.weight.sum(2)
     torch.testing.assert_close(kernel, source.conv1.weight)

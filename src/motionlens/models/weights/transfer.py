@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from motionlens.inference.weight_sources import Weights
 from motionlens.models.blocks import SOCKETS
 from motionlens.models.weights.official import fit, official_targets, to_torch_layout, wrong_numbers
 
@@ -17,6 +17,25 @@ _HEAD = ("fc.weight", "fc.bias")
 _PLUGINS = "|".join([*SOCKETS, "core", "consensus"])
 _PLUGIN = re.compile(rf"(.*\.)?({_PLUGINS})\..*")
 _COUNT = "num_batches_tracked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """Weights of some network, as they were found.
+
+    Attributes:
+        origin: where they come from, for messages.
+        state: entry to tensor, with torchvision's names and layout.
+        variables: name to array, with the authors' names and layout, instead of ``state``.
+        model: name of the network that they are of; empty if unknown.
+        class_names: label names in the order of its logits; empty if unknown.
+    """
+
+    origin: str
+    state: Mapping[str, Tensor] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    class_names: Sequence[str] = ()
 
 
 class TransferReport(NamedTuple):
@@ -162,7 +181,7 @@ def _head_rows(
     class_names: Sequence[str],
 ) -> tuple[dict[str, Tensor], list[str]]:
     """The head with the rows of classes that the source knows by name, and their names."""
-    known = weights.card.class_names if weights.card else ()
+    known = weights.class_names
     kept = [name for name in class_names if name in known]
     fits = all(
         name in own
@@ -204,7 +223,7 @@ def _refuse_misfits(
         if names
     ]
     if problems:
-        hint = f"they are of {weights.card.model}" if weights.card else "name the model they are of"
+        hint = f"they are of {weights.model}" if weights.model else "name the model they are of"
         raise ValueError(
             f"{weights.origin} must hold weights of the model's own backbone, "
             f"{'; '.join(problems)}; {hint}"
