@@ -144,8 +144,6 @@ def test_variables_with_2d_kernels(form):
     model = network(f"{form}_nano", conventions="official")
     about = {"model": "cpnet_nano", "class_names": NAMES}
     weights = weights_of(source, state={}, variables=tensorpack(source), **about)
-        source, state={}, variables=tensorpack(source), model="cpnet_nano", class_names=NAMES
-    )
     report = start_from(model, weights, NAMES)
     kernel = model.conv1.weight if form == "c2d" else model.conv1.weight.sum(2)
     torch.testing.assert_close(kernel, source.conv1.weight)
