@@ -23,7 +23,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frame_index import index_file
-from motionlens.video.frames import VideoReader, VideoWarning
+from motionlens.video.frames import VideoError, VideoReader, VideoWarning
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader
 from motionlens.video.presentation import Presentation, decode
@@ -62,13 +62,19 @@ def open_video(
         torch.Size([2, 3, 16, 24])
     """
     if isinstance(video, np.ndarray | Tensor):
-        return ArrayReader(video, fps=fps, start_s=start_s, end_s=end_s)
-    path = Path(video)
-    if path.is_dir():
-        return FolderReader(path, fps=fps, start_s=start_s, end_s=end_s)
-    if is_shard_path(path):
-        return ShardReader(path, start_s=start_s, end_s=end_s)
-    return FileReader(path, start_s=start_s, end_s=end_s)
+        reader: VideoReader = ArrayReader(video, fps=fps)
+    elif (path := Path(video)).is_dir():
+        reader = FolderReader(path, fps=fps)
+    elif is_shard_path(path):
+        reader = ShardReader(path)
+    else:
+        reader = FileReader(path)
+    try:
+        reader.restrict(start_s, end_s)
+    except VideoError:
+        reader.close()
+        raise
+    return reader
 
 
 class FileReader(VideoReader):
@@ -79,8 +85,6 @@ class FileReader(VideoReader):
 
     Args:
         path: the file.
-        start_s: frames from this time on; None for the first.
-        end_s: frames before this time; None for the last.
 
     Raises:
         VideoError: If the file cannot be read, or has no frame to show.
@@ -89,9 +93,7 @@ class FileReader(VideoReader):
         VideoWarning: If the file holds fewer frames than it announces, or some are damaged.
     """
 
-    def __init__(
-        self, path: Path, *, start_s: float | None = None, end_s: float | None = None
-    ) -> None:
+    def __init__(self, path: Path) -> None:
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
@@ -109,8 +111,6 @@ class FileReader(VideoReader):
                 self._index.times_s,
                 fps=read_fps(self._stream, self._index.times_s),
                 size=self._upright.size,
-                start_s=start_s,
-                end_s=end_s,
             )
         except BaseException:
             self.close()

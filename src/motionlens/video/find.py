@@ -1,4 +1,4 @@
-"""What on a disk is taken for a video, by names alone: nothing is opened."""
+"""Finding videos on a disk by their names; no file is opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_video_file(path: Path) -> bool:
 def is_video(path: str | os.PathLike[str]) -> bool:
     """Whether a path is taken for a video: a file by its suffix, or a folder of pictures.
 
-    A folder that also holds video files is a folder of videos: its pictures are something else.
+    A folder that also holds video files is a folder of videos; its pictures are not frames.
     """
     path = Path(path)
     if not path.is_dir():
@@ -44,7 +44,7 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
     seen: set[str] = set()
     for where, folders, names in os.walk(top, followlinks=True):
         here, real = Path(where), os.path.realpath(where)
-        # A link back up the tree would go round for ever.
+        # A link back up the tree would loop for ever.
         if real in seen or (here != top and here.name.startswith(".")):
             folders.clear()
             continue

@@ -1,4 +1,4 @@
-"""Decoded pictures with their times, and what every source of them offers.
+"""Decoded pictures with their times, and the interface of every video reader.
 
 Letters: T frames, H W rows and columns.
 """
@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Times come from lists as decimal text and from containers as fractions; a thousandth of a
-# frame at 1000 frames per second keeps a frame at exactly the start of a window inside it.
+# Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
+# at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
 
 
@@ -27,14 +27,14 @@ class VideoError(ValueError):
     """A video that cannot be read: one line, its path first, then what to do."""
 
     def __init__(self, message: str) -> None:
-        # A loader's worker hands its error over as a whole traceback in one text, and builds
-        # this class from it anew. The last line is what the worker raised.
+        # A loader's worker passes on its error as the text of a traceback, from which this class is
+        # built again. The last line is the message that the worker raised.
         last_line = message.strip().splitlines()[-1] if message.strip() else ""
         super().__init__(last_line.removeprefix(f"{__name__}.{type(self).__name__}: "))
 
 
 class VideoWarning(UserWarning):
-    """A video that was read, but not as its container announces it."""
+    """A video was read, but differs from what its container announces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Frames:
         fps: frames per second of the video (on average), not of this choice of frames.
 
     Raises:
-        ValueError: If shapes, types or values are other than that.
+        ValueError: For another shape, dtype or frame rate.
     """
 
     data: Tensor
@@ -64,7 +64,7 @@ class Frames:
             )
         if self.times_s.dtype != torch.float64 or self.times_s.shape != shape[:1]:
             raise ValueError(
-                f"times_s must be float64 ({shape[0]},), one time a frame, got "
+                f"times_s must be float64 ({shape[0]},), one time per frame, got "
                 f"{self.times_s.dtype} {tuple(self.times_s.shape)}; give a time for each frame"
             )
         check_fps(self.fps)
@@ -81,7 +81,7 @@ class Frames:
 
 
 def check_fps(fps: float) -> None:
-    """Refuse a rate that is none.
+    """Check a frame rate.
 
     Raises:
         ValueError: If ``fps`` is not a number above 0.
@@ -91,10 +91,10 @@ def check_fps(fps: float) -> None:
 
 
 class VideoReader(ABC):
-    """A source of frames, open until :meth:`close`; also a context manager.
+    """An open video whose frames are read by their numbers; also a context manager.
 
-    A reader may be restricted to a window of time; then its frames are those of the window,
-    numbered from 0, and their times are still those of the whole video.
+    Restricted to a window of time, it has the frames of the window, numbered from 0; their times
+    are still those of the whole video.
 
     Attributes:
         name: what error messages call the video.
@@ -118,34 +118,47 @@ class VideoReader(ABC):
         *,
         fps: float,
         size: tuple[int, int],  # height, width
-        start_s: float | None,
-        end_s: float | None,
     ) -> None:
         check_fps(fps)
         self.name = name
         self.fps = float(fps)
         self.height, self.width = size
-        start, end = check_window(name, start_s, end_s)
-        self._first, stop = _frames_between(name, times_s, start, end)
-        self.times_s = times_s[self._first : stop]
+        self.times_s = times_s
+        self._first = 0
 
     @property
     def num_frames(self) -> int:
-        """How many frames there are to read."""
+        """The number of frames."""
         return len(self.times_s)
 
+    def restrict(self, start_s: float | None, end_s: float | None) -> None:
+        """Keep the frames with ``start_s <= time < end_s``, seconds; None for no limit.
+
+        Raises:
+            VideoError: If that is no window of time, or no frame lies in it.
+        """
+        start, end = check_window(self.name, start_s, end_s)
+        edges = start - TIME_TOLERANCE_S, end - TIME_TOLERANCE_S
+        first, stop = np.searchsorted(self.times_s, edges).tolist()
+        if first == stop:
+            raise VideoError(
+                f"{self.name}: no frame lies between {start:g} and {end:g} s, the last one is at "
+                f"{self.times_s[-1]:.3f} s; correct the window or leave it out"
+            )
+        self._first += first
+        self.times_s = self.times_s[first:stop]
+
     def read(self, indices: Sequence[int] | NDArray[np.integer]) -> Frames:
-        """Read frames, each that is wanted once.
+        """Read frames; each is decoded once, however often it is asked for.
 
         Args:
-            indices: numbers of frames in ``0..num_frames - 1``, in any order, repeats allowed,
-                at least one.
+            indices: at least one number in ``0..num_frames - 1``, in any order, repeats allowed.
 
         Returns:
             The frames in the order of ``indices``.
 
         Raises:
-            ValueError: For no index, an index outside the range or one that is no whole number.
+            ValueError: For no index, an index outside the range or one that is not an integer.
             VideoError: If the video turns out to be unreadable.
         """
         wanted = self._check_indices(indices)
@@ -185,10 +198,10 @@ class VideoReader(ABC):
 
     @abstractmethod
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
-        """Decode frames of the whole video: ascending, distinct -> uint8 ``(n, 3, H, W)``."""
+        """Ascending, distinct indices into the whole video -> uint8 ``(n, 3, H, W)``."""
 
     def close(self) -> None:  # noqa: B027 - most sources hold nothing open
-        """Let go of what is held open; the reader cannot be used afterwards."""
+        """Close what is open; the reader cannot be used afterwards."""
 
     def __enter__(self) -> Self:
         return self
@@ -206,7 +219,7 @@ def check_window(name: str, start_s: float | None, end_s: float | None) -> tuple
     """Start and end of a window of time, seconds; 0 and infinity where they are None.
 
     Raises:
-        VideoError: If it is no window.
+        VideoError: Unless ``0 <= start < end``.
     """
     start = 0.0 if start_s is None else start_s
     end = math.inf if end_s is None else end_s
@@ -216,16 +229,3 @@ def check_window(name: str, start_s: float | None, end_s: float | None) -> tuple
             f"{end_s}; correct the window"
         )
     return start, end
-
-
-def _frames_between(
-    name: str, times_s: NDArray[np.float64], start: float, end: float
-) -> tuple[int, int]:
-    """Frames with ``start <= time < end`` as a half-open range of indices."""
-    first, stop = np.searchsorted(times_s, (start - TIME_TOLERANCE_S, end - TIME_TOLERANCE_S))
-    if first == stop:
-        raise VideoError(
-            f"{name}: no frame lies between {start:g} and {end:g} s, the last one is at "
-            f"{times_s[-1]:.3f} s; correct the window or leave it out"
-        )
-    return int(first), int(stop)

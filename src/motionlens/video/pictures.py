@@ -1,8 +1,9 @@
-"""Sources of frames that need no decoder: a folder of pictures, an array in memory."""
+"""Videos that need no video decoder: a folder of pictures, an array in memory."""
 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -34,56 +35,61 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
 
 
-class FolderReader(VideoReader):
+class PictureReader(VideoReader):
+    """A video whose frames are pictures of their own, each decoded without the others."""
+
+    @abstractmethod
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        """One frame, ``(H, W, 3)``, of the reader's size."""
+
+    def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
+        for place, index in enumerate(indices.tolist()):
+            data[place] = self._picture(index)
+        return torch.from_numpy(data).permute(0, 3, 1, 2)
+
+
+class FolderReader(PictureReader):
     """The pictures directly inside a folder, as a video at a given rate.
 
     Args:
-        folder: holds ``.jpg``, ``.jpeg`` or ``.png`` files of one size; they are shown in natural
-            order of their names.
-        fps: frames per second, which pictures cannot tell.
-        start_s: frames from this time on; None for the first.
-        end_s: frames before this time; None for the last.
+        folder: holds ``.jpg``, ``.jpeg`` or ``.png`` files of one size, shown in natural order of
+            their names.
+        fps: frames per second, which pictures do not store.
 
     Raises:
         VideoError: If the folder holds no pictures or the first is unreadable.
     """
 
-    def __init__(
-        self, folder: Path, *, fps: float, start_s: float | None = None, end_s: float | None = None
-    ) -> None:
+    def __init__(self, folder: Path, *, fps: float) -> None:
         check_fps(fps)
         self._paths = sorted(filter(is_picture, folder.iterdir()), key=natural_key)
         if not self._paths:
             raise VideoError(
-                f"{folder}: holds no pictures (.jpg, .jpeg, .png), so it is no frame folder; "
-                "name a video file or a folder with one picture a frame"
+                f"{folder}: holds no pictures (.jpg, .jpeg, .png), so it is not a frame "
+                "folder; name a video file or a folder with one picture per frame"
             )
-        height, width, _ = _picture(self._paths[0]).shape
         times_s = np.arange(len(self._paths)) / fps
-        super().__init__(
-            str(folder), times_s, fps=fps, size=(height, width), start_s=start_s, end_s=end_s
-        )
+        super().__init__(str(folder), times_s, fps=fps, size=_read(self._paths[0]).shape[:2])
 
-    def _load(self, indices: NDArray[np.int64]) -> Tensor:
-        data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
-        for place, index in enumerate(indices):
-            picture = _picture(self._paths[index])
-            if picture.shape != data.shape[1:]:
-                raise VideoError(
-                    f"{self._paths[index]}: pictures of one folder must have one size, the first "
-                    f"is {self.width}x{self.height} and this {picture.shape[1]}x"
-                    f"{picture.shape[0]}; resize it or put it into another folder"
-                )
-            data[place] = picture
-        return torch.from_numpy(data).permute(0, 3, 1, 2)
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        picture = _read(self._paths[index])
+        height, width, _ = picture.shape
+        if (height, width) != (self.height, self.width):
+            raise VideoError(
+                f"{self._paths[index]}: pictures of one folder must have one size, the first is "
+                f"{self.width}x{self.height} and this {width}x{height}; resize it or put it into "
+                "another folder"
+            )
+        return picture
 
 
-def _picture(path: Path) -> NDArray[np.uint8]:
+def _read(path: Path) -> NDArray[np.uint8]:
     """One picture, upright: uint8 ``(H, W, 3)``."""
     try:
         with Image.open(path) as image:
             return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    # Pillow's decoders raise SyntaxError and others beside OSError for broken files.
+    # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise VideoError(
@@ -92,27 +98,18 @@ def _picture(path: Path) -> NDArray[np.uint8]:
 
 
 class ArrayReader(VideoReader):
-    """Frames that are in memory already.
+    """Frames in memory.
 
     Args:
         array: uint8, ``(T, H, W, 3)`` or ``(T, 3, H, W)``. Where both fit, a NumPy array is taken
-            as the first and a tensor as the second, the habit of either library.
+            as the first and a tensor as the second, as is usual in either library.
         fps: frames per second.
-        start_s: frames from this time on; None for the first.
-        end_s: frames before this time; None for the last.
 
     Raises:
         VideoError: For another shape or type.
     """
 
-    def __init__(
-        self,
-        array: NDArray[Any] | Tensor,
-        *,
-        fps: float,
-        start_s: float | None = None,
-        end_s: float | None = None,
-    ) -> None:
+    def __init__(self, array: NDArray[Any] | Tensor, *, fps: float) -> None:
         check_fps(fps)
         shape = tuple(array.shape)
         last, second = shape[-1:] == (3,), len(shape) == 4 and shape[1] == 3
@@ -122,15 +119,12 @@ class ArrayReader(VideoReader):
                 f"array: must be uint8 (T, H, W, 3) or (T, 3, H, W), got {array.dtype} {shape}; "
                 "convert it, with values from 0 to 255"
             )
-        # The copy is for flipped and read-only arrays, which torch does not take.
+        # Copied because torch does not take flipped and read-only arrays.
         data = array.detach().cpu() if isinstance(array, Tensor) else torch.from_numpy(array.copy())
         channels_last = last and not (second and isinstance(array, Tensor))
         self._data = data.permute(0, 3, 1, 2) if channels_last else data
         height, width = self._data.shape[2:]
-        times_s = np.arange(len(data)) / fps
-        super().__init__(
-            "array", times_s, fps=fps, size=(height, width), start_s=start_s, end_s=end_s
-        )
+        super().__init__("array", np.arange(len(data)) / fps, fps=fps, size=(height, width))
 
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
         return self._data[torch.from_numpy(indices)]

@@ -6,7 +6,7 @@ A shard holds, for each video, a description and its frames, named as webdataset
     00000012.00000.jpg   the first frame, and so on
 
 Beside ``train-000003.tar`` lies ``train-000003.npz`` with the place of every frame in it, so that a
-clip is read frame by frame, in any order, without a look at the rest. A video in a shard has the
+clip is read frame by frame, in any order, and nothing else of the shard. A video in a shard has the
 path ``train-000003.tar/00000012``.
 """
 
@@ -19,16 +19,15 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from motionlens._utils.files import write_atomically
-from motionlens.video.frames import VideoError, VideoReader
+from motionlens.video.frames import VideoError
+from motionlens.video.pictures import PictureReader
 
 SHARD_SUFFIX = ".tar"
-# Tables of shards that a process keeps: a thousand videos of 40 frames take 0.5 MB.
+# Number of tables that a process keeps: a thousand videos of 40 frames take 0.5 MB.
 _KEPT_TABLES = 256
 
 
@@ -68,14 +67,14 @@ class ShardTable:
         return np.diff(self.firsts)
 
     def save(self, path: Path) -> None:
-        """Write the table in one step."""
+        """Write the table atomically."""
         data = io.BytesIO()
         np.savez(data, **vars(self))
         write_atomically(path, data.getvalue())
 
 
 def table_path(shard: Path) -> Path:
-    """Where a shard's table lies."""
+    """The path of a shard's table."""
     return shard.with_suffix(".npz")
 
 
@@ -107,64 +106,50 @@ def load_table(shard: Path) -> ShardTable:
     return table
 
 
-# The tables that readers of single videos share.
+# Readers of single videos share the tables.
 read_table = lru_cache(maxsize=_KEPT_TABLES)(load_table)
 
 
-class ShardReader(VideoReader):
+class ShardReader(PictureReader):
     """A video in a shard.
 
     Args:
         path: ``<shard>.tar/<name>``.
-        start_s: frames from this time on; None for the first.
-        end_s: frames before this time; None for the last.
 
     Raises:
         VideoError: If the shard holds no such video, or cannot be read.
     """
 
-    def __init__(
-        self, path: Path, *, start_s: float | None = None, end_s: float | None = None
-    ) -> None:
-        self._shard = path.parent
-        table = read_table(self._shard)
+    def __init__(self, path: Path) -> None:
+        shard = path.parent
+        table = read_table(shard)
         row = int(np.searchsorted(table.numbers, int(path.name))) if path.name.isdecimal() else -1
         if not 0 <= row < len(table) or video_name(int(table.numbers[row])) != path.name:
             raise VideoError(f"{path}: the shard holds no such video; see the list beside it")
         frames = slice(table.firsts[row], table.firsts[row + 1])
         self._offsets, self._sizes = table.offsets[frames], table.sizes[frames]
         try:
-            self._file = self._shard.open("rb", buffering=0)
+            self._file = shard.open("rb", buffering=0)
         except OSError as error:
-            raise VideoError(f"{self._shard}: cannot be read ({error.strerror})") from None
+            raise VideoError(f"{shard}: cannot be read ({error.strerror})") from None
         fps = float(table.fps[row])
-        self._name = str(path)
+        self.name = str(path)
+        self._first_picture: NDArray[np.uint8] | None = None
         try:
-            first = self._picture(0)
-            super().__init__(
-                str(path),
-                np.arange(len(self._offsets)) / fps,
-                fps=fps,
-                size=(first.shape[0], first.shape[1]),
-                start_s=start_s,
-                end_s=end_s,
-            )
+            self._first_picture = self._picture(0)
         except BaseException:
             self.close()
             raise
-        self._first_picture = first
+        times_s = np.arange(len(self._offsets)) / fps
+        super().__init__(self.name, times_s, fps=fps, size=self._first_picture.shape[:2])
 
     def close(self) -> None:
         """Close the shard."""
         self._file.close()
 
-    def _load(self, indices: NDArray[np.int64]) -> Tensor:
-        data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
-        for place, index in enumerate(indices):
-            data[place] = self._first_picture if index == 0 else self._picture(int(index))
-        return torch.from_numpy(data).permute(0, 3, 1, 2)
-
     def _picture(self, index: int) -> NDArray[np.uint8]:
+        if index == 0 and self._first_picture is not None:
+            return self._first_picture
         self._file.seek(int(self._offsets[index]))
         size = int(self._sizes[index])
         try:
@@ -176,5 +161,5 @@ class ShardReader(VideoReader):
         except (OSError, SyntaxError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise VideoError(
-                f"{self._name}: frame {index} cannot be read ({reason}); pack the data set again"
+                f"{self.name}: frame {index} cannot be read ({reason}); pack the data set again"
             ) from None
