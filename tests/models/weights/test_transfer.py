@@ -9,8 +9,8 @@ from motionlens.models.weights.transfer import Weights, inflate, start_from
 NAMES = ("left", "right", "up")
 
 
-def weights_of(model, **options):
-    options = {"origin": "w.pth", "state": model.state_dict(), "variables": {}, **options}
+def weights_of(network, **options):
+    options = {"origin": "w.pth", "state": network.state_dict(), **options}
     return Weights(**options)
 
 
