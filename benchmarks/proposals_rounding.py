@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 
 from motionlens.ops.proposals_reference import allowed_frames
-from motionlens.ops.scoring import prepare
-from motionlens.ops.scoring_half import prepare_half
+from motionlens.ops.scoring import prepare, prepare_half
 
 T, S, C, K = 8, 196, 256, 8
 SEEDS = 3

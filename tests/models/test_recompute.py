@@ -5,19 +5,19 @@ import torch
 from torch import nn
 
 from motionlens.models.registry import create_model
-from motionlens.models.sync_batchnorm import share_norms
+from motionlens.ops.sync_batchnorm import convert_sync_batchnorm
 
 
 @pytest.mark.parametrize("shares", [False, True])
 @pytest.mark.parametrize("name", ["cpnet_nano", "c3d_nano"])
 def test_the_same_gradients_and_statistics(name, shares):
-    # Not narrower: with 4 channels, one thread and channels-last, the backward pass of a strided 1x1
-    # convolution writes beyond its memory in torch 2.13.0 on CPUs (seen with AVX2).
+    # Not narrower: with 4 channels, one thread and channels-last, the backward pass of a strided
+    # 1x1 convolution writes beyond its memory in torch 2.13.0 on CPUs (seen with AVX2).
     model = create_model(name, num_classes=3, widths=[8, 8, 8, 16], dropout=0.0)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.3)
     if shares:
-        share_norms(model, torch.clone)
+        convert_sync_batchnorm(model, torch.clone)
     other = copy.deepcopy(model)
     other.recompute_blocks()
     clip = torch.randn(2, 3, 4, 16, 16)

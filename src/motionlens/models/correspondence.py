@@ -14,12 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motionlens.models.resize import resize_grid
-from motionlens.models.sync_batchnorm import shared_sum
-from motionlens.ops.implementations import Impl
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding
 from motionlens.ops.pair_norm import PairNorm
-from motionlens.ops.proposals import Proposals, knn_proposals
+from motionlens.ops.proposals import Impl, Proposals, knn_proposals
 from motionlens.ops.scoring import METRICS, Metric
+from motionlens.ops.sync_batchnorm import all_sum_of, update_running_statistics
 
 # Chosen by measurement over several seeds: docs/results/offset_scale.md.
 DEFAULT_OFFSET_SCALE = 16.0
@@ -277,25 +276,11 @@ class NormedLinear(nn.Module):
         """As a layer of the pair MLP."""
         if self.norm is None or not self.norm.training:
             return PairLayer(*self.folded())
+        record = partial(update_running_statistics, self.norm)
         norm = PairNorm(
-            self.norm.weight, self.norm.bias, self.norm.eps, self.record, shared_sum(self.norm)
+            self.norm.weight, self.norm.bias, self.norm.eps, record, all_sum_of(self.norm)
         )
         return PairLayer(self.linear.weight, self.linear.bias, norm)
-
-    @torch.no_grad()
-    def record(self, mean: Tensor, variance: Tensor) -> None:
-        """Let a batch's statistics into the running ones, as a batch norm does."""
-        norm = self.norm
-        assert norm is not None
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        assert norm.num_batches_tracked is not None
-        norm.num_batches_tracked += 1
-        part = norm.momentum
-        if part is None:  # a plain mean over all batches
-            part = 1 / float(norm.num_batches_tracked)
-        norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), part)
-        norm.running_var.lerp_(variance.to(norm.running_var.dtype), part)
 
 
 def set_num_proposals(model: nn.Module, k: int) -> None:

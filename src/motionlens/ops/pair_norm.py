@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from motionlens.ops.distributed_statistics import Summed, shared_batch_norm
+from motionlens.ops.sync_batchnorm import AllSum, sync_batch_norm
 
 
 class PairNorm(NamedTuple):
@@ -25,14 +25,14 @@ class PairNorm(NamedTuple):
         bias: ``(M,)``.
         eps: added to the variance.
         record: told mean and unbiased variance, both ``(M,)``, once in each forward pass.
-        summed: adds up a tensor over processes, where statistics are those of all their pairs.
+        all_sum: adds up a tensor over processes, where statistics are those of all their pairs.
     """
 
     weight: Tensor
     bias: Tensor
     eps: float
     record: Callable[[Tensor, Tensor], None]
-    summed: Summed | None = None
+    all_sum: AllSum | None = None
 
 
 def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Tensor, ...]:
@@ -49,13 +49,13 @@ def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Ten
     # Statistics that a momentum of one replaces by those of the batch.
     mean, variance = torch.zeros_like(norm.weight), torch.zeros_like(norm.weight)
     kept = pairs if exists is None else pairs[exists]
-    if norm.summed is None:
+    if norm.all_sum is None:
         normed = F.batch_norm(
             kept, mean, variance, norm.weight, norm.bias, training=True, momentum=1.0, eps=norm.eps
         )
     else:
-        normed, mean, variance = shared_batch_norm(
-            kept, norm.weight, norm.bias, norm.eps, norm.summed
+        normed, mean, variance = sync_batch_norm(
+            kept, norm.weight, norm.bias, norm.eps, norm.all_sum
         )
     if exists is not None:
         kept, normed = normed, torch.zeros_like(pairs, dtype=normed.dtype)
@@ -72,7 +72,7 @@ def normalised_maximum(
     tensor of their size; equal maxima share the gradient.
     """
     found: tuple[Tensor, ...] = _NormalisedMaximum.apply(  # type: ignore[no-untyped-call]
-        pairs, norm.weight, norm.bias, norm.eps, exists, K, norm.summed
+        pairs, norm.weight, norm.bias, norm.eps, exists, K, norm.all_sum
     )
     return found
 
@@ -89,21 +89,21 @@ class _NormalisedMaximum(torch.autograd.Function):
         eps: float,
         exists: Tensor | None,
         K: int,
-        summed: Summed | None,
+        all_sum: AllSum | None,
     ) -> tuple[Tensor, ...]:
         wide = torch.promote_types(pairs.dtype, weight.dtype)
         count = pairs.shape[0] if exists is None else int(exists.sum())
-        if summed is not None:
-            count = int(summed(torch.tensor(count, device=pairs.device)))
+        if all_sum is not None:
+            count = int(all_sum(torch.tensor(count, device=pairs.device)))
         if count < 2:
             raise ValueError(
                 f"norms need at least 2 pairs in training, got {count}; use larger or more clips"
             )
         columns = partial(_columns, pairs, exists, K, wide)
         sums = [_existing(column, mark).sum(0) for column, mark in columns()]
-        mean = _over_all(torch.stack(sums).sum(0), summed) / count
+        mean = _over_all(torch.stack(sums).sum(0), all_sum) / count
         sums = [_existing(column - mean, mark).square().sum(0) for column, mark in columns()]
-        variance = _over_all(torch.stack(sums).sum(0), summed) / count
+        variance = _over_all(torch.stack(sums).sum(0), all_sum) / count
         deviation = torch.rsqrt(variance + eps)
         scale = weight.to(wide) * deviation
         shift = bias.to(wide) - mean * scale
@@ -111,7 +111,7 @@ class _NormalisedMaximum(torch.autograd.Function):
         # Found here and not again in the backward pass, which a compiler may round otherwise.
         winners = torch.stack([_normed(*column, scale, shift) == best for column in columns()])
         ctx.save_for_backward(pairs, weight, mean, deviation, winners, exists)
-        ctx.K, ctx.count, ctx.summed = K, count, summed
+        ctx.K, ctx.count, ctx.all_sum = K, count, all_sum
         unbiased = variance * (count / (count - 1))
         found = best.to(pairs.dtype), mean.to(weight.dtype), unbiased.to(weight.dtype)
         ctx.mark_non_differentiable(*found[1:])
@@ -138,8 +138,8 @@ class _NormalisedMaximum(torch.autograd.Function):
         del count, total, gradient  # before the one large tensor is made
         # Of a batch norm: what the winners get, less its part along the mean and the variance.
         along_weight, along_bias = of_weight, of_bias
-        if ctx.summed is not None:  # parameters get their gradients added up by whoever trains
-            along_weight, along_bias = ctx.summed(torch.stack([of_weight, of_bias]))
+        if ctx.all_sum is not None:  # parameters get their gradients added up by whoever trains
+            along_weight, along_bias = ctx.all_sum(torch.stack([of_weight, of_bias]))
         slope = -scale * deviation * along_weight / ctx.count
         level = -scale * along_bias / ctx.count - slope * mean
         out = torch.addcmul(level.to(pairs.dtype), pairs, slope.to(pairs.dtype))
@@ -152,8 +152,8 @@ class _NormalisedMaximum(torch.autograd.Function):
         return out, of_weight.to(weight.dtype), of_bias.to(weight.dtype), *[None] * 4
 
 
-def _over_all(value: Tensor, summed: Summed | None) -> Tensor:
-    return value if summed is None else summed(value)
+def _over_all(value: Tensor, all_sum: AllSum | None) -> Tensor:
+    return value if all_sum is None else all_sum(value)
 
 
 def _columns(

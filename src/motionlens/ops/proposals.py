@@ -7,15 +7,21 @@ CP module.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from motionlens.ops import proposals_cpu, proposals_reference
-from motionlens.ops.implementations import Impl, search_by_name, search_on_cuda
 from motionlens.ops.scoring import METRICS, Metric
 from motionlens.ops.workspace import release
+
+Impl = Literal["auto", "reference", "cpu", "triton"]
+# Features, k, metric, window, causal -> indices and distances.
+Search = Callable[[Tensor, int, str, int | None, bool], tuple[Tensor, Tensor]]
 
 
 class Proposals(NamedTuple):
@@ -79,7 +85,7 @@ def knn_proposals(
     """
     _check(features, k, metric, window)
     features = features.detach()
-    search = _knn_proposals if impl == "auto" else search_by_name(impl, features, k)
+    search = _knn_proposals if impl == "auto" else _search_by_name(impl, features, k)
     found = Proposals(*search(features, k, metric, window, causal))
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         release()  # in training memory is dearer than the time that keeping some saves
@@ -162,6 +168,60 @@ def _check(features: Tensor, k: int, metric: str, window: int | None) -> None:
         )
 
 
+def _search_on_cuda(
+    features: Tensor, k: int, metric: str, window: int | None, causal: bool
+) -> tuple[Tensor, Tensor]:
+    """Run the fused kernel where it can do the search, else the reference.
+
+    Takes and returns the same as :func:`motionlens.ops.proposals_reference.search`.
+    """
+    fused = _triton_search()
+    if fused is None or fused.refusal(features, k) is not None:
+        return proposals_reference.search(features, k, metric, window, causal)
+    found: tuple[Tensor, Tensor] = fused.search(features, k, metric, window, causal)
+    return found
+
+
+def _search_by_name(impl: str, features: Tensor, k: int) -> Search:
+    """The search of a name.
+
+    Args:
+        impl: ``"reference"``, ``"cpu"`` or ``"triton"``.
+        features: ``(B, T, S, C)``, which it has to be able to search.
+        k: proposals per position, likewise.
+
+    Raises:
+        ValueError: If the name is unknown or its search cannot run on these features here.
+    """
+    if impl == "reference":
+        return proposals_reference.search
+    if impl == "cpu":
+        if features.device.type != "cpu":
+            raise ValueError(f"impl 'cpu' needs features on the CPU, got {features.device}")
+        return proposals_cpu.search
+    if impl == "triton":
+        fused = _triton_search()
+        if fused is None:
+            raise ValueError("impl 'triton' needs Triton, which is not installed; take 'auto'")
+        if (problem := fused.refusal(features, k)) is not None:
+            raise ValueError(f"impl 'triton' cannot do this search: {problem}; take 'auto'")
+        search: Search = fused.search
+        return search
+    raise ValueError(f"impl must be 'auto', 'reference', 'cpu' or 'triton', got {impl!r}")
+
+
+@functools.cache
+def _triton_search() -> ModuleType | None:
+    """The module of the fused kernel, imported when first needed; None without Triton."""
+    try:
+        from motionlens.ops import proposals_triton
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "triton":
+            raise
+        return None
+    return proposals_triton
+
+
 # Any device runs the reference unless a search of its own is registered below.
 @torch.library.custom_op("motionlens::knn_proposals", mutates_args=())
 def _knn_proposals(
@@ -171,7 +231,7 @@ def _knn_proposals(
 
 
 _knn_proposals.register_kernel("cpu")(proposals_cpu.search)
-_knn_proposals.register_kernel("cuda")(search_on_cuda)
+_knn_proposals.register_kernel("cuda")(_search_on_cuda)
 
 
 @_knn_proposals.register_fake

@@ -24,9 +24,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from motionlens.ops.scoring import Scoring, full_precision, prepare
-from motionlens.ops.scoring_half import METRICS as HALF_METRICS
-from motionlens.ops.scoring_half import prepare_half
+from motionlens.ops.scoring import HALF_METRICS, Scoring, full_precision, prepare, prepare_half
 
 # How products of float32 are made: "ieee" on the ordinary units; "tf32x3" on the matrix units from
 # three products of split numbers, right to about 2^-21; "tf32" from one, right to about 2^-10.

@@ -17,7 +17,7 @@ from torchmetrics.functional.classification import multilabel_average_precision
 
 from motionlens._utils.distributed import gather_rows, rank, world_size
 from motionlens.inference.card import FORMAT_VERSION, ModelCard
-from motionlens.models.sync_batchnorm import share_norms
+from motionlens.ops.sync_batchnorm import convert_sync_batchnorm
 from motionlens.training.build import Loaders
 from motionlens.training.ddp import average_over_processes, summed_over_processes
 from motionlens.training.losses import (
@@ -75,7 +75,7 @@ class TrainingModule(pl.LightningModule):
         """Open the loaders; set up SyncBatchNorm and compilation where the recipe asks for them."""
         self.loaders = self._open_loaders()
         if self.config.sync_batchnorm and world_size() > 1:
-            share_norms(self.model, summed_over_processes)
+            convert_sync_batchnorm(self.model, summed_over_processes)
         if self.config.compile:
             self.model.compile()
 

@@ -1,13 +1,15 @@
 """Two processes are played by two threads that wait for each other's sums."""
 
+import copy
 import threading
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from motionlens.ops.distributed_statistics import shared_batch_norm
+from motionlens.models.registry import create_model
 from motionlens.ops.pair_norm import PairNorm, normalise, normalised_maximum
+from motionlens.ops.sync_batchnorm import all_sum_of, convert_sync_batchnorm, sync_batch_norm
 
 
 class TwoProcesses:
@@ -58,7 +60,7 @@ def test_two_parts_are_normed_as_the_whole():
 
     def part(rank, summed):
         own = [t.clone().requires_grad_() for t in (parts[rank], weight, bias)]
-        normed, found_mean, found_var = shared_batch_norm(*own, 1e-3, summed)
+        normed, found_mean, found_var = sync_batch_norm(*own, 1e-3, summed)
         normed.backward(gradients[rank])
         return normed.detach(), found_mean, found_var, *(t.grad for t in own)
 
@@ -103,7 +105,7 @@ def test_two_parts_of_pairs_are_normed_as_the_whole(marked):
 
 def test_half_precision_is_summed_in_single():
     x = torch.randn(64, 3).bfloat16() + 100
-    normed, mean, variance = shared_batch_norm(
+    normed, mean, variance = sync_batch_norm(
         x, torch.ones(3), torch.zeros(3), 1e-5, lambda value: value
     )
     assert normed.dtype == torch.bfloat16
@@ -113,4 +115,42 @@ def test_half_precision_is_summed_in_single():
 
 def test_one_value_a_channel_is_refused():
     with pytest.raises(ValueError, match="at least 2 values a channel in training, got 1"):
-        shared_batch_norm(torch.ones(1, 2), torch.ones(2), torch.ones(2), 1e-5, lambda v: v)
+        sync_batch_norm(torch.ones(1, 2), torch.ones(2), torch.ones(2), 1e-5, lambda v: v)
+
+
+@pytest.mark.parametrize("name", ["cpnet_nano", "c3d_nano"])
+def test_a_process_alone_computes_as_ever(name):
+    model = create_model(name, num_classes=3, widths=[4, 8, 8, 8], dropout=0.0).double()
+    for parameter in model.parameters():  # CP modules begin as the identity
+        torch.nn.init.normal_(parameter, std=0.3)
+    shared = copy.deepcopy(model)
+    convert_sync_batchnorm(shared, lambda value: value.clone())
+    clip = torch.randn(2, 3, 4, 16, 16, dtype=torch.float64)
+    for net in (model, shared):
+        net.train()(clip).square().sum().backward()
+    assert list(shared.state_dict()) == list(model.state_dict())
+    for (key, expected), found in zip(
+        model.state_dict().items(), shared.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(found, expected, msg=key)
+    for expected, found in zip(model.parameters(), shared.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad)
+    torch.testing.assert_close(shared.eval()(clip), model.eval()(clip))
+
+
+def test_norms_say_whether_they_share():
+    norm = torch.nn.BatchNorm2d(2)
+    assert all_sum_of(norm) is None
+    convert_sync_batchnorm(norm, torch.clone)
+    assert all_sum_of(norm) is torch.clone
+    assert isinstance(norm, torch.nn.BatchNorm2d)
+
+
+def test_a_plain_mean_of_all_batches():
+    norm = torch.nn.BatchNorm1d(2, momentum=None)
+    convert_sync_batchnorm(norm, torch.clone)
+    batches = [torch.randn(5, 2) for _ in range(3)]
+    for batch in batches:
+        norm(batch)
+    mean = torch.stack([batch.mean(0) for batch in batches]).mean(0)
+    torch.testing.assert_close(norm.running_mean, mean)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from motionlens.ops.scoring_half import METRICS, prepare_half
+from motionlens.ops.scoring import HALF_METRICS, prepare_half
 
 HALVES = (torch.bfloat16, torch.float16)
 
@@ -24,7 +24,7 @@ def true_distances(features, metric):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_distances_are_those_of_float32(data):
-    dtype, metric = data.draw(st.sampled_from(HALVES)), data.draw(st.sampled_from(METRICS))
+    dtype, metric = data.draw(st.sampled_from(HALVES)), data.draw(st.sampled_from(HALF_METRICS))
     B, N, C = (data.draw(st.integers(*r)) for r in ((1, 3), (2, 30), (1, 40)))
     torch.manual_seed(data.draw(st.integers(0, 10_000)))
     features = torch.randn(B, N, C)
