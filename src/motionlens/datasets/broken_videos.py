@@ -1,4 +1,4 @@
-"""Which videos of an index cannot be read, found out before anything depends on them."""
+"""Find the videos of an index that cannot be read, before training depends on them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from motionlens.video.frames import VideoError, VideoWarning
 _MAX_THREADS = 8
 _COLUMNS = ("path", "start", "reason")
 
-# A clip's path, and where it begins in its video, as text; empty where it has no beginning.
+# A clip's path, and where it begins in its video, as text; empty for the start of the video.
 ClipKey = tuple[str, str]
 
 
 def clip_key(index: VideoIndex, i: int) -> ClipKey:
-    """What tells clip ``i`` apart from all others, also of the same video."""
+    """Key of clip ``i``, different for two clips of one video."""
     start_s, _ = index.window(i)
     return str(index.path(i)), "" if start_s is None else repr(start_s)
 
@@ -45,9 +45,9 @@ def find_broken(index: VideoIndex, videos: Iterable[int]) -> dict[ClipKey, str]:
         return None
 
     with warnings.catch_warnings():
-        # They come again, where the video is used.
+        # The same warnings come when the video is used.
         warnings.simplefilter("ignore", VideoWarning)
-        # The decoder does its work outside Python's lock, so threads do.
+        # The decoder releases Python's lock, so threads suffice.
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
             found = [one for one in pool.map(open_one, videos) if one is not None]
     return dict(found)

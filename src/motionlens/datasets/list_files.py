@@ -1,4 +1,4 @@
-"""Lists of videos as files: CSV with almost any separator, JSON lines."""
+"""Read lists of videos: CSV with almost any separator, or JSON lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 _SEPARATORS = ("\t", ";", ",")
 
-# What published lists call their columns.
+# Headings of published lists.
 _HEADINGS = {
     "path": {"path", "video", "video_path", "file", "filename", "id", "video_id", "youtube_id"},
     "label": {"label", "class", "class_name", "category", "template"},

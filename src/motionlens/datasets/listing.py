@@ -1,4 +1,4 @@
-"""Which videos there are and what they show: from class folders, or from a list."""
+"""Index the videos of class folders or of a list, and split them into parts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from motionlens.video.pictures import is_picture
 
 TRAIN_FOLDER = "train"
 VALIDATION_FOLDERS = ("validation", "val", "valid")
-# What preparing makes of a folder lies inside it, and is no class.
+# A prepared data set inside a folder of classes is no class.
 PREPARED_FOLDER = "prepared"
 
 
@@ -32,8 +32,8 @@ def index_folder(
     """Index a folder with one folder of videos for each class.
 
     Args:
-        root: holds ``<class>/clip.mp4`` or, as pictures, ``<class>/clip/00001.jpg``; folders in
-            between are looked through.
+        root: holds ``<class>/clip.mp4`` or, as pictures, ``<class>/clip/00001.jpg``; further
+            folders in between are allowed.
         class_names: the classes in the order of their labels; sorted folder names if None.
         fps: frames per second of frame folders.
 
@@ -42,7 +42,7 @@ def index_folder(
             ``class_names``.
 
     Warns:
-        VideoWarning: If a class folder without videos is passed over.
+        VideoWarning: If a class folder holds no videos and is ignored.
     """
     root = _folder(root)
     if parts := _split_folders(root):
@@ -173,12 +173,12 @@ def load_split(
 def split_index(
     index: VideoIndex, *, fraction: float = 0.2, seed: int = 0
 ) -> tuple[VideoIndex, VideoIndex]:
-    """Draw a part of each class, at least one video and never all.
+    """Draw a share of each class, at least one video and never all.
 
     Args:
         index: the videos.
-        fraction: part of each class that is drawn, between 0 and 1.
-        seed: decides which, with the class's name alone: other classes make no difference.
+        fraction: share of each class that is drawn, between 0 and 1.
+        seed: decides which videos, together with the class name; other classes have no influence.
 
     Returns:
         Training and validation videos, each in the order of ``index``.

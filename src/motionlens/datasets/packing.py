@@ -39,10 +39,9 @@ class Packing:
     """How frames are stored.
 
     Attributes:
-        short_side: frames are made smaller until their short side has that length, pixels;
-            smaller ones stay.
+        short_side: larger frames are shrunk to this short side, pixels.
         quality: of the JPEGs, 1 to 95.
-        shard_videos: videos of a shard; the last one of a part has fewer.
+        shard_videos: videos per shard; the last one of a part may hold fewer.
 
     Raises:
         ValueError: If a value is out of its range.
@@ -65,9 +64,9 @@ class PackReport:
 
     Attributes:
         out: the new prepared data set.
-        num_videos: packed, of each part.
-        num_bytes: of all shards.
-        broken: path and error of videos that could not be decoded, which are left out.
+        num_videos: packed videos of each part.
+        num_bytes: size of all shards.
+        broken: path and error of the videos that could not be decoded and are left out.
     """
 
     out: Path
@@ -86,21 +85,21 @@ def pack(
 ) -> PackReport:
     """Pack a prepared data set into shards, which are a prepared data set themselves.
 
-    A shard appears when it is complete. Interrupted and started again, packing goes on with the
-    shard at which it was. A shard is packed anew if it was damaged, if a video in it could not be
-    decoded, or if one has changed (its size or time of change). Of a video of which the list names
-    a window, the window is packed.
+    A shard appears when it is complete; an interrupted call goes on with the next one when it is
+    made again. A shard is packed again if it is damaged, if a video in it could not be decoded, or
+    if one has changed (its size or modification time). If the list names a window of a video, only
+    the window is packed.
 
     Args:
         source: the prepared data set.
         out: folder for the shards, made if absent.
-        packing: how; the usual values if None.
-        num_workers: processes that decode; 0 decodes in this one.
-        on_progress: called with the number of videos done and of all.
+        packing: how frames are stored; the defaults if None.
+        num_workers: processes that decode; 0 for this one.
+        on_progress: called with the number of videos packed and of all.
 
     Raises:
-        ValueError: If ``source`` is no prepared data set, or ``out`` holds anything else than
-            shards, or shards that were packed otherwise or from another list.
+        ValueError: If ``source`` is no prepared data set, or ``out`` holds anything but shards,
+            or shards that were packed in another way or from another list.
         OSError: If ``out`` cannot be written.
     """
     source, out, packing = Path(source), Path(out), packing or Packing()
@@ -166,7 +165,7 @@ def _read_lists(source: Path) -> Lists:
 
 
 def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
-    """Note in ``out`` what is packed there, or refuse if that is something else."""
+    """Write into ``out`` what is packed there, or raise if it holds something else."""
     digest = hashlib.sha256(repr(lists).encode()).hexdigest()
     wanted = {**asdict(packing), "source": str(source.resolve()), "lists_sha256": digest}
     path = out / PACKING_FILE

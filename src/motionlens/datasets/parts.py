@@ -88,7 +88,7 @@ def open_evaluated(
     if split == "test":
         raise ValueError(f"split 'test' needs a prepared data set, {path} is none; leave it out")
     has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
-    # With a validation part of its own, all of the training data is meant when it is named.
+    # If the run validates on other data, naming its training data means all of it.
     splits_own = source is not None and source.validation is None and _same(data, source.data)
     if split == "all" or (split is None and not has_parts and not splits_own):
         return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)

@@ -1,6 +1,6 @@
-"""From a copy of a data set to a prepared one: read its lists, look at its videos, write an index.
+"""Prepare a copy of a data set: read its lists, check its videos, write an index of usable ones.
 
-Nothing of the copy is changed or copied; what is written names the usable videos.
+The copy itself is neither changed nor copied.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from motionlens.datasets.prepared import (
 )
 from motionlens.video.frames import check_fps
 
-# Lists of what is not as it should be, all of the same columns.
+# Lists of faulty videos; all have the same columns.
 _FAULT_LISTS = ("missing", "unreadable", "damaged", "duplicates")
 _FAULT_COLUMNS = ("part", "path", "label", "reason")
 
@@ -55,19 +55,19 @@ def prepare(
 ) -> PrepareReport:
     """Check a copy of a data set and write an index of its usable videos.
 
-    Stopped on the way, it goes on there when called again: what was found out about a video is
-    kept in ``checked.jsonl`` and believed while the file keeps its size and time of change (of a
-    frame folder: its list of names).
+    An interrupted call goes on where it stopped when it is made again. Findings are kept in
+    ``checked.jsonl`` and hold while a file keeps its size and modification time; of a frame folder
+    those of the folder itself count.
 
     Args:
         spec: a data set of the catalogue, or its name.
-        root: where the copy lies.
+        root: folder of the copy.
         out: the prepared folder; made if absent. By default ``prepared`` inside ``root``.
         check: ``"open"`` opens every video, counts frames and decodes the first; ``"decode"``
-            decodes all; ``"none"`` only sees whether it is there.
-        num_workers: processes that check; 0 for this one. They start afresh, so that a script
-            must call this under ``if __name__ == "__main__":``.
-        min_frames: a video with fewer is left out, at least 1.
+            decodes all frames; ``"none"`` only looks whether the file exists.
+        num_workers: processes that check; 0 for this one. A script that uses processes must call
+            this under ``if __name__ == "__main__":``.
+        min_frames: videos with fewer frames are left out; at least 1.
         on_progress: called with the number of videos checked and of all that are there.
         **options: of the data set, such as ``split=2`` for UCF101.
 
@@ -75,8 +75,8 @@ def prepare(
         What was found. Left-out videos are also named in ``missing.csv`` and ``unreadable.csv``.
 
     Raises:
-        ValueError: If lists are missing or make no sense, no video is usable, or ``out`` cannot
-            be written. What was prepared before is left as it is.
+        ValueError: If lists are missing or damaged, no video is usable, or ``out`` cannot be
+            written. An earlier result stays as it is.
         OSError: If the disk is full.
     """
     if isinstance(spec, str):
@@ -133,7 +133,7 @@ def prepare(
 
 
 def default_out(root: str | os.PathLike[str]) -> Path:
-    """Where a copy is prepared if nobody says otherwise: inside it, or beside a list."""
+    """The default folder of a prepared copy: inside it, or beside a list."""
     path = Path(root)
     return (path.parent if path.is_file() else path) / PREPARED_FOLDER
 
@@ -223,7 +223,7 @@ def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
             numbers = [video.finding.num_frames for video in usable]
             save_part(folder, part, [video.entry for video in usable], numbers)
         else:
-            # Of a part without a usable video nothing stays that an earlier call has written.
+            # An earlier call may have found usable videos here.
             (folder / f"{part}.csv").unlink(missing_ok=True)
     rows: dict[str, list[Sequence[str]]] = {name: [_FAULT_COLUMNS] for name in _FAULT_LISTS}
     first_part: dict[VideoKey, Part] = {}
@@ -241,6 +241,6 @@ def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
 
 
 def _root_of(videos: Path, prepared: Path) -> str:
-    """How the prepared folder names that of the videos: so that both may be moved together."""
+    """The videos' folder as the prepared one names it; relative if both can be moved together."""
     top, inside = videos.resolve(), prepared.resolve()
     return os.path.relpath(top, inside) if inside.is_relative_to(top) else str(top)

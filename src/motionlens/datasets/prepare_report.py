@@ -1,4 +1,4 @@
-"""What ``motionlens prepare`` found: numbers, and the same to be read by people."""
+"""What ``motionlens prepare`` found, as numbers and as a page to read."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ class FrameCounts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PartReport:
-    """What became of a part's list.
+    """Numbers of videos in one part.
 
     Attributes:
-        listed: videos in the official list.
-        usable: those that were taken over.
+        listed: in the official list.
+        usable: in the index.
         missing: not there.
         unreadable: there, but cannot be opened or decoded.
         short: readable, but with too few frames.
-        damaged: usable, but not as announced; among ``usable``.
-        official: how many there officially are; None if that is not known.
+        damaged: usable, but with a fault such as a wrong frame count; counted in ``usable``.
+        official: official number; None if unknown.
         frames: None if frames were not counted.
     """
 
@@ -48,22 +48,22 @@ class PartReport:
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareReport:
-    """What was found in a copy, and what was made of it.
+    """What was found in a copy.
 
     Attributes:
         name: of the data set in the catalogue.
-        title: as people call it.
-        root: of the copy.
+        title: for people, such as ``"Jester v1"``.
+        root: folder of the copy.
         out: the prepared folder.
-        check: how closely videos were looked at.
-        min_frames: fewer are too few.
-        parts: by name.
-        num_classes: that the class list has.
-        official_num_classes: None if that is up to the data set's owner.
+        check: level of the check.
+        min_frames: videos with fewer frames are short.
+        parts: numbers of each part.
+        num_classes: in the class list.
+        official_num_classes: None for the user's own data.
         class_counts: usable videos of each class, by class and part.
-        num_twice: videos that are listed more than once.
-        num_leaked: those of them that are listed in more than one part.
-        notes: what else is worth knowing, a sentence each.
+        num_twice: videos listed more than once.
+        num_leaked: of these, videos listed in more than one part.
+        notes: further sentences for the reader.
     """
 
     name: str
@@ -82,11 +82,11 @@ class PrepareReport:
 
     @property
     def num_left_out(self) -> int:
-        """Listed videos that were not taken over."""
+        """Listed videos that are not in the index."""
         return sum(part.listed - part.usable for part in self.parts.values())
 
     def remarks(self) -> list[str]:
-        """What differs from the official data set, and the notes; a sentence each."""
+        """Sentences: what differs from the official data set, then the notes."""
         lines = [
             f"{name}: {part.listed:,} videos are listed, officially there are {part.official:,}."
             for name, part in self.parts.items()
@@ -108,7 +108,7 @@ class PrepareReport:
         return [*lines, *self.notes]
 
     def rows(self) -> list[list[str]]:
-        """A table's rows, one a part, below :meth:`headings`."""
+        """Table rows, one per part, under :meth:`headings`."""
         rows = []
         for name, part in self.parts.items():
             numbers = (getattr(part, column) for column in _COLUMNS)
@@ -118,18 +118,18 @@ class PrepareReport:
 
     @staticmethod
     def headings() -> list[str]:
-        """What the columns of :meth:`rows` are called."""
+        """Headings of the columns of :meth:`rows`."""
         return ["part", *_COLUMNS, "frames (least / median / most)"]
 
     def to_json(self) -> str:
-        """All numbers."""
+        """All numbers as JSON."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
     def to_markdown(self) -> str:
-        """A page to read."""
+        """A page to read, in Markdown."""
         part_names = list(self.parts)
         how = {
-            "none": "Videos were not opened, only looked for.",
+            "none": "Videos were not opened, only searched for.",
             "open": "Every video was opened, its frames counted and its first one decoded.",
             "decode": "Every frame of every video was decoded.",
         }[self.check]
@@ -147,7 +147,7 @@ class PrepareReport:
             *(f"- {remark}" for remark in self.remarks()),
             *([""] if self.remarks() else []),
             "`missing.csv` and `unreadable.csv` name the videos that were left out, with reasons; "
-            "`damaged.csv` those that are used but not as their files announce.",
+            "`damaged.csv` those that are used although their files have a fault.",
             "",
             "## Usable videos of each class",
             "",

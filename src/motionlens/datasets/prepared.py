@@ -1,4 +1,4 @@
-"""A prepared data set: a folder with a list for each part and what is known of the whole.
+"""A prepared data set: a folder with one list per part and a description.
 
 dataset.json     class names in order, rate of frame folders, classes that swap when mirrored
 train.csv        path,label,start,end,num_frames; likewise validation.csv and, if any, test.csv
@@ -19,7 +19,7 @@ from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
 
 DESCRIPTION_FILE = "dataset.json"
-# What preparing and packing keep for themselves.
+# Files that preparing and packing keep for their next call.
 CACHE_FILE, PACKING_FILE = "checked.jsonl", "packing.json"
 FORMAT_VERSION = 1
 Part = Literal["train", "validation", "test"]
@@ -29,7 +29,7 @@ _COLUMNS = ("path", "label", "start", "end", "num_frames")
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedSet:
-    """What is known of a prepared data set as a whole.
+    """The description of a prepared data set.
 
     Attributes:
         name: in the catalogue, such as ``"jester"``.
@@ -38,8 +38,8 @@ class PreparedSet:
             absolute.
         fps: frames per second of frame folders.
         multi_label: whether a video may show several classes.
-        flip_pairs: class names that swap when a clip is mirrored left to right; None if a
-            mirrored clip has no class.
+        flip_pairs: class names that swap when a clip is mirrored left to right; None if
+            unknown.
         format_version: of the files.
     """
 
@@ -64,7 +64,7 @@ def is_unfinished(folder: str | os.PathLike[str]) -> bool:
 
 
 def save_description(folder: Path, prepared: PreparedSet) -> None:
-    """Write ``dataset.json``; it comes last, for it makes the folder a prepared data set.
+    """Write ``dataset.json``. It comes last, because it makes the folder a prepared data set.
 
     Raises:
         OSError: If it cannot be written.
@@ -110,7 +110,7 @@ def save_part(
 
 
 def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
-    """The videos of a part. That they are there is known from preparing, and not asked again.
+    """The videos of a part; preparing has checked that they exist.
 
     Raises:
         ValueError: If the folder holds no such part, or its files are damaged.
@@ -120,7 +120,7 @@ def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
     path = folder / f"{part}.csv"
     if not path.is_file():
         raise ValueError(f"{folder}: the data set {prepared.name} has no {part} part")
-    # Labels and paths may hold any other separator.
+    # Labels and paths may hold the other separators.
     entries = read_list(path, ",", labelled=False)
     index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
     if prepared.multi_label:

@@ -23,7 +23,7 @@ from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 from motionlens.video.shards import ShardTable, table_path, video_name
 
-# Frames decoded at once: large ones are made smaller before many pile up.
+# Decoded at once: large frames are shrunk before many of them fill the memory.
 _CHUNK = 32
 
 
@@ -108,7 +108,7 @@ def _jpeg(frame: Tensor, quality: int) -> bytes:
 
 
 def write_shard(shard: Path, videos: Iterable[tuple[Job, Encoded]]) -> None:
-    """Write one shard and its table; the table comes last and says that both are whole."""
+    """Write one shard, then its table, which shows that both are complete."""
     members: list[_Member] = []
     unfinished = shard.with_name(f".{shard.name}.unfinished")
     table_path(shard).unlink(missing_ok=True)
@@ -124,7 +124,7 @@ def write_shard(shard: Path, videos: Iterable[tuple[Job, Encoded]]) -> None:
 
 
 def _add_video(tar: tarfile.TarFile, job: Job, video: Encoded) -> list[int]:
-    """Add what is known of a video and its frames; where the frames begin."""
+    """Add the description and the frames of a video; returns where each frame begins."""
     name = video_name(job.row)
     about = {
         "label": job.entry.label,
@@ -140,10 +140,10 @@ def _add_video(tar: tarfile.TarFile, job: Job, video: Encoded) -> list[int]:
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
-    """Add a member; where its content begins."""
+    """Add a member; returns where its content begins."""
     info = tarfile.TarInfo(name)
     info.size = len(content)
-    offset = tar.offset + tarfile.BLOCKSIZE  # its header takes one block
+    offset = tar.offset + tarfile.BLOCKSIZE  # the header takes one block
     tar.addfile(info, io.BytesIO(content))
     return offset
 

@@ -137,7 +137,7 @@ def test_difficulties_and_speeds_differ_in_how_fast_things_move():
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"size": 33}, "size must be even and lie in 32..512 pixels, got 33"),
         ({"num_frames": 5, "task": "order"}, "num_frames of order must lie in 6..64, got 5"),
-        ({"speed": -1.0}, "speed must be above 0 and at most 24 pixels a frame, got -1"),
+        ({"speed": -1.0}, "speed must be above 0 and at most 24 pixels per frame, got -1"),
         ({"footage": ["nowhere.mp4"]}, "nowhere.mp4: "),
         ({"seed": 3}, "holds a motion suite with seed 0, not 3; name another folder"),
         ({"task": "camera"}, "holds a motion suite with task order, not camera"),

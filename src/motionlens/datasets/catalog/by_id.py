@@ -11,18 +11,18 @@ from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import OfficialCopy
 from motionlens.datasets.prepared import PARTS, Part
 
-# Number of the video, name of its class; that is empty where the list does not tell.
+# Number of the video and name of its class, which is empty if the list does not tell.
 IdRow = tuple[str, str]
 
 
 class IdLayout(NamedTuple):
-    """Where the files of such a data set lie.
+    """Possible names of such a data set's files.
 
     Attributes:
-        lists: names of a part's list, with ``{}`` for the part; the official one first.
-        labels: names of the file with the classes.
-        folders: of the videos; the official one first.
-        suffixes: of a video; the official one first, ``""`` for a frame folder.
+        lists: list of a part, with ``{}`` for the part; the official name first.
+        labels: file with the classes.
+        folders: folder of the videos; the official name first.
+        suffixes: of a video, ``""`` for a frame folder; the official one first.
     """
 
     lists: Sequence[str]
@@ -41,7 +41,7 @@ def read_by_id(
 
     Args:
         root: the copy.
-        layout: where its files may lie.
+        layout: possible names of its files.
         read_rows: reads a list.
         read_classes: reads the file with the classes, in the order of their labels.
 
@@ -54,7 +54,7 @@ def read_by_id(
         try:
             lists[part] = copy.find_part_list(part, layout.lists)
         except ValueError:
-            # Results on the test part are given out by a server, so that many do without.
+            # Many copies have no test part: a server scored results on it.
             if part != "test":
                 raise
     rows = {part: read_rows(path) for part, path in lists.items()}
@@ -87,7 +87,7 @@ def _find_videos(
     parts: dict[Part, list[ListEntry]] = {}
     num_found = 0
     for part, part_rows in rows.items():
-        # Some copies have a folder for each part.
+        # Some copies have one folder per part.
         folders = copy.folders([*layout.folders, *PART_WORDS[part], ""])
         home = next(iter(folders), "") or layout.folders[0]
         entries = []

@@ -1,7 +1,6 @@
 """UCF101 and HMDB51: three official splits into training and test videos.
 
-Results on them are those on the test videos of a split, so these become the validation part;
-there is no other.
+Published results are on the test videos of a split, so these become the validation part.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
     folders = ("", *_UCF_LISTS, "annotations", "labels", "lists")
     classes = copy.find_list("the class names", ["classInd.txt"], folders)
     class_names = tuple(line.split(maxsplit=1)[-1] for line in read_lines(classes))
-    # Some copies write HandStandPushups here and HandstandPushups there.
+    # Some copies spell HandStandPushups and HandstandPushups in different files.
     spelling = {name.casefold(): name for name in class_names}
     words: dict[Part, str] = {"train": "train", "validation": "test"}
     lists = {
@@ -112,7 +111,7 @@ def _check_split(split: int) -> None:
 
 
 def _entry(copy: LocalCopy, homes: list[str], name: str, label: str) -> ListEntry:
-    """The entry of ``Class/video.avi``, which may have been converted."""
+    """The entry of ``Class/video.avi``, also if the file was converted."""
     stem = name.removesuffix(".avi")
     found = copy.find_first(f"{home}/{stem}{s}" for home in homes for s in _SUFFIXES)
     return ListEntry(found or f"{homes[0]}/{name}".lstrip("/"), label)

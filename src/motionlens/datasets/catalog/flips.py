@@ -1,4 +1,4 @@
-"""Which classes swap when a clip is mirrored, read off their names."""
+"""Which classes swap when a clip is mirrored, according to their names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 def swap_words(class_names: Sequence[str], swaps: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Pairs of classes whose names become each other when words are exchanged.
 
-    A name whose counterpart is no class stays out: in "pulling it right out" nothing goes to the
-    right. Whole words count, in either case.
+    A name whose counterpart is no class is left out: in "pulling it right out" nothing moves to
+    the right. Only whole words count, in any letter case.
 
     Args:
         class_names: all classes.

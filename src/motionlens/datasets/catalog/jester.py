@@ -1,4 +1,4 @@
-"""Jester: hand gestures before a webcam, as folders of pictures."""
+"""Jester: hand gestures in front of webcams, as folders of pictures."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ JESTER = DatasetSpec(
     submission_labels=1,
     num_classes=27,
     num_videos={"train": 118562, "validation": 14787, "test": 14743},
-    # The second pair is ours: a hand that turns clockwise turns the other way in a mirror. The
-    # authors flip those clips too and keep their labels, which teaches either class with both
-    # motions. Rolling forward or backward goes round an axis that the mirror keeps.
+    # The second pair is our decision: a hand that turns clockwise turns the other way in a mirror.
+    # The authors flip these clips and keep their labels, which mixes both motions in each class.
+    # Rolling forward or backward is about an axis that the mirror keeps.
     swaps=(("left", "right"), ("clockwise", "counterclockwise")),
 )

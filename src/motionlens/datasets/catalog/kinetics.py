@@ -1,4 +1,4 @@
-"""Kinetics-400, -600 and -700: ten seconds each of videos that come and go on the web."""
+"""Kinetics-400, -600 and -700: clips of ten seconds from videos on the web."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from motionlens.video.find import VIDEO_SUFFIXES
 from motionlens.video.frames import VideoError, VideoWarning
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
-# How many videos named by their id alone are opened to find out whether they are whole ones, and
-# how much longer than its clip a video may be that is none.
+# Videos named by their id alone are either clips or whole videos: this many are opened to find
+# out, and a clip may be this much longer than listed.
 _NUM_PROBED = 5
 _MARGIN_S = 1.5
 
@@ -123,7 +123,7 @@ def _read_part(
 
 
 def _choose(paths: Sequence[str], part: Part, label: str) -> str:
-    """Of several files of one name the one whose folders tell the class and the part."""
+    """Of several files of one name, the one whose folders match the class and the part."""
     if len(paths) == 1:
         return paths[0]
 
@@ -138,17 +138,17 @@ def _choose(paths: Sequence[str], part: Part, label: str) -> str:
 
 
 def _letters(name: str) -> str:
-    """Folders write a class with spaces, underscores or without its brackets."""
+    """A class as comparable letters: folders use spaces, underscores or drop brackets."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _are_cut(root: Path, entries: Sequence[ListEntry]) -> bool:
-    """Whether files named by their id are the clips alone: they are then as short as these."""
+    """Whether files named by their id are clips, that is, as short as listed."""
     durations = []
     for entry in entries:
         try:
             with warnings.catch_warnings():
-                # Damage is reported when every video is looked at.
+                # Damage is reported when every video is checked.
                 warnings.simplefilter("ignore", VideoWarning)
                 with open_video(root / entry.path) as reader:
                     duration = reader.times_s[-1] + 1 / reader.fps

@@ -1,4 +1,4 @@
-"""Finding the files of a copy: published copies differ in folders and in upper and lower case."""
+"""Find the files of a copy: published copies differ in folders and in letter case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from motionlens._utils.files import read_text
 from motionlens.datasets.prepared import Part
 
-# What the lists of a part are called.
+# Names of a part in file and folder names.
 PART_WORDS: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training"),
     "validation": ("validation", "val", "validate", "valid"),
@@ -17,12 +17,12 @@ PART_WORDS: dict[Part, tuple[str, ...]] = {
 }
 # What to do about a damaged official file.
 DOWNLOAD = "download it again"
-# Where lists lie, beside the root itself.
+# Usual folders of lists, the root first.
 LIST_FOLDERS = ("", "labels", "label", "annotations", "annotation", "lists")
 
 
 class LocalCopy:
-    """The files below a root, found by name whatever their case; each folder is listed once.
+    """The files below a root, found by name in any letter case; each folder is listed once.
 
     Args:
         root: an existing folder.
@@ -38,7 +38,7 @@ class LocalCopy:
         self._names: dict[str, dict[str, str]] = {}
 
     def find(self, path: str) -> str | None:
-        """The path as the disk spells it, relative to the root; None if nothing is there.
+        """The path as the disk spells it, relative to the root; None if it does not exist.
 
         Args:
             path: relative, with slashes; ``""`` is the root itself.
@@ -55,11 +55,11 @@ class LocalCopy:
         return here
 
     def find_first(self, paths: Iterable[str]) -> str | None:
-        """The first of several paths that is there."""
+        """The first of several paths that exists."""
         return next((found for path in paths if (found := self.find(path)) is not None), None)
 
     def folders(self, paths: Iterable[str]) -> list[str]:
-        """Those of several folders that are there, each once; also unpacked one level too deep."""
+        """The existing ones of several folders, each once; also if unpacked one level too deep."""
         found: dict[str, None] = {}
         for path in paths:
             last = path.rpartition("/")[2]
@@ -75,7 +75,7 @@ class LocalCopy:
         """The first of several files in any of several folders.
 
         Raises:
-            ValueError: If there is none; says what was looked for, and where.
+            ValueError: If there is none; the message names what was looked for, and where.
         """
         candidates = [f"{folder}/{name}" for name in names for folder in folders]
         found = self.find_first(candidates)
@@ -99,7 +99,7 @@ class LocalCopy:
         return self.find_list(f"the list of the {part} part", names, folders)
 
     def _list(self, folder: str) -> dict[str, str]:
-        """Names in a folder by themselves and, where these are free, by their lower case."""
+        """Names in a folder, by themselves and by their lower case unless that is taken."""
         if folder not in self._names:
             try:
                 names = sorted(os.listdir(self.root / folder))

@@ -1,6 +1,6 @@
 """The data sets of the catalogue by their names.
 
-No class list of a data set is in here: they come from the official files of the user's own copy.
+Class names come from the official files of the user's own copy; none are stored here.
 """
 
 from __future__ import annotations

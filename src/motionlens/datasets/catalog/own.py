@@ -1,4 +1,4 @@
-"""Data of one's own: folders of class folders, and lists."""
+"""The user's own data: folders of class folders, and lists."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _read_folder(
 
 
 def _read_test(root: Path, folder: Path, class_names: Sequence[str]) -> list[ListEntry]:
-    """Videos of a test part, which may lie in class folders or have no class."""
+    """Videos of a test part; those outside of class folders have no class."""
     entries = []
     for video in find_videos(folder):
         top = video.relative_to(folder).parts[0]
@@ -95,7 +95,7 @@ def _find_lists(root: Path) -> dict[Part, Path]:
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
-    """An index as entries again, with paths relative to a folder."""
+    """The entries of an index, with paths relative to a folder."""
     entries = []
     for i in range(len(index)):
         if index.targets is not None:
@@ -109,7 +109,7 @@ def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Relative where it lies inside the folder, so that both may be moved together."""
+    """Relative if it lies inside the folder, so that both can be moved together; else absolute."""
     whole, top = os.path.abspath(path), os.path.abspath(folder)
     inside = os.path.commonpath([whole, top]) == top
     return os.path.relpath(whole, top) if inside else whole
@@ -123,7 +123,7 @@ _SHARED = {
     "split_seed": Option(int, "decides which videos these are"),
 }
 
-# What mirroring does to classes of one's own is for their owner to say, in the recipe.
+# What mirroring does to a user's own classes is said in the recipe.
 FOLDER = DatasetSpec(
     name="folder",
     title="a folder of class folders",

@@ -37,7 +37,7 @@ def class_of_template(template: str) -> str:
 
 
 def _read_v1(root: Path) -> OfficialCopy:
-    # The official file names the classes in no order that could be relied on.
+    # The order of the official file means nothing.
     return read_by_id(root, _LAYOUT_V1, read_ids, lambda path: sorted(read_lines(path)))
 
 

@@ -1,4 +1,4 @@
-"""What the catalogue knows of a data set, and what reading a copy of it gives."""
+"""What the catalogue knows of a data set, and what the lists of a copy say."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from motionlens.datasets.prepared import Part
 
 @dataclass(frozen=True, kw_only=True)
 class OfficialCopy:
-    """What the lists of a copy say, before anybody has looked whether the videos are there.
+    """What the lists of a copy say; whether the videos exist is not checked yet.
 
     Attributes:
-        folder: that the entries' paths start from.
-        parts: the entries of each part, in the order of its list; a video that could not be found
-            has the path where it is usually put.
+        folder: where the entries' paths start.
+        parts: the entries of each part, in the order of its list; a video that was not found
+            has its usual path.
         class_names: in the order of the labels.
         sources: the files that were read, lists and class names.
-        num_videos: official number of videos a part, where it depends on the options; else None.
+        num_videos: official number of videos per part, if it depends on the options; else None.
         fps: frames per second of frame folders; None for the data set's own.
-        notes: what a reader of the report should know, a sentence each.
+        notes: sentences for the reader of the report.
     """
 
     folder: Path
@@ -55,20 +55,21 @@ class DatasetSpec:
     """A data set of the catalogue.
 
     Attributes:
-        name: what the command calls it.
-        title: what people call it.
-        layout: where its files usually lie under the root, kinds of files separated by ``"; "``.
+        name: for commands, such as ``"jester"``.
+        title: for people, such as ``"Jester v1"``.
+        layout: usual places of its files under the root, separated by ``"; "``.
         reader: reads the lists under a root; keyword arguments are the options.
         options: keyword arguments of ``reader``, by name.
-        fps: frames per second of its frame folders; video files tell their own.
-        short_side: of the official files, or to which they are usually shrunk, pixels.
+        fps: frames per second of its frame folders; video files have their own.
+        short_side: of packed frames by default, pixels: that of the official files or the usual
+            one.
         recipe: file in ``recipes/`` that trains on the whole data set.
         submission_labels: classes per line, best first, in the leaderboard's form
             ``id;label;...``; None where nobody asks for a form.
-        num_classes: that it officially has; None if that is up to its owner.
-        num_videos: officially in each part, where that is publicly known beyond doubt.
-        swaps: pairs of words that a horizontal flip exchanges in class names; None where nobody
-            has said what mirroring does to a class.
+        num_classes: official number; None for the user's own data.
+        num_videos: official number of each part, where it is publicly known.
+        swaps: pairs of words that a horizontal flip exchanges in class names; None if it is
+            unknown what mirroring does to a class.
     """
 
     name: str
@@ -88,15 +89,15 @@ class DatasetSpec:
         """Read the official lists under ``root``; no video is opened.
 
         Args:
-            root: where the copy lies.
-            **options: of this data set, such as ``split=2``; None stands for the default.
+            root: folder of the copy.
+            **options: of this data set, such as ``split=2``; None means the default.
 
         Returns:
             The entries of each part with the class names.
 
         Raises:
-            ValueError: If an option is not one of this data set's, a list is missing or makes
-                no sense, or a video to train or validate on has no class or an unknown one.
+            ValueError: If an option is unknown, a list is missing or damaged, or a training or
+                validation video has no class or an unknown one.
         """
         given = {name: value for name, value in options.items() if value is not None}
         for name in given:
@@ -117,7 +118,7 @@ class DatasetSpec:
             class_names: all classes of the data set.
 
         Returns:
-            Each pair once; empty if mirroring changes no class; None where nobody has told.
+            Each pair once; empty if mirroring changes no class; None if unknown.
         """
         return None if self.swaps is None else swap_words(class_names, self.swaps)
 

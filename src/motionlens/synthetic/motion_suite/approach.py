@@ -1,4 +1,4 @@
-"""Task: does the patch come nearer, go away, or stay?"""
+"""Task: does the patch approach, recede, or stay?"""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SENSES = {"approach": 1, "recede": -1, "still": 0}
 def draw_approach(rng: Rng, setting: Setting, class_name: str) -> Scene:
     """A patch grows by the same factor from frame to frame, shrinks, or keeps its size.
 
-    The logarithm of the size runs around a circle on which it starts at a place drawn uniformly: a
-    patch that has grown to the largest size has gone by, and another one, elsewhere and of another
-    look, begins at the smallest. So in every frame of every class sizes are distributed alike, and
-    where the patch is does not depend on its size.
+    The logarithm of the size runs around a circle from a uniformly drawn start. A patch that has
+    reached the largest size is gone, and another one, at another place and with another look,
+    starts at the smallest. So sizes have the same distribution in every frame of every class, and
+    the place of a patch does not depend on its size.
     """
     smallest, largest = (setting.px(side) for side in SIZES_PX)
     span = np.log(largest / smallest)
@@ -28,7 +28,7 @@ def draw_approach(rng: Rng, setting: Setting, class_name: str) -> Scene:
     sides = smallest * np.exp(logs - turns * span)
     tracks = []
     for turn in np.unique(turns):
-        # The middle stays where even the largest patch is seen whole.
+        # Even the largest patch is fully in view.
         middle = rng.uniform(largest / 2, setting.size - largest / 2, 2)
         boxes = resting(setting, 0, 0, 0)
         boxes[:, :2] = middle - sides[:, None] / 2

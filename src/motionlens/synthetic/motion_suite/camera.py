@@ -9,7 +9,7 @@ import numpy as np
 from motionlens.synthetic.motion_suite.motions import resting
 from motionlens.synthetic.motion_suite.scenes import Look, Rng, Scene, Setting, Track, draw_seed
 
-# Which of row, column and logarithm of the size moves, and in which sense.
+# Which coordinate moves (row, column, logarithm of the size), and its sign.
 MOVES = {
     "pan_left": (1, -1),
     "pan_right": (1, 1),
@@ -19,12 +19,12 @@ MOVES = {
     "zoom_out": (2, 1),
     "still": (0, 0),
 }
-# Of a window's largest size to the view's, and of the view's to its smallest.
+# Ratio of a window's largest size to the view's, and of the view's to its smallest.
 MOST_ZOOM = 2.5
 
 
 def picture_side(setting: Setting) -> int:
-    """Least rows and columns of a picture that every window fits into, pixels."""
+    """Rows and columns of the smallest picture that every window fits into, pixels."""
     return int(np.ceil(2 * _reach(setting) + setting.size / 2))
 
 
@@ -37,12 +37,12 @@ def draw_camera(
     """A window moves over a picture, up, down or sideways; or grows, shrinks, or stands still.
 
     A window has three coordinates: row, column, and the logarithm of its size. The class moves one
-    of them through the clip; each of the others stands at a value drawn from those that it would
-    run through. So the windows of a class at a time that is not told are distributed alike in
-    every class, and no picture shows which coordinate moves.
+    of them through the clip; each of the others is fixed at a value drawn from those that it would
+    take. So at an unknown time windows have the same distribution in every class, and no single
+    picture shows which coordinate moves.
 
     Args:
-        rng: of everything.
+        rng: source of all randomness.
         setting: of the suite.
         class_name: key of :data:`MOVES`.
         size_of: rows and columns of the picture that a seed stands for; None for a painted one.
@@ -54,7 +54,7 @@ def draw_camera(
     speed = setting.speed_px(rng)
     growth = np.log(rng.uniform(*setting.difficulty.growth))
     rates = np.array([speed, speed, min(growth, _most_growth(setting))])
-    # One time and sense for each coordinate that stands still.
+    # A time and a sign for each coordinate that is fixed.
     held = rates * rng.choice(times, 3) * rng.choice([-1, 1], 3)
     path = np.tile(held, (setting.num_frames, 1))
     axis, sense = MOVES[class_name]
@@ -72,12 +72,12 @@ def draw_camera(
 
 
 def _most_growth(setting: Setting) -> float:
-    """Greatest growth a frame, as a logarithm, by which a clip's windows stay of one kind."""
+    """Largest growth per frame, as a logarithm, within the limit of the zoom."""
     return float(np.log(MOST_ZOOM) / ((setting.num_frames - 1) / 2))
 
 
 def _reach(setting: Setting) -> float:
-    """How far a window may reach from the middle of its way, pixels."""
+    """How far a window may reach from the middle of its path, pixels."""
     half = (setting.num_frames - 1) / 2
     growth = min(np.log(setting.difficulty.growth[1]), _most_growth(setting))
     travel = setting.px(setting.difficulty.speed_px[1]) * half

@@ -1,4 +1,4 @@
-"""Task: who hits whom, the left patch the right one or the right the left, or does nobody?"""
+"""Task: does the left patch hit the right one, the right one the left, or neither?"""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ LEAST_FRAMES = 6
 def draw_collision(rng: Rng, setting: Setting, class_name: str) -> Scene:
     """One patch comes and touches the other, which rests; then one of them goes.
 
-    If the one that rested goes, it was hit. If the one that came goes back, nobody was. A frame
-    shows two patches, one of them beside the line at which they touch, and a gap. Before as after
-    the touch the gap grows by the speed with the time from it, in every class, and the touch is
-    as likely early as late. Left hits right has left moving before and right after, right hits
-    left the reverse, nobody left in both or right in both, each half the time: so a frame whose
-    time is not told has in each class a left or a right one away from the line with equal chance.
+    If the resting patch moves off, it was hit; if the moving one goes back, nobody was. A frame
+    shows two patches, one of them at the line where they touch, and a gap. In every class the gap
+    grows with the time before or after the touch, and the touch is as likely early as late. In
+    left_hits_right the left patch moves before and the right one after the touch; in
+    right_hits_left it is the reverse; in nobody the same patch moves in both, each half of the
+    time. So at an unknown time the left or the right patch is away from the line with equal
+    probability in every class.
     """
     side = setting.px(SIDE_PX)
     speed = setting.speed_px(rng)

@@ -1,4 +1,4 @@
-"""What surrounds the things that a label is about: a background and distractors."""
+"""A background and distractors around the things that a label is about."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ DISTRACTOR_PX = (7.0, 10.0)
 def compose(rng: Rng, setting: Setting, tracks: list[Track]) -> Scene:
     """Put things that the label is about in front of distractors and a background.
 
-    Background and distractors are drawn in the same way whatever the label, so that they cannot
-    give it away.
+    Background and distractors do not depend on the label, so they cannot give it away.
     """
     difficulty = setting.difficulty
     others = [_distractor(rng, setting) for _ in range(difficulty.num_distractors)]
@@ -25,7 +24,7 @@ def compose(rng: Rng, setting: Setting, tracks: list[Track]) -> Scene:
 
 
 def _distractor(rng: Rng, setting: Setting) -> Track:
-    """A small disc with a direction of its own, as fast as what the label is about."""
+    """A small disc that moves in its own direction, as fast as the labelled things."""
     extent = setting.px(rng.uniform(*DISTRACTOR_PX))
     step = any_direction(rng, setting.speed_px(rng))
     boxes = bouncing(rng, setting, extent, np.tile(step, (setting.num_frames - 1, 1)))

@@ -1,4 +1,4 @@
-"""How hard a motion task is: how fast, among how many others, how well hidden."""
+"""How hard a motion task is: speed, distractors, contrast and noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from motionlens._utils.errors import nearest
 
 Level = Literal["easy", "medium", "hard"]
 
-# Lengths are told for a view of that many pixels, and grow with it.
+# Lengths are given for a view of this many pixels and scale with it.
 REFERENCE_PX = 64
 
 
@@ -18,14 +18,14 @@ class Difficulty:
     """What makes a task hard.
 
     Attributes:
-        speed_px: least and greatest speed of what the label is about, pixels a frame in a view of
-            64 pixels.
-        growth: least and greatest factor of what grows or shrinks, a frame.
+        speed_px: lowest and highest speed of the labelled things, pixels per frame in a view of 64
+            pixels.
+        growth: lowest and highest factor per frame of what grows or shrinks.
         num_distractors: smaller discs that move in other ways.
         patch_contrast: of patches, 0 to 1.
         ground_contrast: of the background, 0 to 1.
-        ground_speed_px: greatest speed with which the background drifts, likewise.
-        noise: standard deviation of what is added to every pixel of every frame anew, of 255.
+        ground_speed_px: highest speed of the drifting background, likewise.
+        noise: standard deviation of the noise of every pixel and frame, of 255.
         running: whether windows move over running footage, or over one picture of it.
     """
 
@@ -74,12 +74,11 @@ DIFFICULTIES: dict[str, Difficulty] = {
 
 
 def find_difficulty(name: str, speed_px: float | None = None) -> Difficulty:
-    """The difficulty of a name, if wanted with another speed.
+    """A difficulty by its name, optionally with another speed.
 
     Args:
         name: key of :data:`DIFFICULTIES`.
-        speed_px: pixels a frame in a view of 64 pixels, for a curve over speed; None for the
-            difficulty's own.
+        speed_px: pixels per frame in a view of 64 pixels; None for the difficulty's own.
 
     Raises:
         ValueError: For an unknown name, or a speed that is not above 0 and at most 24.
@@ -93,7 +92,7 @@ def find_difficulty(name: str, speed_px: float | None = None) -> Difficulty:
         return DIFFICULTIES[name]
     if not 0 < speed_px <= 24:
         raise ValueError(
-            f"speed must be above 0 and at most 24 pixels a frame, got {speed_px:g}; faster things "
-            "are seen in one frame only"
+            f"speed must be above 0 and at most 24 pixels per frame, got {speed_px:g}; faster "
+            "things are seen in one frame only"
         )
     return replace(DIFFICULTIES[name], speed_px=(speed_px, speed_px))

@@ -21,15 +21,15 @@ STEPS = {
     "down_right": (_HALF, _HALF),
 }
 TARGET_PX = (18.0, 24.0)
-# With three, at places of their own, in 97 of 100 clips one is more than half in view for a while.
+# With three, one is more than half in view for a while in 97 of 100 clips.
 NUM_TARGETS = 3
 
 
 def draw_direction(rng: Rng, setting: Setting, class_name: str) -> Scene:
-    """Three patches cross the view, all with the step of the class; others come after them.
+    """Three patches cross the view with the step of the class; others follow them.
 
-    A single frame shows patches at places drawn uniformly, in every class and at every time:
-    see :func:`motionlens.synthetic.motion_suite.motions.passing`.
+    A single frame shows patches at uniformly drawn places in every class and at every time, see
+    :func:`.motions.passing`.
     """
     speed = setting.speed_px(rng)
     row, column = STEPS[class_name]

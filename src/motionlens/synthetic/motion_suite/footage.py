@@ -1,6 +1,6 @@
-"""Pictures from any videos that the user has: patches cut from them, windows over them.
+"""Pictures from the user's videos, for patches and for windows.
 
-Training, validation and test take theirs from different stretches of every video.
+Training, validation and test use different stretches of every video.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from PIL import Image
 from motionlens.datasets.prepared import Part
 from motionlens.video.file import open_video
 
-# Where each part's stretch of a video begins and ends; between them something is left out, for
-# what is shown before and after a border is almost the same.
+# Start and end of each part's stretch, as shares of the video. The gaps keep parts apart, because
+# neighbouring frames are almost the same.
 STRETCHES: dict[Part, tuple[float, float]] = {
     "train": (0.0, 0.68),
     "validation": (0.7, 0.84),
     "test": (0.86, 1.0),
 }
-# Pictures that patches are cut from, of each video and part.
+# Pictures per video and part that patches are cut from.
 _NUM_PICTURES = 16
-# Of that many places the one with most contrast is cut out, so that few patches are bare sky.
+# The one with the most contrast of this many places is used, so that few patches are bare sky.
 _NUM_TRIES = 4
 
 Pixels = NDArray[np.uint8]  # (H, W, 3)
@@ -37,8 +37,8 @@ class Footage:
 
     Args:
         paths: videos or frame folders.
-        num_frames: consecutive frames that every part must be able to give.
-        parts: that will be asked for.
+        num_frames: consecutive frames that every part must have.
+        parts: the parts that will be used.
 
     Raises:
         VideoError: If one cannot be read.
@@ -67,7 +67,7 @@ class Footage:
         return len(self._paths)
 
     def patch(self, seed: int, part: Part, side: int) -> Pixels:
-        """Cut a square out of a picture, resized to uint8 ``(side, side, 3)``."""
+        """A square from a picture, resized to uint8 ``(side, side, 3)``."""
         rng = np.random.default_rng(seed)
         pictures = _pictures(self._paths[self._choose(rng)], part)
         picture = pictures[rng.integers(len(pictures))]
@@ -81,14 +81,14 @@ class Footage:
         return np.asarray(Image.fromarray(best).resize((side, side), Image.Resampling.BILINEAR))
 
     def size(self, seed: int, *, short_side: int) -> tuple[int, int]:
-        """Rows and columns of what :meth:`run` gives for that seed."""
+        """Rows and columns of what :meth:`run` returns for this seed."""
         height, width = self._sizes[self._choose(np.random.default_rng(seed))]
         return _scaled(height, width, short_side)
 
     def run(
         self, seed: int, part: Part, num_frames: int, short_side: int, *, running: bool
     ) -> list[Image.Image]:
-        """Consecutive frames, or one of them again and again, with that short side."""
+        """Consecutive frames, or one of them repeated, with this short side."""
         rng = np.random.default_rng(seed)
         with open_video(self._paths[self._choose(rng)]) as reader:
             stretch = _stretch(reader.num_frames, part)
@@ -118,7 +118,7 @@ def _scaled(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=32)
 def _pictures(path: Path, part: Part) -> tuple[Pixels, ...]:
-    """Pictures spread over a part's stretch, decoded once a process."""
+    """Pictures spread over a part's stretch, decoded once per process."""
     with open_video(path) as reader:
         stretch = _stretch(reader.num_frames, part)
         number = min(_NUM_PICTURES, len(stretch))

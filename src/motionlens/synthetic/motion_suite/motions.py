@@ -1,8 +1,8 @@
-"""Motions that leave every single frame distributed as if nothing moved.
+"""Motions under which every single frame has the same distribution as without motion.
 
-Each of them starts at a place drawn uniformly and moves by a map that keeps uniform places uniform.
-So in every frame, the first and the last included, a place is uniform again, whatever the speed and
-the direction: no frame, and no border that something is near to, tells how it moves.
+Each starts at a uniformly drawn place and moves by a map that keeps the distribution uniform. So
+the place is uniform in every frame, the first and the last included, at any speed and in any
+direction: neither a frame nor a nearby border tells how something moves.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from motionlens.synthetic.motion_suite.scenes import Boxes, Rng, Setting
 def passing(
     rng: Rng, setting: Setting, extent: float, step: tuple[float, float]
 ) -> list[tuple[int, int, Boxes]]:
-    """Where things of one size are that cross the view one after another, all with the same step.
+    """Boxes of things of one size that cross the view one after another with the same step.
 
-    The place runs around a torus that is larger than the view by the thing's own size: it leaves
-    the view wholly before the next one, which looks otherwise, enters on the other side. A shift
-    of a torus keeps the uniform distribution.
+    The place runs around a torus that is larger than the view by the size of the thing. A thing
+    leaves the view completely before the next one, which looks different, enters on the other
+    side. A shift on a torus keeps the uniform distribution.
 
     Args:
         rng: of the first place.
         setting: of the suite.
         extent: rows and columns of the thing, pixels.
-        step: rows and columns a frame.
+        step: rows and columns per frame.
 
     Returns:
-        For each of them in turn its first frame, the one after its last, and all boxes.
+        For each of them its first frame, the frame after its last, and all boxes.
     """
     span = setting.size + extent
     places = rng.uniform(0, span, 2) + np.arange(setting.num_frames)[:, None] * np.array(step)
@@ -42,9 +42,9 @@ def passing(
 
 
 def bouncing(rng: Rng, setting: Setting, extent: float, steps: NDArray[np.float64]) -> Boxes:
-    """Where a thing of one size is that turns at the borders and never leaves the view.
+    """Boxes of a thing of one size that bounces off the borders and never leaves the view.
 
-    Reflection at the borders keeps the uniform distribution too.
+    Reflection also keeps the uniform distribution.
 
     Args:
         rng: of the first place.
@@ -59,12 +59,12 @@ def bouncing(rng: Rng, setting: Setting, extent: float, steps: NDArray[np.float6
 
 
 def resting(setting: Setting, row: float, column: float, extent: float) -> Boxes:
-    """Boxes of a thing that stands still."""
+    """Boxes of a thing that does not move."""
     return np.tile([row, column, extent, extent], (setting.num_frames, 1)).astype(np.float64)
 
 
 def any_direction(rng: Rng, speed: float) -> NDArray[np.float64]:
-    """A step of that length, rows and columns, in a direction drawn uniformly."""
+    """A step of this length, rows and columns, in a uniformly drawn direction."""
     angle = rng.uniform(0, 2 * np.pi)
     return speed * np.array([np.sin(angle), np.cos(angle)])
 

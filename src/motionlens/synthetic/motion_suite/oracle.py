@@ -1,6 +1,6 @@
-"""Labels recomputed from where things were, without a look at how the clips were generated.
+"""Labels recomputed from the tracks alone, independently of how the clips were generated.
 
-Only tracks go in: roles and boxes, as :mod:`motionlens.synthetic.motion_suite.truth` stores them.
+Input: roles and boxes, as :mod:`.truth` stores them.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from motionlens.synthetic.motion_suite.scenes import Track
 
-# Movement below that is rounding, pixels; the slowest of the suite is a thousand times as fast.
+# Smaller movements are rounding, pixels; the slowest motion is a thousand times as fast.
 _LEAST_PX = 2e-3
 
 _EIGHT = ("right", "down_right", "down", "down_left", "left", "up_left", "up", "up_right")
 
 
 def judge(task: str, tracks: Sequence[Track]) -> str:
-    """Tell the class of a clip.
+    """The class of a clip.
 
     Args:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
-        tracks: of all that is in the clip, at least one.
+        tracks: everything in the clip, at least one.
 
     Returns:
         Name of the class.
 
     Raises:
-        ValueError: If the tracks are none of this task.
+        ValueError: If the tracks do not belong to this task.
     """
     return _JUDGES[task](tracks)
 
@@ -73,7 +73,7 @@ def _collision(tracks: Sequence[Track]) -> str:
     for role in ("left", "right"):
         (boxes,) = _of(tracks, role)
         steps[role] = np.abs(np.diff(boxes[:, 1]))
-    # They touch about the middle of the clip: who moves at its ends has come, and has gone.
+    # They touch near the middle of the clip: who moves at its start came, who moves at its end went.
     came, went = (max(steps, key=lambda role: float(steps[role][t])) for t in (0, -1))
     return "nobody" if came == went else f"{came}_hits_{went}"
 
@@ -82,7 +82,7 @@ def _reappear(tracks: Sequence[Track]) -> str:
     (wall,) = _of(tracks, "occluder")
     axis = int(np.argmin(wall[0, 2:]))
     low, high = wall[0, axis], wall[0, axis] + wall[0, 2 + axis]
-    seen: list[tuple[int, int, bool]] = []  # frame, object, whether beyond the wall
+    seen: list[tuple[int, int, bool]] = []  # frame, object, whether behind the wall
     for number, boxes in enumerate(_of(tracks, "hidden")):
         for t in np.flatnonzero(~np.isnan(boxes[:, 0])).tolist():
             begin, end = boxes[t, axis], boxes[t, axis] + boxes[t, 2 + axis]

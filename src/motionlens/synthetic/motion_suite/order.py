@@ -10,16 +10,16 @@ from motionlens.synthetic.motion_suite.scenes import Rng, Scene, Setting, Track,
 
 SIDE_PX = 14.0
 KINDS = ("stripes", "dots")
-# Steps that a patch moves for, and from the first move of one to the first move of the other.
+# Number of steps of a dash, and least number from the start of one to the start of the other.
 DASH_STEPS, LEAST_GAP = 2, 2
 LEAST_FRAMES = 6
 
 
 def draw_order(rng: Rng, setting: Setting, class_name: str) -> Scene:
-    """Two patches stand still; each dashes off once, in any direction, and stands still again.
+    """Two patches stand still; each dashes once in any direction and stands still again.
 
-    The place of a patch is uniform before, during and after its dash, see :func:`.motions.bouncing`,
-    so a frame does not even tell whether the dash is over.
+    The place of a patch is uniform before, during and after its dash, see
+    :func:`.motions.bouncing`, so a frame does not even tell whether the dash is over.
     """
     num_steps = setting.num_frames - 1
     early = int(rng.integers(0, num_steps - DASH_STEPS - LEAST_GAP + 1))

@@ -1,4 +1,4 @@
-"""Task: what goes behind a bar: does it come out on the far side, come back, or stay there?"""
+"""Task: does what goes behind a bar come out on the far side, come back, or stay there?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from motionlens.synthetic.motion_suite.scenes import (
 
 SIDE_PX, BAR_PX = 12.0, 15.0
 BAR_SHIFT_PX = 6.0
-# From the middle of the time behind the bar, in which nothing is seen, frames.
+# Half of the time during which nothing is seen, frames.
 HALF_HIDDEN = 0.75
 LEAST_FRAMES = 6
 
@@ -26,12 +26,12 @@ LEAST_FRAMES = 6
 def draw_reappear(rng: Rng, setting: Setting, class_name: str) -> Scene:
     """A patch goes behind a bar; after a while it, or another one, comes out.
 
-    ``passes``: it comes out on the far side. ``returns``: on the side on which it went in.
-    ``another``: another one comes out instead, on either side, and it does not appear again. At
-    any time a frame shows the bar and one patch of any look, on the left or the right with equal
-    chance and at a distance that depends on the time alone, or none: the same in every class.
+    ``passes``: it comes out on the far side. ``returns``: it comes out on the side where it went
+    in. ``another``: another one comes out on either side. At any time a frame of any class shows
+    the bar and at most one patch of any look, on the left or the right with equal probability, at
+    a distance that depends on the time alone.
     """
-    # Whole pixels, so that what the bar covers is covered in the picture too.
+    # Whole pixels, so that the bar covers the patch in the picture too.
     side, bar = (float(round(setting.px(length))) for length in (SIDE_PX, BAR_PX))
     centre = setting.size / 2 + setting.px(rng.uniform(-BAR_SHIFT_PX, BAR_SHIFT_PX))
     middle = (setting.num_frames - 1) / 2 + rng.uniform(-0.5, 0.5)

@@ -1,4 +1,4 @@
-"""Scene -> frames."""
+"""Draw the frames of a scene."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def render(
     """Draw the frames of a scene.
 
     Args:
-        scene: what is to be seen.
+        scene: what to draw.
         setting: of the suite.
-        footage: for photographed patches and for windows; textures are painted if None.
+        footage: for photographed patches and windows; textures are painted if None.
         part: which stretch of the footage may be used.
 
     Returns:
@@ -37,7 +37,7 @@ def render(
     else:
         frames = _patches(scene, setting, footage, part)
     rng = np.random.default_rng(scene.seed)
-    # The same noise for all three colours: what a camera has most of is noise of brightness.
+    # The same noise for all colours: a camera mostly has noise of brightness.
     noise = rng.standard_normal((*frames.shape[:3], 1), dtype=np.float32)
     frames += setting.difficulty.noise * noise
     return np.clip(np.rint(frames), 0, 255).astype(np.uint8)
@@ -67,7 +67,7 @@ def _windows(scene: Scene, setting: Setting, footage: Footage | None, part: Part
 def _patches(scene: Scene, setting: Setting, footage: Footage | None, part: Part) -> Canvas:
     size = setting.size
     ground = paint(scene.ground.kind, scene.ground.seed, size, size, scene.ground.contrast)
-    # The background goes on over its borders, so that it may be rolled around.
+    # The background continues over its borders, so it can be rolled.
     drifts = np.floor(scene.ground_path).astype(int).tolist()
     frames = np.stack([np.roll(ground, drift, axis=(0, 1)) for drift in drifts])
     for track in scene.tracks:
@@ -76,10 +76,10 @@ def _patches(scene: Scene, setting: Setting, footage: Footage | None, part: Part
 
 
 def _draw(frames: Canvas, track: Track, footage: Footage | None, part: Part) -> None:
-    """Draw one thing into all frames in which it is."""
+    """Draw one thing into all frames that it is in."""
     assert track.look is not None
     there = np.flatnonzero(~np.isnan(track.boxes[:, 0]))
-    # Whole pixels: where a thing is between two of them must not show in how sharp it is.
+    # Whole pixels: sharpness must not tell where between two pixels a thing is.
     corners = np.floor(track.boxes[there, :2]).astype(int).tolist()
     sides = np.maximum(np.rint(track.boxes[there, 2:]), 1).astype(int)
     tallest, widest = sides.max(0).tolist()
@@ -109,7 +109,7 @@ def _resized(texture: Canvas, height: int, width: int) -> Canvas:
 
 
 def _paste(frame: Canvas, patch: Canvas, top: int, left: int, is_round: bool) -> None:
-    """Put a patch onto a frame; what lies outside is cut off."""
+    """Put a patch onto a frame; what lies outside is cropped."""
     height, width = patch.shape[:2]
     rows = slice(max(top, 0), max(top + height, 0))
     columns = slice(max(left, 0), max(left + width, 0))

@@ -21,7 +21,7 @@ def draw_samples(suite: MotionSuite) -> Image.Image:
     num_classes = len(suite.class_names)
     sheet = Image.new("RGB", (_NAME_PX + num_frames * cell, num_classes * cell), "white")
     pen = ImageDraw.Draw(sheet)
-    for i in range(num_classes):  # the first ones have each another class
+    for i in range(num_classes):  # each of the first has another class
         frames, label = suite.clip("train", i)
         top = label * cell
         pen.text((4, top + size // 2 - 6), suite.class_names[label], fill="black")

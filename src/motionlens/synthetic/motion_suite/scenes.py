@@ -1,4 +1,4 @@
-"""What a generated clip shows, before any pixel is drawn: who is where, and looks how.
+"""What a generated clip shows, before any pixel is drawn: what is where and how it looks.
 
 Letters: T frames. Rows and columns count pixels from the top left corner of the view.
 """
@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from motionlens.synthetic.motion_suite.difficulty import REFERENCE_PX, Difficulty
 
-Boxes = NDArray[np.float64]  # (T, 4): row, column, height, width; nan where it is not there
+Boxes = NDArray[np.float64]  # (T, 4): row, column, height, width; nan where it is absent
 Rng = np.random.Generator
 
-# Textures that a patch may have, but where the task tells them apart.
+# Textures of patches, unless the task is about them.
 PATCH_KINDS = ("stripes", "checks", "dots", "blobs", "grain")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What all clips of a suite have in common.
+    """What all clips of a suite share.
 
     Attributes:
-        difficulty: how hard.
+        difficulty: of the suite.
         num_frames: T.
         size: rows and columns of the view, pixels.
     """
@@ -35,11 +35,11 @@ class Setting:
     size: int
 
     def px(self, length: float) -> float:
-        """A length that is told for a view of 64 pixels, in this one."""
+        """Pixels in this view of a length given for a view of 64 pixels."""
         return length * self.size / REFERENCE_PX
 
     def speed_px(self, rng: Rng) -> float:
-        """Draw a speed, pixels a frame."""
+        """Draw a speed, pixels per frame."""
         return self.px(rng.uniform(*self.difficulty.speed_px))
 
 
@@ -49,7 +49,7 @@ class Look(NamedTuple):
     Attributes:
         kind: texture, a key of :data:`.textures.KINDS`; ``photo or <kind>`` is cut from footage
             if there is any.
-        seed: of colours and texture.
+        seed: for colours and texture.
         contrast: 0 to 1.
         round: a disc instead of a square.
     """
@@ -66,7 +66,7 @@ class Track(NamedTuple):
     Attributes:
         role: ``target``, ``distractor``, ``occluder``, ``window`` and the like.
         boxes: float64 ``(T, 4)``.
-        look: of a window None.
+        look: None for a window.
     """
 
     role: str
@@ -79,10 +79,10 @@ class Scene:
     """A clip before it is drawn.
 
     Attributes:
-        tracks: what is in it; what comes later covers what came earlier.
+        tracks: the things in it; later ones cover earlier ones.
         ground: look of the background.
         ground_path: float64 ``(T, 2)``, row and column by which the background has drifted.
-        seed: of the noise, and of the choice of footage.
+        seed: for the noise and the choice of footage.
     """
 
     tracks: tuple[Track, ...]
@@ -97,6 +97,6 @@ def draw_seed(rng: Rng) -> int:
 
 
 def draw_look(rng: Rng, setting: Setting, *, kind: str | None = None) -> Look:
-    """Look of a square patch; any texture, unless ``kind`` tells."""
+    """Look of a square patch, of any texture unless ``kind`` is given."""
     drawn = str(rng.choice(PATCH_KINDS))
     return Look(kind or f"photo or {drawn}", draw_seed(rng), setting.difficulty.patch_contrast)

@@ -1,4 +1,4 @@
-"""All clips of a suite, each from its number alone: what is in it, and its pixels."""
+"""The clips of a suite: scene, label and pixels, each from the number of the clip alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from motionlens.synthetic.motion_suite.tasks import find_task
 LEAST_SIZE, MOST_SIZE = 32, 512
 MOST_FRAMES = 64
 VERSION = 1
-# Keeps what is drawn for the order of labels apart from what is drawn for the clips.
+# Separate random streams for the order of labels and for the clips.
 _LABEL_STREAM, _CLIP_STREAM = 0, 1
 
 
@@ -33,12 +33,12 @@ class MotionSuite:
     Args:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
         difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
-        seed: of everything, at least 0.
+        seed: for everything, at least 0.
         num_frames: T of a clip.
         size: rows and columns of a clip, even.
-        footage: videos that patches are cut from, and that windows move over.
-        speed: pixels a frame in a view of 64 pixels, instead of the difficulty's.
-        parts: that clips will be asked of.
+        footage: videos for patches and windows.
+        speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
+        parts: the parts that will be used.
 
     Attributes:
         task: of the suite.
@@ -102,17 +102,17 @@ class MotionSuite:
         }
 
     def about(self) -> dict[str, Any]:
-        """Everything that decides what the clips show, for JSON."""
+        """Everything that determines the clips, for JSON."""
         return dict(self._about)
 
     def label(self, part: Part, i: int) -> int:
-        """Label of a clip; of as many clips as there are classes, in turn, each has another."""
+        """Label of a clip; each run of as many clips as classes holds every class once."""
         num_classes = len(self.class_names)
         rng = self._rng(_LABEL_STREAM, part, i // num_classes)
         return int(rng.permutation(num_classes)[i % num_classes])
 
     def scene(self, part: Part, i: int) -> Scene:
-        """What a clip shows, not drawn."""
+        """What a clip shows, before it is drawn."""
         class_name = self.class_names[self.label(part, i)]
         return self._draw(self._rng(_CLIP_STREAM, part, i), self.setting, class_name)
 

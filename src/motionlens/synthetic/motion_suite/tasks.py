@@ -26,7 +26,7 @@ class Task:
         horizontal_flip: classes that swap when a clip is mirrored left to right.
         vertical_flip: likewise top to bottom.
         time_reversal: likewise when it runs backwards.
-        least_frames: frames that a clip must have.
+        least_frames: minimum frames of a clip.
     """
 
     description: str
@@ -103,10 +103,10 @@ TASKS: dict[str, Task] = {
 
 
 def find_task(name: str) -> Task:
-    """The task of a name.
+    """A task by its name.
 
     Raises:
-        ValueError: For an unknown one; the nearest is suggested.
+        ValueError: For an unknown name; the nearest is suggested.
     """
     if name not in TASKS:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Pictures made of numbers alone: textures of patches and backgrounds.
+"""Computed textures of patches and backgrounds.
 
 Letters: H W rows and columns.
 """
@@ -21,7 +21,7 @@ def paint(kind: str, seed: int, height: int, width: int, contrast: float) -> NDA
 
     Args:
         kind: key of :data:`KINDS`, or ``"collage"``: pieces of all of them.
-        seed: of its colours and its shape.
+        seed: for its colours and its shape.
         height: H.
         width: W.
         contrast: 0, grey, to 1.
@@ -39,13 +39,13 @@ def paint(kind: str, seed: int, height: int, width: int, contrast: float) -> NDA
 
 
 def smooth(rng: Rng, height: int, width: int, power: float) -> Field:
-    """Noise that is alike everywhere and goes on over its borders as at the opposite ones.
+    """Stationary noise that continues periodically over its borders.
 
     Args:
-        rng: of the noise.
+        rng: source of the noise.
         height: H.
         width: W.
-        power: by which its spectrum falls with frequency: 0 is white, 2 clouds.
+        power: exponent by which the spectrum falls with frequency; 0 is white noise.
     """
     rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     frequency = np.hypot(rows, columns)
@@ -63,7 +63,7 @@ def _colours(rng: Rng) -> NDArray[np.float64]:
 
 
 def _grid(rng: Rng, height: int, width: int) -> tuple[Field, Field]:
-    """Coordinates turned by an angle, in periods, with a phase; two of 5 to 8 pixels each."""
+    """Rotated coordinates as phases; a period has 5 to 8 pixels."""
     angle, period = rng.uniform(0, np.pi), rng.uniform(5, 8)
     rows, columns = np.mgrid[:height, :width] * (2 * np.pi / period)
     first: Field = rows * np.cos(angle) + columns * np.sin(angle) + rng.uniform(0, 2 * np.pi)
@@ -110,7 +110,7 @@ KINDS: dict[str, Callable[[Rng, int, int], Field]] = {
 
 
 def _collage(rng: Rng, height: int, width: int) -> NDArray[np.float32]:
-    """Clouds with pieces of other textures everywhere."""
+    """Clouds covered with pieces of other textures."""
     picture = paint("clouds", int(rng.integers(2**31)), height, width, 0.8)
     names = list(KINDS)
     for _ in range(_COLLAGE_PIECES):

@@ -1,7 +1,7 @@
-"""Where everything was: tracks of all objects of a written suite, as CSV.
+"""The tracks of all objects of a written suite, as CSV.
 
-One row is one object in one frame. Rows and columns count pixels of the view; a window's count
-pixels of the footage, resized as it was for the windows.
+One row per object and frame. Rows and columns are pixels of the view; those of a window are pixels
+of the resized footage.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COLUMNS = ("path", "object", "role", "frame", "row", "column", "height", "width
 
 
 def truth_path(folder: Path, part: Part) -> Path:
-    """Where the tracks of a part lie."""
+    """The file with the tracks of a part."""
     return folder / f"truth_{part}.csv"
 
 
@@ -40,7 +40,7 @@ def save_truth(folder: Path, part: Part, clips: Iterable[tuple[str, Iterable[Tra
 
 
 def load_truth(folder: Path, part: Part, num_frames: int) -> dict[str, list[Track]]:
-    """Read the tracks of a part; how things look is not told.
+    """Read the tracks of a part; looks are not stored.
 
     Returns:
         Tracks of every clip, by path.

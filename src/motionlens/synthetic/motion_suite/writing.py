@@ -1,9 +1,9 @@
-"""A suite to a folder: a prepared data set of small videos, with the truth beside it.
+"""Write a suite as a prepared data set of small videos, with the ground truth.
 
-motion_suite.json    what decides what the clips show; a folder holds one suite
+motion_suite.json    everything that determines the clips; a folder holds one suite
 train/000000.mp4     the clips; likewise validation/ and, if any, test/
-truth_train.csv      where everything was, see :mod:`motionlens.synthetic.motion_suite.truth`
-train.csv            the list, and dataset.json: see :mod:`motionlens.datasets.prepared`
+truth_train.csv      the tracks of all objects, see :mod:`.truth`
+train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.prepared`
 """
 
 from __future__ import annotations
@@ -74,29 +74,28 @@ def write_task(
 ) -> SuiteReport:
     """Write a prepared data set of generated videos.
 
-    The same arguments give the same files, whatever ``num_workers``. Stopped on the way, it goes
-    on there when called again; with greater numbers it adds clips and changes none.
+    The same arguments give the same files with any ``num_workers``. An interrupted call goes on
+    where it stopped when it is made again; larger numbers add clips and change none.
 
     Args:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
         folder: made if absent.
-        difficulty: how fast, how many distractors, how much contrast and noise.
-        num_train: clips that train, at least 1; classes take turns.
-        num_validation: clips that validate, at least 1.
-        num_test: clips of a test part; 0 for none.
-        seed: of everything.
+        difficulty: speed, number of distractors, contrast and noise.
+        num_train: training clips, at least 1; classes take turns.
+        num_validation: validation clips, at least 1.
+        num_test: test clips; 0 for no test part.
+        seed: for everything.
         num_frames: of a clip.
         size: rows and columns of a clip, even.
-        footage: videos that patches are cut from, and that windows move over; each part takes
-            its own stretch of them.
-        speed: pixels a frame in a view of 64 pixels, instead of the difficulty's.
-        num_workers: processes that draw; 0 for this one. They start afresh, so that a script must
-            call this under ``if __name__ == "__main__":``.
+        footage: videos for patches and windows; each part uses its own stretch of them.
+        speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
+        num_workers: processes that draw; 0 for this one. A script that uses processes must call
+            this under ``if __name__ == "__main__":``.
         on_progress: called with the number of clips done and of all.
 
     Raises:
-        ValueError: If an argument makes no sense, ``folder`` cannot be written or holds another
-            data set. What was written before is left as it is.
+        ValueError: If an argument is out of range, or ``folder`` cannot be written or holds
+            another data set, which stays as it is.
         VideoError: If a video of the footage cannot be read.
         OSError: If the disk is full.
     """
@@ -144,12 +143,12 @@ def write_task(
 
 
 def clip_name(part: Part, i: int) -> str:
-    """Path of a clip inside its folder; its class does not show in it."""
+    """Path of a clip inside its folder, which does not reveal its class."""
     return f"{part}/{i:06}.mp4"
 
 
 def _claim(folder: Path, suite: MotionSuite) -> None:
-    """Note in a folder which suite it holds, or refuse if that is another."""
+    """Write into a folder which suite it holds, or raise if it holds another."""
     path, wanted = folder / SUITE_FILE, suite.about()
     if path.is_file():
         try:
