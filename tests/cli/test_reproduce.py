@@ -4,7 +4,8 @@ import re
 import pytest
 
 from motionlens.reproduce import listing
-from motionlens.reproduce.registry import EXPERIMENTS
+from motionlens.reproduce.experiments import DEFAULT_OUT
+from motionlens.reproduce.grids import EXPERIMENTS
 
 NAMES = [
     "toy", "motion", "kinetics", "ablation-count", "ablation-k", "ablation-stage", "runtime",
@@ -44,14 +45,14 @@ def test_list_finds_results(tmp_path, monkeypatch):
     page = tmp_path / "checkout" / "docs" / "results" / "realmotion7.md"
     page.parent.mkdir(parents=True)
     page.write_text("by hand")
-    lines = [e for e in listing.entries([listing.DEFAULT_OUT]) if "reproduce speed" in e.command]
-    assert [entry.status for entry in lines] == [
+    lines = [line for line in listing.list_experiments([DEFAULT_OUT]) if "speed" in line[1]]
+    assert [status for _, _, status, _ in lines] == [
         "begun, 3 of 4 runs (budget small, 3 seeds)", "done before, by hand",
     ]  # fmt: skip
-    assert lines[0].place == "runs/reproduce/speed_small"
+    assert lines[0][-1] == "runs/reproduce/speed_small"
     (folder / "results.json").write_text(json.dumps(content | {"finished_runs": 4, "data": "d"}))
-    (entry, _) = [e for e in listing.entries([folder]) if "reproduce speed" in e.command]
-    assert entry.status == "done (budget small, 3 seeds, d)"
+    (line, _) = [line for line in listing.list_experiments([folder]) if "speed" in line[1]]
+    assert line[2] == "done (budget small, 3 seeds, d)"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,8 @@ def test_list_finds_results(tmp_path, monkeypatch):
         (["motio"], "unknown experiment 'motio', did you mean 'motion'?"),
         (
             ["motion"],
-            "motion needs videos, got no --data; 'motionlens motion' draws some, 'motionlens prepare'",
+            "motion needs videos, got no --data; 'motionlens motion' draws some, 'motionlens "
+            "prepare' reads",
         ),
         (["toy", "--data", "x"], "toy makes its own data; leave --data out"),
         (["toy", "--seeds", "0"], "seeds must be at least 1, got 0"),

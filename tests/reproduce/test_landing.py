@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,15 +11,16 @@ from motionlens.explain.drawing.arrows import draw_match
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import KEPT_COLOUR
 from motionlens.explain.matches import find_match
+from motionlens.inference.recognizer import Recognizer
 from motionlens.models.registry import create_model
+from motionlens.reproduce.budgets import BUDGETS
+from motionlens.reproduce.grids import EXPERIMENTS, planned_runs
 from motionlens.reproduce.landing import measure_landing
-from motionlens.reproduce.proposals import toy_plans
-from motionlens.reproduce.toy import train_system, validation_videos
-from motionlens.reproduce.toy_recognizer import toy_recognizer
-from motionlens.reproduce.toy_report import block_match
+from motionlens.reproduce.proposals import block_match
+from motionlens.reproduce.toy_training import toy_card, train, validation_videos
 from motionlens.synthetic.toy import BLOCK_PX, ToyVideos, moving_blocks
 
-PIXELS = toy_plans(["box"])[-1]
+(PIXELS,) = planned_runs(EXPERIMENTS["visualise"].toy, BUDGETS["small"], models=["pixels"])
 
 
 def touches(box, corner):
@@ -45,7 +47,7 @@ def test_measured_as_position_by_position(canvas, strides):
     model = create_model("toy_cpnet", num_classes=4, **options).eval()
     torch.nn.init.ones_(model.core.projection.norm.weight)
     videos = moving_blocks(4, canvas=canvas, seed=1)
-    recognizer = toy_recognizer(model, "cpnet", canvas, options)
+    recognizer = Recognizer(model, toy_card(replace(PIXELS, canvas=canvas, options=options)))
     counts = {name: [0, 0] for name in ("exact", "beside", "sees")}
     total = [0, 0]
     cell = strides[0] * strides[1]
@@ -69,22 +71,22 @@ def test_measured_as_position_by_position(canvas, strides):
                         for name, place in places.items():
                             counts[name][kind] += weight * touches(place, there)
     landing = measure_landing(model, videos)
-    assert landing.proposals == total[0] > 0
+    assert landing["proposals"] == total[0] > 0
     for name, hits in counts.items():
         expected = [hit / all_ for hit, all_ in zip(hits, total, strict=True)]
-        assert list(getattr(landing, name)) == pytest.approx(expected), name
+        assert [*landing[name].values()] == pytest.approx(expected), name
 
 
 @pytest.mark.slow
 def test_surviving_proposals_of_the_block_land_on_the_block():
     """To the pixel, no cell of tolerance; and arrows of kept proposals end there."""
-    run, model = train_system("cpnet", canvas="box", seed=0, epochs=3, cp_options=PIXELS.options)
-    assert run.validation[-1] >= 0.97
+    numbers, model = train(replace(PIXELS, epochs=3))
+    assert numbers["validation"][-1] >= 0.97
     videos = validation_videos("box")
     landing = measure_landing(model, videos)
-    assert landing.proposals > 2000
+    assert landing["proposals"] > 2000
     # Chance would be 4 of 1024 pixels.
-    assert min(landing.exact) >= 0.95, landing
+    assert min(landing["exact"].values()) >= 0.95, landing
     assert_arrows_end_on_the_block(model, ToyVideos(*(values[:20] for values in videos)))
 
 

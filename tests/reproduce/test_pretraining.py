@@ -9,22 +9,28 @@ from motionlens.reproduce.pretraining import (
     FLIP_PAIRS,
     MEANINGS,
     MIXTURE,
-    Ingredient,
     main,
     write_mixture,
 )
 from motionlens.synthetic.motion_suite.tasks import TASKS
 
-FEW = (
-    Ingredient(task="camera", difficulty="easy", num_train=7),
-    Ingredient(task="direction", difficulty="medium", num_train=4, speed=2.0),
-)
+FEW = {
+    "camera_easy": {"task": "camera", "difficulty": "easy", "num_train": 7},
+    "direction_medium_2px": {
+        "task": "direction",
+        "difficulty": "medium",
+        "num_train": 4,
+        "speed": 2.0,
+    },
+}
+CAMERA = {"camera_easy": FEW["camera_easy"]}
 
 
 def test_every_class_of_its_tasks_has_one_meaning():
-    for ingredient in MIXTURE:
-        assert {MEANINGS[name] for name in TASKS[ingredient.task].class_names} <= set(CLASS_NAMES)
-    assert len({ingredient.name for ingredient in MIXTURE}) == len(MIXTURE)
+    for ingredient in MIXTURE.values():
+        labels = TASKS[ingredient["task"]].class_names
+        assert {MEANINGS[name] for name in labels} <= set(CLASS_NAMES)
+    assert len(MIXTURE) == 13
 
 
 def test_what_swaps_means_the_same_in_every_task():
@@ -34,15 +40,15 @@ def test_what_swaps_means_the_same_in_every_task():
         "vertical_flip": {"up": "down"},
         "time_reversal": {"left": "right", "up": "down", "closer": "away"},
     }
-    for ingredient in MIXTURE:
-        task = TASKS[ingredient.task]
+    for ingredient in MIXTURE.values():
+        task = TASKS[ingredient["task"]]
         for name, ours in swaps.items():
             both = ours | {b: a for a, b in ours.items()}
             theirs = getattr(task, name)
             theirs = theirs | {b: a for a, b in theirs.items()}
             for label in task.class_names:
                 expected = both.get(MEANINGS[label], MEANINGS[label])
-                assert MEANINGS[theirs.get(label, label)] == expected, (ingredient.task, label)
+                assert MEANINGS[theirs.get(label, label)] == expected, (ingredient["task"], label)
 
 
 def test_a_mixture_is_one_prepared_data_set(tmp_path):
@@ -73,8 +79,8 @@ def test_footage_must_be_there_where_it_is_wanted(tmp_path, capsys):
 
 
 def test_another_mixture_needs_another_folder(tmp_path):
-    write_mixture(tmp_path, [], mixture=FEW[:1])
+    write_mixture(tmp_path, [], mixture=CAMERA)
     about = json.loads((tmp_path / "camera_easy" / "motion_suite.json").read_text())
     with pytest.raises(ValueError, match="seed"):
-        write_mixture(tmp_path, [], mixture=FEW[:1], seed=1)
+        write_mixture(tmp_path, [], mixture=CAMERA, seed=1)
     assert json.loads((tmp_path / "camera_easy" / "motion_suite.json").read_text()) == about

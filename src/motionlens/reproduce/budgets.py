@@ -1,106 +1,103 @@
-"""How much an experiment may cost: the networks, the clips, and the recipe that all runs share."""
+"""How much an experiment may cost, and the recipe that follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
+import yaml  # type: ignore[import-untyped]
+
+from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.source import ListingConfig
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
 
-BudgetName = Literal["small", "medium", "full"]
-
-# A ResNet-18 of a quarter of the width, for clips of 64 pixels: cheap, with two blocks a stage.
-_NARROW = {"widths": (16, 32, 64, 128), "stem_stride": 1, "dropout": 0.2}
+# Videos that are opened to learn how long they usually are.
+_OPENED = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """What runs of a budget have in common.
+    """What the runs of a budget have in common, see ``budgets.yaml``.
 
     Attributes:
         name: of the budget.
-        backbone: of the models that are put side by side.
-        ablation_options: of the ResNet-18 whose modules are varied.
-        stride: between the frames of a clip of 8 frames.
-        seeds: runs of each network, unless the user says otherwise.
-        epochs_factor: on the epochs of the toy's systems.
+        backbone: of models that are put side by side.
+        resnet18: options of the ResNet-18 of the ablations.
+        stride: between the frames of a clip.
+        toy_epochs: factor on the epochs of toy networks.
+        runtime_s: seconds of measuring each network.
         recipe: fields of the recipe; None where a recipe file of the package is taken.
     """
 
-    name: BudgetName
+    name: str
     backbone: str
-    ablation_options: Mapping[str, Any] = field(default_factory=dict)
+    resnet18: Mapping[str, Any]
     stride: int
-    seeds: int = 3
-    epochs_factor: int = 1
+    toy_epochs: int
+    runtime_s: float
     recipe: Mapping[str, Any] | None
 
+    def fitted(self, num_frames: int) -> Budget:
+        """The budget with a stride that lets its clips end with a video of so many frames.
 
-BUDGETS: dict[str, Budget] = {
-    "small": Budget(
-        name="small",
-        backbone="nano",
-        ablation_options=_NARROW,
-        stride=3,
-        recipe={
-            "validate_every": 1000,
-            "clip": {"num_frames": 8, "frame_stride": 3, "size": 64, "short_side": 72},
-            "optim": {"epochs": 20, "batch_size": 16, "lr": 0.005},
-            "log": {"confusion": False, "clips": 0},
-        },
-    ),
-    "medium": Budget(
-        name="medium",
-        backbone="resnet18",
-        ablation_options={"stem_stride": 1},
-        stride=4,
-        recipe={
-            "validate_every": 10,
-            "clip": {"num_frames": 8, "frame_stride": 4, "size": 112, "short_side": 128},
-            "optim": {"epochs": 40, "batch_size": 16, "lr": 0.002},
-            "log": {"confusion": False, "clips": 0},
-        },
-    ),
-    "full": Budget(name="full", backbone="resnet18", stride=4, epochs_factor=2, recipe=None),
+        The full budget stays as it is: its recipes are the authors'.
+        """
+        if self.recipe is None:
+            return self
+        clip = self.recipe["clip"]
+        stride = max(1, min(self.stride, (num_frames - 1) // max(1, clip["num_frames"] - 1)))
+        recipe = {**self.recipe, "clip": {**clip, "frame_stride": stride}}
+        return replace(self, stride=stride, recipe=recipe)
+
+
+BUDGETS = {
+    name: Budget(name=name, **values)
+    for name, values in yaml.safe_load(
+        Path(__file__).with_name("budgets.yaml").read_text(encoding="utf-8")
+    ).items()
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """What the user says of data and training.
+def usual_length(index: VideoIndex) -> int:
+    """Median number of frames of some videos of an index.
 
-    Attributes:
-        data: as of a recipe.
-        validation: likewise.
-        listing: likewise.
-        recipe: a recipe file that takes the place of the budget's recipe, where it says something.
-        init: weights that all runs start from.
-        epochs: instead of the recipe's.
-        device: where to run.
-        devices: processes that train together.
+    Raises:
+        ValueError: If one cannot be opened.
     """
-
-    data: str
-    validation: str | None = None
-    listing: ListingConfig = field(default_factory=ListingConfig)
-    recipe: str | None = None
-    init: str | None = None
-    epochs: int | None = None
-    device: str = "auto"
-    devices: int = 1
+    chosen = np.linspace(0, len(index) - 1, min(_OPENED, len(index))).astype(int)
+    return int(np.median([index.open(int(i)).num_frames for i in chosen]))
 
 
-def base_recipe(budget: Budget, source: Source, packaged: str) -> Recipe:
+def base_recipe(
+    budget: Budget,
+    packaged: str,
+    *,
+    data: str,
+    validation: str | None = None,
+    listing: ListingConfig | None = None,
+    recipe: str | None = None,
+    init: str | None = None,
+    epochs: int | None = None,
+    device: str = "auto",
+    devices: int = 1,
+) -> Recipe:
     """The recipe that all runs of an experiment share; each run sets model, clip, seed and out.
 
     Args:
         budget: of the experiment.
-        source: what the user says.
-        packaged: name of the recipe file of the package that the full budget takes.
+        packaged: recipe file of the package that the full budget takes.
+        data: see :class:`motionlens.training.recipe.Recipe`; likewise the following.
+        validation: see there.
+        listing: see there; what it leaves at the default is taken from the recipe.
+        recipe: recipe file whose fields replace those of the budget.
+        init: weights that all runs start from, instead of the recipe's.
+        epochs: instead of the recipe's.
+        device: where to run.
+        devices: processes that train together; a step has as many clips with any number.
 
     Raises:
         ValueError: If a recipe file cannot be used.
@@ -108,28 +105,19 @@ def base_recipe(budget: Budget, source: Source, packaged: str) -> Recipe:
     values = budget.recipe
     if values is None:
         values = read_recipe_file(packaged_recipe(packaged))
-    if source.recipe is not None:
-        values = _merged(values, read_recipe_file(source.recipe))
-    listing = values.get("listing", {})
-    recipe = recipe_from(
-        {
-            **values,
-            **{"data": source.data, "validation": source.validation, "out": "OUT"},
-            "listing": {**listing, **_said(source.listing)},
-            "device": source.device,
-        }
-    )
-    optim = recipe.optim
-    if source.epochs is not None:
-        optim = replace(optim, epochs=source.epochs)
-    # As many clips a step as the recipe wants, whatever the number of processes.
-    accumulate = max(1, recipe.devices * recipe.num_nodes * optim.accumulate // source.devices)
+    if recipe is not None:
+        values = _merged(values, read_recipe_file(recipe))
+    given = {n: v for n, v in vars(listing or ListingConfig()).items() if v != _DEFAULTS[n]}
+    values = _merged(values, {"listing": given, "data": data, "validation": validation})
+    found = recipe_from({**values, "out": "OUT", "device": device})
+    optim = found.optim
+    clips = found.devices * found.num_nodes * optim.accumulate
     return replace(
-        recipe,
-        init=source.init or recipe.init,
-        devices=source.devices,
+        found,
+        init=init or found.init,
+        devices=devices,
         num_nodes=1,
-        optim=replace(optim, accumulate=accumulate),
+        optim=replace(optim, epochs=epochs or optim.epochs, accumulate=max(1, clips // devices)),
     )
 
 
@@ -139,11 +127,14 @@ def packaged_recipe(name: str) -> Path:
     Raises:
         ValueError: If it is in neither.
     """
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
     for folder in (package / "recipes", package.parents[1] / "recipes"):
         if (folder / name).is_file():
             return folder / name
     raise ValueError(f"the recipe {name} did not come with this installation; give --recipe FILE")
+
+
+_DEFAULTS = vars(ListingConfig())
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,9 +144,3 @@ def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, An
         nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = _merged(merged[name], value) if nested else value
     return merged
-
-
-def _said(listing: ListingConfig) -> dict[str, Any]:
-    """What differs from the default."""
-    default = ListingConfig()
-    return {n: v for n, v in vars(listing).items() if v != getattr(default, n)}

@@ -1,93 +1,271 @@
-"""Words for what is to be trained: variants of a network, looks at them, cells of a table."""
+"""The experiments as data: each file in ``grids`` is a table or figure, and what fills it.
+
+A file holds blocks of three kinds: ``videos`` (trained on the user's data), ``toy`` (trained on the
+toy) and ``runtime`` (timed). A block is rows by columns: a row is a network, a column says how its
+clips are cut and how it is evaluated. Cells with the same network and the same clips share a
+training. Keys of a block, all optional:
+
+budgets        budgets that it belongs to
+min_frames     it needs videos of at least so many frames; max_frames likewise
+canvas         of the toy; takes the place of columns
+backbone       instead of the budget's; ``{backbone}`` in names of models stands for it
+rows           label: {choice, model, options, clip, epochs, summary, resnet18}; --models takes the
+               choice; resnet18 adds the budget's options of that network
+models         pattern of registered models, each of which is a row
+without        what the pattern's ``*`` must not stand for
+named          what rows of the pattern are called, such as ``{}_sealed``
+defaults       of all rows
+columns        label: {run, clip, look, evaluate}; run ends the names of runs, look names the
+               evaluation
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.errors import nearest
+from motionlens.models.registry import list_models
+from motionlens.reproduce.budgets import Budget
+
+# What the poster's tables call a family of models; others go by their own names.
+TITLES = {
+    "c2d": "C2D",
+    "c3d": "C3D",
+    "i3d": "I3D",
+    "nl_c2d": "NL C2D",
+    "artnet": "ARTNet",
+    "trn": "TRN",
+    "tsm": "TSM",
+    "mfnet": "MFNet",
+    "cpnet": "CPNet",
+    "mff": "MFF",
+}
+ACCURACY = "here"
+Block = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
-    """One evaluation of a trained network.
+class Experiment:
+    """A table or figure, as its file says it.
 
     Attributes:
-        name: of its folder inside the run's evaluation; empty for the evaluation itself.
-        options: of :func:`motionlens.evaluate`, such as ``k`` and ``views``.
-    """
-
-    name: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-ONE_VIEW = Look()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Variant:
-    """A network that is trained, once for each seed.
-
-    Attributes:
-        name: begins the names of its run folders; no other variant of a grid has it.
-        choice: what ``--models`` calls it; several variants may share one.
-        model: name for :func:`motionlens.create_model`.
-        options: of the model.
-        clip: fields of the recipe's clip.
-        looks: how it is evaluated.
+        name: on the command line.
+        order: its place in ``--list``.
+        shown_as: what of the poster it is; ``"ours"`` if it is not on it.
+        measures: a sentence without a full stop.
+        unit: of the cells; accuracies are stored in 0 to 1 and shown in %.
+        one_seed: whether more seeds are never run.
+        picture: ``kind`` (rows, matrix or lines), ``title``, and for lines ``steps``; or None.
+        proposals: choices whose proposals are drawn.
+        landing: whether the share of proposals that land on the toy's block is measured.
+        measures_speed: whether the speed of the motion in the videos is measured.
+        notes: sentences below the table.
+        row_notes: likewise, each shown with its row.
+        pages: earlier results of the same, in docs/results.
+        poster: what the poster printed: tables with ``title``, ``columns``, ``rows`` (label to one
+            or two numbers for each column, null where they cannot be read), perhaps
+            ``parameters`` (millions) and ``decimals``.
+        recipe: file of the package for the full budget; None for that of the data set.
+        videos: blocks, see above.
+        toy: likewise.
+        runtime: likewise.
     """
 
     name: str
-    choice: str
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    clip: Mapping[str, Any] = field(default_factory=dict)
-    looks: tuple[Look, ...] = (ONE_VIEW,)
+    order: int
+    shown_as: Sequence[str]
+    measures: str
+    unit: Literal["%", "videos a second"] = "%"
+    one_seed: bool = False
+    picture: Mapping[str, Any] | None = None
+    proposals: Sequence[str] = ()
+    landing: bool = False
+    measures_speed: bool = False
+    notes: Sequence[str] = ()
+    row_notes: Mapping[str, str] = field(default_factory=dict)
+    pages: Sequence[str] = ()
+    poster: Sequence[Mapping[str, Any]] = ()
+    recipe: str | None = None
+    videos: Sequence[Block] = ()
+    toy: Sequence[Block] = ()
+    runtime: Sequence[Block] = ()
+
+    @property
+    def needs(self) -> Literal["data", "perhaps", "nothing"]:
+        """Whether ``--data`` must be given, may be given, or is not asked for."""
+        if not self.videos:
+            return "nothing"
+        return "perhaps" if self.toy else "data"
 
 
-class Cell(NamedTuple):
-    """A place in the table, and which look at which variant fills it."""
-
-    row: str
-    column: str
-    variant: str
-    look: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """What is trained, and the table that it fills.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """A network to be trained, or timed, once: one run folder.
 
     Attributes:
-        variants: in the order in which they are trained.
-        cells: in the order of the table.
+        name: of its folder.
+        row: of the table.
+        choice: what ``--models`` calls it.
+        model: name for :func:`motionlens.create_model`.
+        options: of the model.
+        clip: fields of the recipe's clip.
+        looks: column of the table to its evaluation: ``look``, the name of its folder (the
+            evaluation itself if absent), and ``evaluate``, options of :func:`motionlens.evaluate`.
+        seed: of the training.
+        canvas: of the toy.
+        epochs: of the toy's training.
+        summary: what the row is, in a few words.
     """
 
-    variants: tuple[Variant, ...]
-    cells: tuple[Cell, ...]
+    name: str
+    row: str
+    choice: str
+    model: str
+    options: Mapping[str, Any]
+    clip: Mapping[str, Any]
+    looks: Mapping[str, Mapping[str, Any]]
+    seed: int = 0
+    canvas: str = ""
+    epochs: int = 0
+    summary: str = ""
 
-    def chosen(self, choices: Sequence[str]) -> Grid:
-        """The part of a grid that is asked for; all of it if nothing is.
-
-        Raises:
-            ValueError: For an unknown choice; the nearest is suggested.
-        """
-        check_choices(choices, [variant.choice for variant in self.variants])
-        kept = tuple(v for v in self.variants if not choices or v.choice in choices)
-        names = {variant.name for variant in kept}
-        return Grid(kept, tuple(cell for cell in self.cells if cell.variant in names))
+    @property
+    def label(self) -> str:
+        """What a line on it calls it."""
+        return f"{self.name.removesuffix(f'_s{self.seed}')}, seed {self.seed}"
 
 
-def check_choices(choices: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse what an experiment does not have.
+def find_experiment(name: str) -> Experiment:
+    """An experiment by its name.
+
+    Raises:
+        ValueError: For an unknown one; the nearest is suggested.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(
+            f"unknown experiment {name!r}{nearest(name, EXPERIMENTS)}; 'motionlens reproduce "
+            "--list' shows all"
+        )
+    return EXPERIMENTS[name]
+
+
+def planned_runs(
+    blocks: Sequence[Block],
+    budget: Budget,
+    *,
+    num_frames: int | None = None,
+    canvas: str | None = None,
+    models: Sequence[str] = (),
+    seeds: int = 1,
+) -> list[Run]:
+    """The runs of an experiment, those of a seed side by side.
+
+    Args:
+        blocks: of the experiment.
+        budget: chooses blocks, backbone and options.
+        num_frames: of the usual video; None if there are no videos.
+        canvas: of the toy; None for all.
+        models: choices; all if empty.
+        seeds: runs of each network.
 
     Raises:
         ValueError: For an unknown choice; the nearest is suggested.
     """
-    for choice in choices:
-        if choice not in known:
+    runs: dict[str, Run] = {}
+    for block in blocks:
+        if _fits(block, budget, num_frames, canvas):
+            for run in _expanded(block, budget):
+                known = runs.get(run.name)
+                looks = {**known.looks, **run.looks} if known else run.looks
+                runs[run.name] = replace(run, looks=looks)
+    choices = dict.fromkeys(run.choice for run in runs.values())
+    for choice in models:
+        if choice not in choices:
             raise ValueError(
-                f"models must be among {', '.join(dict.fromkeys(known))}, got {choice!r}"
-                f"{nearest(choice, known)}"
+                f"models must be among {', '.join(choices)}, got {choice!r}"
+                f"{nearest(choice, choices)}"
             )
+    return [
+        replace(run, name=f"{run.name}_s{seed}", seed=seed)
+        for seed in range(seeds)
+        for run in runs.values()
+        if not models or run.choice in models
+    ]
+
+
+def _fits(block: Block, budget: Budget, num_frames: int | None, canvas: str | None) -> bool:
+    if budget.name not in block.get("budgets", (budget.name,)):
+        return False
+    if canvas is not None and block.get("canvas") != canvas:
+        return False
+    frames = num_frames or 0
+    return bool(block.get("min_frames", 0) <= frames <= block.get("max_frames", frames))
+
+
+def _expanded(block: Block, budget: Budget) -> Iterator[Run]:
+    """A run for each cell of a block; the name of a run tells those that are the same."""
+    backbone, canvas = block.get("backbone", budget.backbone), block.get("canvas", "")
+    for label, row in _rows(block, backbone).items():
+        choice = row.get("choice", label)
+        narrow = budget.resnet18 if row.get("resnet18") else {}
+        for column, cell in block.get("columns", {canvas or ACCURACY: {}}).items():
+            clip = {**row.get("clip", {}), **cell.get("clip", {})}
+            if clip.get("frame_stride") == "fitted":
+                clip["frame_stride"] = budget.stride
+            yield Run(
+                name="_".join(str(word) for word in (canvas, choice, cell.get("run")) if word),
+                row=label,
+                choice=choice,
+                model=row["model"].format(backbone=backbone),
+                options={**narrow, **row.get("options", {})},
+                clip=clip,
+                looks={column: {name: cell[name] for name in ("look", "evaluate") if name in cell}},
+                canvas=canvas,
+                epochs=row.get("epochs", 0) * budget.toy_epochs,
+                summary=row.get("summary", ""),
+            )
+
+
+def _rows(block: Block, backbone: str) -> dict[str, dict[str, Any]]:
+    """The rows of a block: those that it names, then those of the pattern."""
+    defaults = block.get("defaults", {})
+    before, _, after = block.get("models", "").format(backbone=backbone).partition("*")
+    rows: dict[str, dict[str, Any]] = dict(block.get("rows", {}))
+    found: list[str] = []
+    if "models" in block:
+        found = list_models(f"{before}*{after}")
+        rows = {label: {"model": f"{before}{label}{after}", **row} for label, row in rows.items()}
+    families = [model.removeprefix(before).removesuffix(after) for model in found]
+    order = {family: place for place, family in enumerate(TITLES)}
+    for family in sorted(families, key=lambda family: order.get(family, len(order))):
+        title = TITLES.get(family, family) if after else family
+        label = block.get("named", "{}").format(title)
+        if family not in block.get("without", ()) and label not in rows:
+            choice = block.get("named", "{}").format(family)
+            rows[label] = {"choice": choice, "model": f"{before}{family}{after}"}
+    return {
+        label: {
+            **defaults,
+            **row,
+            "options": {**defaults.get("options", {}), **row.get("options", {})},
+        }
+        for label, row in rows.items()
+    }
+
+
+def _load(path: Path) -> Experiment:
+    return Experiment(name=path.stem, **yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in sorted(
+        map(_load, (Path(__file__).parent / "grids").glob("*.yaml")),
+        key=lambda experiment: experiment.order,
+    )
+}

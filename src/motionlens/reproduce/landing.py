@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from motionlens.explain.correspondences import explain_clips
+from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.models.toy_net import ToyNet
+from motionlens.reproduce.grids import Run
+from motionlens.reproduce.results import Figure
+from motionlens.reproduce.toy_training import read, validation_videos
 from motionlens.synthetic.toy import BLOCK_PX, ToyVideos
 
 # Clips that are explained together.
 _BATCH = 20
 
 
-class Part(NamedTuple):
-    """Part of the surviving proposals, 0 to 1.
-
-    Attributes:
-        once: each counted once.
-        by_channels: each counted as often as it won a channel.
-    """
-
-    once: float
-    by_channels: float
-
-
-class Landing(NamedTuple):
+def measure_landing(model: ToyNet, videos: ToyVideos) -> dict[str, Any]:
     """Where the surviving proposals of the block's positions lie in other frames.
 
     Positions of the block are the cells that its pixels touch.
 
-    Attributes:
-        exact: on a cell that the block touches.
-        beside: on one of those or next to one.
-        sees: on a cell whose feature sees a pixel of the block.
-        proposals: how many survived, of all positions of all videos.
-    """
-
-    exact: Part
-    beside: Part
-    sees: Part
-    proposals: int
-
-
-def measure_landing(model: ToyNet, videos: ToyVideos) -> Landing:
-    """Measure it on videos of the toy.
-
     Args:
         model: with a CP module as its core.
         videos: at least one.
+
+    Returns:
+        Shares of these proposals, 0 to 1: ``exact`` on a cell that the block touches, ``beside`` on
+        one of those or next to one, ``sees`` on a cell whose feature sees a pixel of the block.
+        Each has ``once``, with each proposal counted once, and ``by_channels``, with each counted
+        as often as it won a channel. ``proposals`` is how many survived, of all videos.
     """
     side = videos.frames.shape[-1]
     stride = model.strides[0] * model.strides[1]
@@ -74,8 +57,21 @@ def measure_landing(model: ToyNet, videos: ToyVideos) -> Landing:
         for place, there in enumerate(cells):
             hit = torch.gather(there.flatten(1), 1, indices.flatten(1)).view_as(indices)
             hits[place] += (kept * of_block * hit).sum((1, 2, 3, 4))
-    exact, beside, sees = (Part(*values) for values in (hits / total).tolist())
-    return Landing(exact, beside, sees, int(total[0]))
+    shares = [
+        {"once": once, "by_channels": by_channels} for once, by_channels in (hits / total).tolist()
+    ]
+    names = ("exact", "beside", "sees")
+    return {**dict(zip(names, shares, strict=True)), "proposals": int(total[0])}
+
+
+def with_landing(run: Run, runs: Path) -> tuple[dict[str, Any], dict[str, Figure]]:
+    """What a toy run found, with where its proposals land in the validation videos."""
+    entry, figures = read(run, runs)
+    model, _ = load_checkpoint(runs / run.name)
+    landing = measure_landing(cast(ToyNet, model), validation_videos(run.canvas))
+    for where, share in (("on the block", "exact"), ("or beside it", "beside")):
+        figures[f"{run.canvas}, {where}"] = Figure(landing[share]["once"])
+    return {**entry, "landing": landing}, figures
 
 
 def _touched(corners: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -1,73 +1,59 @@
-"""Which tables and figures have been reproduced, with which budget, and where that lies."""
+"""Which tables and figures have been reproduced, with which budget, and where the results lie."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from motionlens.reproduce.experiment import Experiment
-from motionlens.reproduce.registry import EXPERIMENTS
+from motionlens.reproduce.grids import EXPERIMENTS
 from motionlens.reproduce.results import RESULTS_FILE
 
-DEFAULT_OUT = Path("runs", "reproduce")
-# Beside a checkout of the code lie the results that it comes with.
-STORED = Path(__file__).resolve().parents[4] / "docs" / "results"
+# The results that a checkout of the code comes with.
+STORED = Path(__file__).resolve().parents[3] / "docs" / "results"
+HEADINGS = ("table or figure", "command", "status", "result")
 _COMMAND = {"data": " --data DATA", "perhaps": " [--data DATA]", "nothing": ""}
 
 
-class Entry(NamedTuple):
-    """One line of the list.
-
-    Attributes:
-        shown_as: table or figure of the poster; ``"ours"`` if it is not on it.
-        command: that reproduces it.
-        status: ``"done ..."``, ``"begun ..."``, ``"not run"`` or ``"needs data"``.
-        place: where the result lies; empty if there is none.
-    """
-
-    shown_as: str
-    command: str
-    status: str
-    place: str
-
-
-def entries(folders: Sequence[Path]) -> list[Entry]:
-    """Every table and figure.
+def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]:
+    """Every table and figure of the poster, and what we add: a row for each result.
 
     Args:
         folders: where results are looked for: each is one, or holds folders of them.
+
+    Returns:
+        What the poster calls it (``"ours"`` if it is not on it), the command that reproduces it,
+        its status, and where the result lies (empty if there is none).
     """
-    found: dict[str, list[tuple[Path, dict[str, Any]]]] = {}
+    found: dict[str, list[tuple[str, Path]]] = {}
     for path, content in _results(folders):
-        found.setdefault(content["experiment"], []).append((path, content))
-    lines = []
-    for experiment in EXPERIMENTS.values():
-        command = f"motionlens reproduce {experiment.name}{_COMMAND[experiment.needs]}"
+        found.setdefault(content["experiment"], []).append((_status(content), path.parent))
+    rows = []
+    for name, experiment in EXPERIMENTS.items():
+        command = f"motionlens reproduce {name}{_COMMAND[experiment.needs]}"
+        pages = [STORED / page for page in experiment.pages if (STORED / page).is_file()]
+        states = [*found.get(name, []), *(("done before, by hand", page) for page in pages)]
+        missing = "needs data" if experiment.needs == "data" else "not run"
         for shown in experiment.shown_as:
-            results = found.get(experiment.name, [])
-            states = [(_status(content), path.parent) for path, content in results]
-            states += [("done before, by hand", STORED / page) for page in _pages(experiment)]
-            if not states:
-                lines.append(Entry(shown, command, _missing(experiment), ""))
-            lines += [Entry(shown, command, status, _shown(place)) for status, place in states]
-    return lines
+            rows += [(shown, command, status, _shown(place)) for status, place in states]
+            rows += [] if states else [(shown, command, missing, "")]
+    return rows
 
 
 def _results(folders: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    seen: set[Path] = set()
-    for folder in folders:
-        for path in (folder / RESULTS_FILE, *sorted(folder.glob(f"*/{RESULTS_FILE}"))):
-            if path.resolve() in seen or not path.is_file():
-                continue
-            seen.add(path.resolve())
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError:
-                continue  # of somebody else
-            if isinstance(content, dict) and content.get("experiment") in EXPERIMENTS:
-                yield path, content
+    paths = [
+        p
+        for folder in folders
+        for p in (folder / RESULTS_FILE, *sorted(folder.glob(f"*/{RESULTS_FILE}")))
+    ]
+    for path in {path.resolve(): path for path in paths if path.is_file()}.values():
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # another program's
+        if isinstance(content, dict) and content.get("experiment") in EXPERIMENTS:
+            yield path, content
 
 
 def _status(content: dict[str, Any]) -> str:
@@ -75,22 +61,13 @@ def _status(content: dict[str, Any]) -> str:
     state = "done" if finished == planned else f"begun, {finished} of {planned} runs"
     seeds = content.get("num_seeds")
     what = f"budget {content.get('budget')}, {seeds} {'seed' if seeds == 1 else 'seeds'}"
-    data = content.get("data")
-    return f"{state} ({what}{f', {data}' if data else ''})"
-
-
-def _pages(experiment: Experiment) -> list[str]:
-    return [page for page in experiment.pages if (STORED / page).is_file()]
-
-
-def _missing(experiment: Experiment) -> str:
-    return "needs data" if experiment.needs == "data" else "not run"
+    return f"{state} ({', '.join([what, *([content['data']] if content.get('data') else [])])})"
 
 
 def _shown(path: Path) -> str:
-    """Relative to the working directory, where it lies inside."""
-    absolute, here = path.absolute(), Path.cwd()
-    if absolute.is_relative_to(here):
-        return str(absolute.relative_to(here))
-    top = STORED.parents[1]
-    return str(absolute.relative_to(top)) if absolute.is_relative_to(top) else str(absolute)
+    """Relative to the working directory or the checkout, where it lies inside."""
+    absolute = path.absolute()
+    for top in (Path.cwd(), STORED.parents[1]):
+        if absolute.is_relative_to(top):
+            return str(absolute.relative_to(top))
+    return str(absolute)

@@ -1,167 +1,88 @@
-"""The picture of proposals: what a trained network matches in videos, or on the toy's canvas."""
+"""Pictures of what trained networks match: on the toy's block, and in the user's videos."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from motionlens.datasets.parts import open_parts
 from motionlens.explain.correspondences import Correspondences, explain_clips
+from motionlens.explain.drawing.overview import draw_comparison, strongest_place
+from motionlens.explain.drawing.strips import Strip, draw_strips
 from motionlens.explain.matches import Match, find_match
 from motionlens.inference.checkpoint import load_checkpoint
-from motionlens.models.toy_net import ToyNet
-from motionlens.reproduce.ablations import ACCURACY
-from motionlens.reproduce.budgets import Budget
-from motionlens.reproduce.grids import Cell, Grid, Variant
-from motionlens.reproduce.landing import Landing, measure_landing
-from motionlens.reproduce.outcomes import Measured, Outcome
-from motionlens.reproduce.request import Request
-from motionlens.reproduce.toy import validation_videos
-from motionlens.reproduce.toy_jobs import ToyJob, ToyPlan
-from motionlens.reproduce.toy_report import draw_proposals
-from motionlens.reproduce.toy_runs import canvases_of, perform_plans
-from motionlens.reproduce.trained import OnOutcome, open_data, perform_grid
-from motionlens.reproduce.training import run_recipe_of
-from motionlens.synthetic.toy import NUM_FRAMES, Canvas
-from motionlens.training.recipe import Recipe
+from motionlens.inference.recognizer import Recognizer
+from motionlens.reproduce.toy_training import first_of_each_class, validation_videos
+from motionlens.synthetic.toy import CLASS_NAMES
+from motionlens.training.run_folder import run_recipe
 
-# Row of the network whose cells are pixels.
-_PIXELS = "cpnet, a cell a pixel"
-
-_MOST_ROWS = 6
-# Frames of a strip; of more the arrows can no longer be followed.
-_MOST_FRAMES = 8
+_MOST_VIDEOS = 6
 
 
-def perform_visualise(
-    request: Request, grid: Grid, packaged: str, on_outcome: OnOutcome
-) -> Outcome:
-    """Train one network with proposals and draw what it matches.
-
-    Without data these are toy networks, see :func:`toy_plans`; what part of their proposals lies
-    on the block is measured too.
-
-    Raises:
-        ValueError: If data or folder cannot be used, or the network could not be trained.
-    """
-    request = replace(request, num_seeds=1)
-    if request.source is None:
-        return _visualise_toy(request, on_outcome)
-    outcome = perform_grid(request, "visualise", grid, packaged, on_outcome)
-    if not outcome.failed:
-        base, _ = open_data(request, packaged)
-        recipe = run_recipe_of(base, grid.variants[0], 0, request.runs)
-        draw_network(Path(recipe.out), recipe, request.out / "proposals.png")
-    return outcome
-
-
-def toy_plans(canvases: Sequence[Canvas]) -> list[ToyPlan]:
-    """The toy's system on each canvas, and one that finds the block to the pixel.
-
-    Without strides a cell is a pixel and lies in the middle of what its feature sees; and with as
-    many proposals as there are other frames each has just one that looks the same.
-    """
-    plans = [ToyPlan(row="cpnet", system="cpnet", canvas=canvas) for canvas in canvases]
-    if "box" in canvases:
-        options = {"strides": (1, 1), "k": NUM_FRAMES - 1}
-        plans.append(ToyPlan(row=_PIXELS, system="cpnet", canvas="box", options=options))
-    return plans
-
-
-def _visualise_toy(request: Request, on_outcome: OnOutcome) -> Outcome:
-    plans = toy_plans(canvases_of(request))
-    outcome = perform_plans(request, "visualise", plans, on_outcome)
-    cells = list(outcome.cells)
-    landings = {}
-    for plan in plans:
-        job = ToyJob.of(plan, 0, request.runs, request.budget.epochs_factor)
-        if not job.is_done:
-            continue
-        model = load_checkpoint(job.folder)[0]
-        landing = measure_landing(cast(ToyNet, model), validation_videos(plan.canvas))
-        landings[job.folder.name] = _landing_entry(landing)
-        name = f"proposals_{plan.canvas}{'_pixels' if plan.row == _PIXELS else ''}"
-        draw_proposals(request.out, model, plan.canvas, name)
-        cells += [
-            Measured(row=plan.row, column=f"{plan.canvas}, {where}", values=(part.once,))
-            for where, part in (("on the block", landing.exact), ("or beside it", landing.beside))
-        ]
-    return replace(outcome, cells=cells, about={**outcome.about, "landing": landings})
-
-
-def _landing_entry(landing: Landing) -> dict[str, Any]:
-    """As plain values, for JSON."""
-    parts = {name: getattr(landing, name)._asdict() for name in ("exact", "beside", "sees")}
-    return {**parts, "proposals": landing.proposals}
-
-
-def visualise_grid(budget: Budget) -> Grid:
-    """One network."""
-    variant = Variant(name="cpnet", choice="cpnet", model=f"cpnet_{budget.backbone}")
-    return Grid((variant,), (Cell("CPNet", ACCURACY, "cpnet"),))
-
-
-def draw_network(run: Path, recipe: Recipe, path: Path) -> None:
-    """Draw proposals in one validation video of each of the first classes.
-
-    The position is the one that the last module changes most in the middle frame.
+def draw_toy_proposals(run: Path, canvas: str, path: Path) -> None:
+    """Draw what a toy network proposes for the moving block, one validation video per direction.
 
     Args:
-        run: a trained network with CP modules.
-        recipe: that it was trained with; its validation part is drawn.
+        run: run folder of a network with a CP module.
+        canvas: on which it was trained.
+        path: of the picture.
+
+    Raises:
+        OSError: If the picture cannot be written.
+    """
+    videos = validation_videos(canvas)
+    chosen = first_of_each_class(videos)
+    (found,) = explain_clips(load_checkpoint(run)[0], videos.clips()[chosen]).values()
+    rows = []
+    for place, video in enumerate(chosen):
+        # The second frame has neighbours on both sides.
+        match = block_match(found, place, 1, videos.corners[video, 1], videos.frames.shape[-1])
+        picture = videos.frames[video, :, :, :, None].expand(-1, -1, -1, 3).numpy()
+        rows.append(Strip(picture, match, CLASS_NAMES[place]))
+    draw_strips(rows, path, "Proposals of the moving block, one validation video a direction")
+
+
+def block_match(found: Correspondences, clip: int, frame: int, corner: Tensor, side: int) -> Match:
+    """The position on the block that the module changed most, and its proposals.
+
+    Args:
+        found: of a batch of clips.
+        clip: place in the batch.
+        frame: in which the block is looked for.
+        corner: row and column of the block's top left pixel.
+        side: of the canvas, pixels.
+    """
+    H, W = found.grid
+    rows = sorted({int(corner[0] + d) * H // side for d in (0, 1)})
+    columns = sorted({int(corner[1] + d) * W // side for d in (0, 1)})
+    cells = [(row, column) for row in rows for column in columns]
+    row, column = max(
+        cells, key=lambda cell: float(found.change[clip, frame, cell[0] * W + cell[1]])
+    )
+    return find_match(found.of_clip(clip), frame, row, column)
+
+
+def draw_video_proposals(run: Path, path: Path) -> None:
+    """Draw what a network matches in one validation video of each of the first classes.
+
+    The position is the one that the last module changes most.
+
+    Args:
+        run: run folder of a network with CP modules.
         path: of the picture.
 
     Raises:
         ValueError: If a video cannot be decoded.
+        OSError: If the picture cannot be written.
     """
-    from motionlens.explain.drawing.strips import Strip, draw_strips
-    from motionlens.inference.recognizer import Recognizer
-
     recognizer = Recognizer.from_pretrained(run, device="cpu")
-    _, validation = open_parts(recipe.source)
-    chosen: list[int] = []
-    for label in range(len(validation.class_names)):
-        found = np.flatnonzero(validation.labels == label)
-        chosen += found[:1].tolist()
-    rows = []
-    for number in chosen[:_MOST_ROWS]:
-        clip = recognizer.load_clip(str(validation.path(number)))
-        *_, matched = explain_clips(recognizer.model, clip[None]).values()
-        preprocessing = recognizer.card.preprocessing
-        frames = _pictures(clip, preprocessing.mean, preprocessing.std)
-        name = validation.class_names[int(validation.labels[number])]
-        rows.append(Strip(*_shortened(frames, strongest_match(matched)), name))
-    draw_strips(rows, path, "Proposals of the position that the last module changes most")
-
-
-def strongest_match(found: Correspondences) -> Match:
-    """The position of the middle frame that the module changes most, and its proposals."""
-    W = found.grid[1]
-    frame = found.change.shape[1] // 2
-    position = int(found.change[0, frame].argmax())
-    return find_match(found.of_clip(0), frame, position // W, position % W)
-
-
-def _shortened(frames: Any, match: Match) -> tuple[Any, Match]:
-    """The frames around the position's own, if there are too many, and what is matched in them."""
-    first = max(0, min(match.frame - _MOST_FRAMES // 2, len(frames) - _MOST_FRAMES))
-    kept = frames[first : first + _MOST_FRAMES]
-    targets = tuple(
-        target._replace(frame=target.frame - first)
-        for target in match.targets
-        if 0 <= target.frame - first < len(kept)
+    _, validation = open_parts(run_recipe(run).source)
+    _, first = np.unique(validation.labels, return_index=True)
+    explained = [recognizer.explain(str(validation.path(int(i)))) for i in first[:_MOST_VIDEOS]]
+    draw_comparison(
+        [(each, strongest_place(each)) for each in explained],
+        path,
+        title="Proposals of the position that the last module changes most",
     )
-    return kept, match._replace(frame=match.frame - first, targets=targets)
-
-
-def _pictures(clip: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Any:
-    """Frames uint8 ``(T, H, W, 3)`` of a clip ``(3, T, H, W)``."""
-    shape = (3, 1, 1, 1)
-    values = clip.cpu() * torch.tensor(std).view(shape) + torch.tensor(mean).view(shape)
-    return (255 * values).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 3, 0).numpy()

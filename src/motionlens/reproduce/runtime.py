@@ -1,101 +1,69 @@
-"""Videos a second: whole networks on clips of 8 and of 32 frames."""
+"""Videos a second through whole networks."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from motionlens._utils.devices import resolve_device
 from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine
 from motionlens.bench.timing import compare
 from motionlens.models.optimize import optimize
 from motionlens.models.registry import create_model, model_options
-from motionlens.reproduce.comparisons import FAMILIES
-from motionlens.reproduce.grids import check_choices
-from motionlens.reproduce.outcomes import Measured, Outcome
-from motionlens.reproduce.poster import RUNTIME_COLUMNS
-from motionlens.reproduce.request import Request, keep_plan
-from motionlens.reproduce.trained import OnOutcome
-from motionlens.reproduce.training import failure
+from motionlens.reproduce.grids import Run
+from motionlens.reproduce.results import Figure
+from motionlens.training.run_folder import REPRODUCED_FILE
 
-_FRAMES = (8, 32)
-# Jester's: classes, and pixels of a clip. The poster names neither network nor clip.
-_CLASSES, _SIZE = 27, 112
-_BACKBONE = "resnet34"
-_SECONDS = {"small": 4.0, "medium": 10.0, "full": 20.0}
-NOTE = (
-    "One clip a video, one video at a time, decoding not counted; ResNet-34 on {size} pixels with "
-    "a stem of stride 1. The poster names neither network nor clip; its GPU is another machine."
-)
+# Jester's; the poster does not say which network it timed.
+_CLASSES = 27
 
 
-def perform_runtime(request: Request, on_outcome: OnOutcome) -> Outcome:
-    """Measure each model on clips of 8 and 32 frames, all models in turns.
+def measure_and_store(run: Run, runs: Path, device: torch.device, seconds: float) -> None:
+    """Measure a network on clips of its run, one at a time.
+
+    Args:
+        run: its clip has ``num_frames`` and ``size``.
+        runs: where the run's folder is put.
+        device: where to run.
+        seconds: that are measured.
 
     Raises:
-        ValueError: For an unknown model or device, or a folder that cannot be used.
+        ValueError: If the network cannot be built.
     """
-    check_choices(request.models, list(FAMILIES))
-    chosen = [family for family in FAMILIES if not request.models or family in request.models]
-    device = resolve_device(request.device)
-    keep_plan(request, "runtime")
-    runs: list[dict[str, Any]] = []
-    cells: list[Measured] = []
-    parameters: dict[str, int] = {}
-    planned = len(chosen) * len(_FRAMES)
-    remarks = (NOTE.format(size=_SIZE),)
-    outcome = Outcome(runs=runs, planned=planned, cells=cells, remarks=remarks)
-    for family in chosen:
-        for frames, column in zip(_FRAMES, RUNTIME_COLUMNS, strict=True):
-            label = f"runtime {len(runs) + 1}/{planned}: {family}, {column}"
-            run = _one_run(request, family, frames, device, label)
-            runs.append(run)
-            if "error" not in run:
-                rate = 1e3 / run["median_ms"]
-                cells.append(Measured(row=FAMILIES[family], column=column, values=(rate,)))
-                parameters[FAMILIES[family]] = run["parameters"]
-            outcome = Outcome(
-                runs=runs, planned=planned, cells=cells, parameters=parameters, remarks=remarks
-            )
-            on_outcome(outcome)
-    return outcome
+    options = {"stem_stride": 1} if "stem_stride" in model_options(run.model) else {}
+    torch.manual_seed(0)
+    network = create_model(run.model, num_classes=_CLASSES, **options)
+    parameters = sum(value.numel() for value in network.parameters())
+    fast = optimize(network.to(device))
+    frames, size = run.clip["num_frames"], run.clip["size"]
+    clip = torch.randn(1, 3, frames, size, size, device=device)
+    clip = clip.to(memory_format=torch.channels_last_3d)
+    with torch.inference_mode():
+        found = compare({"": lambda: fast(clip)}, device, seconds=seconds, least=1)[""]
+    note = {"frames": frames, "size": size, "parameters": parameters, **asdict(found)}
+    (runs / run.name).mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"model": run.model, **note, "machine": machine(device)}, indent=1) + "\n"
+    write_atomically(runs / run.name / REPRODUCED_FILE, text.encode())
 
 
-def _one_run(
-    request: Request, family: str, frames: int, device: torch.device, label: str
-) -> dict[str, Any]:
-    """Measure, or read what was measured on this machine; an error becomes a part of the run."""
-    model = f"{family}_{_BACKBONE}"
-    path = request.runs / f"{model}_{frames}.json"
+def read(run: Run, runs: Path) -> tuple[dict[str, Any], dict[str, Figure]]:
+    """What was measured: the run's entry in the results, and its cell by its column.
+
+    Raises:
+        OSError: If nothing was.
+        ValueError: If the file is damaged.
+    """
+    entry = json.loads((runs / run.name / REPRODUCED_FILE).read_text(encoding="utf-8"))
+    return entry, {column: Figure(1e3 / entry["median_ms"]) for column in run.looks}
+
+
+def forget_other_machines(runs: Path, device: torch.device) -> None:
+    """Delete what was measured on another machine, so that it is measured again."""
     here = machine(device)
-    run: dict[str, Any] = {"name": path.stem, "model": model, "frames": frames, "size": _SIZE}
-    if path.is_file():
-        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if stored["machine"] == here:
-            request.say(f"{label}: {1e3 / stored['median_ms']:.2f} videos/s (was there)")
-            return stored
-    request.say(label)
-    try:
-        known = model_options(model)
-        options = {"stem_stride": 1} if "stem_stride" in known else {}
-        torch.manual_seed(0)
-        network = create_model(model, num_classes=_CLASSES, **options)
-        parameters = sum(value.numel() for value in network.parameters())
-        fast = optimize(network.to(device))
-        clip = torch.randn(1, 3, frames, _SIZE, _SIZE, device=device)
-        clip = clip.to(memory_format=torch.channels_last_3d)
-        with torch.inference_mode():
-            found = compare(
-                {"": lambda: fast(clip)}, device, seconds=_SECONDS[request.budget.name], least=1
-            )[""]
-    except Exception as error:
-        request.say(f"{label}: failed: {failure(error)}")
-        return run | {"error": failure(error)}
-    run |= {"parameters": parameters, **asdict(found), "machine": here}
-    write_atomically(path, (json.dumps(run, indent=1) + "\n").encode())
-    request.say(f"{label}: {1e3 / found.median_ms:.2f} videos/s")
-    return run
+    for path in runs.glob(f"*/{REPRODUCED_FILE}"):
+        if json.loads(path.read_text(encoding="utf-8"))["machine"] != here:
+            path.unlink()

@@ -1,0 +1,349 @@
+"""The Python side of ``motionlens reproduce`` and ``motionlens toy``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from motionlens._utils.cores import usable_cores
+from motionlens._utils.devices import resolve_device
+from motionlens._utils.files import write_atomically
+from motionlens._utils.machine import machine, versions
+from motionlens.datasets.catalog.names import spec_of
+from motionlens.datasets.parts import open_parts
+from motionlens.datasets.source import ListingConfig
+from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
+from motionlens.report.plots.lines import draw_curves
+from motionlens.reproduce import runtime, toy_training, video_training
+from motionlens.reproduce.budgets import BUDGETS, Budget, base_recipe, usual_length
+from motionlens.reproduce.grids import (
+    EXPERIMENTS,
+    Experiment,
+    Run,
+    find_experiment,
+    planned_runs,
+)
+from motionlens.reproduce.landing import with_landing
+from motionlens.reproduce.motion_speed import measure_speed, speed_note
+from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
+from motionlens.reproduce.results import Results
+from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
+from motionlens.synthetic.toy import CLASS_NAMES
+from motionlens.video.writing import encode_exactly
+
+DEFAULT_OUT = Path("runs", "reproduce")
+NUM_SEEDS = 3
+# Toy networks that are trained at the same time may take 2 GB of memory each.
+_MOST_JOBS = 8
+# Settings of glibc's malloc(3) for processes to be started: freed memory stays with the process.
+# Each step of a training frees large buffers and asks for them again; glibc returns them to the
+# system in between, which has to clear every page anew. For networks with few channels on many
+# positions that takes longer than the training itself.
+_KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+# Of the toy's clips: slow enough to watch.
+_FPS = 2
+
+
+def reproduce(
+    name: str,
+    *,
+    data: str | None = None,
+    validation: str | None = None,
+    listing: ListingConfig | None = None,
+    budget: str = "small",
+    models: Sequence[str] = (),
+    seeds: int | None = None,
+    canvas: str | None = None,
+    recipe: str | None = None,
+    init: str | None = None,
+    epochs: int | None = None,
+    devices: int = 1,
+    jobs: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Reproduce a table or figure of the poster, or go on with it.
+
+    Args:
+        name: of the experiment.
+        data: as for :func:`motionlens.fit`; None for experiments that make their own.
+        validation: its validation part, if data does not hold one.
+        listing: how videos and labels are found.
+        budget: small, medium or full.
+        models: choices of the experiment; all if empty.
+        seeds: runs of each network, 3 by default.
+        canvas: of the toy; both by default.
+        recipe: recipe file whose fields replace those of the budget.
+        init: weights that every run starts from.
+        epochs: instead of the budget's.
+        devices: processes that train together.
+        jobs: toy networks that are trained at the same time; one for each core by default.
+        device: where to run.
+        out: folder of the results, ``runs/reproduce/NAME_BUDGET`` by default.
+        say: takes lines on how far it is.
+
+    Returns:
+        The folder of the results, see :mod:`motionlens.reproduce.runner`.
+
+    Raises:
+        ValueError: If the arguments do not go together, or data or folder cannot be used.
+        KeyboardInterrupt: If it is interrupted; the same call goes on from there.
+    """
+    experiment, limits = find_experiment(name), BUDGETS[budget]
+    training: dict[str, Any] = {
+        **{"data": data, "validation": validation, "recipe": recipe},
+        **{"init": init, "epochs": epochs, "devices": devices},
+    }
+    _check(experiment, training, {"seeds": seeds, "jobs": jobs})
+    folder, where = Path(out or DEFAULT_OUT / f"{name}_{budget}"), resolve_device(device)
+    num_seeds = 1 if experiment.one_seed else seeds or NUM_SEEDS
+    chosen = partial(planned_runs, models=models, seeds=num_seeds)
+    if data is not None:
+        more = {"listing": listing, "device": device}
+        work = _video_work(experiment, folder / RUNS, limits, chosen, training | more)
+    elif experiment.toy:
+        work = _toy_work(experiment, folder / RUNS, chosen(experiment.toy, limits, canvas=canvas))
+        jobs = jobs or min(usable_cores(), _MOST_JOBS)
+    else:
+        runs = chosen(experiment.runtime, limits)
+        work = _runtime_work(folder / RUNS, runs, where, limits.runtime_s)
+    options = {**training, "budget": budget, "seeds": seeds, "canvas": canvas, "models": models}
+    command = _command(f"reproduce {name}", options | _given(listing))
+    plan = {"experiment": name, "budget": budget, **({"recipe": work.recipe} if data else {})}
+    with opened(folder, plan):
+        about = _about(experiment, work, budget=budget, command=command, device=where)
+        carry_out(folder, work, about, jobs=jobs or 1, say=say)
+        _draw_proposals(experiment, work, folder)
+    return folder
+
+
+def toy(
+    *,
+    models: Sequence[str] = (),
+    seeds: int = NUM_SEEDS,
+    canvas: str = "box",
+    epochs: int | None = None,
+    k: int | None = None,
+    offset_scale: float | None = None,
+    head: Literal["max", "avg"] | None = None,
+    out: str | Path = "runs/toy",
+    say: Callable[[str], None] = lambda line: None,
+) -> Path:
+    """Train the toy networks on one canvas, anew: the experiment ``toy`` with options of its own.
+
+    Args:
+        models: rows of the experiment; all if empty.
+        seeds: runs of each network.
+        canvas: box (32x32, as in the poster) or wide (64x64, where no border tells the answer).
+        epochs: instead of each network's own number.
+        k: proposals per position, instead of 4.
+        offset_scale: factor on offsets, instead of 16.
+        head: pooling of networks with proposals, max by default.
+        out: folder of the results, of ``curves.png``, and if ``cpnet`` is among the models of
+            ``proposals.png``, the recognizer ``cpnet`` and clips to try it on.
+        say: takes lines on how far it is.
+
+    Returns:
+        The folder of the results, see :mod:`motionlens.reproduce.runner`.
+
+    Raises:
+        ValueError: If an option is unknown or out of range, or the folder cannot be used.
+    """
+    options = {"k": k, "offset_scale": offset_scale, "head": head}
+    _check_counts({"seeds": seeds, "epochs": epochs, "k": k})
+    experiment, folder, device = find_experiment("toy"), Path(out), torch.device("cpu")
+    own = {name: value for name, value in options.items() if value is not None}
+    runs = [
+        replace(
+            run,
+            epochs=epochs or run.epochs,
+            options={**run.options, **(own if run.choice == "cpnet" else {})},
+        )
+        for run in planned_runs(
+            experiment.toy, BUDGETS["small"], canvas=canvas, models=models, seeds=seeds
+        )
+    ]
+    for run in runs[: len(runs) // seeds]:
+        # All before the first, so that a mistake is met early: k against the grid, for example.
+        toy_training.build(run)(toy_training.validation_videos(canvas).clips()[:1])
+    told = {"canvas": canvas, "seeds": seeds, "models": models, "epochs": epochs, **options}
+    command, work = _command("toy", told), _toy_work(experiment, folder / RUNS, runs)
+    with opened(folder, {"experiment": "toy"}, anew=True):
+        about = _about(experiment, work, budget="small", command=command, device=device)
+        jobs = min(usable_cores(), _MOST_JOBS)
+        results = carry_out(folder, work, about, jobs=jobs, say=say)
+        _draw_proposals(experiment, work, folder)
+        _add_toy_files(folder, canvas, results)
+    return folder
+
+
+def _video_work(
+    experiment: Experiment,
+    runs: Path,
+    budget: Budget,
+    chosen: Callable[..., list[Run]],
+    training: Mapping[str, Any],
+) -> Work:
+    """Networks that are trained on videos, with clips that are no longer than these."""
+    spec = spec_of(training["data"])
+    packaged = experiment.recipe or (spec.recipe if spec else "modern.yaml")
+    train_part, _ = open_parts(base_recipe(budget, packaged, **training).source)
+    num_frames = usual_length(train_part)
+    budget = budget.fitted(num_frames)
+    recipe, facts = video_training.fitted_to_data(
+        base_recipe(budget, packaged, **training), cache=budget.name == "small"
+    )
+    planned = chosen(experiment.videos, budget, num_frames=num_frames)
+    if experiment.measures_speed:
+        pixels = measure_speed(recipe)
+        facts |= {"pixels_per_frame": pixels, "notes": [speed_note(pixels)]}
+    return Work(
+        runs=planned,
+        perform=partial(video_training.train_and_store, runs=runs, base=recipe),
+        read=partial(video_training.read, runs=runs, base=recipe),
+        recipe=video_training.fixed_fields(recipe),
+        facts=facts,
+    )
+
+
+def _toy_work(experiment: Experiment, runs: Path, planned: Sequence[Run]) -> Work:
+    read = with_landing if experiment.landing else toy_training.read
+    for name, value in _KEEP_MEMORY.items():
+        os.environ.setdefault(name, value)
+    return Work(
+        runs=planned,
+        perform=partial(toy_training.train_and_store, runs=runs),
+        read=partial(read, runs=runs),
+        facts={"class_names": list(CLASS_NAMES)},
+    )
+
+
+def _runtime_work(runs: Path, planned: Sequence[Run], device: torch.device, seconds: float) -> Work:
+    runtime.forget_other_machines(runs, device)
+    return Work(
+        runs=planned,
+        perform=partial(runtime.measure_and_store, runs=runs, device=device, seconds=seconds),
+        read=partial(runtime.read, runs=runs),
+    )
+
+
+def _about(
+    experiment: Experiment, work: Work, *, budget: str, command: str, device: torch.device
+) -> dict[str, Any]:
+    """What the results say beside cells and runs."""
+    summaries = {run.row: run.summary for run in work.runs if run.summary}
+    notes = ["; ".join(f"{row}: {text}" for row, text in summaries.items()) + "."]
+    notes = [*(notes if summaries else ()), *work.facts.get("notes", ())]
+    rows = {run.row for run in work.runs}
+    notes += [text for row, text in experiment.row_notes.items() if row in rows]
+    return {
+        "experiment": experiment.name,
+        "measures": experiment.measures,
+        "unit": experiment.unit,
+        "command": command,
+        "budget": budget,
+        "num_seeds": len({run.seed for run in work.runs}),
+        "versions": versions(),
+        "machine": machine(device),
+        **work.facts,
+        "poster": experiment.poster,
+        "picture": experiment.picture,
+        "notes": [*notes, *experiment.notes],
+    }
+
+
+def _draw_proposals(experiment: Experiment, work: Work, out: Path) -> None:
+    """Draw what the first run of each network of the experiment matches, if it is complete."""
+    for run in work.runs:
+        folder = out / RUNS / run.name
+        if run.choice in experiment.proposals and run.seed == 0 and is_done(folder):
+            if work.recipe is not None:
+                draw_video_proposals(folder, out / "proposals.png")
+            else:
+                kind = "" if run.choice == "cpnet" else f"_{run.choice}"
+                draw_toy_proposals(folder, run.canvas, out / f"proposals_{run.canvas}{kind}.png")
+
+
+def _add_toy_files(out: Path, canvas: str, results: Results) -> None:
+    """What ``toy`` leaves besides the results: curves, a recognizer, and clips to try it on."""
+    curves: dict[str, list[list[float]]] = {}
+    for run in results["runs"]:
+        if "validation" in run:
+            curves.setdefault(run["row"], []).append(run["validation"])
+    draw_curves(
+        curves,
+        out / "curves.png",
+        title=f"Toy videos, {canvas} canvas",
+        chance=1 / len(CLASS_NAMES),
+    )
+    picture, trained = out / f"proposals_{canvas}.png", out / RUNS / f"{canvas}_cpnet_s0"
+    if not picture.is_file():
+        return
+    picture.rename(out / "proposals.png")
+    save_checkpoint(out / "cpnet", *load_checkpoint(trained))
+    (out / "clips").mkdir(exist_ok=True)
+    videos = toy_training.validation_videos(canvas)
+    for name, number in zip(CLASS_NAMES, toy_training.first_of_each_class(videos), strict=True):
+        colours = videos.frames[number, ..., None].expand(-1, -1, -1, 3).contiguous()
+        content = encode_exactly(colours.numpy(), fps=_FPS)
+        write_atomically(out / "clips" / f"{name}.mp4", content)
+
+
+def _check(
+    experiment: Experiment, source: Mapping[str, Any], counts: Mapping[str, int | None]
+) -> None:
+    """Refuse what does not go together.
+
+    Raises:
+        ValueError: If so.
+    """
+    name, data = experiment.name, source["data"]
+    _check_counts({**counts, "epochs": source["epochs"], "devices": source["devices"]})
+    if experiment.needs == "data" and data is None:
+        raise ValueError(
+            f"{name} needs videos, got no --data; 'motionlens motion' draws some, 'motionlens "
+            "prepare' reads a copy of a public data set"
+        )
+    if experiment.needs == "nothing" and data is not None:
+        raise ValueError(f"{name} makes its own data; leave --data out")
+    for option, value in source.items():
+        if data is None and value != (1 if option == "devices" else None):
+            raise ValueError(
+                f"{option} is of networks that train on data, and {name} without --data has none; "
+                f"leave --{option} out"
+            )
+    if counts["jobs"] is not None and (data is not None or not experiment.toy):
+        toys = ", ".join(one.name for one in EXPERIMENTS.values() if one.toy)
+        raise ValueError(
+            f"jobs is of the toy's networks, which {toys} train without --data; leave --jobs out"
+        )
+
+
+def _check_counts(counts: Mapping[str, int | None]) -> None:
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def _given(listing: ListingConfig | None) -> dict[str, Any]:
+    """What of a listing differs from the default, as options of the command."""
+    default, values = vars(ListingConfig()), vars(listing or ListingConfig())
+    return {f"listing.{name}": v for name, v in values.items() if v != default[name]}
+
+
+def _command(name: str, options: Mapping[str, Any]) -> str:
+    """The command line that means the same."""
+    words = ["motionlens", *name.split()]
+    for option, value in options.items():
+        if value and (option, value) != ("devices", 1):
+            values = value if isinstance(value, (list, tuple)) else [value]
+            words += [f"--{option}", *map(str, values)]
+    return shlex.join(words)

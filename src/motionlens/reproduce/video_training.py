@@ -1,0 +1,224 @@
+"""Networks that are trained on the user's videos with `fit`, and judged with `evaluate`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from motionlens._utils.devices import resolve_device
+from motionlens._utils.files import write_atomically
+from motionlens._utils.machine import machine
+from motionlens.datasets.parts import open_parts
+from motionlens.inference.checkpoint import load_card
+from motionlens.inference.evaluation import evaluate
+from motionlens.models.registry import model_options
+from motionlens.report.compare import EVALUATION_FOLDER
+from motionlens.report.evaluation_report import REPORT_FILE
+from motionlens.report.statistics import Interval
+from motionlens.reproduce.grids import Run
+from motionlens.reproduce.results import Figure, failure
+from motionlens.training.fit import fit
+from motionlens.training.recipe import Recipe
+from motionlens.training.recipe_files import save_recipe
+from motionlens.training.run_folder import (
+    CHECKPOINT,
+    REPRODUCED_FILE,
+    VERSIONS_FILE,
+    check_resumable,
+    read_metrics,
+)
+
+# Frames of so few videos fit into any memory.
+_MOST_CACHED = 1000
+# Fields of a recipe that may differ from call to call: the runs stay the same.
+_FREE = ("out", "device", "devices", "num_nodes", "loader", "log", "seed")
+
+
+def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe with what depends on its data, and facts about the data for the results.
+
+    Args:
+        recipe: that all runs share.
+        cache: whether videos are kept in memory, if they are few.
+
+    Raises:
+        ValueError: If the data cannot be used.
+    """
+    train_part, validation = open_parts(recipe.source)
+    if cache and len(train_part) + len(validation) <= _MOST_CACHED:
+        recipe = replace(recipe, loader=replace(recipe.loader, cache=True))
+    # Where the data does not say which classes swap, no clip may be mirrored.
+    if recipe.augment.horizontal_flip == "catalog" and train_part.flip_pairs is None:
+        recipe = replace(recipe, augment=replace(recipe.augment, horizontal_flip=None))
+    path = Path(recipe.data).absolute()
+    return recipe, {
+        "data": f"{path.parent.name}/{path.name}" if path.is_file() else path.name,
+        "num_train": len(train_part),
+        "num_validation": len(validation),
+        "class_names": list(train_part.class_names),
+    }
+
+
+def fixed_fields(recipe: Recipe) -> dict[str, Any]:
+    """What all calls with one folder must agree in, as plain values."""
+    values = {name: value for name, value in asdict(recipe).items() if name not in _FREE}
+    return cast(dict[str, Any], json.loads(json.dumps(values)))
+
+
+def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
+    """The recipe of one run; the base's options are kept where this model has them.
+
+    Args:
+        base: what all runs share.
+        run: sets model, options, clip and seed.
+        runs: where the run's folder lies.
+
+    Raises:
+        ValueError: If the model or one of its options is unknown.
+    """
+    known = model_options(run.model)
+    options = {name: value for name, value in base.model_options.items() if name in known}
+    options |= dict(run.options)
+    model_options(run.model, **options)
+    return replace(
+        base,
+        model=run.model,
+        model_options=options,
+        clip=replace(base.clip, **run.clip),
+        seed=run.seed,
+        out=str(runs / run.name),
+    )
+
+
+def train_and_store(run: Run, runs: Path, base: Recipe) -> None:
+    """Train a run, or go on with it after its last finished epoch.
+
+    Several processes are left to a command of their own, so that each run starts them anew.
+
+    Raises:
+        ValueError: If it fails.
+        KeyboardInterrupt: If it is interrupted.
+    """
+    recipe = run_recipe_of(base, run, runs)
+    folder = Path(recipe.out)
+    resume = (folder / CHECKPOINT).is_file()
+    began = time.perf_counter()
+    if recipe.devices > 1:
+        _train_apart(recipe, resume)
+    else:
+        fit(recipe, resume=resume, overwrite=not resume and folder.exists(), progress=False)
+    note = {
+        "seconds": round(time.perf_counter() - began, 1),
+        # Then the seconds are those after the interruption.
+        "resumed": resume,
+        "machine": machine(resolve_device(recipe.device)),
+    }
+    # Written last: its presence says that the run is complete.
+    write_atomically(folder / REPRODUCED_FILE, (json.dumps(note) + "\n").encode())
+
+
+def read(run: Run, runs: Path, base: Recipe) -> tuple[dict[str, Any], dict[str, Figure]]:
+    """Evaluate a trained run, unless that has been done.
+
+    Returns:
+        Its entry in the results, and its cells by their columns; an evaluation that fails is named
+        in the entry.
+
+    Raises:
+        ValueError: If the folder holds a run of another recipe.
+    """
+    recipe = run_recipe_of(base, run, runs)
+    check_resumable(recipe)
+    looks: dict[str, Any] = {}
+    figures: dict[str, Figure] = {}
+    for column, look in run.looks.items():
+        name, options = look.get("look", ""), look.get("evaluate", {})
+        folder = Path(recipe.out) / EVALUATION_FOLDER / name
+        try:
+            if not (folder / REPORT_FILE).is_file():
+                workers = recipe.loader.num_workers
+                evaluate(
+                    recipe.out, device=recipe.device, out=folder, num_workers=workers, **options
+                )
+            looks[name or "evaluation"], figures[column] = _judged(folder)
+            looks[name or "evaluation"] = {**options, **looks[name or "evaluation"]}
+        except Exception as error:
+            looks[name or "evaluation"] = {"error": failure(error)}
+    return {"model": run.model, "seed": run.seed, **_facts(recipe), "looks": looks}, figures
+
+
+def _judged(folder: Path) -> tuple[dict[str, Any], Figure]:
+    """What an evaluation found: for the results, and for the cell.
+
+    Raises:
+        ValueError: If its report is damaged, or no video has a label.
+    """
+    path = folder / REPORT_FILE
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        videos = [video for video in report["videos"] if video["label"] is not None]
+        multi_label = "mean_average_precision" in report
+        key = "mean_average_precision" if multi_label else "top1"
+        right = np.array([video["predicted"] == video["label"] for video in videos], dtype=float)
+        interval = report[f"{key}_interval"]
+        figure = Figure(
+            value=float(report[key]),
+            interval=Interval(interval["low"], interval["high"]),
+            top5=report["top5"],
+            right=None if multi_label else right,
+            videos=tuple(f"{v['path']} {v.get('start')} {v.get('end')}" for v in videos),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} cannot be used ({error}); delete its folder") from None
+    return {
+        "figure": "mAP" if multi_label else "top-1",
+        "value": figure.value,
+        "interval": [interval["low"], interval["high"]],
+        "top5": figure.top5,
+        "num_videos": len(videos),
+    }, figure
+
+
+def _facts(recipe: Recipe) -> dict[str, Any]:
+    """What a finished run says of itself."""
+    folder = Path(recipe.out)
+    card = load_card(folder)
+    with torch.device("meta"):
+        parameters = sum(value.numel() for value in card.build().parameters())
+    history = read_metrics(folder)
+    values = {n: v for n, v in asdict(recipe).items() if n not in ("data", "validation", "out")}
+    return {
+        "command": f"motionlens train --config runs/{folder.name}/recipe.yaml --out NEW",
+        "recipe": values,
+        "options": dict(card.options),
+        "clip": {n: getattr(card, n) for n in ("num_frames", "frame_stride", "size", "short_side")},
+        "parameters": parameters,
+        "epochs": int(history[-1]["epoch"]),
+        "train_accuracy": history[-1].get("train_accuracy"),
+        **json.loads((folder / REPRODUCED_FILE).read_text(encoding="utf-8")),
+        "versions": json.loads((folder / VERSIONS_FILE).read_text(encoding="utf-8")),
+    }
+
+
+def _train_apart(recipe: Recipe, resume: bool) -> None:
+    folder = Path(recipe.out)
+    path = folder.parent / f"{folder.name}.yaml"
+    save_recipe(recipe, path)
+    command = [sys.executable, "-m", "motionlens", "train", "--config", str(path), "--quiet"]
+    if resume or folder.exists():
+        command.append("--resume" if resume else "--overwrite")
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 130:
+        raise KeyboardInterrupt
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        raise ValueError(lines[-1].removeprefix("motionlens: error: "))
+    path.unlink()
