@@ -199,7 +199,12 @@ def _facts(recipe: Recipe) -> dict[str, Any]:
         "command": f"motionlens train --config runs/{folder.name}/recipe.yaml --out NEW",
         "recipe": values,
         "options": dict(card.options),
-        "clip": {n: getattr(card, n) for n in ("num_frames", "frame_stride", "size", "short_side")},
+        "clip": {
+            "num_frames": card.sampling.num_frames,
+            "frame_stride": card.sampling.frame_stride,
+            "size": card.preprocessing.size,
+            "short_side": card.preprocessing.short_side,
+        },
         "parameters": parameters,
         "epochs": int(history[-1]["epoch"]),
         "train_accuracy": history[-1].get("train_accuracy"),
