@@ -73,7 +73,12 @@ def run(args: Any) -> int:
     if launched() is not None:
         raise ValueError("reproduce starts processes itself; leave torchrun out, give --devices")
     options = {name: getattr(args, name) for name in _OPTIONS}
-    return show(reproduce(args.name, listing=given_listing(args, None), say=say, **options))
+    try:
+        out = reproduce(args.name, listing=given_listing(args, None), say=say, **options)
+    except KeyboardInterrupt:
+        say("motionlens: stopped; the same command goes on from here")
+        raise
+    return show(out)
 
 
 def say(line: str) -> None:
