@@ -73,7 +73,7 @@ def _collision(tracks: Sequence[Track]) -> str:
     for role in ("left", "right"):
         (boxes,) = _of(tracks, role)
         steps[role] = np.abs(np.diff(boxes[:, 1]))
-    # They touch near the middle of the clip: who moves at its start came, who moves at its end went.
+    # They touch near the middle of the clip: who moves first came, who moves last went.
     came, went = (max(steps, key=lambda role: float(steps[role][t])) for t in (0, -1))
     return "nobody" if came == went else f"{came}_hits_{went}"
 
