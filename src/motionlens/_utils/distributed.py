@@ -5,6 +5,7 @@ Every function does the right thing where there is one process only, which needs
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +17,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 if dist.is_available():
-    # Functions in there have the group of that moment as a default argument. Imported later, by a
-    # network's first step, it would keep the group and its threads alive beyond its end, and a
-    # thread that still lives when Python ends can abort the process.
+    # Its functions have the current group as a default argument. Imported later, by a network's
+    # first step, it would keep the group and its threads alive.
     import torch.distributed.nn
 
 T = TypeVar("T")
@@ -95,6 +95,23 @@ def process_group(device: torch.device) -> Iterator[None]:
     try:
         yield
     finally:
+        dist.destroy_process_group()
+
+
+def leave_at_exit() -> None:
+    """End a group that Lightning joins later, before Python ends.
+
+    A gloo thread frees the tensors of the last exchange, for which it needs the GIL. CPython 3.11
+    ends a thread that asks for the GIL during finalization, and that aborts the process. Does
+    nothing where the processes are already joined: the group belongs to whoever joined it.
+    """
+    if not _is_joined():
+        atexit.unregister(_leave)
+        atexit.register(_leave)
+
+
+def _leave() -> None:
+    if _is_joined():
         dist.destroy_process_group()
 
 

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor
 
-from motionlens._utils.distributed import world_size
+from motionlens._utils.distributed import leave_at_exit, world_size
 from motionlens._utils.launch import launched
 from motionlens.training.recipe import Recipe
 
@@ -33,6 +33,7 @@ def ddp_strategy() -> DDPStrategy:
     pass, also in validation, where some processes have a batch more; see
     :func:`average_over_processes`.
     """
+    leave_at_exit()  # Lightning ends NCCL groups only
     return DDPStrategy(broadcast_buffers=False, timeout=_TIMEOUT)
 
 
