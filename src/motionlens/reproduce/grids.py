@@ -15,6 +15,7 @@ models         pattern of registered models, each of which is a row
 without        what the pattern's ``*`` must not stand for
 named          what rows of the pattern are called, such as ``{}_sealed``
 defaults       of all rows
+summary        of rows that have none, such as ``{}, sealed``: ``{}`` stands for their family's
 columns        label: {run, clip, look, evaluate}; run ends the names of runs, look names the
                evaluation
 """
@@ -29,22 +30,9 @@ from typing import Any, Literal
 import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.errors import nearest
-from motionlens.models.registry import list_models
+from motionlens.models.registry import FAMILIES, list_models, model_family
 from motionlens.reproduce.budgets import Budget
 
-# What the poster's tables call a family of models; others go by their own names.
-TITLES = {
-    "c2d": "C2D",
-    "c3d": "C3D",
-    "i3d": "I3D",
-    "nl_c2d": "NL C2D",
-    "artnet": "ARTNet",
-    "trn": "TRN",
-    "tsm": "TSM",
-    "mfnet": "MFNet",
-    "cpnet": "CPNet",
-    "mff": "MFF",
-}
 ACCURACY = "here"
 Block = Mapping[str, Any]
 
@@ -234,20 +222,21 @@ def _expanded(block: Block, budget: Budget) -> Iterator[Run]:
 def _rows(block: Block, backbone: str) -> dict[str, dict[str, Any]]:
     """The rows of a block: those that it names, then those of the pattern."""
     defaults = block.get("defaults", {})
-    before, _, after = block.get("models", "").format(backbone=backbone).partition("*")
     rows: dict[str, dict[str, Any]] = dict(block.get("rows", {}))
-    found: list[str] = []
     if "models" in block:
-        found = list_models(f"{before}*{after}")
+        pattern, named = block["models"].format(backbone=backbone), block.get("named", "{}")
+        before, _, after = pattern.partition("*")
         rows = {label: {"model": f"{before}{label}{after}", **row} for label, row in rows.items()}
-    families = [model.removeprefix(before).removesuffix(after) for model in found]
-    order = {family: place for place, family in enumerate(TITLES)}
-    for family in sorted(families, key=lambda family: order.get(family, len(order))):
-        title = TITLES.get(family, family) if after else family
-        label = block.get("named", "{}").format(title)
-        if family not in block.get("without", ()) and label not in rows:
-            choice = block.get("named", "{}").format(family)
-            rows[label] = {"choice": choice, "model": f"{before}{family}{after}"}
+        models = list_models(pattern)
+        for model in sorted(models, key=lambda model: FAMILIES.index(model_family(model))):
+            name = model.removeprefix(before).removesuffix(after)
+            label = named.format(model_family(model).label if after else name)
+            if name not in block.get("without", ()) and label not in rows:
+                rows[label] = {"choice": named.format(name), "model": model}
+        if "summary" in block:
+            for row in rows.values():
+                summary = block["summary"].format(model_family(row["model"]).summary)
+                row.setdefault("summary", summary)
     return {
         label: {
             **defaults,
