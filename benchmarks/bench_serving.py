@@ -1,4 +1,4 @@
-"""Load on `motionlens serve`: many clients at once, their answers compared with those of a single one.
+"""Load on `motionlens serve`: many clients at once, answers compared with those of a single one.
 
     python benchmarks/bench_serving.py RUN CLIP... [--clients 50] [--seconds 60] [--out FILE.json]
 

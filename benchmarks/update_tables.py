@@ -1,4 +1,4 @@
-"""Write the tables of stored benchmark results into docs/speed.md.
+"""Write the tables of stored benchmark results and of the registered models into the docs.
 
     python benchmarks/update_tables.py
 
@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from motionlens._utils.tables import markdown_table
 from motionlens.bench.report import load, markdown
+from motionlens.models.profile import describe
+from motionlens.models.registry import list_models, model_defaults
 
 ROOT = Path(__file__).resolve().parents[1]
 STORED = {
@@ -18,7 +21,8 @@ STORED = {
     "bf16": "docs/results/speed_bf16.json",
     "compiled": "docs/results/speed_compiled.json",
 }
-PAGES = ("docs/speed.md",)
+PAGES = ("docs/speed.md", "docs/comparators.md")
+NUM_CLASSES = 400  # of Kinetics
 
 
 def tables() -> dict[str, str]:
@@ -34,7 +38,28 @@ def tables() -> dict[str, str]:
         "speed-bf16": markdown(bf16),
         "speed-compiled": markdown(compiled),
         "speed-machine": _machine(about),
+        "comparator-costs": comparator_costs(),
     }
+
+
+def comparator_costs() -> str:
+    """Parameters, multiply-adds and clip of every network but CPNet and the toys."""
+    rows = []
+    for name in list_models():
+        if name.startswith(("toy_", "cpnet_")):
+            continue
+        clip = model_defaults(name)
+        found = describe(name, num_classes=NUM_CLASSES, num_frames=clip.num_frames, size=clip.size)
+        rows.append(
+            (
+                f"`{name}`",
+                f"{found.parameters / 1e6:.2f} M",
+                f"{found.multiply_adds / 1e9:.3g} G",
+                f"{clip.num_frames} x {clip.size}x{clip.size}",
+                str(clip.channels),
+            )
+        )
+    return markdown_table(("name", "parameters", "multiply-adds", "clip", "channels"), rows)
 
 
 def updated(text: str) -> str:

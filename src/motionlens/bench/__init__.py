@@ -1,1 +1,1 @@
-"""What ``motionlens bench`` runs: cases of real sizes, side by side with what else one could use."""
+"""What ``motionlens bench`` measures: cases of real sizes, side by side with alternatives."""

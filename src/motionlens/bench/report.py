@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from motionlens._utils.files import write_atomically
+from motionlens._utils.tables import markdown_table
 from motionlens.bench.timing import Measurement
 
 OURS = "cpnet"
@@ -79,13 +81,21 @@ def tables(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[st
 
 def markdown(results: Sequence[Result]) -> str:
     """The tables as Markdown."""
-    parts = []
-    for title, headings, rows in tables(results):
-        lines = [f"**{title}**", "", "| " + " | ".join(headings) + " |"]
-        lines.append("|---" + "|--:" * (len(headings) - 1) + "|")
-        lines += ["| " + " | ".join(row) + " |" for row in rows]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+    return "\n".join(
+        f"**{title}**\n\n{markdown_table(headings, rows)}"
+        for title, headings, rows in tables(results)
+    )
+
+
+def costs_by_frames(results: Sequence[Result]) -> dict[str, list[tuple[int, float]]]:
+    """Milliseconds of one module on 14x14 positions: alternative to (frames, milliseconds)."""
+    costs: dict[str, list[tuple[int, float]]] = {}
+    for result in results:
+        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result.name)
+        if frames and result.group == "module, inference":
+            for label, found in result.measured.items():
+                costs.setdefault(label, []).append((int(frames[1]), found.median_ms))
+    return costs
 
 
 def _cell(result: Result, label: str) -> str:

@@ -6,7 +6,6 @@ most memory that tensors took.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,34 +93,23 @@ def _suite(name: str) -> Callable[[Setting], Iterator[Case]]:
 
 
 def _print(results: list[Result], about: dict[str, Any]) -> None:
-    from rich.table import Table
-
+    from motionlens._utils.tables import console_table
     from motionlens.bench.report import tables
 
     console = output()
     for title, headings, rows in tables(results):
-        table = Table(title=title, title_justify="left")
-        for heading in headings:
-            table.add_column(heading)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        console.print(console_table(headings, rows, title=title))
     console.print(", ".join(f"{key} {value}" for key, value in about.items() if value is not None))
 
 
 def _write(out: Path, results: list[Result], about: dict[str, Any]) -> None:
-    from motionlens.bench.report import markdown, save
+    from motionlens.bench.report import costs_by_frames, markdown, save
     from motionlens.report.plots.lines import draw_scaling
 
     save(out / RESULTS_FILE, results, about)
     (out / TABLES_FILE).write_text(markdown(results), encoding="utf-8")
     written = [RESULTS_FILE, TABLES_FILE]
-    costs: dict[str, list[tuple[int, float]]] = {}
-    for result in results:
-        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result.name)
-        if frames and result.group == "module, inference":
-            for label, found in result.measured.items():
-                costs.setdefault(label, []).append((int(frames.group(1)), found.median_ms))
+    costs = costs_by_frames(results)
     if any(len(points) > 1 for points in costs.values()):
         draw_scaling(costs, out / "frames.png", title="One module on 14x14 positions, 256 channels")
         written.append("frames.png")

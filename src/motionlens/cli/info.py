@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from motionlens import pretrained
+from motionlens._utils.tables import console_table
 from motionlens.cli._arguments import output
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def run(args: Any) -> int:
     """Print the list or the description."""
     from motionlens.inference.onnx_network import is_onnx
     from motionlens.models.profile import describe
-    from motionlens.models.registry import list_models, model_defaults
+    from motionlens.models.registry import list_models, model_defaults, model_options
 
     classes = DEFAULT_NUM_CLASSES if args.num_classes is None else args.num_classes
     if args.name is None:
@@ -51,14 +53,14 @@ def run(args: Any) -> int:
             size=card.preprocessing.size,
             **card.options,
         )
-        _print_description(found)
+        _print_description(found, card.options)
         _print_card(card)
         return 0
     defaults = model_defaults(args.name)
     found = describe(
         args.name, num_classes=classes, num_frames=defaults.num_frames, size=defaults.size
     )
-    _print_description(found)
+    _print_description(found, model_options(args.name))
     return 0
 
 
@@ -76,45 +78,48 @@ def _read_card(path: str) -> ModelCard:
 
 
 def _print_list(models: list[ModelDescription], num_classes: int) -> None:
-    from rich.table import Table
+    from motionlens.models.registry import model_family
 
-    table = Table(title=f"Models, counted with {num_classes} classes", title_justify="left")
-    table.add_column("name")
-    for heading in ("parameters", "multiply-adds", "clip", "CP modules"):
-        table.add_column(heading, justify="right")
-    for found in models:
-        _, _, frames, rows, columns = found.input_shape
-        table.add_row(
-            found.name,
-            f"{found.parameters / 1e6:.2f} M",
-            f"{found.multiply_adds / 1e9:.3g} G",
-            f"{frames} x {rows}x{columns}",
-            str(len(found.modules) or "-"),
-        )
     console = output()
-    console.print(table)
+    headings = ("name", "parameters", "multiply-adds", "clip", "CP modules", "what it is")
+    rows = [(*_row(found), model_family(found.name).summary) for found in models]
+    title = f"Models, counted with {num_classes} classes"
+    console.print(console_table(headings, rows, title=title, left=(0, 5)))
     console.print("'motionlens info NAME' describes a model.")
 
 
-def _print_description(found: ModelDescription) -> None:
-    console = output()
+def _row(found: ModelDescription) -> tuple[str, ...]:
     _, _, frames, rows, columns = found.input_shape
-    console.print(f"model          {found.name}")
+    return (
+        found.name,
+        f"{found.parameters / 1e6:.2f} M",
+        f"{found.multiply_adds / 1e9:.3g} G",
+        f"{frames} x {rows}x{columns}",
+        str(len(found.modules) or "-"),
+    )
+
+
+def _print_description(found: ModelDescription, options: Mapping[str, Any]) -> None:
+    from motionlens.models.registry import model_family
+
+    console = output()
+    family = model_family(found.name)
+    _, _, frames, rows, columns = found.input_shape
+    console.print(f"model          {found.name}: {family.summary}")
+    console.print(f"published      {family.paper}")
     console.print(f"input          {frames} frames of {columns}x{rows} pixels")
     console.print(f"parameters     {found.parameters:,}")
     console.print(f"multiply-adds  {found.multiply_adds / 1e9:.3g} G a clip")
+    console.print(f"options        {', '.join(f'{name}={options[name]}' for name in options)}")
     if not found.modules:
         console.print("CP modules     none")
         return
-    from rich.table import Table
-
-    table = Table(title="CP modules", title_justify="left")
-    for heading in ("after block", "grid", "k", "positions N"):
-        table.add_column(heading, justify="left" if heading == "after block" else "right")
-    for site in found.modules:
-        rows, columns = site.grid
-        table.add_row(site.block, f"{rows}x{columns}", str(site.k), f"{site.positions:,}")
-    console.print(table)
+    sites = [
+        (site.block, f"{site.grid[0]}x{site.grid[1]}", str(site.k), f"{site.positions:,}")
+        for site in found.modules
+    ]
+    headings = ("after block", "grid", "k", "positions N")
+    console.print(console_table(headings, sites, title="CP modules"))
 
 
 def _print_card(card: ModelCard) -> None:

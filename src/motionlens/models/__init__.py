@@ -1,1 +1,1 @@
-"""Networks: the CP module, the ResNet that it is plugged into, names, cards and weights."""
+"""Networks: the CP module, the ResNets that it is plugged into, the registry, and weights."""

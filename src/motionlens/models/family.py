@@ -17,7 +17,7 @@ from motionlens.models.toy_net import ToyNet
 Options = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Family:
     """What a family is, what it adds to a plain ResNet, and where.
 

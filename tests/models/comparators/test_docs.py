@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from motionlens.models.backbones import BACKBONES
 from motionlens.models.profile import describe
-from motionlens.models.registry import list_models, model_defaults
+from motionlens.models.registry import FAMILIES, list_models, model_defaults
 
 TEXT = (Path(__file__).parents[3] / "docs" / "comparators.md").read_text(encoding="utf-8")
 ROWS = {
     name: tuple(cells)
     for name, *cells in re.findall(
-        r"^\| `(\w+)` \| ([\d.]+ M) \| ([\d.]+ G) \| (\d+ x \d+x\d+) \| (\d+) \|$", TEXT, re.M
+        r"^\| `(\w+)` +\| +([\d.]+ M) +\| +([\d.]+ G) +\| +(\d+ x \d+x\d+) +\| +(\d+) \|$",
+        TEXT,
+        re.M,
     )
 }
 
@@ -32,3 +35,10 @@ def test_sizes(name):
         f"{clip.num_frames} x {clip.size}x{clip.size}",
         str(clip.channels),
     )
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.name != "cpnet"], ids=lambda f: f.name)
+def test_every_family_is_described_with_its_options(family):
+    assert f"| `{family.name}_*` |" in TEXT or f"| `{family.name}` |" in TEXT
+    for option in family.own_options(BACKBONES["nano"]):
+        assert f"`{option}`" in TEXT

@@ -1,1 +1,1 @@
-"""What CPNet is compared with: plug-ins and forms of the same network, one file each."""
+"""What CPNet is compared with, one file for each."""
