@@ -15,7 +15,7 @@ from processes import torchrun
 RECIPE = """
 model: cpnet_nano
 k: 2
-model_options: {widths: [4, 8, 8, 8], modules: {res3: 1}}
+model_options: {widths: [8, 8, 8, 8], modules: {res3: 1}}
 device: cpu
 clip: {num_frames: 4, frame_stride: 2, size: 16}
 augment: {horizontal_flip: FLIP}

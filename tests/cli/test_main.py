@@ -112,7 +112,7 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
     status, out, _ = motionlens_command("info", run)
     assert status == 0
     assert "classes        3: move_left, move_right, static" in out
-    assert "parameters     4,025" in out
+    assert "parameters     5,341" in out
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_prepared_data_train_and_evaluate(tmp_path, motionlens_command):
     small = ["--model", "cpnet_nano", "--k", "2", "--clip.size", "16", "--clip.num_frames", "4",
              "--clip.frame_stride", "2", "--device", "cpu", "--loader.num_workers", "0",
              "--optim.epochs", "1", "--augment.horizontal_flip", "catalog",
-             "--model_options", "{widths: [4, 8, 8, 8], modules: {res3: 1}}"]  # fmt: skip
+             "--model_options", "{widths: [8, 8, 8, 8], modules: {res3: 1}}"]  # fmt: skip
     status, _, err = motionlens_command(
         "train", "--data", root / "prepared", "--out", run, *small, "--quiet"
     )

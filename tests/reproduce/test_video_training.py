@@ -17,7 +17,7 @@ from motionlens.reproduce.video_training import run_recipe_of
 from motionlens.training import module
 from motionlens.training.run_folder import CHECKPOINT, REPRODUCED_FILE
 
-TINY = {"widths": (4, 8, 8, 8), "dropout": 0.0}
+TINY = {"widths": (8, 8, 8, 8), "dropout": 0.0}
 
 
 def plain_run(model, **changes):

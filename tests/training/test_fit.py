@@ -58,7 +58,7 @@ def test_run_folder_and_result(videos, tmp_path, capsys):
     assert result.metrics == result.history[-1]
     assert 0 <= result.metrics["validation_accuracy"] <= 1
     printed = capsys.readouterr().out
-    assert "cpnet_nano: 4,025 parameters" in printed
+    assert "cpnet_nano: 5,341 parameters" in printed
     assert "9 training and 3 validation videos" in printed
     assert "epoch 2/2  train loss" in printed
     state = torch.load(result.run / CHECKPOINT, weights_only=True)
@@ -227,7 +227,7 @@ def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
 
 
 def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
-    options = {"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "offset_scale": 2.0}
+    options = {"widths": [8, 8, 8, 8], "modules": {"res3": 1}, "offset_scale": 2.0}
     clip = ClipConfig(num_frames=3, frame_stride=1, size=24, short_side=28)
     first = fit(tiny_recipe(videos, tmp_path / "a", model_options=options, clip=clip))
     # Another data set, of which one class is known.
