@@ -45,6 +45,31 @@ def test_predict_answers_what_the_recognizer_says(client, recognizer, clips):
         assert_same_prediction(answer.json(), recognizer.predict(path, top=2))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clips/torchcodec_nasa_13013.mp4",
+        "clips/torchcodec_testsrc2_vp9.webm",  # with many exact ties
+        "realmotion7/videos/224.mp4",  # with near ties
+    ],
+)
+def test_real_clips_have_the_probabilities_of_prediction(bundled_client, test_data, name):
+    client, bundled = bundled_client
+    path = test_data / "data" / name
+    expected = bundled.predict(path, top=99)
+    answer = client.post("/predict", files=upload(path), data={"top": 99}).json()
+    assert_same_prediction(answer, expected)
+    explanation = client.post("/explain", files=upload(path), data={"top": 1}).json()
+    assert_same_prediction(explanation, expected)
+
+
+@pytest.fixture(scope="module")
+def bundled_client():
+    bundled = Recognizer.from_pretrained()
+    with TestClient(create_app(bundled)) as client:
+        yield client, bundled
+
+
 def test_explain_answers_what_the_recognizer_says(client, recognizer, clips):
     path = clips["move_left"]
     answer = client.post("/explain", files=upload(path)).json()
@@ -199,18 +224,18 @@ class Slow:
     def __init__(self, recognizer):
         self.go, self.began = threading.Event(), threading.Event()
         self.sizes = []
-        model = recognizer.model
+        self.recognizer = Recognizer(recognizer.model, recognizer.card)
+        network = self.recognizer.runner.network
 
         def forward(clips):
             if self.is_armed:
                 self.sizes.append(len(clips))
                 self.began.set()
                 assert self.go.wait(30)
-            return model(clips)
+            return network(clips)
 
         self.is_armed = False
-        self.recognizer = Recognizer(recognizer.model, recognizer.card)
-        self.recognizer.model = forward
+        self.recognizer.runner.network = forward
 
 
 def test_clips_that_wait_at_the_same_time_go_through_together(recognizer, clips):
@@ -273,12 +298,13 @@ def gauge(client, name):
 
 def test_a_fault_of_the_network_is_answered_and_the_next_request_is_served(recognizer, clips):
     broken = Recognizer(recognizer.model, recognizer.card)
+    network = broken.runner.network
     app = create_app(broken)
     with TestClient(app, raise_server_exceptions=False) as client:
-        broken.model = lambda clips: clips.nothing
+        broken.runner.network = lambda clips: clips.nothing
         answer = client.post("/predict", files=upload(clips["static"]))
         assert_refused(answer, 500, "^unexpected AttributeError; the server's log says more$")
-        broken.model = recognizer.model
+        broken.runner.network = network
         assert client.post("/predict", files=upload(clips["static"])).status_code == 200
         text = client.get("/metrics").text
     assert 'motionlens_requests_total{method="POST",path="/predict",status="500"} 1.0' in text
@@ -408,6 +434,6 @@ def test_many_at_the_same_time_are_answered_like_one(recognizer, clips, serve):
 def test_a_fault_of_our_own_is_no_fault_of_the_client(recognizer, clips):
     broken = Recognizer(recognizer.model, recognizer.card)
     with TestClient(create_app(broken), raise_server_exceptions=False) as client:
-        broken.model = lambda clips: int("x")
+        broken.runner.network = lambda clips: int("x")
         answer = client.post("/predict", files=upload(clips["static"]))
     assert_refused(answer, 500, "^unexpected ValueError; the server's log says more$")

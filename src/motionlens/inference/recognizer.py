@@ -365,7 +365,7 @@ class Recognizer:
             >>> for window in recognizer.stream("hour.mp4", hop=2):  # doctest: +SKIP
             ...     print(window.start_s, window.probabilities.max())
         """
-        return WindowStream(self.runner.network, self.card, source, device=self.device, **options)
+        return WindowStream(self.runner, source, **options)
 
     def events(
         self, source: Source, *, rules: EventRules | None = None, **options: Any

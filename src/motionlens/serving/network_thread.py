@@ -15,7 +15,7 @@ from torch import Tensor
 
 R = TypeVar("R")
 
-# Clips (B, 3, T, h, w) -> one row per clip, (B, D).
+# Frames of clips, uint8 (B, n, 3, h, w) -> one row per clip, (B, D).
 Forward = Callable[[Tensor], Tensor]
 
 
@@ -65,7 +65,7 @@ class NetworkThread:
         return len(self._jobs)
 
     def submit(self, clip: Tensor) -> Future[Tensor]:
-        """Ask for the row ``(D,)`` of a clip ``(3, T, h, w)``.
+        """Ask for the row ``(D,)`` of a clip, given its frames, uint8 ``(n, 3, h, w)``.
 
         Raises:
             RuntimeError: If the thread is closed.

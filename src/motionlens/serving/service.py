@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from motionlens.clips.sampling import sample_indices
 from motionlens.explain.explanation import Explanation
 from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import read_clip
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.metrics import Metrics
@@ -43,12 +43,11 @@ class Service:
 
     def __init__(self, recognizer: Recognizer, config: ServingConfig, metrics: Metrics) -> None:
         self.recognizer, self.config, self._metrics = recognizer, config, metrics
-        self._preprocess = recognizer.card.preprocessing
         self._sampling = recognizer.card.sampling
         self._folder = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
         self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
         self._network = NetworkThread(
-            self._probabilities,
+            self._run,
             max_batch=config.max_batch,
             max_wait_s=config.max_wait_ms / 1000,
             on_batch=self._count_batch,
@@ -95,7 +94,7 @@ class Service:
         """
 
         def decode() -> Tensor:
-            return self._preprocess(self._read(file, name)[1].data)
+            return self._crop(self._read(file, name)[1].data)
 
         return await self._recognize(await self.in_thread(decode), name, top)
 
@@ -115,7 +114,7 @@ class Service:
             )
 
         def decode() -> Tensor:
-            return self._preprocess(read_pictures(files, self._max_pixels))
+            return self._crop(read_pictures(files, self._max_pixels))
 
         return await self._recognize(await self.in_thread(decode), "pictures", top)
 
@@ -143,8 +142,8 @@ class Service:
         """Frames ``(T, H, W, 3)`` as ``data:`` URLs."""
         return await self.in_thread(lambda: data_urls(frames, self.config.picture_px))
 
-    async def _recognize(self, clip: Tensor, name: str, top: int) -> Prediction:
-        row = await asyncio.wrap_future(self._network.submit(clip))
+    async def _recognize(self, frames: Tensor, name: str, top: int) -> Prediction:
+        row = await asyncio.wrap_future(self._network.submit(frames))
         return best_labels(self.recognizer.class_names, name, row, top)
 
     async def in_thread(self, function: Callable[[], R]) -> R:
@@ -161,18 +160,20 @@ class Service:
             if reader.height * reader.width > self._max_pixels:
                 size = reader.height, reader.width
                 raise VideoError(too_many_pixels(name, *size, self._max_pixels))
-            indices = sample_indices(reader.num_frames, self._sampling)
-            return indices, reader.read(indices)
+            return read_clip(reader, self._sampling)
 
     def _count_batch(self, size: int, seconds: float) -> None:
         self._metrics.batch_size.observe(size)
         self._metrics.network_seconds.observe(seconds)
 
-    def _warm_up(self) -> None:
-        card = self.recognizer.card
-        with torch.inference_mode():
-            self._probabilities(torch.zeros(1, *card.clip_shape))
+    def _crop(self, frames: Tensor) -> Tensor:
+        return self.recognizer.card.preprocessing.crop(frames)
 
-    def _probabilities(self, clips: Tensor) -> Tensor:
-        model, card = self.recognizer.model, self.recognizer.card
-        return card.probabilities(model(clips.to(self.recognizer.device))).cpu()
+    def _warm_up(self) -> None:
+        size = self.recognizer.card.preprocessing.size
+        self._run(torch.zeros(1, self.frames_of_clip, 3, size, size, dtype=torch.uint8))
+
+    def _run(self, frames: Tensor) -> Tensor:
+        """Probabilities ``(B, num_classes)`` of the frames of clips, uint8 ``(B, n, 3, h, w)``."""
+        runner = self.recognizer.runner
+        return runner.probabilities(runner.clips(list(frames)))

@@ -15,7 +15,6 @@ from motionlens.clips.sampling import sample_indices
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventRules
-from motionlens.inference.streaming.windows import WindowStream
 from motionlens.models.correspondence import CorrespondenceProposal
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
@@ -90,6 +89,36 @@ def test_batches_make_no_difference(kind, batch_size):
     check_windows(recognizer_of(kind), noise(50), hop=2, batch_size=batch_size)
 
 
+@pytest.fixture(scope="module")
+def bundled():
+    return Recognizer.from_pretrained()
+
+
+@pytest.mark.parametrize(
+    ("name", "hop", "batch_size"),
+    [
+        ("clips/torchcodec_nasa_13013.mp4", 1, 1),
+        ("clips/torchcodec_nasa_13013.mp4", 2, 8),
+        ("realmotion7/videos/224.mp4", 1, 8),  # with near ties
+        # Many positions are exactly alike: the frames of a push are those of a window.
+        ("clips/torchcodec_testsrc2_vp9.webm", 8, 1),
+    ],
+)
+def test_real_clips_have_the_probabilities_of_prediction(bundled, test_data, name, hop, batch_size):
+    path = test_data / "data" / name
+    sampling = bundled.card.sampling
+    step = hop * sampling.frame_stride
+    with open_video(path) as reader:
+        frames = reader.read(range(min(reader.num_frames, 80))).data
+    found = list(bundled.stream(frames, hop=hop, batch_size=batch_size))
+    assert len(found) == (len(frames) - sampling.span) // step + 1
+    for number, window in enumerate(found):
+        start = number * step
+        alone = bundled.predict(frames[start : start + sampling.span], top=99)
+        values = [window.probabilities[bundled.class_names.index(x)].item() for x in alone.labels]
+        assert values == pytest.approx(alone.probabilities, abs=1e-6)
+
+
 def test_of_a_file_too(make_video):
     path = make_video(frames=noise(60, 46, 34), fps=15, g=7, bf=2)
     check_windows(recognizer_of(), path, hop=1)
@@ -102,9 +131,12 @@ def test_an_exported_network(exported):
 
 def test_a_recognizer_made_ready_for_inference():
     recognizer, video = recognizer_of(), noise(40)
-    plain = WindowStream(recognizer.model, recognizer.card, video)
-    for one, other in zip(plain, recognizer.stream(video), strict=True):
-        torch.testing.assert_close(one.logits, other.logits, rtol=1e-4, atol=1e-4)
+    # `model` is the network as it was trained; streams run one with folded norms.
+    for number, window in enumerate(recognizer.stream(video, hop=1)):
+        clip = recognizer.load_clip(video[3 * number : 3 * number + 10])
+        with torch.inference_mode():
+            expected = recognizer.model(clip[None])[0]
+        torch.testing.assert_close(window.logits, expected, rtol=1e-4, atol=1e-4)
     half = Recognizer(recognizer.model, recognizer.card, dtype=torch.bfloat16)
     assert next(iter(half.stream(video))).logits.dtype == torch.float32
 

@@ -1,36 +1,36 @@
-"""Overlapping windows of a source, each with what a network makes of it, in constant memory."""
+"""Overlapping windows of a source, each with its logits, in constant memory."""
 
 from __future__ import annotations
 
 import warnings
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling, sample_indices
-from motionlens.inference.card import ModelCard
+from motionlens.clips.sampling import Sampling
+from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
 from motionlens.models.frame_stream import FrameStream, shares_frames
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.source import Source, is_endless, open_source, source_name
 
+# A clip frame, uint8 (lead + 1, 3, h, w) with those that optical flow needs before it; its time.
+TimedFrame = tuple[Tensor, float]
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Window:
-    """What a network makes of one clip of a stream.
+    """The answer of a network to one clip of a stream.
 
     Attributes:
-        start_s: time of the clip's first frame, seconds since the source's first.
-        end_s: of its last frame.
+        start_s: time of the clip's first frame, seconds since the source's first frame.
+        end_s: time of its last frame.
         logits: float32 ``(num_classes,)``, on the CPU.
-        probabilities: likewise, what the card says that they mean.
-        after_gap: it is the first window, or the first after frames were dropped.
+        probabilities: float32 ``(num_classes,)``, from the logits as the model card says.
+        after_gap: whether it is the first window, or the first one after dropped frames.
     """
 
     start_s: float
@@ -43,39 +43,39 @@ class Window:
 class WindowStream:
     """The windows of a source, one after another; iterate over it once.
 
-    A window is a clip as a recognizer takes it from a video: ``num_frames`` frames,
-    ``frame_stride`` frames of the source apart; in the mode ``segments``, the middle ones of as
-    many parts of ``frame_stride`` frames. The next window begins ``hop`` of these frames later.
-    Windows that share frames share what the network makes of frames alone, where it can.
+    A window is a clip as the recognizer takes it from a video: ``num_frames`` frames,
+    ``frame_stride`` frames of the source apart; in the mode ``segments``, the middle frames of
+    ``num_frames`` segments of ``frame_stride`` frames. The next window begins ``hop`` clip frames
+    later. Where the network allows it, what it computes for single frames is shared by the windows
+    that contain them.
 
-    A source that is shorter than a window makes one window, which repeats it from its start.
+    A source that is shorter than a window gives one window, which repeats it from its start.
 
     Args:
-        model: in inference mode, on ``device``.
-        card: its card.
+        runner: the network, with its card and device.
         source: see :func:`motionlens.video.source.open_source`.
-        device: where the model is.
-        hop: frames of a clip from one window to the next; a quarter of ``num_frames`` if None.
-        window_s: seconds that a window spans, by which the stride is chosen anew for the source's
-            frames per second; None for the card's stride.
-        start_s: frames from this time on.
-        end_s: frames before this time.
-        batch_size: windows at once, of a source that waits.
-        real_time: treat a file as if it were live: no faster than its own clock, dropping frames
-            for which the network is too slow.
+        hop: clip frames from one window to the next; ``num_frames // 4`` if None.
+        window_s: length of a window, seconds; the stride then follows from the source's frames
+            per second. None for the card's stride.
+        start_s: skip the frames before this time, seconds.
+        end_s: skip the frames from this time on, seconds.
+        batch_size: windows per batch, for a source that waits.
+        real_time: treat a file as a live source: no faster than its own clock, and frames are
+            dropped if the network is too slow.
+
+    Attributes:
+        num_windows: windows so far.
 
     Raises:
-        ValueError: If an argument is out of range, or a card of the mode ``segments`` comes
-            without ``window_s``.
+        ValueError: If an argument is out of range, or the card has the mode ``segments`` and
+            ``window_s`` is None.
     """
 
     def __init__(
         self,
-        model: nn.Module,
-        card: ModelCard,
+        runner: Runner,
         source: Source,
         *,
-        device: torch.device | str = "cpu",
         hop: int | None = None,
         window_s: float | None = None,
         start_s: float | None = None,
@@ -83,53 +83,50 @@ class WindowStream:
         batch_size: int = 8,
         real_time: bool = False,
     ) -> None:
-        T = card.sampling.num_frames
+        self._sampling, self._preprocessing = runner.card.sampling, runner.card.preprocessing
+        T = self._sampling.num_frames
         hop = max(1, T // 4) if hop is None else hop
         for name, value in (("hop", hop), ("batch_size", batch_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         if window_s is not None and not 0 < window_s < float("inf"):
             raise ValueError(f"window_s must be seconds above 0, got {window_s}")
-        if window_s is None and card.sampling.mode == "segments":
+        if window_s is None and self._sampling.mode == "segments":
             raise ValueError(
-                "window_s must be given, for the recognizer takes its frames from whole videos of "
-                "any length; say how many seconds those that it was trained on took"
+                "window_s must be given, because the recognizer takes its frames from whole videos "
+                "of any length; give the usual length of its training videos in seconds"
             )
-        self._model, self._card = model, card
-        self._device = torch.device(device)
-        self._source, self._real_time = source, real_time
+        self.num_windows = 0
+        self._runner, self._source, self._real_time = runner, source, real_time
         self._start_s, self._end_s = start_s, end_s
-        self._window_s, self._limit = window_s, batch_size * hop
-        self._preprocessing = card.preprocessing
-        self._sampling = card.sampling
-        if shares_frames(model):
-            self._runner: _Runner = _SharedFrames(model, T, hop, self._preprocessing, self._device)
-        else:
-            self._runner = _WholeClips(model, T, hop, self._preprocessing, self._device, batch_size)
+        self._window_s, self._batch_frames = window_s, batch_size * hop
+        self._frame_stream = (
+            FrameStream(runner.network, T, hop=hop) if shares_frames(runner.network) else None
+        )
+        self._sliding = _SlidingWindow(T, hop)
+        self._is_after_gap = True
         self._feed = FrameFeed(
             lambda: open_source(source, start_s=start_s, end_s=end_s),
             self._choose_sampling,
             self._preprocessing,
-            # A run of frames between gaps is long enough for a window at least.
-            capacity=max(T, self._limit) + hop,
+            # After a gap there must be room for at least one window.
+            capacity=max(T, self._batch_frames) + hop,
             real_time=real_time,
         )
-        self._times = _WindowTimes(T, hop)
-        self.num_windows = 0
 
     @property
     def name(self) -> str:
-        """What messages call the source."""
+        """Name of the source in messages."""
         return self._feed.name or source_name(self._source)
 
     @property
     def frames_seen(self) -> int:
-        """Frames of which clips were to be made, so far."""
+        """Clip frames so far, including dropped ones."""
         return self._feed.seen
 
     @property
     def frames_dropped(self) -> int:
-        """How many of them were dropped, since the network was too slow for a live source."""
+        """Clip frames of a live source that were dropped because the network was too slow."""
         return self._feed.dropped
 
     @property
@@ -139,11 +136,11 @@ class WindowStream:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be told of the source, such as that it broke off; complete at the end."""
+        """Remarks on the source, for example that it broke off; complete at the end."""
         return self._feed.notes
 
     def stop(self) -> None:
-        """End the stream soon, from any thread or from a signal's handler."""
+        """End the stream soon. May be called from any thread and from a signal handler."""
         self._feed.stop()
 
     def __iter__(self) -> Iterator[Window]:
@@ -157,8 +154,8 @@ class WindowStream:
         """
         if self._real_time or is_endless(self._source):
             self._warm_up()  # the first clip takes longest, and live frames do not wait
-        for batch in self._feed.batches(self._limit):
-            yield from self._windows(batch)
+        for batch in self._feed.batches(self._batch_frames):
+            yield from self._windows_of(batch)
         if self._feed.was_stopped:
             return
         if not self.num_windows:
@@ -172,31 +169,46 @@ class WindowStream:
             warnings.warn(note, VideoWarning, stacklevel=2)
 
     def _warm_up(self) -> None:
-        size = self._preprocessing.size
-        groups = (self._sampling.num_frames, self._sampling.lead + 1)
-        self._runner.push(torch.zeros(*groups, 3, size, size, dtype=torch.uint8))
-        self._runner.reset()
+        sampling, size = self._sampling, self._preprocessing.size
+        frames = torch.zeros(
+            sampling.num_frames, sampling.lead + 1, 3, size, size, dtype=torch.uint8
+        )
+        self._logits(frames, [[(frame, 0.0) for frame in frames]])
+        self._reset()
 
-    def _windows(self, batch: FrameBatch) -> Iterator[Window]:
+    def _reset(self) -> None:
+        self._sliding.reset()
+        if self._frame_stream is not None:
+            self._frame_stream.reset()
+        self._is_after_gap = True
+
+    def _windows_of(self, batch: FrameBatch) -> Iterator[Window]:
+        """The windows that a batch of frames completes."""
         if batch.after_gap:
-            self._runner.reset()
-            self._times.reset()
-        is_first = self._times.is_new
-        logits = self._runner.push(batch.frames).float().cpu()
-        spans = self._times.push(batch.times_s)
-        if len(spans) != len(logits):
-            raise RuntimeError(f"{len(spans)} windows must give as many rows, got {len(logits)}")
-        for row, (start_s, end_s) in zip(logits, spans, strict=True):
-            yield self._window(row, start_s, end_s, after_gap=is_first)
-            is_first = False
+            self._reset()
+        windows = self._sliding.push(zip(batch.frames, batch.times_s, strict=True))
+        logits = self._logits(batch.frames, windows)
+        for row, window in zip(logits, windows, strict=True):
+            yield self._window(row, window[0][1], window[-1][1])
 
-    def _window(self, logits: Tensor, start_s: float, end_s: float, *, after_gap: bool) -> Window:
+    def _logits(self, frames: Tensor, windows: list[list[TimedFrame]]) -> Tensor:
+        """Logits ``(len(windows), num_classes)`` of the windows that new frames complete."""
+        if self._frame_stream is not None:
+            clip = self._runner.clips([frames[:, 0]])[0]
+            return self._frame_stream.push(clip.transpose(0, 1)).float().cpu()
+        if not windows:
+            return torch.empty(0)
+        frames_of_clips = [torch.cat([frame for frame, _ in window]) for window in windows]
+        return self._runner.logits(self._runner.clips(frames_of_clips))
+
+    def _window(self, logits: Tensor, start_s: float, end_s: float) -> Window:
+        after_gap, self._is_after_gap = self._is_after_gap, False
         self.num_windows += 1
         return Window(
             start_s=start_s,
             end_s=end_s,
             logits=logits,
-            probabilities=self._card.probabilities(logits),
+            probabilities=self._runner.card.probabilities(logits),
             after_gap=after_gap,
         )
 
@@ -207,118 +219,36 @@ class WindowStream:
         return replace(self._sampling, frame_stride=stride)
 
     def _whole_source(self) -> Window:
-        """The clip that a recognizer takes from a video that is too short for one."""
-        assert not isinstance(self._source, int)  # that has no end
+        """The clip of a source that is too short for a window, as prediction takes it."""
+        assert not isinstance(self._source, int)  # a camera has no end
         with open_video(self._source, start_s=self._start_s, end_s=self._end_s) as reader:
-            reader.warn_of_stillness()
-            sampling = self._choose_sampling(reader.fps)
-            frames = reader.read(sample_indices(reader.num_frames, sampling))
+            _, frames = read_clip(reader, self._choose_sampling(reader.fps))
             start_s, end_s = float(reader.times_s[0]), float(reader.times_s[-1])
-        clip = self._preprocessing(frames.data)[None].to(self._device)
-        with torch.inference_mode():
-            logits = self._model(clip)[0].float().cpu()
-        return self._window(logits, start_s, end_s, after_gap=True)
+        clips = self._runner.clips([self._preprocessing.crop(frames.data)])
+        return self._window(self._runner.logits(clips)[0], start_s, end_s)
 
 
-class _WindowTimes:
-    """From when to when the windows last, by the times of the frames."""
+class _SlidingWindow:
+    """Turns a sequence of frames and times into runs of ``length``, each ``hop`` after the last."""
 
-    def __init__(self, num_frames: int, hop: int) -> None:
-        self._num_frames, self._hop = num_frames, hop
+    def __init__(self, length: int, hop: int) -> None:
+        self._length, self._hop = length, hop
         self.reset()
 
     def reset(self) -> None:
-        self.is_new = True
-        self._times: deque[float] = deque()
+        self._kept: list[TimedFrame] = []
         self._skip = 0
 
-    def push(self, times_s: tuple[float, ...]) -> list[tuple[float, float]]:
-        spans = []
-        for time_s in times_s:
-            if self._skip:
-                self._skip -= 1
-                continue
-            self._times.append(time_s)
-            if len(self._times) == self._num_frames:
-                spans.append((self._times[0], time_s))
-                for _ in range(min(self._hop, self._num_frames)):
-                    self._times.popleft()
-                self._skip = max(0, self._hop - self._num_frames)
-        self.is_new = self.is_new and not spans
-        return spans
-
-
-class _Runner(Protocol):
-    """Runs a network on windows of frames, uint8 ``(n, lead + 1, 3, h, w)`` at a time."""
-
-    def push(self, frames: Tensor) -> Tensor: ...
-    def reset(self) -> None: ...
-
-
-class _SharedFrames:
-    """What frames give by themselves is computed once."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        num_frames: int,
-        hop: int,
-        preprocessing: Preprocessing,
-        device: torch.device,
-    ) -> None:
-        self._stream = FrameStream(model, num_frames, hop=hop)
-        self._preprocessing, self._device = preprocessing, device
-
-    def push(self, frames: Tensor) -> Tensor:
-        colours = self._preprocessing.normalize(frames[:, 0].to(self._device))
-        return self._stream.push(colours.transpose(0, 1))
-
-    def reset(self) -> None:
-        self._stream.reset()
-
-
-class _WholeClips:
-    """Every window is a clip of its own, for networks of any kind."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        num_frames: int,
-        hop: int,
-        preprocessing: Preprocessing,
-        device: torch.device,
-        batch_size: int,
-    ) -> None:
-        self._model, self._num_frames, self._hop = model, num_frames, hop
-        self._preprocessing, self._device = preprocessing, device
-        self._batch_size = batch_size
-        self.reset()
-
-    def reset(self) -> None:
-        self._kept: list[Tensor] = []
-        self._skip = 0
-
-    def push(self, frames: Tensor) -> Tensor:
-        clips, rows = [], []
+    def push(self, frames: Iterable[TimedFrame]) -> list[list[TimedFrame]]:
+        """The runs that these frames complete."""
+        runs = []
         for frame in frames:
             if self._skip:
                 self._skip -= 1
                 continue
             self._kept.append(frame)
-            if len(self._kept) < self._num_frames:
-                continue
-            clips.append(torch.cat(self._kept))
-            self._kept = self._kept[self._hop :]
-            self._skip = max(0, self._hop - self._num_frames)
-            if len(clips) == self._batch_size:
-                rows.append(self._run(clips))
-                clips = []
-        if clips:
-            rows.append(self._run(clips))
-        return torch.cat(rows) if rows else torch.empty(0)
-
-    def _run(self, clips: list[Tensor]) -> Tensor:
-        prepared = [self._preprocessing.normalize(clip.to(self._device)) for clip in clips]
-        with torch.inference_mode():
-            logits: Tensor = self._model(torch.stack(prepared))
-        return logits
+            if len(self._kept) == self._length:
+                runs.append(list(self._kept))
+                del self._kept[: self._hop]
+                self._skip = max(0, self._hop - self._length)
+        return runs
