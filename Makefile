@@ -28,7 +28,7 @@ test: lint types
 
 # The GPU kernel on the CPU: interpreted, and compiled without being run.
 test-triton: $(INSTALLED) $(TRITON)/.installed
-	TRITON_INTERPRET=1 PYTHONPATH=$(TRITON) $(VENV)/bin/python -m pytest -m interpret tests/ops tests/benchmarks
+	TRITON_INTERPRET=1 PYTHONPATH=$(TRITON) $(VENV)/bin/python -m pytest -m interpret tests/ops tests/bench
 
 $(TRITON)/.installed: constraints.txt | $(INSTALLED)
 	rm -rf $(TRITON)

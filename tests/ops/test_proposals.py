@@ -11,9 +11,9 @@ import motionlens.ops.proposals as proposals_module
 from motionlens.ops import proposals_reference
 from motionlens.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets
 from motionlens.ops.proposals_cpu import GROUP, top_k
+from motionlens.ops.scoring import METRICS
 from ops.oracle import all_distances
 
-METRICS = ("l2", "dot", "cosine")
 MASKS = ((None, False), (1, False), (2, False), (None, True), (1, True), (2, True))
 
 
@@ -204,7 +204,7 @@ def test_refuses_features_that_are_not_finite(bad, metric):
         (torch.zeros(1, 2, 0, 4), {}, "at least one position and channel"),
         (torch.zeros(1, 4, 196, 4), {"k": 700}, r"k must be at most \(T-1\)\*S = 588, got 700"),
         (torch.zeros(1, 2, 3, 4), {"k": 0}, "k must be a whole number of at least 1, got 0"),
-        (torch.zeros(1, 2, 3, 4), {"metric": "l1"}, "metric must be one of l2, dot, cosine"),
+        (torch.zeros(1, 2, 3, 4), {"metric": "l1"}, f"metric must be one of {', '.join(METRICS)}"),
         (torch.zeros(1, 2, 3, 4), {"k": 1.5}, "k must be a whole number of at least 1, got 1.5"),
         (
             torch.zeros(1, 2, 3, 4),
