@@ -19,6 +19,8 @@ import av
 import numpy as np
 import torch
 
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventDetector
@@ -68,7 +70,10 @@ def fresh_recognizer(model: str) -> Recognizer:
     """With random weights and modules that are no longer the identity."""
     names = ("left", "right", "up", "down")
     card = ModelCard(
-        model=model, class_names=names, num_frames=8, frame_stride=3, size=64, short_side=72
+        model=model,
+        class_names=names,
+        sampling=Sampling(8, 3),
+        preprocessing=Preprocessing(64, 72),
     )
     torch.manual_seed(0)
     network = card.build()
@@ -81,16 +86,16 @@ def fresh_recognizer(model: str) -> Recognizer:
 def greatest_difference(recognizer: Recognizer, path: Path, kept: dict[int, tuple], hop: int):
     """Between logits of the stream and those of the same frames as a clip of their own."""
     worst = 0.0
-    card = recognizer.card
+    sampling = recognizer.card.sampling
     with open_video(path) as reader:
         for number, (start_s, logits) in kept.items():
-            first = number * hop * card.frame_stride
-            frames = reader.read(first + np.arange(card.num_frames) * card.frame_stride)
+            first = number * hop * sampling.frame_stride
+            frames = reader.read(first + np.arange(sampling.num_frames) * sampling.frame_stride)
             if abs(float(frames.times_s[0]) - start_s) > 1e-6:
                 raise RuntimeError(f"window {number} begins at {start_s} s, at other frames")
-            clip = recognizer._preprocess(frames.data)
-            with torch.inference_mode():
-                worst = max(worst, float((recognizer.model(clip[None])[0] - logits).abs().max()))
+            clip = recognizer.card.preprocessing(frames.data)
+            own = recognizer.runner.logits(clip[None])[0]
+            worst = max(worst, float((own - logits).abs().max()))
     return worst
 
 
@@ -110,8 +115,7 @@ def main() -> None:
     path = args.cache / f"streaming_{args.minutes:g}min_{args.fps}fps.mp4"
     if not path.exists():
         write_video(path, args.minutes, args.fps)
-    plain = Recognizer.from_pretrained(args.run) if args.run else fresh_recognizer(args.model)
-    recognizer = plain.optimized()
+    recognizer = Recognizer.from_pretrained(args.run) if args.run else fresh_recognizer(args.model)
 
     length_s = 60 * args.minutes
     frames = round(length_s * args.fps)
