@@ -36,6 +36,6 @@ def run(args: Any) -> int:
     names = ("models", "seeds", "canvas", "epochs", "k", "offset_scale", "head", "out")
     status = show(toy(**{name: getattr(args, name) for name in names}, say=say))
     out = Path(args.out)
-    if (out / "cpnet").is_dir():
+    if (out / "cpnet").is_dir() and (not args.models or "cpnet" in args.models):
         Output().print(f"next: motionlens explain {out / 'cpnet'} {out / 'clips'}", soft_wrap=True)
     return status

@@ -62,6 +62,17 @@ BUDGETS = {
 }
 
 
+def find_budget(name: str) -> Budget:
+    """A budget by its name.
+
+    Raises:
+        ValueError: For an unknown one.
+    """
+    if name not in BUDGETS:
+        raise ValueError(f"budget must be one of {', '.join(BUDGETS)}, got {name!r}")
+    return BUDGETS[name]
+
+
 def usual_length(index: VideoIndex) -> int:
     """Median number of frames of some videos of an index.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,20 +21,27 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.report.plots.lines import draw_curves
 from motionlens.reproduce import runtime, toy_training, video_training
-from motionlens.reproduce.budgets import BUDGETS, Budget, base_recipe, usual_length
-from motionlens.reproduce.grids import (
-    EXPERIMENTS,
-    Experiment,
-    Run,
-    find_experiment,
-    planned_runs,
+from motionlens.reproduce.arguments import (
+    check_arguments,
+    check_counts,
+    command_line,
+    listing_options,
 )
+from motionlens.reproduce.budgets import (
+    BUDGETS,
+    Budget,
+    base_recipe,
+    find_budget,
+    usual_length,
+)
+from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned_runs
 from motionlens.reproduce.landing import with_landing
 from motionlens.reproduce.motion_speed import measure_speed, speed_note
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
 from motionlens.reproduce.results import Results
 from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
 from motionlens.synthetic.toy import CLASS_NAMES
+from motionlens.training.run_folder import REPRODUCED_FILE
 from motionlens.video.writing import encode_exactly
 
 DEFAULT_OUT = Path("runs", "reproduce")
@@ -97,12 +103,12 @@ def reproduce(
         ValueError: If the arguments do not go together, or data or folder cannot be used.
         KeyboardInterrupt: If it is interrupted; the same call goes on from there.
     """
-    experiment, limits = find_experiment(name), BUDGETS[budget]
+    experiment, limits = find_experiment(name), find_budget(budget)
     training: dict[str, Any] = {
         **{"data": data, "validation": validation, "recipe": recipe},
         **{"init": init, "epochs": epochs, "devices": devices},
     }
-    _check(experiment, training, {"seeds": seeds, "jobs": jobs})
+    check_arguments(experiment, training, {"seeds": seeds, "jobs": jobs})
     folder, where = Path(out or DEFAULT_OUT / f"{name}_{budget}"), resolve_device(device)
     num_seeds = 1 if experiment.one_seed else seeds or NUM_SEEDS
     chosen = partial(planned_runs, models=models, seeds=num_seeds)
@@ -116,7 +122,7 @@ def reproduce(
         runs = chosen(experiment.runtime, limits)
         work = _runtime_work(folder / RUNS, runs, where, limits.runtime_s)
     options = {**training, "budget": budget, "seeds": seeds, "canvas": canvas, "models": models}
-    command = _command(f"reproduce {name}", options | _given(listing))
+    command = command_line(f"reproduce {name}", options | listing_options(listing))
     plan = {"experiment": name, "budget": budget, **({"recipe": work.recipe} if data else {})}
     with opened(folder, plan):
         about = _about(experiment, work, budget=budget, command=command, device=where)
@@ -158,7 +164,7 @@ def toy(
         ValueError: If an option is unknown or out of range, or the folder cannot be used.
     """
     options = {"k": k, "offset_scale": offset_scale, "head": head}
-    _check_counts({"seeds": seeds, "epochs": epochs, "k": k})
+    check_counts({"seeds": seeds, "epochs": epochs, "k": k})
     experiment, folder, device = find_experiment("toy"), Path(out), torch.device("cpu")
     own = {name: value for name, value in options.items() if value is not None}
     runs = [
@@ -175,8 +181,10 @@ def toy(
         # All before the first, so that a mistake is met early: k against the grid, for example.
         toy_training.build(run)(toy_training.validation_videos(canvas).clips()[:1])
     told = {"canvas": canvas, "seeds": seeds, "models": models, "epochs": epochs, **options}
-    command, work = _command("toy", told), _toy_work(experiment, folder / RUNS, runs)
+    command, work = command_line("toy", told), _toy_work(experiment, folder / RUNS, runs)
     with opened(folder, {"experiment": "toy"}, anew=True):
+        for run in runs:
+            (folder / RUNS / run.name / REPRODUCED_FILE).unlink(missing_ok=True)
         about = _about(experiment, work, budget="small", command=command, device=device)
         jobs = min(usable_cores(), _MOST_JOBS)
         results = carry_out(folder, work, about, jobs=jobs, say=say)
@@ -295,55 +303,3 @@ def _add_toy_files(out: Path, canvas: str, results: Results) -> None:
         colours = videos.frames[number, ..., None].expand(-1, -1, -1, 3).contiguous()
         content = encode_exactly(colours.numpy(), fps=_FPS)
         write_atomically(out / "clips" / f"{name}.mp4", content)
-
-
-def _check(
-    experiment: Experiment, source: Mapping[str, Any], counts: Mapping[str, int | None]
-) -> None:
-    """Refuse what does not go together.
-
-    Raises:
-        ValueError: If so.
-    """
-    name, data = experiment.name, source["data"]
-    _check_counts({**counts, "epochs": source["epochs"], "devices": source["devices"]})
-    if experiment.needs == "data" and data is None:
-        raise ValueError(
-            f"{name} needs videos, got no --data; 'motionlens motion' draws some, 'motionlens "
-            "prepare' reads a copy of a public data set"
-        )
-    if experiment.needs == "nothing" and data is not None:
-        raise ValueError(f"{name} makes its own data; leave --data out")
-    for option, value in source.items():
-        if data is None and value != (1 if option == "devices" else None):
-            raise ValueError(
-                f"{option} is of networks that train on data, and {name} without --data has none; "
-                f"leave --{option} out"
-            )
-    if counts["jobs"] is not None and (data is not None or not experiment.toy):
-        toys = ", ".join(one.name for one in EXPERIMENTS.values() if one.toy)
-        raise ValueError(
-            f"jobs is of the toy's networks, which {toys} train without --data; leave --jobs out"
-        )
-
-
-def _check_counts(counts: Mapping[str, int | None]) -> None:
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-
-
-def _given(listing: ListingConfig | None) -> dict[str, Any]:
-    """What of a listing differs from the default, as options of the command."""
-    default, values = vars(ListingConfig()), vars(listing or ListingConfig())
-    return {f"listing.{name}": v for name, v in values.items() if v != default[name]}
-
-
-def _command(name: str, options: Mapping[str, Any]) -> str:
-    """The command line that means the same."""
-    words = ["motionlens", *name.split()]
-    for option, value in options.items():
-        if value and (option, value) != ("devices", 1):
-            values = value if isinstance(value, (list, tuple)) else [value]
-            words += [f"--{option}", *map(str, values)]
-    return shlex.join(words)

@@ -9,7 +9,6 @@ runs/          a run folder for each run; reproduced.json in it says that it is 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,7 +127,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
     Args:
         out: made if absent.
         plan: what all calls with this folder must agree in; as it is in JSON.
-        anew: whether the runs that are there are deleted; then nothing must agree.
+        anew: whether an earlier plan does not matter.
 
     Raises:
         ValueError: If the folder cannot be written, was begun with something else, or is worked in.
@@ -137,9 +136,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
     out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(out / _LOCK_FILE, timeout=0):
-            if anew:
-                shutil.rmtree(out / RUNS, ignore_errors=True)
-            elif (out / _PLAN_FILE).is_file():
+            if not anew and (out / _PLAN_FILE).is_file():
                 _check_plan(out, plan)
             (out / RUNS).mkdir(exist_ok=True)
             write_atomically(out / _PLAN_FILE, (json.dumps(plan, indent=1) + "\n").encode())
