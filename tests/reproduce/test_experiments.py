@@ -168,11 +168,13 @@ def test_the_short_name_trains_anew(tmp_path, motionlens_command, monkeypatch):
     """With options of its own, whatever the folder holds."""
     monkeypatch.setattr("motionlens.reproduce.experiments.usable_cores", lambda: 1)
     out = tmp_path / "out"
+    (out / "runs" / "mine").mkdir(parents=True)
     for options in (["--k", 2], ["--k", 3, "--offset_scale", 2], ["--k", 3, "--offset_scale", 2]):
         arguments = ["--models", "cpnet", "--seeds", 1, *options]
         status, _, err = motionlens_command("toy", "--out", out, *arguments)
         assert status == 0
         assert "(was there)" not in err
+    assert {path.name for path in (out / "runs").iterdir()} == {"mine", "box_cpnet_s0"}
     card = json.loads((out / "cpnet" / "config.json").read_text())
     assert (card["options"]["k"], card["options"]["offset_scale"]) == (3, 2.0)
     assert results(out)["command"] == (
