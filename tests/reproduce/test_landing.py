@@ -70,8 +70,8 @@ def test_measured_as_position_by_position(canvas, strides):
                         total[kind] += weight
                         for name, place in places.items():
                             counts[name][kind] += weight * touches(place, there)
-    # The recognizer's own form of the network: its rounding decides between equal positions.
-    landing = measure_landing(recognizer.model, videos)
+    # In the form that explain runs: its rounding decides between positions that look the same.
+    landing = measure_landing(recognizer.runner.network, videos)
     assert landing["proposals"] == total[0] > 0
     for name, hits in counts.items():
         expected = [hit / all_ for hit, all_ in zip(hits, total, strict=True)]
