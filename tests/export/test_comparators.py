@@ -26,7 +26,7 @@ def test_traced_with_any_batch(name):
     model = prepare(recognizer.model, "reference")
     program = trace(model, recognizer.card).program.module()
     for batch in (1, 3):
-        clips = torch.randn(batch, recognizer.card.channels, 4, 16, 16)
+        clips = torch.randn(batch, recognizer.card.clip_shape[0], 4, 16, 16)
         logits, features = program(clips)
         torch.testing.assert_close(logits, model(clips), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(features, model.forward_features(clips), rtol=1e-4, atol=1e-5)

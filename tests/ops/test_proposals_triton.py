@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from motionlens.ops.proposals import gather_neighbors, knn_proposals
+from motionlens.ops.scoring import METRICS
 
-METRICS = ("l2", "dot", "cosine")
 MASKS = ((None, False), (1, False), (2, False), (None, True), (1, True), (2, True))
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 

@@ -47,7 +47,7 @@ def test_train_evaluate_predict(name, videos, tmp_path, request):
     assert prediction.labels[0] in CLASSES
     # The same clip by hand, and the same answer.
     clip = recognizer.load_clip(videos / "static" / "0.mp4")
-    assert clip.shape == (recognizer.card.channels, 4, 16, 16)
+    assert clip.shape == (recognizer.card.clip_shape[0], 4, 16, 16)
     with torch.no_grad():
         logits = recognizer.model(clip[None])
     probability = recognizer.card.probabilities(logits)[0].max().item()
