@@ -12,22 +12,26 @@ from typing import TYPE_CHECKING, Any
 from motionlens._utils.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from motionlens.explain.explanation import Explanation
-    from motionlens.inference.evaluation import evaluate
-    from motionlens.inference.recognizer import Recognizer
-    from motionlens.inference.streaming.events import EventDetector, EventRules
-    from motionlens.inference.streaming.windows import Window
-    from motionlens.models.capture import capture_proposals, inject_proposals
-    from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
-    from motionlens.models.frame_stream import FrameStream
-    from motionlens.models.optimize import optimize
-    from motionlens.models.registry import create_model, list_models
-    from motionlens.ops.proposals import Proposals
-    from motionlens.report.event import Event
-    from motionlens.report.prediction import Prediction
-    from motionlens.training.fit import fit
-    from motionlens.training.recipe import Recipe
-    from motionlens.training.recipe_files import load_recipe
+    from motionlens.explain.explanation import Explanation as Explanation
+    from motionlens.inference.evaluation import evaluate as evaluate
+    from motionlens.inference.recognizer import Recognizer as Recognizer
+    from motionlens.inference.streaming.events import EventDetector as EventDetector
+    from motionlens.inference.streaming.events import EventRules as EventRules
+    from motionlens.inference.streaming.windows import Window as Window
+    from motionlens.models.capture import capture_proposals as capture_proposals
+    from motionlens.models.capture import inject_proposals as inject_proposals
+    from motionlens.models.correspondence import CorrespondenceProposal as CorrespondenceProposal
+    from motionlens.models.correspondence import set_num_proposals as set_num_proposals
+    from motionlens.models.frame_stream import FrameStream as FrameStream
+    from motionlens.models.optimize import optimize as optimize
+    from motionlens.models.registry import create_model as create_model
+    from motionlens.models.registry import list_models as list_models
+    from motionlens.ops.proposals import Proposals as Proposals
+    from motionlens.report.event import Event as Event
+    from motionlens.report.prediction import Prediction as Prediction
+    from motionlens.training.fit import fit as fit
+    from motionlens.training.recipe import Recipe as Recipe
+    from motionlens.training.recipe_files import load_recipe as load_recipe
 
 _HOME = {
     "CorrespondenceProposal": "motionlens.models.correspondence",
@@ -37,7 +41,7 @@ _HOME = {
     "Explanation": "motionlens.explain.explanation",
     "FrameStream": "motionlens.models.frame_stream",
     "Prediction": "motionlens.report.prediction",
-    "Proposals": "motionlens.ops",
+    "Proposals": "motionlens.ops.proposals",
     "Recipe": "motionlens.training.recipe",
     "Recognizer": "motionlens.inference.recognizer",
     "Window": "motionlens.inference.streaming.windows",
@@ -52,38 +56,14 @@ _HOME = {
     "set_num_proposals": "motionlens.models.correspondence",
 }
 
-__all__ = [
-    "CorrespondenceProposal",
-    "Event",
-    "EventDetector",
-    "EventRules",
-    "Explanation",
-    "FrameStream",
-    "Prediction",
-    "Proposals",
-    "Recipe",
-    "Recognizer",
-    "Window",
-    "__version__",
-    "capture_proposals",
-    "create_model",
-    "evaluate",
-    "fit",
-    "inject_proposals",
-    "list_models",
-    "load_recipe",
-    "optimize",
-    "set_num_proposals",
-]
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     try:
-        return importlib.import_module(
-            f"motionlens.{name}"
-        )  # motionlens.ops without importing it first
+        return importlib.import_module(f"motionlens.{name}")  # a room, such as motionlens.ops
     except ModuleNotFoundError as error:
         if error.name != f"motionlens.{name}":
             raise
@@ -91,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return list(__all__)
