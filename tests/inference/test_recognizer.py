@@ -10,6 +10,7 @@ from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
+from motionlens.models.capture import capture_proposals, inject_proposals
 from motionlens.video.frames import VideoError
 
 CARD = ModelCard(
@@ -167,6 +168,23 @@ def test_the_folded_network_predicts_the_same(recognizer, video):
     torch.testing.assert_close(recognizer.embed(video), features, rtol=1e-4, atol=1e-5)
     half = Recognizer(recognizer.model, CARD, dtype=torch.bfloat16).predict(video)
     assert sum(half.probabilities) == pytest.approx(1, abs=1e-5)
+
+
+def test_proposals_are_captured_and_replaced_in_the_folded_network(recognizer, video):
+    network, clip = recognizer.runner.network, recognizer.load_clip(video)[None]
+    with capture_proposals(network) as seen:
+        logits = recognizer.runner.logits(clip)
+    explained = recognizer.explain(video)
+    (name,) = seen
+    assert torch.equal(seen[name].indices[0], explained.modules[name].proposals.indices)
+    with inject_proposals(network, {name: seen[name].indices}):
+        torch.testing.assert_close(recognizer.runner.logits(clip), logits)
+    wide = Recognizer(recognizer.model, CARD, k=7)
+    with capture_proposals(wide.runner.network) as seen:
+        found = wide.runner.probabilities(clip)[0]
+    assert seen[name].indices.shape[-1] == wide.explain(video).modules[name].k == 7
+    explained = recognizer.explain(video, k=7).prediction
+    assert explained.probabilities == pytest.approx(sorted(found.tolist())[::-1], abs=1e-6)
 
 
 def test_saved_files_and_their_readme(recognizer, video, tmp_path):

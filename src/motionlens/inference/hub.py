@@ -20,8 +20,8 @@ tags: [video-classification, motion, motionlens]
 
 # {title}
 
-Recognizes motion in video: a `{model}` of motionlens, which matches every position of a clip with its
-nearest neighbours in feature space in the other frames.
+Recognizes motion in video: a `{model}` of motionlens, which matches every position of a clip with
+its nearest neighbours in feature space in the other frames.
 
 ```python
 import motionlens
