@@ -14,17 +14,18 @@ from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
 from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.runner import VideoResult, run_shared
+from motionlens.inference.runner import run_shared
+from motionlens.inference.view_queue import VideoResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedResult:
-    """What :func:`embed_videos` has come to.
+    """What :func:`embed_videos` wrote.
 
     Attributes:
-        num_videos: rows that were written.
-        broken: path and reason of the videos that could not be decoded, which have no row.
-        files: that were written, by the main process; none if every video is broken.
+        num_videos: rows.
+        broken: path and reason of each video that could not be decoded; it has no row.
+        files: written by the main process; none if every video is broken.
     """
 
     num_videos: int

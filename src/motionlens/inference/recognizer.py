@@ -7,29 +7,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import VideoIndex
-from motionlens.explain.correspondences import run_explained
 from motionlens.explain.explanation import Explanation
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import save_checkpoint
+from motionlens.inference.explaining import check_explains, explain_frames
 from motionlens.inference.locate import load_model
-from motionlens.inference.onnx_network import OnnxNetwork
-from motionlens.inference.runner import Runner, Video, read_clip, run_shared, run_videos
+from motionlens.inference.runner import Runner, Video, read_clip, run_shared, run_videos, video_name
 from motionlens.inference.streaming.events import EventDetector, EventRules
 from motionlens.inference.streaming.windows import WindowStream
-from motionlens.models.capture import correspondence_modules
 from motionlens.pretrained import NAME
 from motionlens.report.event import Event
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.video.file import open_video
-from motionlens.video.frames import Frames, VideoError
+from motionlens.video.frames import VideoError
 from motionlens.video.source import Source
 
 README_FILE = "README.md"
@@ -49,14 +45,11 @@ class Recognizer:
 
     Attributes:
         model: the network as it was given, to be saved and exported.
-        runner: what runs it: a copy with folded norms on the device, see
-            :class:`motionlens.inference.runner.Runner`. Weights that are changed afterwards in
-            ``model`` are not seen.
-        card: the model card.
+        runner: runs a folded copy of it, see :class:`motionlens.inference.runner.Runner`; later
+            changes of ``model`` do not reach it.
 
     Raises:
-        ValueError: If the device does not exist, k is below 1, the model has no CP module whose k
-            could be set, or an ``.onnx`` file is to have another device, k or dtype.
+        ValueError: As :class:`motionlens.inference.runner.Runner` does.
 
     Example:
         >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
@@ -77,9 +70,8 @@ class Recognizer:
         self.runner = Runner(model, card, device=device, k=k, dtype=dtype)
 
     def __repr__(self) -> str:
-        return (
-            f"Recognizer({self.card.model}, {len(self.class_names)} classes, device={self.device})"
-        )
+        classes = len(self.class_names)
+        return f"Recognizer({self.card.model}, {classes} classes, device={self.device})"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -212,10 +204,10 @@ class Recognizer:
 
         Args:
             videos: as for :meth:`predict`. An iterator is read as far as predictions are asked for.
-            top: labels to name.
+            top: as for :meth:`predict`, like the next three.
             batch_size: clips per batch.
-            num_workers: processes that decode, as for :meth:`predict`.
-            on_error: as for :meth:`predict`.
+            num_workers: processes that decode.
+            on_error: called for each video that cannot be decoded.
             shared: share a list of paths among the processes that torchrun started. Each of them
                 gets all predictions, and must read to the end.
 
@@ -225,22 +217,20 @@ class Recognizer:
         """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
-        names: list[str] = []
         run = run_shared if shared else run_videos
         results = run(
             self.runner,
-            _index_or_each(videos, names),
+            _indexed(videos),
             self.runner.probabilities,
             batch_size=batch_size,
             num_workers=num_workers,
             skip_broken=on_error is not None,
         )
         for result in results:
-            name = names[result.position]
             if result.row is not None:
-                yield best_labels(self.class_names, name, result.row, top)
+                yield best_labels(self.class_names, result.name, result.row, top)
             elif on_error is not None:
-                on_error(name, VideoError(result.error))
+                on_error(result.name, VideoError(result.error))
 
     def embed(
         self,
@@ -269,7 +259,7 @@ class Recognizer:
             raise ValueError("videos must hold at least one video, got an empty list")
         results = run_videos(
             self.runner,
-            _index_or_each(videos, []),
+            _indexed(videos),
             self.runner.features,
             batch_size=batch_size,
             num_workers=num_workers,
@@ -279,7 +269,7 @@ class Recognizer:
     def explain(self, video: Video, *, k: int | None = None) -> Explanation:
         """What the network matched with what in the clip in the middle of a video.
 
-        Only the clip's frames are decoded, and the network runs once. Safe in several threads.
+        Only the clip's frames are decoded, and the network runs once. Thread-safe.
 
         Args:
             video: as for :meth:`predict`.
@@ -290,57 +280,10 @@ class Recognizer:
             ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1
                 or above the number of positions in the other frames.
         """
-        self.check_explains()
+        check_explains(self.runner)
         with open_video(video) as reader:
             numbers, frames = read_clip(reader, self.card.sampling)
-        return self.explain_frames(frames, numbers, path=_name(video), k=k)
-
-    def check_explains(self) -> None:
-        """Make sure that the network can tell what it matched.
-
-        Raises:
-            ValueError: If it has no CP modules or is an ``.onnx`` file.
-        """
-        if isinstance(self.model, OnnxNetwork):
-            raise ValueError(
-                f"{self.model.path} does not tell what it matched; explain the run that it was "
-                "exported from"
-            )
-        if not correspondence_modules(self.model):
-            raise ValueError(
-                f"{self.card.model} has no CP modules, so it matches nothing; explain a cpnet model"
-            )
-
-    def explain_frames(
-        self, frames: Frames, numbers: NDArray[np.int64], *, path: str, k: int | None = None
-    ) -> Explanation:
-        """What :meth:`explain` returns, for frames that have been read already.
-
-        Args:
-            frames: of a clip, as :func:`motionlens.inference.runner.read_clip` reads them.
-            numbers: int64 ``(T * (lead + 1),)``, which frames of the video they are.
-            path: what to call it.
-            k: proposals per position, instead of the model's own.
-
-        Raises:
-            ValueError: As :meth:`explain`.
-        """
-        self.check_explains()
-        preprocessing, lead = self.card.preprocessing, self.card.sampling.lead
-        clips = self.runner.clips([preprocessing.crop(frames.data)])
-        logits, modules = run_explained(self.runner.network, clips, k=k)
-        probabilities = self.card.probabilities(logits[0].float().cpu())
-        # Where optical flow needs the frames before each frame of the clip, the last is its own.
-        own = slice(lead, None, lead + 1)
-        return Explanation(
-            path=path,
-            prediction=best_labels(self.class_names, path, probabilities, len(self.class_names)),
-            frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
-            frame_numbers=tuple(numbers[own].tolist()),
-            times_s=tuple(frames.times_s[own].tolist()),
-            region=preprocessing.region(*frames.data.shape[2:]),
-            modules={name: found.of_clip(0) for name, found in modules.items()},
-        )
+        return explain_frames(self.runner, frames, numbers, path=video_name(video), k=k)
 
     def stream(self, source: Source, **options: Any) -> WindowStream:
         """What a source of any length shows, window by window; also of a live one.
@@ -360,10 +303,6 @@ class Recognizer:
             ValueError: If an option is out of its range; while iterating, a
                 :class:`~motionlens.video.frames.VideoError` if the source cannot be read.
 
-        Example:
-            >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
-            >>> for window in recognizer.stream("hour.mp4", hop=2):  # doctest: +SKIP
-            ...     print(window.start_s, window.probabilities.max())
         """
         return WindowStream(self.runner, source, **options)
 
@@ -379,13 +318,8 @@ class Recognizer:
 
         Raises:
             ValueError: As :meth:`stream` does; and if a background label is not a class.
-
-        Example:
-            >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
-            >>> for event in recognizer.events("hour.mp4"):  # doctest: +SKIP
-            ...     print(event.label, event.start_s, event.end_s, event.confidence)
         """
-        # Wrong options are refused at the call, not at the first event.
+        # Wrong options are refused here, not at the first event.
         return _events(self.stream(source, **options), EventDetector(self.class_names, rules))
 
     def load_clip(self, video: Video) -> Tensor:
@@ -408,24 +342,9 @@ def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:
     yield from detector.finish()
 
 
-def _index_or_each(videos: Iterable[Video], names: list[str]) -> VideoIndex | Iterator[Video]:
-    """An index of a list of paths, which worker processes can decode; else the videos one by one.
-
-    Args:
-        videos: of any kind.
-        names: what to call each is appended, as soon as the video is read.
-    """
-    if isinstance(videos, Sequence) and all(isinstance(v, (str, os.PathLike)) for v in videos):
-        names.extend(map(_name, videos))
-        return VideoIndex.of_paths(names)
-    return _each(videos, names)
-
-
-def _each(videos: Iterable[Video], names: list[str]) -> Iterator[Video]:
-    for video in videos:
-        names.append(_name(video))
-        yield video
-
-
-def _name(video: Video) -> str:
-    return os.fspath(video) if isinstance(video, (str, os.PathLike)) else "array"
+def _indexed(videos: Iterable[Video]) -> VideoIndex | Iterable[Video]:
+    """An index of a list of paths, which worker processes can decode; else the videos."""
+    if not isinstance(videos, Sequence):
+        return videos
+    paths = [os.fspath(v) for v in videos if isinstance(v, (str, os.PathLike))]
+    return VideoIndex.of_paths(paths) if len(paths) == len(videos) else videos

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple, TypeVar, Union
+from typing import Any, TypeVar, Union
 
 import numpy as np
 import torch
@@ -27,7 +25,6 @@ from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.view_loader import (
     DecodedVideo,
-    View,
     ViewDataset,
     ViewPlan,
     broken_video,
@@ -36,6 +33,7 @@ from motionlens.clips.view_loader import (
 from motionlens.clips.views import Views
 from motionlens.inference.card import ModelCard
 from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.inference.view_queue import Forward, VideoResult, ViewQueue
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.video.file import open_video
@@ -45,9 +43,6 @@ R = TypeVar("R")
 
 # What `open_video` opens.
 Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
-
-# Clips (B, C, T, h, w) -> one row for each, (B, D).
-Forward = Callable[[Tensor], Tensor]
 
 # Fewer videos are decoded sooner than worker processes have started.
 _WORTH_WORKERS = 16
@@ -127,20 +122,6 @@ class Runner:
         return features.float().cpu()
 
 
-class VideoResult(NamedTuple):
-    """What came out of a video.
-
-    Attributes:
-        position: of the video among all.
-        row: float32 ``(D,)`` on the CPU, the mean over the views; None if the video is broken.
-        error: why it cannot be decoded; empty if it can.
-    """
-
-    position: int
-    row: Tensor | None
-    error: str = ""
-
-
 def read_clip(reader: VideoReader, sampling: Sampling) -> tuple[NDArray[np.int64], Frames]:
     """Read the frames of the clip in the middle of a video.
 
@@ -156,6 +137,11 @@ def read_clip(reader: VideoReader, sampling: Sampling) -> tuple[NDArray[np.int64
     reader.warn_of_stillness()
     numbers = sample_indices(reader.num_frames, sampling)
     return numbers, reader.read(numbers)
+
+
+def video_name(video: Video) -> str:
+    """What results call a video."""
+    return os.fspath(video) if isinstance(video, (str, os.PathLike)) else "array"
 
 
 def run_videos(
@@ -198,15 +184,17 @@ def run_videos(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     plan = ViewPlan(runner.card.sampling, runner.card.preprocessing, Views.parse(views))
     decoded: Iterable[DecodedVideo]
+    names: list[str] = []
     total = None
     if isinstance(videos, VideoIndex):
         total = len(videos)
+        names = [str(path) for path in videos.paths]
         if num_workers is None and total < _WORTH_WORKERS:
             num_workers = 0
         decoded = load_videos(ViewDataset(videos, plan), resolve_num_workers(num_workers))
     else:
-        decoded = _decode_each(videos, plan)
-    queue = _Queue(runner, plan, forward, swap, batch_size)
+        decoded = _decode_each(videos, plan, names)
+    queue = ViewQueue(runner.clips, forward, plan, names, swap=swap, batch_size=batch_size)
     num_done = 0
     for video in decoded:
         if video.error and not skip_broken:
@@ -273,8 +261,11 @@ def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
             yield from (part[turn] for part in found if turn < len(part))
 
 
-def _decode_each(videos: Iterable[Video], plan: ViewPlan) -> Iterator[DecodedVideo]:
+def _decode_each(
+    videos: Iterable[Video], plan: ViewPlan, names: list[str]
+) -> Iterator[DecodedVideo]:
     for position, video in enumerate(videos):
+        names.append(video_name(video))
         try:
             with open_video(video) as reader:
                 reader.warn_of_stillness()
@@ -282,69 +273,3 @@ def _decode_each(videos: Iterable[Video], plan: ViewPlan) -> Iterator[DecodedVid
         except VideoError as error:
             decoded = broken_video(position, error)
         yield decoded
-
-
-@dataclass
-class _OpenVideo:
-    """A video some of whose views have not been run."""
-
-    position: int
-    missing: int
-    rows: list[Tensor] = field(default_factory=list)
-    error: str = ""
-
-
-class _Queue:
-    """Views that wait for a batch, and videos that wait for their views."""
-
-    def __init__(
-        self,
-        runner: Runner,
-        plan: ViewPlan,
-        forward: Forward,
-        swap: Tensor | None,
-        batch_size: int,
-    ) -> None:
-        self._runner, self._plan, self._forward = runner, plan, forward
-        self._swap, self._batch_size = swap, batch_size
-        self._batch: list[tuple[_OpenVideo, View]] = []
-        self._videos: deque[_OpenVideo] = deque()
-
-    def __len__(self) -> int:
-        return len(self._videos)
-
-    def add(self, video: DecodedVideo) -> None:
-        """Take in a video; full batches are run."""
-        num_views = 0 if video.error else self._plan.views.num_views
-        entry = _OpenVideo(video.position, num_views, error=video.error)
-        self._videos.append(entry)
-        planned = 0
-        for view in () if video.error else self._plan.cut(video):
-            if self._batch and self._batch[0][1].frames.shape != view.frames.shape:
-                self.run()
-            self._batch.append((entry, view))
-            planned += 1
-            if len(self._batch) == self._batch_size:
-                self.run()
-        if planned != num_views:
-            raise RuntimeError(f"video {video.position} must have {num_views} views, got {planned}")
-
-    def run(self) -> None:
-        """Run the views that wait."""
-        if not self._batch:
-            return
-        rows = self._forward(self._runner.clips([view.frames for _, view in self._batch]))
-        if len(rows) != len(self._batch):
-            raise RuntimeError(f"{len(self._batch)} views must give as many rows, got {len(rows)}")
-        for (entry, view), row in zip(self._batch, rows, strict=True):
-            is_swapped = view.is_mirrored and self._swap is not None
-            entry.rows.append(row[self._swap] if is_swapped else row)
-            entry.missing -= 1
-        self._batch = []
-
-    def finished(self) -> Iterator[VideoResult]:
-        """The videos at the head of the queue whose views have all been run, removed from it."""
-        while self._videos and self._videos[0].missing == 0:
-            entry = self._videos.popleft()
-            row = torch.stack(entry.rows).mean(dim=0) if entry.rows else None
-            yield VideoResult(entry.position, row, entry.error)

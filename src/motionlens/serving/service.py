@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motionlens.explain.explanation import Explanation
+from motionlens.inference.explaining import check_explains, explain_frames
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import read_clip
 from motionlens.report.prediction import Prediction, best_labels
@@ -65,7 +66,7 @@ class Service:
     def explains(self) -> bool:
         """Whether the network has modules to explain."""
         try:
-            self.recognizer.check_explains()
+            check_explains(self.recognizer.runner)
         except ValueError:
             return False
         return True
@@ -130,11 +131,11 @@ class Service:
             VideoError: If it cannot be read as a video.
             ValueError: If the network has no CP modules, or k is out of range.
         """
-        self.recognizer.check_explains()
+        check_explains(self.recognizer.runner)
         numbers, frames = await self.in_thread(lambda: self._read(file, name))
         return await asyncio.wrap_future(
             self._network.call(
-                lambda: self.recognizer.explain_frames(frames, numbers, path=name, k=k)
+                lambda: explain_frames(self.recognizer.runner, frames, numbers, path=name, k=k)
             )
         )
 
