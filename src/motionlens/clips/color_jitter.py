@@ -37,7 +37,7 @@ class ColorJitter:
 
     def __call__(self, frames: Tensor, rng: np.random.Generator) -> Tensor:
         """Change frames, float ``(T, 3, h, w)`` in 0..1, all in the same way."""
-        # kornia takes a third of a second to import; whoever only evaluates is spared it.
+        # kornia takes a third of a second to import, and evaluation does not need it.
         from kornia import enhance
 
         # The functions take their amounts from us, not from a random state of their own.

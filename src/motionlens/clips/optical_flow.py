@@ -19,7 +19,7 @@ from motionlens._utils.optional import require
 
 # Motion of so many pixels is 1 in a clip, and more is cut off.
 BOUND_PX = 20.0
-# The search's patches do not fit into smaller frames, which are padded.
+# Smaller frames are padded: the search's patches would not fit.
 _LEAST_SIDE_PX = 32
 
 
@@ -91,7 +91,7 @@ def _grey(frames: Tensor) -> Tensor:
 def _search(cv2: Any, pairs: list[tuple[Any, Any]]) -> list[Any]:
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     threads = cv2.getNumThreads()
-    # It divides its work by the number of threads, and finds a little else with each.
+    # Its result depends slightly on the number of threads.
     cv2.setNumThreads(1)
     try:
         return [search.calc(before, after, None) for before, after in pairs]

@@ -98,7 +98,7 @@ class ClipDataset(Dataset[ClipItem]):
         self.seed = seed
         self._use_cache = cache
         self._cache: FrameCache | None = None
-        # In shared memory, for workers that outlive an epoch keep their copy of the data set.
+        # In shared memory, because workers that outlive an epoch keep their copy of the data set.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
 

@@ -124,7 +124,7 @@ async def model(request: Request) -> Any:
         "classes": list(recognizer.class_names),
         "modules": [
             {"name": name, "k": module.k, "metric": module.search.metric}
-            for name, module in correspondence_modules(recognizer.model).items()
+            for name, module in correspondence_modules(recognizer.runner.network).items()
         ],
         "explains": service.explains,
         "card": json.loads(recognizer.card.to_json()),
