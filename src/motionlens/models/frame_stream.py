@@ -119,9 +119,6 @@ class FrameStream:
 
     def _each_frame(self, frames: Tensor) -> Tensor:
         """What the frames give by themselves: up to the sum of the seam's block, or pooled."""
-        if len(frames) == 1 < self.num_frames:
-            # Convolutions of a single image round differently, which may change near ties.
-            return self._each_frame(frames.expand(2, -1, -1, -1))[:1]
         x = self.model.stem(frames)
         for block in self._blocks:
             x = block(x, 1)
