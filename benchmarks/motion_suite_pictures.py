@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
 from motionlens.synthetic.motion_suite.samples import draw_samples
+from motionlens.synthetic.motion_suite.scenes import DIFFICULTIES
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
 

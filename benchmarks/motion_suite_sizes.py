@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
+from motionlens.synthetic.motion_suite.scenes import DIFFICULTIES
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 
 NUM_CLIPS = 20

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from conftest import write_frames
+from motion_oracle import judge, load_truth
 from motionlens.datasets.prepared import load_part
+from motionlens.synthetic.motion_suite.camera import picture_side
 from motionlens.synthetic.motion_suite.footage import STRETCHES, Footage
-from motionlens.synthetic.motion_suite.oracle import judge
 from motionlens.synthetic.motion_suite.suite import MotionSuite
-from motionlens.synthetic.motion_suite.truth import load_truth
 from motionlens.synthetic.motion_suite.writing import write_task
 
 
@@ -54,6 +54,11 @@ def test_windows_over_footage_move_as_the_labels_say(footage, tmp_path):
             assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
 
 
+def picture_size(suite, scene):
+    """Rows and columns of the picture that a scene's window moves over."""
+    return suite.footage.size(scene.ground.seed, short_side=picture_side(suite.setting))
+
+
 def test_windows_stay_inside_the_footage(footage):
     for difficulty in ("easy", "medium", "hard"):
         for num_frames in (8, 16):
@@ -63,7 +68,7 @@ def test_windows_stay_inside_the_footage(footage):
             for i in range(70):
                 scene = suite.scene("train", i)
                 boxes = scene.tracks[0].boxes
-                height, width = suite.picture_size(scene)
+                height, width = picture_size(suite, scene)
                 assert boxes[:, :2].min() >= 0
                 assert (boxes[:, 0] + boxes[:, 2]).max() <= height
                 assert (boxes[:, 1] + boxes[:, 3]).max() <= width
@@ -74,7 +79,7 @@ def test_windows_show_the_part_of_the_footage_that_the_truth_names(footage):
     for i in range(14):
         frames, _ = suite.clip("train", i)
         scene = suite.scene("train", i)
-        _, width = suite.picture_size(scene)
+        _, width = picture_size(suite, scene)
         boxes = scene.tracks[0].boxes
         # Footage grows brighter by 20 from left to right.
         wanted = 20 * (boxes[:, 1] + boxes[:, 3] / 2) / width

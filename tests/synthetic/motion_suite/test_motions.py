@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES, find_difficulty
 from motionlens.synthetic.motion_suite.motions import bouncing, passing
-from motionlens.synthetic.motion_suite.scenes import Setting
+from motionlens.synthetic.motion_suite.scenes import DIFFICULTIES, Setting, find_difficulty
 
 SETTING = Setting(difficulty=DIFFICULTIES["medium"], num_frames=8, size=64)
 NUM_DRAWN = 2000

@@ -5,9 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
-from motionlens.synthetic.motion_suite.oracle import judge
-from motionlens.synthetic.motion_suite.scenes import Track
+from motion_oracle import judge
+from motionlens.synthetic.motion_suite.scenes import DIFFICULTIES, Track
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from motionlens.synthetic.motion_suite.oracle import judge
+from motion_oracle import judge
 from motionlens.synthetic.motion_suite.scenes import Track
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 

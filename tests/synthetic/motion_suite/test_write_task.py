@@ -1,20 +1,18 @@
 import json
-import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from motion_oracle import judge, load_truth
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset
 from motionlens.datasets.prepared import load_description, load_part
-from motionlens.synthetic.motion_suite.difficulty import DIFFICULTIES
-from motionlens.synthetic.motion_suite.oracle import judge
+from motionlens.synthetic.motion_suite.scenes import DIFFICULTIES
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
-from motionlens.synthetic.motion_suite.truth import load_truth
 from motionlens.synthetic.motion_suite.writing import write_task
 from motionlens.video.file import open_video
 from motionlens.video.writing import encode_exactly
@@ -163,18 +161,6 @@ def test_other_folders_are_left_alone(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="must be a folder that can be written"):
         write_task("order", tmp_path / "file", **SMALL)
-
-
-def test_damaged_truth(tmp_path):
-    write_task("order", tmp_path, **SMALL)
-    with pytest.raises(ValueError, match="truth_test.csv cannot be read: No such file"):
-        load_truth(tmp_path, "test", 8)
-    path = tmp_path / "truth_train.csv"
-    shutil.copy(path, tmp_path / "copy")
-    for wrong in ("train/000000.mp4,0,dots,99,1,1,1,1", "train/000000.mp4,0,dots,0,x,1,1,1", "a,9"):
-        path.write_text((tmp_path / "copy").read_text() + wrong + "\n")
-        with pytest.raises(ValueError, match=r"row \d+ (makes no sense|must have 8 cells)"):
-            load_truth(tmp_path, "train", 8)
 
 
 def test_suite_file_says_what_the_clips_are(tmp_path):

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.synthetic.motion_suite.camera import draw_camera, picture_side
-from motionlens.synthetic.motion_suite.difficulty import find_difficulty
 from motionlens.synthetic.motion_suite.footage import Footage
 from motionlens.synthetic.motion_suite.rendering import render
-from motionlens.synthetic.motion_suite.scenes import Scene, Setting
+from motionlens.synthetic.motion_suite.scenes import Scene, Setting, find_difficulty
 from motionlens.synthetic.motion_suite.tasks import find_task
 
 LEAST_SIZE, MOST_SIZE = 32, 512
@@ -44,6 +43,7 @@ class MotionSuite:
         task: of the suite.
         setting: likewise.
         class_names: in the order of the labels.
+        footage: the videos that pictures are cut from; None without.
 
     Raises:
         ValueError: If a value is out of its range, or the footage is too short.
@@ -83,10 +83,10 @@ class MotionSuite:
             raise ValueError(f"seed must be at least 0, got {seed}; choose another")
         level = find_difficulty(difficulty, speed)
         self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
-        self._footage = Footage(footage, num_frames, parts) if footage else None
+        self.footage = Footage(footage, num_frames, parts) if footage else None
         self._draw = self.task.draw
-        if task == "camera" and self._footage is not None:
-            size_of = partial(self._footage.size, short_side=picture_side(self.setting))
+        if task == "camera" and self.footage is not None:
+            size_of = partial(self.footage.size, short_side=picture_side(self.setting))
             self._draw = partial(draw_camera, size_of=size_of)
         self._seed = seed
         self._key = zlib.crc32(task.encode())
@@ -122,14 +122,7 @@ class MotionSuite:
 
     def draw(self, scene: Scene, part: Part) -> NDArray[np.uint8]:
         """Draw a scene of a part: uint8 ``(T, size, size, 3)``."""
-        return render(scene, self.setting, footage=self._footage, part=part)
-
-    def picture_size(self, scene: Scene) -> tuple[int, int]:
-        """Rows and columns of the picture that a scene's window moves over."""
-        side = picture_side(self.setting)
-        if self._footage is None:
-            return side, side
-        return self._footage.size(scene.ground.seed, short_side=side)
+        return render(scene, self.setting, footage=self.footage, part=part)
 
     def _rng(self, stream: int, part: Part, i: int) -> np.random.Generator:
         return np.random.default_rng([self._seed, self._key, stream, PARTS.index(part), i])

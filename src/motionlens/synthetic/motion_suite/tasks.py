@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from motionlens._utils.errors import nearest
-from motionlens.synthetic.motion_suite.approach import SENSES, draw_approach
 from motionlens.synthetic.motion_suite.camera import MOVES, draw_camera
-from motionlens.synthetic.motion_suite.collision import draw_collision
-from motionlens.synthetic.motion_suite.direction import STEPS, draw_direction
-from motionlens.synthetic.motion_suite.order import KINDS, draw_order
-from motionlens.synthetic.motion_suite.reappear import draw_reappear
+from motionlens.synthetic.motion_suite.patches import (
+    ORDER_KINDS,
+    SENSES,
+    STEPS,
+    draw_approach,
+    draw_collision,
+    draw_direction,
+    draw_order,
+    draw_reappear,
+)
 from motionlens.synthetic.motion_suite.scenes import Rng, Scene, Setting
 
 
@@ -68,7 +73,7 @@ TASKS: dict[str, Task] = {
     ),
     "order": Task(
         description="which patch moves first, the striped or the dotted one?",
-        class_names=tuple(f"{kind}_first" for kind in KINDS),
+        class_names=tuple(f"{kind}_first" for kind in ORDER_KINDS),
         draw=draw_order,
         time_reversal={"stripes_first": "dots_first"},
         least_frames=6,

@@ -2,7 +2,8 @@
 
 motion_suite.json    everything that determines the clips; a folder holds one suite
 train/000000.mp4     the clips; likewise validation/ and, if any, test/
-truth_train.csv      the tracks of all objects, see :mod:`.truth`
+truth_train.csv      the tracks of all objects, one row per object and frame, in pixels of the view, for
+                     windows in pixels of the resized footage
 train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.prepared`
 """
 
@@ -16,6 +17,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+import numpy as np
+
+from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.process_pool import run_in_processes
 from motionlens.clips.video_index import ListEntry
@@ -27,13 +31,13 @@ from motionlens.datasets.prepared import (
     save_description,
     save_part,
 )
-from motionlens.synthetic.motion_suite.difficulty import Level
+from motionlens.synthetic.motion_suite.scenes import Level
 from motionlens.synthetic.motion_suite.suite import MotionSuite
-from motionlens.synthetic.motion_suite.truth import save_truth, truth_path
 from motionlens.video.writing import encode_exactly
 
 SUITE_FILE = "motion_suite.json"
 FPS = 12
+TRUTH_COLUMNS = ("path", "object", "role", "frame", "row", "column", "height", "width")
 
 Job = tuple[Part, int]
 OnProgress = Callable[[int, int], None]
@@ -127,7 +131,7 @@ def write_task(
         if part in counts:
             _write_lists(folder, suite, part, counts[part])
         else:
-            for path in (folder / f"{part}.csv", truth_path(folder, part)):
+            for path in (folder / f"{part}.csv", _truth_path(folder, part)):
                 path.unlink(missing_ok=True)
     prepared = PreparedSet(
         name=f"motion-{task}",
@@ -140,6 +144,10 @@ def write_task(
     return SuiteReport(
         out=folder, class_names=suite.class_names, num_videos=counts, num_bytes=num_bytes
     )
+
+
+def _truth_path(folder: Path, part: Part) -> Path:
+    return folder / f"truth_{part}.csv"
 
 
 def clip_name(part: Part, i: int) -> str:
@@ -212,6 +220,12 @@ class _Writer:
 def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:
     names = [clip_name(part, i) for i in range(number)]
     labels = [suite.class_names[suite.label(part, i)] for i in range(number)]
-    save_truth(folder, part, ((names[i], suite.scene(part, i).tracks) for i in range(number)))
+    truth = [
+        (name, thing, track.role, frame, *(f"{value:.3f}" for value in track.boxes[frame].tolist()))
+        for i, name in enumerate(names)
+        for thing, track in enumerate(suite.scene(part, i).tracks)
+        for frame in np.flatnonzero(~np.isnan(track.boxes[:, 0])).tolist()
+    ]
+    write_csv(_truth_path(folder, part), [TRUTH_COLUMNS, *truth])
     entries = [ListEntry(name, label) for name, label in zip(names, labels, strict=True)]
     save_part(folder, part, entries, [suite.setting.num_frames] * number)
