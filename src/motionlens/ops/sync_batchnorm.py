@@ -122,7 +122,8 @@ class _SyncBatchNorm(_BatchNorm):
         )
         if self.track_running_stats:
             update_running_statistics(self, mean, variance)
-        return normed.view(rows.shape).movedim(-1, 1)
+        # Channels-last gradients make oneDNN of torch 2.13 overrun memory in narrow convolutions.
+        return normed.view(rows.shape).movedim(-1, 1).contiguous()
 
 
 class SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
