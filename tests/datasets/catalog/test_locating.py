@@ -33,7 +33,7 @@ def test_folders_also_one_level_too_deep(copy):
 
 def test_what_is_missing_is_said_in_one_line(copy, tmp_path):
     with pytest.raises(ValueError, match="must hold the list of the validation part") as caught:
-        copy.find_part_list("validation", ["x-{}.csv"], ["", "labels"])
+        copy.part_lists(["x-{}.csv"], ["", "labels"], ["validation"])
     message = str(caught.value)
     assert message.startswith(f"{tmp_path}: must hold")
     assert "x-validation.csv or x-val.csv" in message

@@ -37,37 +37,26 @@ def _read(root: Path, number: int) -> OfficialCopy:
         "{}.csv",
     ]
     names = (f"kinetics{number}", f"kinetics-{number}", f"kinetics_{number}", f"k{number}")
-    own = (*names, f"kinetics{number}_2020")
-    lists: dict[Part, Path] = {}
-    missing = None
-    for part in PARTS:
-        try:
-            lists[part] = copy.find_part_list(part, patterns, (*LIST_FOLDERS, *own))
-        except ValueError as error:
-            missing = missing or error
-    if not lists:
-        assert missing is not None
-        raise missing
+    folders = (*LIST_FOLDERS, *names, f"kinetics{number}_2020")
+    # One part is enough; where there is none, the second call says so.
+    lists = copy.part_lists(patterns, folders, ()) or copy.part_lists(patterns, folders)
     found = _scan(root)
     parts = {part: _read_part(path, part, found) for part, path in lists.items()}
-    entries = [entry for part_entries in parts.values() for entry, _ in part_entries]
-    named_by_id = [
-        entry for part_entries in parts.values() for entry, is_id in part_entries if is_id
-    ]
-    are_cut = _are_cut(root, named_by_id)
+    entries = [entry for part_entries in parts.values() for entry in part_entries]
+    named_by_id = [entry for entry in entries if not math.isnan(entry.start_s)]
     notes = [f"There is no list of the {part} part." for part in PARTS if part not in lists]
     if named_by_id:
-        what = "are clips already" if are_cut else "are whole videos, of which clips are taken"
+        what = "are whole videos, of which clips are taken"
+        if _are_cut(root, named_by_id):
+            what = "are clips already"
+            parts = {
+                part: [entry._replace(start_s=math.nan, end_s=math.nan) for entry in part_entries]
+                for part, part_entries in parts.items()
+            }
         notes.append(f"{len(named_by_id)} videos are named by their id alone and {what}.")
     return OfficialCopy(
         folder=root,
-        parts={
-            part: [
-                entry._replace(start_s=math.nan, end_s=math.nan) if is_id and are_cut else entry
-                for entry, is_id in part_entries
-            ]
-            for part, part_entries in parts.items()
-        },
+        parts=parts,
         class_names=tuple(sorted({entry.label for entry in entries if entry.label})),
         sources=tuple(lists.values()),
         notes=tuple(notes),
@@ -88,10 +77,8 @@ def _scan(root: Path) -> dict[str, list[str]]:
     return found
 
 
-def _read_part(
-    path: Path, part: Part, found: Mapping[str, Sequence[str]]
-) -> list[tuple[ListEntry, bool]]:
-    """Entries of a list, and whether the video is named by its id alone."""
+def _read_part(path: Path, part: Part, found: Mapping[str, Sequence[str]]) -> list[ListEntry]:
+    """Entries of a list; only those of videos that are named by their id alone have a window."""
     entries = []
     for number, row in enumerate(read_csv(path, _COLUMNS, hint=DOWNLOAD), start=2):
         video, label = row["youtube_id"], row.get("label", "").strip()
@@ -110,13 +97,12 @@ def _read_part(
         name = next((name for name in names if name in found), None)
         if name is None:
             home = f"{PART_WORDS[part][0]}/{label or '.'}/{usual}.mp4"
-            entries.append((ListEntry(os.path.normpath(home), label), False))
+            entries.append(ListEntry(os.path.normpath(home), label))
             continue
         entry = ListEntry(_choose(found[name], part, label), label)
-        is_id = name == video
-        if is_id:
+        if name == video:
             entry = entry._replace(start_s=start_s, end_s=end_s)
-        entries.append((entry, is_id))
+        entries.append(entry)
     if not entries:
         raise ValueError(f"{path}: names no video below its first line; {DOWNLOAD}")
     return entries

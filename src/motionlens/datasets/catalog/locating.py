@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from motionlens._utils.files import read_text
@@ -87,16 +87,26 @@ class LocalCopy:
             )
         return self.root / found
 
-    def find_part_list(
-        self, part: Part, patterns: Sequence[str], folders: Sequence[str] = LIST_FOLDERS
-    ) -> Path:
-        """The list of a part, by patterns such as ``"jester-v1-{}.csv"``.
+    def part_lists(
+        self,
+        patterns: Sequence[str],
+        folders: Sequence[str] = LIST_FOLDERS,
+        required: Collection[Part] = ("train", "validation"),
+    ) -> dict[Part, Path]:
+        """The lists of the parts, by patterns such as ``"jester-v1-{}.csv"``.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If there is none of a required part.
         """
-        names = [pattern.replace("{}", word) for pattern in patterns for word in PART_WORDS[part]]
-        return self.find_list(f"the list of the {part} part", names, folders)
+        lists: dict[Part, Path] = {}
+        for part, words in PART_WORDS.items():
+            names = [pattern.replace("{}", word) for pattern in patterns for word in words]
+            try:
+                lists[part] = self.find_list(f"the list of the {part} part", names, folders)
+            except ValueError:
+                if part in required:
+                    raise
+        return lists
 
     def _list(self, folder: str) -> dict[str, str]:
         """Names in a folder, by themselves and by their lower case unless that is taken."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
-from motionlens.datasets.catalog.locating import PART_WORDS, LocalCopy
+from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.listing import load_split, split_index
@@ -86,12 +86,7 @@ def _read_list(
 def _find_lists(root: Path) -> dict[Part, Path]:
     if root.is_file():
         return {"train": root}
-    copy = LocalCopy(root)
-    patterns = [f"{{}}{suffix}" for suffix in _LIST_SUFFIXES]
-    lists: dict[Part, Path] = {p: copy.find_part_list(p, patterns) for p in PARTS[:2]}
-    names = [pattern.replace("{}", word) for pattern in patterns for word in PART_WORDS["test"]]
-    test = copy.find_first(f"{lists['train'].parent.relative_to(root)}/{name}" for name in names)
-    return {**lists, "test": root / test} if test is not None else lists
+    return LocalCopy(root).part_lists([f"{{}}{suffix}" for suffix in _LIST_SUFFIXES])
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:

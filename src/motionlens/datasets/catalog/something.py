@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from motionlens._utils.files import read_text
-from motionlens.datasets.catalog.by_id import IdLayout, IdRow, read_by_id
+from motionlens.datasets.catalog.by_id import IdRow, read_by_id
 from motionlens.datasets.catalog.locating import DOWNLOAD, read_lines
-from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.list_files import read_ids
-
-_LAYOUT_V1 = IdLayout(
-    lists=("something-something-v1-{}.csv", "{}.csv"),
-    labels=("something-something-v1-labels.csv", "labels.csv"),
-    folders=("20bn-something-something-v1", "something-something-v1", "videos", "frames"),
-    suffixes=("", ".webm", ".mp4", ".avi"),
-)
-_LAYOUT_V2 = IdLayout(
-    lists=("something-something-v2-{}.json", "{}.json"),
-    labels=("something-something-v2-labels.json", "labels.json"),
-    folders=("20bn-something-something-v2", "something-something-v2", "videos", "frames"),
-    suffixes=(".webm", ".mp4", ".avi", ""),
-)
+from motionlens.datasets.catalog.spec import DatasetSpec
 
 
 def class_of_template(template: str) -> str:
@@ -34,15 +21,6 @@ def class_of_template(template: str) -> str:
         'Stacking number of something'
     """
     return template.replace("[", "").replace("]", "")
-
-
-def _read_v1(root: Path) -> OfficialCopy:
-    # The order of the official file means nothing.
-    return read_by_id(root, _LAYOUT_V1, read_ids, lambda path: sorted(read_lines(path)))
-
-
-def _read_v2(root: Path) -> OfficialCopy:
-    return read_by_id(root, _LAYOUT_V2, _read_json_rows, _read_json_classes)
 
 
 def _read_json_rows(path: Path) -> list[IdRow]:
@@ -90,7 +68,15 @@ SOMETHING_V1 = DatasetSpec(
     title="Something-Something v1",
     layout="20bn-something-something-v1/ID/00001.jpg; "
     "something-something-v1-{train,validation,test}.csv",
-    reader=_read_v1,
+    reader=partial(
+        read_by_id,
+        lists=("something-something-v1-{}.csv", "{}.csv"),
+        labels=("something-something-v1-labels.csv", "labels.csv"),
+        folders=("20bn-something-something-v1", "something-something-v1", "videos", "frames"),
+        suffixes=("", ".webm", ".mp4", ".avi"),
+        # The order of the official file means nothing.
+        read_classes=lambda path: sorted(read_lines(path)),
+    ),
     fps=12.0,
     short_side=100,
     recipe="something_v1_resnet34.yaml",
@@ -102,7 +88,15 @@ SOMETHING_V2 = DatasetSpec(
     name="something-v2",
     title="Something-Something v2",
     layout="20bn-something-something-v2/ID.webm; labels/{train,validation,test,labels}.json",
-    reader=_read_v2,
+    reader=partial(
+        read_by_id,
+        lists=("something-something-v2-{}.json", "{}.json"),
+        labels=("something-something-v2-labels.json", "labels.json"),
+        folders=("20bn-something-something-v2", "something-something-v2", "videos", "frames"),
+        suffixes=(".webm", ".mp4", ".avi", ""),
+        read_rows=_read_json_rows,
+        read_classes=_read_json_classes,
+    ),
     short_side=240,
     recipe="something_v2_resnet34.yaml",
     submission_labels=5,

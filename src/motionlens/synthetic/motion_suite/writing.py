@@ -2,7 +2,7 @@
 
 motion_suite.json    everything that determines the clips; a folder holds one suite
 train/000000.mp4     the clips; likewise validation/ and, if any, test/
-truth_train.csv      the tracks of all objects, one row per object and frame, in pixels of the view, for
+truth_train.csv      the tracks of all objects, one row per object and frame, in pixels of the view;
                      windows in pixels of the resized footage
 train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.prepared`
 """

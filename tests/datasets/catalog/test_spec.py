@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from motionlens.datasets.catalog.flips import swap_words
+from motionlens.datasets.catalog.spec import swap_words
 from motionlens.datasets.catalog.names import CATALOG
 
 
