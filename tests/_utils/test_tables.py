@@ -42,3 +42,25 @@ def test_what_is_no_terminal_gets_tables_as_wide_as_they_are(columns, monkeypatc
     assert lines[0].strip() == "Title"
     assert sum(LONG.strip() in line and "[b]1" in line for line in lines) == 1
     assert lines[-1] == LONG
+
+
+def test_nothing_is_folded_where_no_terminal_is(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "dumb")
+    path = "/".join(["folder of some name"] * 30)
+    rows = [["a.mp4", "left"], [path, "right"]]
+    output = Output()
+    output.print(console_table(["video", "class"], rows, title=f"videos in {path}"))
+    output.print(f"written: {path}")
+    title, _, _, _, first, second, _, last = capsys.readouterr().out.splitlines()
+    assert title == f"videos in {path}"
+    assert [cell.strip() for cell in first.split("│")[1:-1]] == ["a.mp4", "left"]
+    assert [cell.strip() for cell in second.split("│")[1:-1]] == [path, "right"]
+    assert last == f"written: {path}"
+
+
+def test_a_terminal_has_its_width(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    Output().print("some words " * 10)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 30

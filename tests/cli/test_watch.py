@@ -154,10 +154,10 @@ def signal_at_window(monkeypatch):
     """``signal_at_window(2, signal.SIGINT)``: this process gets it when it prints that line."""
 
     def arrange(number, kind):
-        from motionlens.inference.streaming import text
+        from motionlens.inference.streaming import watch
 
         told = []
-        plain = text.window_line
+        plain = watch.window_line
 
         def window_line(*arguments):
             told.append(arguments)
@@ -165,7 +165,7 @@ def signal_at_window(monkeypatch):
                 signal.raise_signal(kind)
             return plain(*arguments)
 
-        monkeypatch.setattr(text, "window_line", window_line)
+        monkeypatch.setattr(watch, "window_line", window_line)
 
     return arrange
 
@@ -194,9 +194,9 @@ def test_ends_cleanly_when_told_to(
 
 
 def test_a_second_signal_does_not_wait(run, video, monkeypatch, motionlens_command):
-    from motionlens.inference.streaming import text
+    from motionlens.inference.streaming import watch
 
-    monkeypatch.setattr(text, "window_line", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(watch, "window_line", lambda *_: signal.raise_signal(signal.SIGINT))
     status, _, err = motionlens_command("watch", run, video, "--windows")
     assert status == 130
     assert "motionlens: interrupted" in err
@@ -267,7 +267,7 @@ def test_a_slow_network_drops_frames_and_says_so(run, video, monkeypatch, motion
         "watch", run, video, "--real_time", "--batch_size", 1, "--end", 2
     )
     assert status == 0
-    assert "of 10 frames dropped, for the network was too slow: raise --hop" in err
+    assert "of 10 frames dropped because the network was too slow: raise --hop" in err
 
 
 def test_a_stream_over_http(run, video, motionlens_command):

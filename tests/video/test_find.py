@@ -1,6 +1,6 @@
 import pytest
 
-from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
+from motionlens.video.find import VIDEO_SUFFIXES, expand_folders, find_videos, is_video
 from motionlens.video.frames import VideoError
 
 
@@ -56,3 +56,19 @@ def test_is_video(tree, name, expected):
 
 def test_suffixes_are_lower_case_with_a_dot():
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in VIDEO_SUFFIXES)
+
+
+def test_folders_of_videos_are_replaced_by_what_is_in_them(tree, monkeypatch):
+    monkeypatch.chdir(tree)
+    told = []
+    found = expand_folders(
+        ["missing.mp4", tree / "frames", "sub", "", "empty", "mixed"],
+        lambda name, error: told.append((name, str(error))),
+    )
+    assert found == ["missing.mp4", str(tree / "frames"), "sub/deep/c.webm", "mixed/d.avi"]
+    assert told == [
+        ("", "a file's name must not be empty, got ''; name a video"),
+        ("empty", "empty: no videos in this folder; name another"),
+    ]
+    with pytest.raises(VideoError, match="empty: no videos in this folder"):
+        expand_folders(["empty"])

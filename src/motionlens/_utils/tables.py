@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -16,11 +17,22 @@ _NATURAL_WIDTH = 100_000
 
 
 class Output(Console):
-    """Standard output, as wide as the terminal, or as any table needs where there is none."""
+    """Standard output, as wide as the terminal; where there is none nothing is folded or cut."""
 
     def __init__(self) -> None:
-        width = None if sys.stdout.isatty() else _NATURAL_WIDTH
-        super().__init__(highlight=False, markup=False, width=width)
+        if sys.stdout.isatty():
+            super().__init__(highlight=False, markup=False)
+        else:
+            # Given width and height, rich asks neither for a terminal's size nor for its kind.
+            super().__init__(highlight=False, markup=False, width=_NATURAL_WIDTH, height=25)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; the title of a table is a line of its own, rich would fold it to the table."""
+        for table in objects:
+            if isinstance(table, Table) and table.title is not None:
+                super().print(table.title)
+                table.title = None
+        super().print(*objects, **options)
 
     def on_broken_pipe(self) -> None:
         """Leave it to the command; rich would end the process with status 1."""
@@ -42,7 +54,7 @@ def console_table(
         title: above the table.
         left: columns aligned to the left; the others are aligned to the right.
     """
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title)
     for column, heading in enumerate(headings):
         table.add_column(heading, justify="left" if column in left else "right", overflow="fold")
     for row in rows:

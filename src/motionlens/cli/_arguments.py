@@ -1,29 +1,45 @@
-"""Arguments and output that several commands share."""
+"""Options that several commands share, and how they reach the functions that do the work."""
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar, get_args
 
-from motionlens._utils.tables import Output
-from motionlens.datasets.source import ListingConfig
+import torch
+
+from motionlens._utils.distributed import is_main
+from motionlens.datasets.source import ListingConfig, Split
+from motionlens.inference.checkpoint import CARD_FILE
+from motionlens.inference.onnx_network import is_onnx
 from motionlens.pretrained import NAME
+from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
 
-if TYPE_CHECKING:
-    import torch
+R = TypeVar("R")
 
-    from motionlens.inference.recognizer import Recognizer
-
-DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-# Where commands print their tables.
-output = Output
+def use_defaults(parser: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
+    """Give each option the default of the function's keyword-only argument of the same name."""
+    arguments = inspect.signature(function).parameters.values()
+    options = [each for each in arguments if each.kind is each.KEYWORD_ONLY]
+    parser.set_defaults(**{each.name: each.default for each in options
+                           if each.default is not each.empty})  # fmt: skip
 
 
-def add_device(parser: Any) -> None:
+def call(function: Callable[..., R], args: argparse.Namespace, **others: Any) -> R:
+    """Call a function with the options that have the names of its arguments, and with others."""
+    names = inspect.signature(function).parameters
+    options = {name: value for name, value in vars(args).items() if name in names}
+    return function(**options | others)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
     """Add ``--device``."""
     parser.add_argument(
         "--device",
@@ -33,8 +49,8 @@ def add_device(parser: Any) -> None:
     )
 
 
-def add_run(parser: Any, *, optional: bool = True) -> None:
-    """Add ``run``, the recognizer; :func:`split_run` says what it is where it may be left out."""
+def add_run(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
+    """Add ``run``, the recognizer; see :func:`split_run` if it is optional."""
     parser.add_argument(
         "run",
         nargs="?" if optional else None,
@@ -44,32 +60,26 @@ def add_run(parser: Any, *, optional: bool = True) -> None:
 
 
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
-    """The recognizer, and the files, of which the first may have been taken for it.
+    """Tell the recognizer from the files, the first of which may stand in its place.
 
     Args:
         run: first word of the command line, None if there is none.
-        files: the words behind it.
+        files: the other words.
 
     Returns:
-        The recognizer's name; if none is given that of the one which comes with the package, of
-        which the user is told.
+        Name of the recognizer, and the files. If no recognizer is given, its name is that of the
+        bundled one, and a line on standard error says so.
     """
-    from motionlens._utils.launch import is_first_process
-
     words = [*([] if run is None else [run]), *files]
     if words and not _is_data(words[0]):
         return words[0], words[1:]
-    if is_first_process():
+    if is_main():
         print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
     return NAME, words
 
 
 def _is_data(word: str) -> bool:
     """Whether a word means videos rather than a recognizer."""
-    from motionlens.inference.checkpoint import CARD_FILE
-    from motionlens.inference.onnx_network import is_onnx
-    from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
-
     path = Path(word)
     if path.is_dir():
         return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
@@ -78,63 +88,70 @@ def _is_data(word: str) -> bool:
     return path.exists() and not is_onnx(word)
 
 
-def add_k(parser: Any) -> None:
+def add_k(parser: argparse.ArgumentParser) -> None:
     """Add ``--k``."""
     parser.add_argument("--k", type=int, help="proposals per position, instead of the model's own")
 
 
-def add_dtype(parser: Any) -> None:
-    """Add ``--dtype``."""
+def add_dtype(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dtype``; None stands for float32."""
     parser.add_argument(
         "--dtype",
-        choices=list(DTYPES),
-        default="fp32",
-        help="of the network: bf16 is faster on processors that have it, and rounds",
+        type=_dtype,
+        metavar=f"{{{','.join(DTYPES)}}}",
+        help="of the network, fp32 by default; bf16 is faster on processors that have it, and "
+        "rounds",
     )
 
 
-def torch_dtype(name: str) -> torch.dtype | None:
-    """What ``--dtype`` stands for; None for float32, the default of the functions."""
-    import torch
-
-    return None if name == "fp32" else getattr(torch, DTYPES[name])
-
-
-def load_recognizer(args: Any) -> Recognizer:
-    """The recognizer that ``run``, ``--device``, ``--k`` and ``--dtype`` ask for."""
-    from motionlens.inference.recognizer import Recognizer
-
-    dtype = torch_dtype(args.dtype)
-    return Recognizer.from_pretrained(args.run, device=args.device, k=args.k, dtype=dtype)
+def _dtype(name: str) -> torch.dtype | None:
+    if name not in DTYPES:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(DTYPES)}, got {name}")
+    return None if name == "fp32" else DTYPES[name]
 
 
-def add_batch_size(parser: Any, default: int) -> None:
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
     """Add ``--batch_size``."""
-    parser.add_argument("--batch_size", type=int, default=default, help="clips at once")
+    parser.add_argument("--batch_size", type=int, help="clips at once")
 
 
-def add_views(parser: Any) -> None:
+def add_num_workers(parser: argparse.ArgumentParser) -> None:
+    """Add ``--num_workers``."""
+    parser.add_argument(
+        "--num_workers",
+        type=int,
+        help="processes that decode; by default none for fewer than 16 videos, else one per core",
+    )
+
+
+def add_views(parser: argparse.ArgumentParser) -> None:
     """Add ``--views``."""
     parser.add_argument(
         "--views",
-        default="1x1",
         metavar="CLIPSxCROPS",
-        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; their "
-        "mean counts",
+        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; the result "
+        "is their mean",
     )
 
 
-def add_listing(parser: Any) -> None:
+def add_split(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add ``--split``; its help names the default."""
+    parser.add_argument(
+        "--split", choices=get_args(Split), help=f"part of the data; by default {default}"
+    )
+
+
+def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    parser.add_argument("--listing.root", help="what relative paths in a list are relative to")
+    parser.add_argument(
+        "--listing.root", help="folder that relative paths in a list are relative to"
+    )
     parser.add_argument("--listing.separator", help="between the columns of a list")
     parser.add_argument("--listing.pattern", help="makes paths, such as 'videos/{}.mp4'")
 
 
-def given_listing(args: Any, base: ListingConfig | None) -> ListingConfig | None:
-    """``base`` with the ``--listing`` options that were given; None if there is nothing to say."""
-    from dataclasses import replace
-
+def given_listing(args: argparse.Namespace, base: ListingConfig | None) -> ListingConfig | None:
+    """``base`` with the ``--listing`` options that were given; None if none was."""
     given = {
         name.removeprefix("listing."): value
         for name, value in vars(args).items()
@@ -147,3 +164,20 @@ def show_progress(done: int, total: int) -> None:
     """Count videos on one line of the terminal."""
     end = "\n" if done == total else ""
     print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
+
+
+class Failures:
+    """Prints why videos cannot be read, in the main process, and counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, path: str, reason: object) -> None:
+        """Print one line on standard error."""
+        self.count += 1
+        if is_main():
+            print(f"motionlens: error: {reason}", file=sys.stderr)
+
+    def status(self, num_done: int) -> int:
+        """0 if all went well, 1 if some videos could not be read, 2 if none could."""
+        return (1 if num_done else 2) if self.count else 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import argparse
 
-from motionlens.cli._arguments import output
+from motionlens._utils.tables import Output, console_table
+from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument(
         "runs",
@@ -19,11 +20,8 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
 
 
-def run(args: Any) -> int:
+def run(args: argparse.Namespace) -> int:
     """Compare and print."""
-    from motionlens._utils.tables import console_table
-    from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
-
     if args.json and args.markdown:
         raise ValueError("json and markdown exclude each other; give one")
     found = compare_runs(args.runs)
@@ -31,7 +29,6 @@ def run(args: Any) -> int:
         print(as_json(found) if args.json else as_markdown(found), end="")
         return 0
     title = f"{found[0].num_videos} videos"
-    console = output()
-    console.print(console_table(*columns(found), title=title, left=(0, 1)))
-    console.print("Ranges are 95 % intervals over the videos; another seed may differ by more.")
+    Output().print(console_table(*columns(found), title=title, left=(0, 1)))
+    print("Ranges are 95 % intervals over the videos; another seed may differ by more.")
     return 0

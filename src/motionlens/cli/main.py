@@ -52,7 +52,7 @@ class UsageError(ValueError):
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         """Name a default only where there is one."""
-        if action.default in (None, False, []):
+        if action.default in (None, False, [], ()):
             return action.help
         return super()._get_help_string(action)
 
@@ -77,6 +77,7 @@ def usage_error(message: str, parser: argparse.ArgumentParser) -> UsageError:
         name, kind, value = wrong.groups()
         wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
         message = f"{name} must be {wanted}, got {value}"
+    message = re.sub(r"^argument -*([\w./]+): must ", r"\1 must ", message)
     return UsageError(f"{message}; '{parser.prog} --help' lists all options")
 
 

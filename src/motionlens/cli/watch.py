@@ -1,31 +1,24 @@
-"""Say what a camera, a network stream or a long video shows, while it runs: a JSON line an event.
+"""Print the events of a camera, a network stream or a long video as they happen, as JSON lines.
 
-Ctrl-C ends it with what was found so far: with status 0 of a source that has no end of its own
-(camera, address, pipe), with 130 of a file, which was not seen to its end.
+Ctrl-C ends it after the events so far. The status is then 0 for a source without an end of its own
+(camera, address, pipe), and 130 for a file, which was not read to its end.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
 
-from motionlens.cli._arguments import (
-    add_batch_size,
-    add_device,
-    add_dtype,
-    add_k,
-    add_run,
-    load_recognizer,
-    split_run,
-)
-from motionlens.cli._streaming import Follower, add_stream_arguments, stopping_on_signals, summary
-
-if TYPE_CHECKING:
-    from motionlens.video.source import Source
+from motionlens.cli import _arguments as shared
+from motionlens.cli._streaming import add_stream_arguments, watch_source
+from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.streaming.watch import watch
+from motionlens.inference.streaming.windows import WindowStream
+from motionlens.video.source import Source, is_endless
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    add_run(parser)
+    shared.add_run(parser)
     parser.add_argument(
         "source", nargs="?", metavar="SOURCE", help="video file, named pipe, or rtsp://... and such"
     )
@@ -33,34 +26,30 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--real_time",
         action="store_true",
-        help="play a file at its own speed, and drop frames rather than fall behind, as live",
+        help="play a file at its own speed and drop frames that come too fast, as a live source",
     )
     add_stream_arguments(parser)
-    parser.add_argument("--top", type=int, default=3, help="labels on the line of a window")
-    add_batch_size(parser, 8)
-    add_k(parser)
-    add_dtype(parser)
-    add_device(parser)
+    parser.add_argument("--top", type=int, help="labels on the line of a window")
+    shared.add_batch_size(parser)
+    shared.add_k(parser)
+    shared.add_dtype(parser)
+    shared.add_device(parser)
+    for function in (watch, WindowStream, Recognizer.from_pretrained):
+        shared.use_defaults(parser, function)
 
 
-def run(args: Any) -> int:
-    """Follow one source; return 0, or 130 if a file was broken off by Ctrl-C."""
-    from motionlens.video.source import is_endless
-
+def run(args: argparse.Namespace) -> int:
+    """Watch one source; return 0, or 130 if Ctrl-C ended a file early."""
     source = _source(args)
-    follower = Follower(load_recognizer(args), args)
-    follower.check_source(source)
-    stream = follower.open(source, real_time=args.real_time)
-    with stopping_on_signals(stream) as seen:
-        num_events = follower.follow(stream)
-    summary(stream, num_events)
-    return 128 + seen[0] if seen and not is_endless(source) else 0
+    recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
+    ended_by = watch_source(recognizer, source, args, real_time=args.real_time)
+    return 128 + ended_by if ended_by and not is_endless(source) else 0
 
 
-def _source(args: Any) -> Source:
+def _source(args: argparse.Namespace) -> Source:
     sources: list[str] = [] if args.source is None else [args.source]
     if args.run is not None or args.camera is not None:
-        args.run, sources = split_run(args.run, sources)
+        args.run, sources = shared.split_run(args.run, sources)
     if len(sources) + (args.camera is not None) != 1:
         raise ValueError(
             "one source must be given: a file or an address behind the run, or --camera 0"

@@ -1,59 +1,146 @@
-"""The authors' TensorFlow weights as one of our networks."""
+"""The authors' TensorFlow weights as a recognizer."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
 
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import check_writable
+from motionlens.clips.preprocessing import Preprocessing
+from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
-from motionlens.models.weights.official import load_official
+from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE
+from motionlens.inference.recognizer import Recognizer
+from motionlens.models.registry import model_options
+from motionlens.models.weights.official import LICENSE, load_official
 from motionlens.models.weights.tensorflow import read_tensorflow, read_tensorpack
 from motionlens.models.weights.transfer import Weights, start_from
 
+# The authors' networks for Jester, with 27 classes, take 112 pixels; those of up to 112 pixels do
+# not stride in the stem.
+_JESTER_CLASSES, _SMALL, _LARGE = 27, 112, 224
+
 
 class Conversion(NamedTuple):
-    """A network with converted weights.
+    """A converted recognizer.
 
     Attributes:
-        model: in inference mode.
-        lines: what was and what was not loaded, in words.
+        card: its model card.
+        lines: in words, what was loaded and what was not.
         is_complete: whether all of the network is from the file, so that it can be used as it is.
     """
 
-    model: nn.Module
+    card: ModelCard
     lines: tuple[str, ...]
     is_complete: bool
 
 
-def convert(source: str | os.PathLike[str], card: ModelCard, *, prefix: str = "") -> Conversion:
-    """Build a card's network and fill it from a file of the authors.
+def convert(
+    checkpoint: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    model: str,
+    labels: str | os.PathLike[str] | None = None,
+    num_classes: int | None = None,
+    size: int | None = None,
+    stem_stride: int | None = None,
+    short_side: int | None = None,
+    num_frames: int = 12,
+    frame_stride: int = 2,
+    k: int | None = None,
+    prefix: str = "",
+    overwrite: bool = False,
+) -> Conversion:
+    """Make a recognizer from a file of the authors.
 
     Args:
-        source: a TensorFlow V2 checkpoint, which has to fit in every variable; or a tensorpack
+        checkpoint: a TensorFlow V2 checkpoint, every variable of which must fit; or a tensorpack
             ``.npz`` of ImageNet, the backbone that the authors start from: CP modules then stay
-            the identity, and the head stays fresh unless it has as many classes as the card.
-        card: of a network with ``conventions="official"``.
-        prefix: take the checkpoint's variables below it alone.
+            the identity, and the head stays fresh unless it has as many classes.
+        out: folder for the recognizer.
+        model: name of the network.
+        labels: text file, one label per line in the order of the logits.
+        num_classes: without labels, which are then 0, 1, 2, ...
+        size: rows and columns of a clip, pixels; 112 for 27 classes (Jester), else 224.
+        stem_stride: of the network; 1 up to 112 pixels, else 2.
+        short_side: length that frames are resized to before the crop, pixels; ``size`` if None.
+        num_frames: frames of a clip.
+        frame_stride: step between them.
+        k: proposals per position, instead of the network's own.
+        prefix: take only the checkpoint's variables below it.
+        overwrite: replace a recognizer in ``out``.
 
     Raises:
         ImportError: If TensorFlow is needed and not installed.
-        ValueError: If the file is damaged or does not fit.
+        ValueError: If the file is damaged or does not fit, an argument is out of range, or ``out``
+            holds a recognizer that is not to be replaced.
     """
-    model, name = card.build(), os.fspath(source)
-    if Path(source).suffix == ".npz":
+    names = _class_names(labels, num_classes)
+    size = size or (_SMALL if len(names) == _JESTER_CLASSES else _LARGE)
+    options = {"conventions": "official", "stem_stride": stem_stride or (1 if size <= _SMALL else 2)}
+    card = ModelCard(
+        model=model,
+        options=model_options(model, **options, **({} if k is None else {"k": k})),
+        class_names=names,
+        license="" if Path(checkpoint).suffix == ".npz" else LICENSE,
+        sampling=Sampling(num_frames, frame_stride),
+        preprocessing=Preprocessing(size, short_side or size),
+    )
+    check_writable(out)
+    if any(Path(out, name).exists() for name in (CARD_FILE, WEIGHTS_FILE)) and not overwrite:
+        raise ValueError(
+            f"out must not hold a recognizer yet, {out} does; name another folder "
+            "or add --overwrite"
+        )
+    network = card.build()
+    conversion = _load(network, card, checkpoint, prefix)
+    Recognizer(network, card).save_pretrained(out)
+    return conversion
+
+
+def _load(
+    network: nn.Module, card: ModelCard, checkpoint: str | os.PathLike[str], prefix: str
+) -> Conversion:
+    """Fill a network from the file."""
+    name = os.fspath(checkpoint)
+    if Path(checkpoint).suffix == ".npz":
         weights = Weights(
             origin=name,
-            variables=read_tensorpack(source),
+            variables=read_tensorpack(checkpoint),
             model=card.model,
             class_names=card.class_names,
         )
-        report = start_from(model, weights, card.class_names)
-        return Conversion(model.eval(), tuple(report.lines()), not report.fresh)
+        report = start_from(network, weights, card.class_names)
+        return Conversion(card, tuple(report.lines()), not report.fresh)
     try:
-        loaded = load_official(model, read_tensorflow(source), prefix)
+        loaded = load_official(network, read_tensorflow(checkpoint), prefix)
     except ValueError as error:
         raise ValueError(f"{name} as {card.model}: {error}") from None
-    return Conversion(model.eval(), (f"{name}: {loaded}",), True)
+    return Conversion(card, (f"{name}: {loaded}",), True)
+
+
+def _class_names(
+    labels: str | os.PathLike[str] | None, num_classes: int | None
+) -> tuple[str, ...]:
+    if labels is None:
+        if num_classes is None:
+            raise ValueError("labels or num_classes must be given; the weights hold no names")
+        return tuple(map(str, range(num_classes)))
+    try:
+        lines = Path(labels).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"labels must be a text file: {one_line(error)}") from None
+    names = tuple(line.strip() for line in lines if line.strip())
+    if num_classes is not None and len(names) != num_classes:
+        raise ValueError(
+            f"labels must hold one line a class, {num_classes}, got {len(names)} in {labels}"
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"labels must be distinct, {labels} holds {twice[0]!r} more than once")
+    return names

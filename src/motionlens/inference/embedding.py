@@ -1,21 +1,25 @@
-"""What a network sees in many videos, before it names a label, written to a file."""
+"""Pooled features of many videos, written to a file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from motionlens._utils.distributed import is_main
+from motionlens._utils.files import check_writable
 from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
+from motionlens.datasets.parts import open_evaluated
+from motionlens.datasets.source import ListingConfig, Split
 from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import run_shared
 from motionlens.inference.view_queue import VideoResult
+from motionlens.video.find import expand_folders
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,35 +39,64 @@ class EmbedResult:
 
 def embed_videos(
     recognizer: Recognizer,
-    index: VideoIndex,
+    videos: VideoIndex | Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    data: str | os.PathLike[str] | None = None,
+    split: Split | None = None,
+    listing: ListingConfig | None = None,
     views: str | Views = "1x1",
     batch_size: int = 16,
     num_workers: int | None = None,
     on_broken: Callable[[str, str], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EmbedResult:
-    """Write the pooled features of videos, the mean over their views; memory stays flat.
+    """Write the pooled features of videos, the mean over their views, in constant memory.
 
     Under ``torchrun`` each process takes its share of the videos, and the main one writes.
 
     Args:
-        recognizer: a loaded one, also an exported one.
-        index: the videos; labels may be unknown.
+        recognizer: also one of an exported file.
+        videos: an index, whose labels may be unknown; or files and folders of videos.
         out: ``.npy`` or ``.parquet``, see :func:`motionlens.inference.feature_files.open_writer`.
+        data: instead of videos: folder of class folders, list file or prepared data set.
+        split: part of ``data``; by default the validation part if it has one, else everything.
+        listing: how the videos of ``data`` are found.
         views: clips and crops of every video, see :class:`motionlens.clips.views.Views`.
-        batch_size: views at once.
-        num_workers: processes that decode; by default one a free CPU core.
-        on_broken: called with path and reason of every video that cannot be decoded.
-        on_progress: called after every video with those done and their number.
+        batch_size: views per batch.
+        num_workers: processes that decode; by default none for fewer than 16 videos, else one per
+            free CPU core.
+        on_broken: called in the main process with path and reason of every video that cannot be
+            decoded.
+        on_progress: called in the main process after every video with the number of videos done
+            and of all videos.
 
     Raises:
-        ValueError: If ``out`` has another suffix.
+        ValueError: If ``out`` has another suffix or its folder does not exist, or not exactly one
+            of ``videos`` and ``data`` is given.
         ImportError: If ``out`` is ``.parquet`` and pyarrow is not installed.
         OSError: If the file cannot be written; what was there before stays.
     """
     check_suffix(out)
+    folder = Path(out).absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"out must be in a folder that exists, {out} is not; make it")
+    check_writable(folder)
+    broken: list[tuple[str, str]] = []
+
+    def note(path: str, reason: object) -> None:
+        broken.append((path, str(reason)))
+        if on_broken and is_main():
+            on_broken(*broken[-1])
+
+    if bool(len(videos)) == bool(data):
+        raise ValueError("files or --data must be given, not both; name what is to be embedded")
+    if data:
+        index = open_evaluated(None, data, split, listing)
+    elif isinstance(videos, VideoIndex):
+        index = videos
+    else:
+        index = VideoIndex.of_paths(expand_folders(videos, note))
     results = run_shared(
         recognizer.runner,
         index,
@@ -73,24 +106,22 @@ def embed_videos(
         num_workers=num_workers,
         skip_broken=True,
     )
+    num_videos = 0
     writer = open_writer(out) if is_main() else None
-    broken: list[tuple[str, str]] = []
     try:
         for i, result in enumerate(results):
-            _take(writer, index, i, result)
             if result.row is None:
-                broken.append((str(index.path(i)), result.error))
-                if on_broken and is_main():
-                    on_broken(*broken[-1])
+                note(result.name, result.error)
+            else:
+                num_videos += 1
+                _take(writer, index, i, result)
             if on_progress and is_main():
                 on_progress(i + 1, len(index))
-        files = writer.finish() if writer and len(broken) < len(index) else []
+        files = writer.finish() if writer and num_videos else []
     finally:
         if writer:
             writer.discard()
-    return EmbedResult(
-        num_videos=len(index) - len(broken), broken=tuple(broken), files=tuple(files)
-    )
+    return EmbedResult(num_videos=num_videos, broken=tuple(broken), files=tuple(files))
 
 
 def _take(writer: FeatureWriter | None, index: VideoIndex, i: int, result: VideoResult) -> None:

@@ -13,18 +13,23 @@ import torch
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
+from motionlens._utils.files import check_writable
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
+from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
 from motionlens.inference.locate import load_model
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import Runner, run_shared
+from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.files import write_report
+from motionlens.report.submission import write_submission
 
 P = TypeVar("P", Sampling, Preprocessing)
 
@@ -48,12 +53,13 @@ def evaluate(
     k: int | None = None,
     dtype: torch.dtype | None = None,
     out: str | os.PathLike[str] | None = None,
+    submission: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationReport:
     """Predict every video of a set and compare with its label, where it has one.
 
-    Every view gives probabilities, and a video's are their mean. Under ``torchrun`` each process
-    takes its share of the videos; all of them return the whole report.
+    A video's probabilities are the mean of those of its views. Under ``torchrun`` each process
+    takes its share of the videos; all of them return the whole report, and the main one writes.
 
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
@@ -61,17 +67,18 @@ def evaluate(
         data: folder of class folders, list file, prepared data set, or index; by default what the
             run was trained on.
         split: which part of the data; by default the validation part of data that has one or of
-            the run's own data, and else everything.
+            the run's own data, else everything.
         listing: how the videos are found; by default as in the run's recipe.
         views: clips and crops of every video, such as ``"8x6"``, see
             :class:`motionlens.clips.views.Views`.
         flip_pairs: class names that swap when a video is mirrored, ``{}`` if none does: views of
             10 crops are mirrored. By default what the recipe or the data set says.
         num_frames: frames of a clip, instead of those that the recognizer was trained with.
-        frame_stride: step between them, likewise.
-        size: rows and columns of a centre or corner crop, pixels, likewise.
-        short_side: what the frames' short side is resized to, pixels, likewise.
-        batch_size: views at once; changes the result by rounding only.
+        frame_stride: step between these frames, instead of the recognizer's own.
+        size: rows and columns of a centre or corner crop, pixels, instead of the recognizer's own.
+        short_side: length that the frames' short side is resized to, pixels, instead of the
+            recognizer's own.
+        batch_size: views per batch; changes the result by rounding only.
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.
         skip_broken: leave videos out that cannot be decoded, and list them in the report.
@@ -79,9 +86,12 @@ def evaluate(
             process takes its own.
         k: proposals per position, instead of the model's own.
         dtype: of the weights, such as ``torch.bfloat16``; float32 by default.
-        out: folder to write ``report.json``, ``predictions.csv`` and ``confusion.csv`` into.
-        on_progress: called after every video with the number of videos done and of all videos,
-            in the main process.
+        out: folder for the report, see :func:`motionlens.report.files.write_report`; by default
+            ``evaluation`` in the run folder, ``evaluation_test`` for ``split="test"``. For a
+            recognizer that is no run folder the report is written only if ``out`` is given.
+        submission: file for the predictions in the form of the data set's leaderboard.
+        on_progress: called in the main process after every video with the number of videos done
+            and of all videos.
 
     Returns:
         The report; accuracies are in 0 to 1.
@@ -89,16 +99,22 @@ def evaluate(
     Raises:
         ValueError: If the run or the data cannot be used, the data has a class that the recognizer
             does not know, a video cannot be decoded and is not to be skipped, or views are
-            mirrored and it is not known which classes swap.
+            mirrored and it is not known which classes swap; if a file cannot be written.
         RuntimeError: If not every video was predicted exactly once with all its views.
     """
     source: DataSource | None = None
     if isinstance(recognizer, Recognizer):
-        model, card = recognizer.model, recognizer.card
+        model, card, title = recognizer.model, recognizer.card, recognizer.card.model
     else:
         model, card = load_model(recognizer)
-        source = DataSource.of_run(recognizer)
+        source, title = DataSource.of_run(recognizer), Path(recognizer).resolve().name
+        out = out or default_out(recognizer, split)
+    if out is not None:
+        check_writable(out)
+    if submission is not None:
+        _check_file(Path(submission))
     views = Views.parse(views)
+    labels = _submission_labels(data, source)
     if not isinstance(data, VideoIndex):
         data = open_evaluated(source, data, split, listing)
     if flip_pairs is None:
@@ -139,8 +155,36 @@ def evaluate(
         "short_side": card.preprocessing.short_side,
     })  # fmt: skip
     if out is not None and is_main():
-        report.write(Path(out))
+        write_report(report, Path(out), title=f"Evaluation of {title}")
+    if submission is not None and is_main():
+        write_submission(report, labels, Path(submission))
     return report
+
+
+def default_out(recognizer: str | os.PathLike[str], split: Split | None) -> Path | None:
+    """The default folder of an evaluation's report; None for anything but a run folder."""
+    if DataSource.of_run(recognizer) is None:
+        return None
+    # 'motionlens compare' reads the first, which must not lose its labels to a test part.
+    return Path(recognizer, f"{EVALUATION_FOLDER}_test" if split == "test" else EVALUATION_FOLDER)
+
+
+def _check_file(path: Path) -> None:
+    """Find out before any work that the submission can be written."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
+        raise ValueError(f"submission must be in a folder that exists, {path} is not; make it")
+    check_writable(folder, "submission")
+
+
+def _submission_labels(
+    data: str | os.PathLike[str] | VideoIndex | None, source: DataSource | None
+) -> int | None:
+    """Labels per line of a submission; None if the data set has no leaderboard that is known."""
+    if isinstance(data, VideoIndex):
+        return None
+    spec = spec_of(data or (source and source.data))
+    return spec and spec.submission_labels
 
 
 def _make_report(

@@ -25,6 +25,7 @@ from motionlens.pretrained import NAME
 from motionlens.report.event import Event
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.video.file import open_video
+from motionlens.video.find import expand_folders
 from motionlens.video.frames import VideoError
 from motionlens.video.source import Source
 
@@ -88,7 +89,7 @@ class Recognizer:
         cls,
         source: str | os.PathLike[str] = NAME,
         *,
-        device: str = "cpu",
+        device: str = "auto",
         k: int | None = None,
         dtype: torch.dtype | None = None,
     ) -> Recognizer:
@@ -99,7 +100,7 @@ class Recognizer:
                 file that `motionlens export` wrote, or the name of a model on the Hugging Face hub,
                 ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the recognizer that
                 comes with the package, unless there is a folder of that name.
-            device: where to run it.
+            device: where to run it; ``"auto"`` takes an accelerator if there is one.
             k: proposals per position, instead of the model's own.
             dtype: of the weights, float32 by default.
 
@@ -167,7 +168,8 @@ class Recognizer:
 
         Args:
             videos: one video or a list: path of a file or of a folder of pictures, uint8 array
-                ``(T, H, W, 3)``, or uint8 tensor ``(T, 3, H, W)`` or ``(T, H, W, 3)``, RGB.
+                ``(T, H, W, 3)``, or uint8 tensor ``(T, 3, H, W)`` or ``(T, H, W, 3)``, RGB. In a
+                list of paths a folder stands for all videos in it.
             top: labels to name, at most all are.
             batch_size: clips per batch.
             num_workers: processes that decode a list of paths; by default none for fewer than 16
@@ -183,7 +185,7 @@ class Recognizer:
             ValueError: If ``top`` or ``batch_size`` is below 1, or ``num_workers`` below 0.
         """
         if not isinstance(videos, (list, tuple)):
-            return self.predict([videos], top=top)[0]
+            return next(self.predict_each(iter([videos]), top=top))
         return list(
             self.predict_each(
                 videos, top=top, batch_size=batch_size, num_workers=num_workers, on_error=on_error
@@ -220,7 +222,7 @@ class Recognizer:
         run = run_shared if shared else run_videos
         results = run(
             self.runner,
-            _indexed(videos),
+            _indexed(videos, on_error),
             self.runner.probabilities,
             batch_size=batch_size,
             num_workers=num_workers,
@@ -253,18 +255,18 @@ class Recognizer:
             VideoError: For a video that cannot be decoded.
             ValueError: For an empty list, or ``batch_size`` below 1.
         """
-        if not isinstance(videos, (list, tuple)):
-            return self.embed([videos])[0]
-        if not videos:
+        is_one = not isinstance(videos, (list, tuple))
+        if not is_one and not videos:
             raise ValueError("videos must hold at least one video, got an empty list")
         results = run_videos(
             self.runner,
-            _indexed(videos),
+            _indexed(iter([videos]) if is_one else videos),
             self.runner.features,
             batch_size=batch_size,
             num_workers=num_workers,
         )
-        return torch.stack([result.row for result in results if result.row is not None])
+        rows = torch.stack([result.row for result in results if result.row is not None])
+        return rows[0] if is_one else rows
 
     def explain(self, video: Video, *, k: int | None = None) -> Explanation:
         """What the network matched with what in the clip in the middle of a video.
@@ -342,9 +344,13 @@ def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:
     yield from detector.finish()
 
 
-def _indexed(videos: Iterable[Video]) -> VideoIndex | Iterable[Video]:
+def _indexed(
+    videos: Iterable[Video], on_error: OnError | None = None
+) -> VideoIndex | Iterable[Video]:
     """An index of a list of paths, which worker processes can decode; else the videos."""
     if not isinstance(videos, Sequence):
         return videos
     paths = [os.fspath(v) for v in videos if isinstance(v, (str, os.PathLike))]
-    return VideoIndex.of_paths(paths) if len(paths) == len(videos) else videos
+    if len(paths) < len(videos):
+        return videos
+    return VideoIndex.of_paths(expand_folders(paths, on_error))

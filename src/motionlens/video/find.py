@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from motionlens.video.frames import VideoError
@@ -56,3 +57,35 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
             folders.clear()
         found += videos
     return sorted(found)
+
+
+def expand_folders(
+    paths: Iterable[str | os.PathLike[str]],
+    on_error: Callable[[str, VideoError], None] | None = None,
+) -> list[str]:
+    """Names of videos, where a folder of videos is replaced by all videos in it.
+
+    Args:
+        paths: of videos and of folders; whether a video exists is not checked.
+        on_error: called with a name and what is wrong with it; the result then leaves it out.
+
+    Raises:
+        VideoError: For an empty name and a folder without videos, without ``on_error``.
+    """
+    videos: list[str] = []
+    for name in map(os.fspath, paths):
+        if os.path.isdir(name) and not is_video(name):
+            found = [str(video) for video in find_videos(name)]
+        else:
+            found = [name] if name else []
+        if not found:
+            error = VideoError(
+                f"{name}: no videos in this folder; name another"
+                if name
+                else "a file's name must not be empty, got ''; name a video"
+            )
+            if on_error is None:
+                raise error
+            on_error(name, error)
+        videos += found
+    return videos

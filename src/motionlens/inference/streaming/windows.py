@@ -120,6 +120,11 @@ class WindowStream:
         return self._feed.name or source_name(self._source)
 
     @property
+    def start_s(self) -> float:
+        """Time from which on frames are taken, seconds."""
+        return self._start_s or 0.0
+
+    @property
     def frames_seen(self) -> int:
         """Clip frames so far, including dropped ones."""
         return self._feed.seen

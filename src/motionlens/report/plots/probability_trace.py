@@ -28,6 +28,8 @@ class ProbabilityTrace:
         self.piece_s = piece_s
         self._rows = np.full((max_pieces, num_classes), np.nan)
         self._used = 0
+        # Middle of the last window, and until when its probabilities hold.
+        self._last_s = self._held_s = 0.0
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -45,3 +47,20 @@ class ProbabilityTrace:
         pieces = slice(int(start_s / self.piece_s), last + 1)
         self._rows[pieces] = np.fmax(self._rows[pieces], probabilities)
         self._used = max(self._used, last + 1)
+
+    def add_window(
+        self, start_s: float, end_s: float, probabilities: ArrayLike, *, after_gap: bool
+    ) -> None:
+        """Add a window, which stands for the time around its middle, as it does for events.
+
+        Args:
+            start_s: time of its first frame, seconds.
+            end_s: time of its last frame.
+            probabilities: ``(K,)``.
+            after_gap: whether it is the first window, or the first one after dropped frames.
+        """
+        middle_s = (start_s + end_s) / 2
+        half_s = 0.0 if after_gap else (middle_s - self._last_s) / 2
+        from_s = start_s if after_gap else self._held_s
+        self._last_s, self._held_s = middle_s, middle_s + half_s
+        self.add(from_s, self._held_s, probabilities)

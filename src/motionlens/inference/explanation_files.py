@@ -1,0 +1,136 @@
+"""Explanations of several videos, written to files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from motionlens._utils.files import check_writable
+from motionlens.explain.drawing.files import (
+    Animation,
+    PictureFormat,
+    ThemeName,
+    write_explanation,
+)
+from motionlens.explain.drawing.overview import Place, draw_comparison, strongest_place
+from motionlens.explain.drawing.themes import THEMES
+from motionlens.explain.explanation import Explanation
+from motionlens.inference.recognizer import OnError, Recognizer
+from motionlens.video.find import expand_folders
+from motionlens.video.frames import VideoError
+
+# A picture that compares more videos would be a long page.
+_MAX_COMPARED = 8
+
+
+def explain_videos(
+    recognizer: Recognizer,
+    videos: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str] | None,
+    *,
+    k: int | None = None,
+    module: str | None = None,
+    position: tuple[int, int, int] | None = None,
+    top: int = 100,
+    animation: Animation | None = None,
+    fps: float = 2.0,
+    format: PictureFormat = "png",
+    theme: ThemeName = "light",
+    on_error: OnError | None = None,
+    on_progress: Callable[[str], None] | None = None,
+) -> Iterator[tuple[Explanation, Place]]:
+    """Explain videos one by one, and write data and pictures of each.
+
+    Args:
+        recognizer: of a network with CP modules.
+        videos: files and folders of videos.
+        out: folder of the files; those of several videos are in one folder each inside it, and a
+            picture compares the first 8. None writes nothing.
+        k: proposals per position, instead of the model's own.
+        module: block name of the module that is drawn; the last one if None.
+        position: frame, row and column on that module's grid that is drawn; the one that the
+            module changed most if None.
+        top: positions of each module in the data; 0 for all.
+        animation: also write a moving picture of this format.
+        fps: frames per second of the animation.
+        format: of the pictures.
+        theme: of the pictures.
+        on_error: called with path and error for each video that cannot be decoded, which is then
+            left out.
+        on_progress: called with what is done next; with an empty text after each video.
+
+    Yields:
+        Each explanation with the position that is drawn, once its files are written.
+
+    Raises:
+        ValueError: If an argument is out of range, there is no such module or position, or ``out``
+            cannot be written.
+        VideoError: For a video that cannot be decoded, without ``on_error``.
+        OSError: If writing a file fails.
+    """
+    if top < 0:
+        raise ValueError(f"top must be at least 0, which is all, got {top}")
+    if not fps > 0:
+        raise ValueError(f"fps must be above 0, got {fps}")
+    if out is not None:
+        check_writable(out)
+    say = on_progress or (lambda _: None)
+    paths = expand_folders(videos, on_error)
+    folders = _folders(Path(out), paths) if out is not None else []
+    compared: list[tuple[Explanation, Place]] = []
+    for number, path in enumerate(paths):
+        name = f"[{number + 1}/{len(paths)}] {Path(path).name}"
+        say(f"{name}: reading and matching")
+        try:
+            explained = recognizer.explain(path, k=k)
+        except VideoError as error:
+            say("")
+            if on_error is None:
+                raise
+            on_error(path, error)
+            continue
+        place = _place(explained, module, position)
+        if out is not None:
+            write_explanation(
+                explained,
+                place,
+                folders[number],
+                top=top or None,
+                animation=animation,
+                fps=fps,
+                format=format,
+                theme=theme,
+                on_progress=lambda what, name=name: say(f"{name}: {what}"),  # type: ignore[misc]
+            )
+        say("")
+        compared = [*compared, (explained, place)][:_MAX_COMPARED]
+        yield explained, place
+    if out is not None and len(compared) > 1:
+        draw_comparison(compared, Path(out, f"comparison.{format}"), theme=THEMES[theme])
+
+
+def _place(
+    explained: Explanation, module: str | None, position: tuple[int, int, int] | None
+) -> Place:
+    """The position to draw; checked, so that nothing is written for one that does not exist."""
+    place = strongest_place(explained, module)
+    if position is not None:
+        place = Place(place.module, *position)
+        explained.match(*place)
+    return place
+
+
+def _folders(out: Path, videos: Sequence[str]) -> list[Path]:
+    """A folder for each video: ``out`` itself for one, else one by its name inside."""
+    if len(videos) == 1:
+        return [out]
+    names: list[str] = []
+    for video in videos:
+        name = Path(video).stem or "video"
+        number = 2
+        while name in names:
+            name = f"{Path(video).stem}-{number}"
+            number += 1
+        names.append(name)
+    return [out / name for name in names]

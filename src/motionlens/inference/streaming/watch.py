@@ -1,0 +1,115 @@
+"""Follow a stream: a line for each event as soon as it is over, subtitles and a timeline at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from motionlens._utils.files import check_writable, write_atomically
+from motionlens.inference.streaming.events import EventDetector
+from motionlens.inference.streaming.text import as_srt, event_line, window_line
+from motionlens.inference.streaming.windows import WindowStream
+from motionlens.report.event import Event
+from motionlens.report.plots.probability_trace import ProbabilityTrace
+from motionlens.report.plots.timeline import check_picture_name, draw_timeline
+
+
+def watch(
+    stream: WindowStream,
+    detector: EventDetector,
+    write_line: Callable[[str], object],
+    *,
+    windows: bool = False,
+    top: int = 3,
+    srt: str | os.PathLike[str] | None = None,
+    timeline: str | os.PathLike[str] | None = None,
+) -> int:
+    """Find the events of a stream and write them down.
+
+    Memory is constant, unless ``srt`` or ``timeline`` is given, for which all events are kept.
+
+    Args:
+        stream: see :meth:`motionlens.Recognizer.stream`.
+        detector: makes events of its windows.
+        write_line: called with each event as a line of JSON.
+        windows: write a line for every window, too.
+        top: labels on the line of a window.
+        srt: file for the events as subtitles, written at the end.
+        timeline: picture of the events over time, .png, .svg or .pdf, drawn at the end.
+
+    Returns:
+        The number of events.
+
+    Raises:
+        ValueError: If ``top`` is below 1 or a file cannot be written; a
+            :class:`~motionlens.video.frames.VideoError` if the source cannot be read, after the
+            events so far are written.
+        OSError: If writing a file fails.
+    """
+    if top < 1:
+        raise ValueError(f"top must be at least 1, got {top}")
+    _check_files(stream.name, srt, timeline)
+    trace = ProbabilityTrace(len(detector.class_names)) if timeline else None
+    events: list[Event] = []
+    num_events = 0
+
+    def take(found: Sequence[Event]) -> None:
+        nonlocal num_events
+        for event in found:
+            write_line(event_line(stream.name, event))
+        num_events += len(found)
+        if srt or timeline:
+            events.extend(found)
+
+    broken: ValueError | None = None
+    try:
+        for window in stream:
+            if windows:
+                write_line(window_line(stream.name, window, detector.class_names, top))
+            if trace:
+                trace.add_window(
+                    window.start_s,
+                    window.end_s,
+                    window.probabilities.numpy(),
+                    after_gap=window.after_gap,
+                )
+            take(detector.take(window))
+    except ValueError as error:
+        broken = error
+    take(detector.finish())
+    if srt and (num_events or not broken):
+        Path(srt).parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(Path(srt), as_srt(events).encode())
+    if timeline and (num_events or not broken):
+        Path(timeline).parent.mkdir(parents=True, exist_ok=True)
+        draw_timeline(
+            events,
+            timeline,
+            class_names=detector.class_names,
+            start_s=stream.start_s,
+            end_s=stream.end_s,
+            title=Path(stream.name).name or stream.name,
+            trace=trace,
+        )
+    if broken:
+        raise broken
+    return num_events
+
+
+def _check_files(
+    source: str, srt: str | os.PathLike[str] | None, timeline: str | os.PathLike[str] | None
+) -> None:
+    """Make sure that both files can be written and that neither replaces the source."""
+    for name, path in (("srt", srt), ("timeline", timeline)):
+        if not path:
+            continue
+        if Path(path).resolve() == Path(source).resolve():
+            raise ValueError(f"{name} must be another file than the video, got {path}")
+        if Path(path).is_dir():
+            raise ValueError(f"{name} must be a file, {path} is a folder")
+        check_writable(Path(path).parent, name)
+    if srt and timeline and Path(srt).resolve() == Path(timeline).resolve():
+        raise ValueError(f"srt and timeline must be two files, got {srt} for both")
+    if timeline:
+        check_picture_name(timeline)

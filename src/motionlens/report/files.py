@@ -1,0 +1,33 @@
+"""The files of an evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.html_report import write_html
+from motionlens.report.plots.confusion import draw_confusion
+
+HTML_FILE, PICTURE_FILE = "report.html", "confusion.png"
+
+
+def write_report(report: EvaluationReport, folder: Path, *, title: str) -> None:
+    """Write ``report.html``, ``report.json``, ``predictions.csv``, and the confusion if there is one.
+
+    The confusion is ``confusion.csv`` and ``confusion.png``; those of an earlier report are removed
+    if this one has none.
+
+    Args:
+        report: what to write.
+        folder: made if absent.
+        title: of the page.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    report.write(folder)
+    write_html(report, folder / HTML_FILE, title=title, fps=report.fps)
+    if report.has_accuracy:
+        draw_confusion(report.confusion, report.class_names, folder / PICTURE_FILE)
+    else:
+        (folder / PICTURE_FILE).unlink(missing_ok=True)
