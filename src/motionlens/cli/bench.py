@@ -24,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_batch_size(parser)
     parser.add_argument("--seconds", type=float, help="for the turns of one case")
     parser.add_argument("--compile", action="store_true", help="compiled alternatives, too")
-    parser.add_argument(
-        "--quick", action="store_true", help="only the smallest case of each kind"
-    )
+    parser.add_argument("--quick", action="store_true", help="only the smallest case of each kind")
     parser.add_argument("--out", help="folder for results.json, tables.md and frames.png")
     shared.add_device(parser)
     shared.use_defaults(parser, bench)

@@ -19,13 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", help="folder for the recognizer")
     parser.add_argument("--model", required=True, help="network, such as cpnet_resnet34")
     parser.add_argument("--labels", help="text file, one label per line in the order of the logits")
-    parser.add_argument("--num_classes", type=int, help="without --labels, which are then 0, 1, ...")
+    parser.add_argument("--num_classes", type=int, help="without --labels: 0, 1, 2, ...")
     parser.add_argument(
         "--size", type=int, help="pixels; by default 112 for 27 classes (Jester), else 224"
     )
-    parser.add_argument(
-        "--stem_stride", type=int, help="by default 1 up to 112 pixels, else 2"
-    )
+    parser.add_argument("--stem_stride", type=int, help="by default 1 up to 112 pixels, else 2")
     parser.add_argument(
         "--short_side", type=int, help="of frames before the crop, pixels; by default the size"
     )

@@ -117,9 +117,7 @@ def _print_table(explained: Explanation, place: Place) -> None:
                 if p["wins"]
             ]
             position = ",".join(map(str, at))
-            rows.append(
-                (*about, position, f"{values['change']:.3g}", "  ".join(matches) or "none")
-            )
+            rows.append((*about, position, f"{values['change']:.3g}", "  ".join(matches) or "none"))
             about = ("", "", "")
     found = explained.prediction
     title = f"{explained.path}: {found.label} {100 * found.probabilities[0]:.1f} %"

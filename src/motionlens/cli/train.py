@@ -9,11 +9,12 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
+from motionlens._utils.launch import is_first_process
 from motionlens.cli.main import usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
-from motionlens.training.run_folder import CHECKPOINT, check_checkpoint_exists
+from motionlens.training.run_folder import CHECKPOINT, check_checkpoint_exists, check_run
 
 
 def _add_arguments(parser: Any) -> None:
@@ -53,12 +54,9 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
-    from motionlens._utils.launch import is_first_process
-    from motionlens.training.run_folder import check_run
-
-    # Before PyTorch and Lightning are loaded, which takes seconds.
     if is_first_process():
         check_run(recipe, resume=args.resume, overwrite=args.overwrite)
+    # PyTorch and Lightning take seconds to load: mistakes are reported before.
     from motionlens.training.fit import fit
 
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens.export.formats import DEFAULT_OPSET, find_writer, load_exported
+from motionlens.export.formats import find_writer, load_exported
 from motionlens.export.graph import BothOutputs, prepare, trace
 from motionlens.export.parity import (
     TOLERANCE,
@@ -37,7 +37,7 @@ def export_recognizer(
     path: str | os.PathLike[str],
     *,
     dynamic_frames: bool = False,
-    opset: int = DEFAULT_OPSET,
+    opset: int | None = None,
     aot: bool = False,
     videos: Sequence[Video] = (),
     tolerance: float = TOLERANCE,
@@ -50,7 +50,7 @@ def export_recognizer(
             ``.onnx``, or ``.pt2`` for ``torch.export``.
         dynamic_frames: accept clips of any number of frames, not only the card's. (The batch
             always has any size; rows and columns are always the card's.)
-        opset: version of the ONNX operators, for ``.onnx``.
+        opset: version of the ONNX operators, for ``.onnx``; 20 by default.
         aot: compile for this machine's processor with AOTInductor, for ``.pt2``.
         videos: videos to check on, in addition to random clips; as for
             :meth:`motionlens.Recognizer.predict`.

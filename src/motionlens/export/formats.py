@@ -38,7 +38,7 @@ SUFFIXES = (SUFFIX, ".pt2")
 Writer = Callable[[TracedNetwork, Path], None]
 
 
-def find_writer(path: Path, *, opset: int, aot: bool) -> Writer:
+def find_writer(path: Path, *, opset: int | None, aot: bool) -> Writer:
     """The writer for the format of a file's suffix, once options and packages are checked.
 
     Raises:
@@ -53,10 +53,13 @@ def find_writer(path: Path, *, opset: int, aot: bool) -> Writer:
     if path.is_dir():
         raise ValueError(f"{path} must be a file, it is a folder; name another")
     if path.suffix == ".pt2":
+        if opset is not None:
+            raise ValueError(f"opset is for .onnx files, got {path.name}; leave it out")
         return write_compiled if aot else write_program
     if aot:
         raise ValueError(f"aot makes a .pt2 file, got {path.name}; change the suffix")
     onnx, _, _ = (require(name, "export") for name in ("onnx", "onnxscript", "onnxruntime"))
+    opset = DEFAULT_OPSET if opset is None else opset
     newest = onnx.defs.onnx_opset_version()
     if not OLDEST_OPSET <= opset <= newest:
         raise ValueError(f"opset must be {OLDEST_OPSET} to {newest}, got {opset}")

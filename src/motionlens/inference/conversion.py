@@ -82,7 +82,10 @@ def convert(
     """
     names = _class_names(labels, num_classes)
     size = size or (_SMALL if len(names) == _JESTER_CLASSES else _LARGE)
-    options = {"conventions": "official", "stem_stride": stem_stride or (1 if size <= _SMALL else 2)}
+    options = {
+        "conventions": "official",
+        "stem_stride": stem_stride or (1 if size <= _SMALL else 2),
+    }
     card = ModelCard(
         model=model,
         options=model_options(model, **options, **({} if k is None else {"k": k})),
@@ -124,9 +127,7 @@ def _load(
     return Conversion(card, (f"{name}: {loaded}",), True)
 
 
-def _class_names(
-    labels: str | os.PathLike[str] | None, num_classes: int | None
-) -> tuple[str, ...]:
+def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None) -> tuple[str, ...]:
     if labels is None:
         if num_classes is None:
             raise ValueError("labels or num_classes must be given; the weights hold no names")

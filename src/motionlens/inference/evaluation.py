@@ -183,8 +183,8 @@ def _submission_labels(
     """Labels per line of a submission; None if the data set has no leaderboard that is known."""
     if isinstance(data, VideoIndex):
         return None
-    spec = spec_of(data or (source and source.data))
-    return spec and spec.submission_labels
+    spec = spec_of(data or (source.data if source else None))
+    return spec.submission_labels if spec else None
 
 
 def _make_report(

@@ -256,11 +256,12 @@ class Recognizer:
             ValueError: For an empty list, or ``batch_size`` below 1.
         """
         is_one = not isinstance(videos, (list, tuple))
-        if not is_one and not videos:
+        given: Any = [videos] if is_one else videos
+        if not len(given):
             raise ValueError("videos must hold at least one video, got an empty list")
         results = run_videos(
             self.runner,
-            _indexed(iter([videos]) if is_one else videos),
+            iter(given) if is_one else _indexed(given),
             self.runner.features,
             batch_size=batch_size,
             num_workers=num_workers,

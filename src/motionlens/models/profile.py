@@ -11,6 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from motionlens.models.capture import correspondence_modules
 from motionlens.models.registry import create_model, model_defaults
 
+# The published sizes of networks are counted with these.
+KINETICS_CLASSES = 400
+
 
 class ModuleSite(NamedTuple):
     """Where a CP module sits.
@@ -47,15 +50,20 @@ class ModelDescription(NamedTuple):
 
 
 def describe(
-    name: str, *, num_classes: int, num_frames: int, size: int, **overrides: Any
+    name: str,
+    *,
+    num_classes: int = KINETICS_CLASSES,
+    num_frames: int | None = None,
+    size: int | None = None,
+    **overrides: Any,
 ) -> ModelDescription:
     """Describe a network by its name.
 
     Args:
         name: as for :func:`motionlens.create_model`, like `num_classes` and the overrides.
         num_classes: logits.
-        num_frames: frames of a clip.
-        size: rows and columns of a clip, pixels.
+        num_frames: frames of a clip; by default those that the network is made for.
+        size: rows and columns of a clip, pixels; by default those that the network is made for.
         **overrides: options of the network.
 
     Raises:
@@ -74,8 +82,9 @@ def describe(
             sites.append(ModuleSite(block, grid, module.k, T * grid[0] * grid[1]))
 
         module.register_forward_pre_hook(note)
-    channels = model_defaults(name).channels
-    clip = torch.empty(1, channels, num_frames, size, size, device="meta")
+    made_for = model_defaults(name)
+    T, size = num_frames or made_for.num_frames, size or made_for.size
+    clip = torch.empty(1, made_for.channels, T, size, size, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_SEARCH_COST) as counter:
         model(clip)
     parameters = sum(value.numel() for value in model.parameters())

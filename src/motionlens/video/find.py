@@ -73,7 +73,8 @@ def expand_folders(
         VideoError: For an empty name and a folder without videos, without ``on_error``.
     """
     videos: list[str] = []
-    for name in map(os.fspath, paths):
+    for path in paths:
+        name = os.fspath(path)
         if os.path.isdir(name) and not is_video(name):
             found = [str(video) for video in find_videos(name)]
         else:

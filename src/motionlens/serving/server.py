@@ -1,0 +1,90 @@
+"""Run the web application in this process."""
+
+from __future__ import annotations
+
+import os
+import socket
+import warnings
+from collections.abc import Callable
+
+from motionlens._utils.optional import require
+from motionlens.inference.recognizer import Recognizer
+from motionlens.pretrained import NAME
+from motionlens.serving.config import ServingConfig
+from motionlens.video.frames import VideoWarning
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+# What a browser on this machine calls a server that listens there.
+_LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def serve(
+    source: str | os.PathLike[str] = NAME,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    device: str = "auto",
+    k: int | None = None,
+    config: ServingConfig | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the page of a recognizer until Ctrl+C.
+
+    Args:
+        source: anything that :meth:`motionlens.Recognizer.from_pretrained` takes.
+        host: address to listen on; ``0.0.0.0`` lets other machines in.
+        port: to listen on; 0 takes a free one.
+        device: see :func:`motionlens._utils.devices.resolve_device`.
+        k: proposals per position, instead of the model's own.
+        config: limits; ``ServingConfig()`` if None.
+        say: called with the recognizer, the address of the page, and at the end.
+
+    Raises:
+        ValueError: If the port is out of range or taken, or the recognizer cannot be loaded.
+        ImportError: If a package of the extra ``serve`` is not installed.
+    """
+    for package in ("fastapi", "prometheus_client", "python_multipart"):
+        require(package, "serve")
+    uvicorn = require("uvicorn", "serve")
+    from motionlens.serving.app import create_app
+
+    # Warnings about an upload are part of its answer.
+    warnings.filterwarnings("ignore", category=VideoWarning)
+    with _listen(host, port) as listener:
+        recognizer = Recognizer.from_pretrained(source, device=device, k=k)
+        app = create_app(
+            recognizer, config, allowed_hosts=_LOCAL_NAMES if host in _LOCAL else ("*",)
+        )
+        options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": 10}
+        server = uvicorn.Server(uvicorn.Config(app, **options))
+        say(f"{recognizer!r}")
+        say(f"the page is at {_address(host, listener)} - Ctrl+C ends it")
+        try:
+            server.run(sockets=[listener])
+        except KeyboardInterrupt:
+            say("stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Listen before any network is loaded, so that a taken port is reported at once."""
+    if not 0 <= port < 65536:
+        raise ValueError(f"port must lie in 0..65535, got {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        # From now on clients wait instead of being refused.
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise ValueError(
+            f"host and port must be free to listen on, {host}:{port} is not "
+            f"({error.strerror or error}); give another --port or --host"
+        ) from None
+    return listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"
