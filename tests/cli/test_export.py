@@ -85,7 +85,7 @@ def test_info_describes_a_file(exported, capsys):
         (["predict", "{onnx}", "x.mp4", "--k", "3"], "k is built into an .onnx file"),
         (["predict", "{onnx}", "x.mp4", "--device", "mps"], "device must be 'auto' or 'cpu'"),
         (["predict", "{tmp}/text.onnx", "x.mp4"], "text.onnx is no ONNX file or is damaged"),
-        (["evaluate", "{onnx}", "--data", "x"], "is a file"),
+        (["evaluate", "{onnx}", "--data", "x"], "data must be a folder or a list file, x does not"),
         (["info", "{tmp}/nix.onnx"], "nix.onnx does not exist"),
     ],
 )

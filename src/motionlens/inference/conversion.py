@@ -139,7 +139,7 @@ def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None)
     names = tuple(line.strip() for line in lines if line.strip())
     if num_classes is not None and len(names) != num_classes:
         raise ValueError(
-            f"labels must hold one line a class, {num_classes}, got {len(names)} in {labels}"
+            f"labels must hold one line per class, {num_classes}, got {len(names)} in {labels}"
         )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:

@@ -12,10 +12,10 @@ HTML_FILE, PICTURE_FILE = "report.html", "confusion.png"
 
 
 def write_report(report: EvaluationReport, folder: Path, *, title: str) -> None:
-    """Write ``report.html``, ``report.json``, ``predictions.csv``, and the confusion if there is one.
+    """Write ``report.html``, ``report.json``, ``predictions.csv``, ``confusion.csv`` and ``.png``.
 
-    The confusion is ``confusion.csv`` and ``confusion.png``; those of an earlier report are removed
-    if this one has none.
+    Where there is no confusion matrix, the last two are left out; those of an earlier report are
+    removed.
 
     Args:
         report: what to write.

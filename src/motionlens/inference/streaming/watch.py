@@ -1,4 +1,4 @@
-"""Follow a stream: a line for each event as soon as it is over, subtitles and a timeline at the end."""
+"""Follow a stream: a line per event as soon as it is over, subtitles and a timeline at the end."""
 
 from __future__ import annotations
 
