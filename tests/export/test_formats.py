@@ -23,6 +23,7 @@ from motionlens.inference.card import ModelCard
         ("net", {}, "must end in .onnx or .pt2, got net;"),
         ("folder.onnx", {}, "folder.onnx must be a file, it is a folder"),
         ("net.onnx", {"aot": True}, "aot makes a .pt2 file, got net.onnx"),
+        ("net.pt2", {"opset": 20}, "opset is for .onnx files, got net.pt2; leave it out"),
         ("net.onnx", {"opset": 17}, r"opset must be 18 to \d+, got 17"),
         ("net.onnx", {"opset": 99}, r"opset must be 18 to \d+, got 99"),
     ],
@@ -38,7 +39,7 @@ def test_missing_packages(package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"^{package} is needed .*'\.\[export\]'$"):
         find_writer(tmp_path / "net.onnx", opset=20, aot=False)
-    find_writer(tmp_path / "net.pt2", opset=20, aot=False)  # needs none of them
+    find_writer(tmp_path / "net.pt2", opset=None, aot=False)  # needs none of them
 
 
 def test_onnx_file_says_what_it_is(exported):

@@ -111,7 +111,7 @@ def embed_videos(
     try:
         for i, result in enumerate(results):
             if result.row is None:
-                note(result.name, result.error)
+                note(str(index.path(i)), result.error)
             else:
                 num_videos += 1
                 _take(writer, index, i, result)
