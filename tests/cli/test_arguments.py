@@ -1,8 +1,10 @@
+import argparse
+
 import pytest
 
 from motion_videos import write_video
 from motionlens import pretrained
-from motionlens.cli._arguments import split_run
+from motionlens.cli._arguments import call, split_run, use_defaults
 
 
 @pytest.fixture
@@ -51,3 +53,17 @@ def test_options_may_stand_among_the_words(folder, motionlens_command):
         assert "nowhere does not exist; give a folder" in err
     status, _, err = motionlens_command("predict", "run", "--topp", "2", "clips/a.mp4")
     assert "unknown option --topp, did you mean '--top'?" in err
+
+
+def test_options_have_the_defaults_of_the_call():
+    def work(path, *, top=3, out=None, fast=False):
+        return path, top, out, fast
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("path")
+    parser.add_argument("--top", type=int)
+    parser.add_argument("--other")
+    use_defaults(parser, work)
+    assert call(work, parser.parse_args(["a"])) == ("a", 3, None, False)
+    args = parser.parse_args(["a", "--top", "1", "--other", "x"])
+    assert call(work, args, out="b") == ("a", 1, "b", False)

@@ -124,6 +124,13 @@ def test_report_is_written(run, videos, tmp_path):
     assert values["num_videos"] == len(values["videos"]) == 3
 
 
+def test_a_run_holds_its_report_by_default(run, videos):
+    evaluate(run, num_workers=0, device="cpu")
+    names = {"report.html", "report.json", "predictions.csv", "confusion.csv", "confusion.png"}
+    assert {path.name for path in (run / "evaluation").iterdir()} == names
+    assert "<h1>Evaluation of " in (run / "evaluation" / "report.html").read_text()
+
+
 def test_progress_is_told(run, videos):
     seen = []
     evaluate(

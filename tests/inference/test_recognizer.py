@@ -222,3 +222,11 @@ def test_push_and_come_back(recognizer, video, tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     for name in ("owner/waves", "hub:owner/waves"):
         assert Recognizer.from_pretrained(name).predict(video) == recognizer.predict(video)
+
+
+def test_a_folder_in_a_list_stands_for_its_videos(recognizer, video):
+    told = []
+    found = recognizer.predict([video.parent, ""], on_error=lambda name, _: told.append(name))
+    assert [prediction.path for prediction in found] == [str(video)]
+    assert told == [""]
+    assert torch.equal(recognizer.embed([video.parent]), recognizer.embed([video]))

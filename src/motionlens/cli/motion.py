@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-from typing import Any
 
 from motionlens._utils.tables import Output, console_table
-from motionlens.cli._arguments import show_progress
+from motionlens.cli import _arguments as shared
 from motionlens.synthetic.motion_suite.samples import write_samples
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import write_task
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("task", nargs="?", help="which; --list shows all")
     parser.add_argument("out", nargs="?", help="folder for the data set")
     parser.add_argument(
         "--difficulty",
-        default="medium",
         help="easy, medium or hard: speed, number of distractors, contrast and noise",
     )
-    parser.add_argument("--num_train", type=int, default=800, help="clips that train")
-    parser.add_argument("--num_validation", type=int, default=200, help="clips that validate")
-    parser.add_argument("--num_test", type=int, default=0, help="clips of a test part")
-    parser.add_argument("--seed", type=int, default=0, help="of everything")
-    parser.add_argument("--num_frames", type=int, default=8, help="frames of a clip")
-    parser.add_argument("--size", type=int, default=64, help="rows and columns of a clip, pixels")
+    parser.add_argument("--num_train", type=int, help="clips of the training part")
+    parser.add_argument("--num_validation", type=int, help="clips of the validation part")
+    parser.add_argument("--num_test", type=int, help="clips of the test part")
+    parser.add_argument("--seed", type=int, help="of all random choices")
+    parser.add_argument("--num_frames", type=int, help="frames of a clip")
+    parser.add_argument("--size", type=int, help="rows and columns of a clip, pixels")
     parser.add_argument(
         "--speed",
         type=float,
@@ -36,16 +35,14 @@ def add_arguments(parser: Any) -> None:
     parser.add_argument(
         "--footage",
         nargs="+",
-        default=[],
         help="videos that patches are cut from, and that windows of camera move over",
     )
-    parser.add_argument(
-        "--num_workers", type=int, default=0, help="processes that draw; 0 for this one"
-    )
+    parser.add_argument("--num_workers", type=int, help="processes that draw; 0 for this one")
     parser.add_argument("--list", action="store_true", help="show the tasks and end")
+    shared.use_defaults(parser, write_task)
 
 
-def run(args: Any) -> int:
+def run(args: argparse.Namespace) -> int:
     """Write the data set and a picture of samples; print counts and the next command."""
     if args.list:
         _print_tasks()
@@ -54,28 +51,17 @@ def run(args: Any) -> int:
         raise ValueError(
             "task and out must be given: motionlens motion TASK OUT; --list shows tasks"
         )
+    report = shared.call(write_task, args, folder=args.out, on_progress=shared.show_progress)
     options = {
         name: getattr(args, name) for name in ("seed", "num_frames", "size", "footage", "speed")
     }
-    report = write_task(
-        args.task,
-        args.out,
-        difficulty=args.difficulty,
-        num_train=args.num_train,
-        num_validation=args.num_validation,
-        num_test=args.num_test,
-        num_workers=args.num_workers,
-        on_progress=show_progress,
-        **options,
-    )
     samples = Path(args.out, "samples.png")
     suite = MotionSuite(args.task, args.difficulty, parts=tuple(report.num_videos), **options)
     write_samples(samples, suite)
-    console = Output()
     counts = ", ".join(f"{number:,} {part}" for part, number in report.num_videos.items())
-    console.print(f"{counts} clips, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
-    console.print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
-    console.print(f"one clip of each: {samples}")
+    print(f"{counts} clips, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
+    print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
+    print(f"one clip of each: {samples}")
     # Dense with stride 1: a longer step would want more frames than there are.
     clip = f"--clip.num_frames {args.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
     print(f"next: motionlens train --data {report.out} {clip} --out RUN")
