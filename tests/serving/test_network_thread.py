@@ -49,13 +49,23 @@ def test_batches_are_full_and_calls_keep_their_turn(start):
     assert order == [4, 1, "call", 2]
 
 
-def test_batches_are_told_of(start):
-    told = []
-    thread = start(total, on_batch=lambda size, seconds: told.append((size, seconds)))
-    thread.submit(torch.zeros(2)).result()
-    ((size, seconds),) = told
-    assert size == 1
-    assert seconds >= 0
+def test_a_clip_waits_for_others_and_no_longer_than_is_allowed(start):
+    sizes = []
+
+    def forward(clips):
+        sizes.append(len(clips))
+        return total(clips)
+
+    thread = start(forward, max_batch=2, max_wait_s=600.0)
+    futures = [thread.submit(torch.zeros(2)) for _ in range(2)]  # full: nothing to wait for
+    for future in futures:
+        future.result(30)
+    assert sizes == [2]
+    last = thread.submit(torch.zeros(2))
+    thread.close()  # nobody can come any more
+    assert last.result(30).item() == 0
+    assert sizes == [2, 1]
+    assert start(total, max_wait_s=0.01).submit(torch.ones(2)).result(30).item() == 2
 
 
 def test_an_error_goes_to_those_that_asked_and_to_nobody_else(start):
@@ -72,7 +82,7 @@ def test_closing_finishes_what_waits_and_takes_nothing_more(start):
     futures = [thread.submit(torch.ones(2)) for _ in range(9)]
     thread.close()
     assert all(future.done() for future in futures)
-    with pytest.raises(RuntimeError, match="the server is shutting down"):
+    with pytest.raises(RuntimeError, match="after shutdown"):
         thread.submit(torch.ones(2))
     thread.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from motionlens.video.frames import VideoError
 
 STATIC = Path(__file__).parent / "static"
 
-_PAGES = {"/": "index.html", "/docs": "docs.html"}
+# The example is a collage of :mod:`motionlens.synthetic`'s textures that moves to the right.
+_FILES = {"/": "index.html", "/docs": "docs.html", "/example.mp4": "example.mp4"}
 _DESCRIPTION = """Recognizes motion in video and shows what was matched with what.
 
 Uploads are read in this process, are temporary files meanwhile, and are not kept. Errors are
@@ -57,12 +59,11 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service = app.state.service = Service(recognizer, config, metrics)
+        app.state.service = Service(recognizer, config, metrics)
         try:
             yield
         finally:
-            app.state.service = None
-            service.close()
+            app.state.service.close()
 
     # FastAPI's own documentation pages load scripts from a CDN.
     app = FastAPI(
@@ -73,10 +74,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = None
     app.state.metrics = metrics
     app.include_router(router)
-    _add_pages(app)
+    for path, name in _FILES.items():
+        app.add_route(path, partial(_file, STATIC / name), include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_error_handlers(app)
     # The middleware added last sees a request first.
     app.add_middleware(UploadLimits, paths=UPLOADS, config=config, metrics=metrics)
@@ -86,16 +88,8 @@ def create_app(
     return app
 
 
-def _add_pages(app: FastAPI) -> None:
-    for path, name in _PAGES.items():
-
-        def page(name: str = name) -> FileResponse:
-            return FileResponse(STATIC / name)
-
-        app.add_api_route(
-            path, page, methods=["GET", "HEAD"], include_in_schema=False, response_model=None
-        )
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+def _file(path: Path, _: Request) -> Response:
+    return FileResponse(path)
 
 
 def _add_error_handlers(app: FastAPI) -> None:

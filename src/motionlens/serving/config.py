@@ -42,8 +42,3 @@ class ServingConfig:
                 raise ValueError(f"{name} must be a number above 0, got {value:g}")
             elif entry.type == "int" and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-
-    @property
-    def max_upload_bytes(self) -> int:
-        """The largest request in bytes."""
-        return int(self.max_upload_mb * 1e6)

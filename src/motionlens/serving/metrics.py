@@ -51,7 +51,5 @@ class Metrics:
             registry=registry,
         )
         self.open_uploads = Gauge(
-            "motionlens_open_uploads",
-            "Uploads that are processed or wait.",
-            registry=registry,
+            "motionlens_open_uploads", "Uploads that are processed or wait.", registry=registry
         )

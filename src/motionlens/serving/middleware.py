@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
 from fastapi import HTTPException
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from motionlens.serving.config import ServingConfig
@@ -38,6 +39,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 class UploadLimits:
     """Refuses uploads that are too large (413), and any upload while too many are open (503).
 
+    Starlette's own limit answers in plain text and does not say which option to change.
+
     Args:
         app: the application behind.
         paths: the paths that take uploads.
@@ -48,8 +51,7 @@ class UploadLimits:
     def __init__(
         self, app: ASGIApp, *, paths: Collection[str], config: ServingConfig, metrics: Metrics
     ) -> None:
-        self._app, self._paths = app, paths
-        self._max_bytes, self._max_waiting = config.max_upload_bytes, config.max_waiting
+        self._app, self._paths, self._config = app, paths, config
         self._slots = asyncio.Semaphore(config.max_waiting)
         self._open_uploads = metrics.open_uploads
 
@@ -58,21 +60,38 @@ class UploadLimits:
         if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
-        refusal = None
-        length = Headers(scope=scope).get("content-length", "")
-        if self._slots.locked():
-            message = f"{self._max_waiting} requests wait already; try again in a moment"
-            refusal = error_response(503, message, {"Retry-After": str(RETRY_AFTER_S)})
-        elif length.isdecimal() and int(length) > self._max_bytes:
-            refusal = error_response(413, too_large(self._max_bytes))
-        if refusal is not None:
-            # A client that is still sending would not see the answer.
-            await _drain(receive, self._max_bytes)
-            await refusal(scope, receive, send)
+        receive = self._limited(receive)
+        if not self._slots.locked():
+            async with self._slots:
+                with self._open_uploads.track_inprogress():
+                    await self._app(scope, receive, send)
             return
-        async with self._slots:
-            with self._open_uploads.track_inprogress():
-                await self._app(scope, _limited(receive, self._max_bytes), send)
+        # A client that is still sending would not see the answer.
+        with suppress(HTTPException):
+            while (await receive()).get("more_body"):
+                pass
+        message = f"{self._config.max_waiting} requests wait already; try again in a moment"
+        refusal = error_response(503, message, {"Retry-After": str(RETRY_AFTER_S)})
+        await refusal(scope, receive, send)
+
+    def _limited(self, receive: Receive) -> Receive:
+        """``receive`` that raises once the body exceeds the limit."""
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._config.max_upload_mb * 1e6:
+                raise HTTPException(
+                    413,
+                    f"an upload must have at most {self._config.max_upload_mb:g} MB, this one has "
+                    "more; send a shorter or smaller clip, or start the server with a larger "
+                    "--max_upload_mb",
+                )
+            return message
+
+        return limited
 
 
 class RequestMetrics:
@@ -119,36 +138,3 @@ class RequestMetrics:
         if path in self._paths:
             return path
         return "/static" if path.startswith("/static/") else "other"
-
-
-def too_large(max_bytes: int) -> str:
-    """The message for an upload above the limit."""
-    return (
-        f"an upload must have at most {max_bytes / 1e6:g} MB, this one has more; send a shorter or "
-        "smaller clip, or start the server with a larger --max_upload_mb"
-    )
-
-
-def _limited(receive: Receive, max_bytes: int) -> Receive:
-    """``receive`` that raises once the body exceeds the limit, whatever its announced length."""
-    received = 0
-
-    async def limited() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise HTTPException(413, too_large(max_bytes))
-        return message
-
-    return limited
-
-
-async def _drain(receive: Receive, max_bytes: int) -> None:
-    """Read a body without keeping it, up to its end or the limit."""
-    received = 0
-    while received <= max_bytes:
-        message = await receive()
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return
-        received += len(message.get("body", b""))

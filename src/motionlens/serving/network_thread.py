@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import torch
@@ -19,16 +16,17 @@ R = TypeVar("R")
 Forward = Callable[[Tensor], Tensor]
 
 
-@dataclass(eq=False)
-class _Job:
-    """A clip that waits for a batch, or a function to call."""
+class _Batch:
+    """Clips that go through the network together.
 
-    work: Tensor | Callable[[], Any]
-    future: Future[Any] = field(default_factory=Future)
+    Attributes:
+        entries: each clip, and where its row goes.
+        is_closed: set once no clip can join any more.
+    """
 
-    @property
-    def is_clip(self) -> bool:
-        return isinstance(self.work, Tensor)
+    def __init__(self) -> None:
+        self.entries: list[tuple[Tensor, Future[Tensor]]] = []
+        self.is_closed = threading.Event()
 
 
 class NetworkThread:
@@ -40,29 +38,19 @@ class NetworkThread:
         forward: the network; called in this thread only.
         max_batch: clips per batch, at least 1.
         max_wait_s: how long the first clip of a batch waits for others, seconds.
-        on_batch: called after every batch with its number of clips and its seconds.
     """
 
-    def __init__(
-        self,
-        forward: Forward,
-        *,
-        max_batch: int,
-        max_wait_s: float,
-        on_batch: Callable[[int, float], None] = lambda size, seconds: None,
-    ) -> None:
-        self._forward, self._on_batch = forward, on_batch
-        self._max_batch, self._max_wait_s = max_batch, max_wait_s
-        self._jobs: deque[_Job] = deque()
-        self._changed = threading.Condition()
-        self._is_closed = False
-        self._thread = threading.Thread(target=self._work, name="motionlens-network", daemon=True)
-        self._thread.start()
+    def __init__(self, forward: Forward, *, max_batch: int, max_wait_s: float) -> None:
+        self._forward, self._max_batch, self._max_wait_s = forward, max_batch, max_wait_s
+        self._thread = ThreadPoolExecutor(1, "motionlens-network")
+        self._lock = threading.Lock()
+        self._batch: _Batch | None = None  # the last one in the queue, while clips can join it
+        self._unfinished: set[Future[Any]] = set()
 
     @property
     def num_waiting(self) -> int:
-        """Number of jobs that have not started."""
-        return len(self._jobs)
+        """Number of clips and calls that have not started."""
+        return sum(not (future.running() or future.done()) for future in list(self._unfinished))
 
     def submit(self, clip: Tensor) -> Future[Tensor]:
         """Ask for the row ``(D,)`` of a clip, given its frames, uint8 ``(n, 3, h, w)``.
@@ -70,7 +58,16 @@ class NetworkThread:
         Raises:
             RuntimeError: If the thread is closed.
         """
-        return self._put(_Job(clip))
+        future: Future[Tensor] = Future()
+        with self._lock:
+            if self._batch is None:
+                batch = _Batch()
+                self._thread.submit(self._run, batch)
+                self._batch = batch
+            self._batch.entries.append((clip, future))
+            if len(self._batch.entries) == self._max_batch:
+                self._close_batch()
+        return self._watch(future)
 
     def call(self, function: Callable[[], R]) -> Future[R]:
         """Ask for a function to be called between two batches.
@@ -78,64 +75,41 @@ class NetworkThread:
         Raises:
             RuntimeError: If the thread is closed.
         """
-        return self._put(_Job(function))
+        with self._lock:
+            self._close_batch()  # clips that come later do not overtake the call
+            return self._watch(self._thread.submit(function))
 
     def close(self) -> None:
-        """Finish the waiting jobs and end the thread. Closing twice does nothing."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-        self._thread.join()
+        """Finish what waits and end the thread. Closing twice does nothing."""
+        with self._lock:
+            self._close_batch()
+        self._thread.shutdown()
 
-    def _put(self, job: _Job) -> Future[Any]:
-        with self._changed:
-            if self._is_closed:
-                raise RuntimeError("the server is shutting down")
-            self._jobs.append(job)
-            self._changed.notify()
-        return job.future
+    def _watch(self, future: Future[R]) -> Future[R]:
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
 
-    def _work(self) -> None:
-        while jobs := self._next_jobs():
-            jobs = [job for job in jobs if job.future.set_running_or_notify_cancel()]
-            if not jobs:
-                continue
-            try:
-                results = self._run(jobs)
-            except Exception as error:
-                for job in jobs:
-                    job.future.set_exception(error)
-            else:
-                for job, result in zip(jobs, results, strict=True):
-                    job.future.set_result(result)
+    def _close_batch(self) -> None:
+        if self._batch is not None:
+            self._batch.is_closed.set()
+            self._batch = None
 
-    def _next_jobs(self) -> list[_Job]:
-        """A batch of clips, or one call; empty once the thread is closed and nothing waits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._is_closed)
-            if self._jobs and self._jobs[0].is_clip:
-                self._changed.wait_for(self._batch_is_complete, self._max_wait_s)
-            jobs: list[_Job] = []
-            while self._jobs and len(jobs) < self._max_batch:
-                if jobs and not (jobs[0].is_clip and self._jobs[0].is_clip):
-                    break
-                jobs.append(self._jobs.popleft())
-            return jobs
-
-    def _batch_is_complete(self) -> bool:
-        """Whether no clip can join the first one's batch: a call behind it must keep its turn."""
-        return (
-            self._is_closed
-            or len(self._jobs) >= self._max_batch
-            or not all(job.is_clip for job in self._jobs)
-        )
-
-    def _run(self, jobs: list[_Job]) -> list[Any]:
-        if not isinstance(jobs[0].work, Tensor):
-            return [jobs[0].work()]
-        start = time.perf_counter()
-        with torch.inference_mode():
-            clips = torch.stack([job.work for job in jobs if isinstance(job.work, Tensor)])
-            rows = self._forward(clips)
-        self._on_batch(len(jobs), time.perf_counter() - start)
-        return list(rows)
+    def _run(self, batch: _Batch) -> None:
+        batch.is_closed.wait(self._max_wait_s)
+        with self._lock:
+            if batch is self._batch:
+                self._close_batch()
+        entries = [entry for entry in batch.entries if entry[1].set_running_or_notify_cancel()]
+        if not entries:
+            return
+        clips, futures = zip(*entries, strict=True)
+        try:
+            with torch.inference_mode():
+                rows = self._forward(torch.stack(clips))
+        except Exception as error:
+            for future in futures:
+                future.set_exception(error)
+        else:
+            for future, row in zip(futures, rows, strict=True):
+                future.set_result(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, HTTPException, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
@@ -13,7 +13,6 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.models.capture import correspondence_modules
 from motionlens.report.prediction import Prediction
-from motionlens.serving.example_clip import example_clip
 from motionlens.serving.schemas import (
     ErrorAnswer,
     ExplanationAnswer,
@@ -38,6 +37,13 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     },
 }
 
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Served = Annotated[Service, Depends(_service)]
 Video = Annotated[UploadFile, File(description="a video file in a format that FFmpeg reads")]
 Top = Annotated[int, Form(ge=1, description="number of labels")]
 
@@ -49,9 +55,9 @@ Top = Annotated[int, Form(ge=1, description="number of labels")]
     summary="Recognize a video",
     response_description="The labels.",
 )
-async def predict(request: Request, file: Video, top: Top = 5) -> Any:
+async def predict(service: Served, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
-    found = await _service(request).predict(file.file, clean_name(file.filename), top)
+    found = await service.predict(file.file, clean_name(file.filename), top)
     return _prediction(found)
 
 
@@ -63,12 +69,12 @@ async def predict(request: Request, file: Video, top: Top = 5) -> Any:
     response_description="The labels.",
 )
 async def predict_pictures(
-    request: Request,
+    service: Served,
     files: Annotated[list[UploadFile], File(description="JPEG or PNG, in temporal order")],
     top: Top = 5,
 ) -> Any:
     """The most probable labels of the frames of one clip; `GET /model` has their number."""
-    found = await _service(request).predict_pictures([file.file for file in files], top)
+    found = await service.predict_pictures([file.file for file in files], top)
     return _prediction(found)
 
 
@@ -80,7 +86,7 @@ async def predict_pictures(
     response_description="The labels, and what each module matched.",
 )
 async def explain(
-    request: Request,
+    service: Served,
     file: Video,
     k: Annotated[
         int | None, Form(ge=1, description="proposals per position; by default the model's own")
@@ -95,18 +101,14 @@ async def explain(
 
     Nothing is kept: the answer includes the frames as `data:` URLs.
     """
-    service = _service(request)
     try:
-        found = await service.explain(file.file, clean_name(file.filename), k)
+        answer = await service.explain(
+            file.file, clean_name(file.filename), k=k, top=top, pictures=pictures
+        )
     except ValueError as error:  # k is out of range, or the network has no modules
         raise HTTPException(422, one_line(error)) from None
-    answer = await service.in_thread(lambda: found.to_dict(top=top))
-    answer["pictures"] = await service.pictures(found.frames) if pictures else None
-    # Serialized here: pydantic would validate thousands of positions one by one.
-    return Response(
-        await service.in_thread(lambda: json.dumps(answer, separators=(",", ":"))),
-        media_type="application/json",
-    )
+    # Not a model: pydantic would validate thousands of positions one by one.
+    return Response(answer, media_type="application/json")
 
 
 @router.get(
@@ -115,20 +117,20 @@ async def explain(
     summary="Describe the recognizer",
     response_description="The recognizer.",
 )
-async def model(request: Request) -> Any:
+async def model(service: Served) -> Any:
     """The network, its labels, its modules with their k, and the server's limits."""
-    service = _service(request)
     recognizer, config = service.recognizer, service.config
+    modules = correspondence_modules(recognizer.runner.network)
     return {
         "name": recognizer.card.model,
         "classes": list(recognizer.class_names),
         "modules": [
             {"name": name, "k": module.k, "metric": module.search.metric}
-            for name, module in correspondence_modules(recognizer.runner.network).items()
+            for name, module in modules.items()
         ],
-        "explains": service.explains,
+        "explains": bool(modules),
         "card": json.loads(recognizer.card.to_json()),
-        "pictures": service.frames_of_clip,
+        "pictures": service.num_pictures,
         "limits": {
             "max_upload_mb": config.max_upload_mb,
             "max_megapixels": config.max_megapixels,
@@ -158,22 +160,6 @@ async def metrics(request: Request) -> Response:
     """Requests by path and status, their duration, batch sizes, and how many wait."""
     text = generate_latest(request.app.state.metrics.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-
-
-@router.get("/example.mp4", include_in_schema=False)
-async def example(request: Request) -> Response:
-    """A sample clip for the page."""
-    service = _service(request)
-    sampling = service.recognizer.card.sampling
-    content = await service.in_thread(lambda: example_clip(sampling))
-    return Response(content, media_type="video/mp4")
-
-
-def _service(request: Request) -> Service:
-    service: Service | None = request.app.state.service
-    if service is None:
-        raise HTTPException(503, "the server is starting or shutting down; try again")
-    return service
 
 
 def _prediction(found: Prediction) -> dict[str, Any]:

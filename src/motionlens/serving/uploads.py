@@ -1,14 +1,20 @@
-"""Uploaded videos: checked before a decoder opens them, on disk only while they are read."""
+"""Uploads: videos, which are checked before a decoder opens them, and the pictures of a clip."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
 
 from motionlens.video.frames import VideoError
 
@@ -87,3 +93,44 @@ def stored(file: IO[bytes], name: str, folder: Path) -> Iterator[Path]:
             yield Path(copy.name)
         except VideoError as error:
             raise VideoError(str(error).replace(copy.name, name)) from None
+
+
+def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
+    """JPEG or PNG files of one size to frames, uint8 ``(T, 3, H, W)``.
+
+    Raises:
+        VideoError: If a file is neither, has another size than the first, or is too large.
+    """
+    frames: list[NDArray[np.uint8]] = []
+    for number, file in enumerate(files):
+        try:
+            with Image.open(file, formats=("jpeg", "png")) as picture:
+                check_size(f"picture {number}", picture.height, picture.width, max_pixels)
+                frames.append(np.asarray(picture.convert("RGB")))
+        except (OSError, SyntaxError, Image.DecompressionBombError):
+            message = f"picture {number} cannot be read; send JPEG or PNG"
+            raise VideoError(message) from None
+        if frames[-1].shape != frames[0].shape:
+            raise VideoError(
+                f"pictures must be of one size, the first is {_size(frames[0])} and number "
+                f"{number} {_size(frames[-1])}; send frames of one camera"
+            )
+    return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+
+
+def check_size(name: str, height: int, width: int, max_pixels: float) -> None:
+    """Refuse frames above the limit, before they are decoded.
+
+    Raises:
+        VideoError: If they have more pixels.
+    """
+    if height * width > max_pixels:
+        raise VideoError(
+            f"{name}: frames must have at most {max_pixels / 1e6:g} megapixels, these are "
+            f"{width}x{height}; make them smaller, or start the server with a larger "
+            "--max_megapixels"
+        )
+
+
+def _size(frame: NDArray[np.uint8]) -> str:
+    return f"{frame.shape[1]}x{frame.shape[0]}"
