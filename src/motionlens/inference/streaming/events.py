@@ -132,12 +132,15 @@ class EventDetector:
         for label, stretch in self._stretches.items():
             if stretch.end_s is None and smoothed[label] < self.rules.off:
                 stretch.end_s = since_s
-        found = [
-            event
-            for label in np.flatnonzero(smoothed >= self.rules.on).tolist()
-            if self.class_names[label] not in self.rules.background
-            for event in self._begin(label, since_s)
-        ]
+        found = []
+        for label in np.flatnonzero(smoothed >= self.rules.on).tolist():
+            if self.class_names[label] in self.rules.background:
+                continue
+            stretch = self._stretches.setdefault(label, _Stretch(since_s))
+            if stretch.end_s is not None and since_s - stretch.end_s > self.rules.merge_gap_s:
+                found += self._events(label, stretch)
+                stretch = self._stretches[label] = _Stretch(since_s)
+            stretch.end_s = None
         for label, stretch in self._stretches.items():
             if stretch.end_s is None:
                 stretch.total += float(smoothed[label])
@@ -169,18 +172,6 @@ class EventDetector:
             raise ValueError(f"probabilities must lie in 0..1, got {values.tolist()}")
         return values
 
-    def _begin(self, label: int, start_s: float) -> list[Event]:
-        """Turn a label on; returns its event before, if that is too long ago to go on."""
-        before = self._stretches.get(label)
-        if before is None:
-            self._stretches[label] = _Stretch(start_s)
-            return []
-        if before.end_s is None or start_s - before.end_s <= self.rules.merge_gap_s:
-            before.end_s = None
-            return []
-        self._stretches[label] = _Stretch(start_s)
-        return self._events(label, before)
-
     def _end_all(self) -> None:
         if self._last is not None:
             for stretch in self._stretches.values():
@@ -190,14 +181,11 @@ class EventDetector:
 
     def _let_go(self, now_s: float) -> list[Event]:
         """The ended events that nothing can be merged with any more."""
-        over = [
-            label
-            for label, stretch in self._stretches.items()
-            if stretch.end_s is not None and now_s - stretch.end_s >= self.rules.merge_gap_s
-        ]
-        return [
-            event for label in over for event in self._events(label, self._stretches.pop(label))
-        ]
+        found = []
+        for label, stretch in list(self._stretches.items()):
+            if stretch.end_s is not None and now_s - stretch.end_s >= self.rules.merge_gap_s:
+                found += self._events(label, self._stretches.pop(label))
+        return found
 
     def _events(self, label: int, stretch: _Stretch) -> list[Event]:
         assert stretch.end_s is not None

@@ -9,7 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import closing
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,8 +25,7 @@ _POLL_S = 0.1
 _JOIN_S = 1.0
 
 
-@dataclass(frozen=True, eq=False)
-class FrameBatch:
+class FrameBatch(NamedTuple):
     """Consecutive frames of clips.
 
     Attributes:
@@ -53,13 +53,11 @@ class FrameFeed:
         real_time: treat the source as live: no faster than its own clock, and it does not wait.
 
     Attributes:
-        name: name of the source; None until it is open.
         stride: frames of the source from one clip frame to the next; 0 until it is open.
         seen: clip frames so far, including dropped ones.
         dropped: clip frames that were dropped because the network was too slow.
         end_s: time of the last frame of the source, whether a clip frame or not.
         notes: remarks on the source; complete at the end.
-        can_be_read_again: whether the source is a file or in memory.
         was_stopped: whether :meth:`stop` ended it.
     """
 
@@ -75,11 +73,10 @@ class FrameFeed:
         self._open, self._choose = open_source, choose_sampling
         self._preprocessing = preprocessing
         self._capacity, self._real_time = capacity, real_time
-        self.name: str | None = None
         self.stride = self.seen = self.dropped = 0
         self.end_s = 0.0
         self.notes: list[str] = []
-        self.can_be_read_again = self.was_stopped = False
+        self.was_stopped = False
         self._waiting: deque[tuple[Tensor, float, bool]] = deque()
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -118,16 +115,14 @@ class FrameFeed:
     def _take(self, limit: int) -> list[tuple[Tensor, float, bool]]:
         """The next frames without a gap between them; none at the end."""
         with self._changed:
-            while not self._stopped.is_set() and not self._is_done:
+            while not self._is_done and not self._stopped.is_set():
                 if len(self._waiting) >= (1 if self._drops else limit):
                     break
                 self._changed.wait(_POLL_S)
             if self._stopped.is_set():
                 return []
             taken: list[tuple[Tensor, float, bool]] = []
-            while self._waiting and len(taken) < limit:
-                if taken and self._waiting[0][2]:
-                    break
+            while self._waiting and len(taken) < limit and not (taken and self._waiting[0][2]):
                 taken.append(self._waiting.popleft())
             self._changed.notify_all()
             return taken
@@ -153,14 +148,10 @@ class FrameFeed:
 
     def _read(self) -> None:
         try:
-            source = self._open()
-            try:
+            with closing(self._open()) as source:
                 self._drops = source.is_live or self._real_time
-                self.name, self.notes = source.name, source.notes
-                self.can_be_read_again = source.can_be_read_again
+                self.notes = source.notes
                 self._read_from(source)
-            finally:
-                source.close()
         # Raised again by batches().
         except BaseException as error:
             self._error = error

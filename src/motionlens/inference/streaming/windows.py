@@ -64,6 +64,7 @@ class WindowStream:
             dropped if the network is too slow.
 
     Attributes:
+        name: name of the source in messages.
         num_windows: windows so far.
 
     Raises:
@@ -87,7 +88,7 @@ class WindowStream:
         T = self._sampling.num_frames
         hop = max(1, T // 4) if hop is None else hop
         for name, value in (("hop", hop), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         if window_s is not None and not 0 < window_s < float("inf"):
             raise ValueError(f"window_s must be seconds above 0, got {window_s}")
@@ -96,15 +97,14 @@ class WindowStream:
                 "window_s must be given, because the recognizer takes its frames from whole videos "
                 "of any length; give the usual length of its training videos in seconds"
             )
+        self.name = source_name(source)
         self.num_windows = 0
         self._runner, self._source, self._real_time = runner, source, real_time
-        self._start_s, self._end_s = start_s, end_s
-        self._window_s, self._batch_frames = window_s, batch_size * hop
+        self._start_s, self._end_s, self._window_s = start_s, end_s, window_s
+        self._hop, self._batch_frames = hop, batch_size * hop
         self._frame_stream = (
             FrameStream(runner.network, T, hop=hop) if shares_frames(runner.network) else None
         )
-        self._sliding = _SlidingWindow(T, hop)
-        self._is_after_gap = True
         self._feed = FrameFeed(
             lambda: open_source(source, start_s=start_s, end_s=end_s),
             self._choose_sampling,
@@ -113,11 +113,7 @@ class WindowStream:
             capacity=max(T, self._batch_frames) + hop,
             real_time=real_time,
         )
-
-    @property
-    def name(self) -> str:
-        """Name of the source in messages."""
-        return self._feed.name or source_name(self._source)
+        self._reset()
 
     @property
     def start_s(self) -> float:
@@ -139,11 +135,6 @@ class WindowStream:
         """Time of the last frame that was read, seconds."""
         return self._feed.end_s
 
-    @property
-    def notes(self) -> list[str]:
-        """Remarks on the source, for example that it broke off; complete at the end."""
-        return self._feed.notes
-
     def stop(self) -> None:
         """End the stream soon. May be called from any thread and from a signal handler."""
         self._feed.stop()
@@ -164,37 +155,42 @@ class WindowStream:
         if self._feed.was_stopped:
             return
         if not self.num_windows:
-            if not self._feed.can_be_read_again:
-                raise VideoError(
-                    f"{self.name}: ended before a window was full; one takes "
-                    f"{self._sampling.num_frames} frames, {self._feed.stride} frames apart"
-                )
             yield self._whole_source()
-        for note in self.notes:
+        for note in self._feed.notes:
             warnings.warn(note, VideoWarning, stacklevel=2)
 
     def _warm_up(self) -> None:
         sampling, size = self._sampling, self._preprocessing.size
-        frames = torch.zeros(
-            sampling.num_frames, sampling.lead + 1, 3, size, size, dtype=torch.uint8
-        )
+        shape = (sampling.num_frames, sampling.lead + 1, 3, size, size)
+        frames = torch.zeros(shape, dtype=torch.uint8)
         self._logits(frames, [[(frame, 0.0) for frame in frames]])
         self._reset()
 
     def _reset(self) -> None:
-        self._sliding.reset()
+        """Forget all frames: the next one does not follow them."""
+        self._kept: list[TimedFrame] = []
+        self._next_start = 0  # where the next window begins, counted from the first kept frame
+        self._is_after_gap = True
         if self._frame_stream is not None:
             self._frame_stream.reset()
-        self._is_after_gap = True
 
     def _windows_of(self, batch: FrameBatch) -> Iterator[Window]:
         """The windows that a batch of frames completes."""
         if batch.after_gap:
             self._reset()
-        windows = self._sliding.push(zip(batch.frames, batch.times_s, strict=True))
+        windows = self._completed(zip(batch.frames, batch.times_s, strict=True))
         logits = self._logits(batch.frames, windows)
         for row, window in zip(logits, windows, strict=True):
             yield self._window(row, window[0][1], window[-1][1])
+
+    def _completed(self, frames: Iterable[TimedFrame]) -> list[list[TimedFrame]]:
+        """The frames of the windows that new frames complete."""
+        kept, start, T = [*self._kept, *frames], self._next_start, self._sampling.num_frames
+        windows = [kept[i : i + T] for i in range(start, len(kept) - T + 1, self._hop)]
+        start += len(windows) * self._hop
+        self._kept = kept[start:]
+        self._next_start = max(0, start - len(kept))
+        return windows
 
     def _logits(self, frames: Tensor, windows: list[list[TimedFrame]]) -> Tensor:
         """Logits ``(len(windows), num_classes)`` of the windows that new frames complete."""
@@ -225,35 +221,13 @@ class WindowStream:
 
     def _whole_source(self) -> Window:
         """The clip of a source that is too short for a window, as prediction takes it."""
-        assert not isinstance(self._source, int)  # a camera has no end
+        if isinstance(self._source, int) or is_endless(self._source):
+            raise VideoError(
+                f"{self.name}: ended before a window was full; one takes "
+                f"{self._sampling.num_frames} frames, {self._feed.stride} frames apart"
+            )
         with open_video(self._source, start_s=self._start_s, end_s=self._end_s) as reader:
             _, frames = read_clip(reader, self._choose_sampling(reader.fps))
             start_s, end_s = float(reader.times_s[0]), float(reader.times_s[-1])
         clips = self._runner.clips([self._preprocessing.crop(frames.data)])
         return self._window(self._runner.logits(clips)[0], start_s, end_s)
-
-
-class _SlidingWindow:
-    """Turns a sequence of frames and times into runs of ``length``, each ``hop`` after the last."""
-
-    def __init__(self, length: int, hop: int) -> None:
-        self._length, self._hop = length, hop
-        self.reset()
-
-    def reset(self) -> None:
-        self._kept: list[TimedFrame] = []
-        self._skip = 0
-
-    def push(self, frames: Iterable[TimedFrame]) -> list[list[TimedFrame]]:
-        """The runs that these frames complete."""
-        runs = []
-        for frame in frames:
-            if self._skip:
-                self._skip -= 1
-                continue
-            self._kept.append(frame)
-            if len(self._kept) == self._length:
-                runs.append(list(self._kept))
-                del self._kept[: self._hop]
-                self._skip = max(0, self._hop - self._length)
-        return runs
