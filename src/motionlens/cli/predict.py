@@ -51,16 +51,19 @@ def run(args: argparse.Namespace) -> int:
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
     failures = shared.Failures()
     predictions = []
+    num_done = 0
     # Every process reads all of them, because they wait for each other; one prints.
     for prediction in shared.call(
         recognizer.predict_each, args, videos=args.files, on_error=failures, shared=True
     ):
-        predictions.append(prediction)
+        num_done += 1
         if is_main() and args.json:
             print(_as_json(prediction), flush=True)
-    if predictions and is_main() and not args.json:
+        elif is_main():
+            predictions.append(prediction)
+    if predictions:
         _print_table(predictions)
-    return failures.status(len(predictions))
+    return failures.status(num_done)
 
 
 def _stream(args: argparse.Namespace) -> int:

@@ -90,7 +90,7 @@ def embed_videos(
             on_broken(*broken[-1])
 
     if bool(len(videos)) == bool(data):
-        raise ValueError("files or --data must be given, not both; name what is to be embedded")
+        raise ValueError("files or --data must be given, not both; name the videos to embed")
     if data:
         index = open_evaluated(None, data, split, listing)
     elif isinstance(videos, VideoIndex):

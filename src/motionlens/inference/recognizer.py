@@ -206,16 +206,12 @@ class Recognizer:
 
         Args:
             videos: as for :meth:`predict`. An iterator is read as far as predictions are asked for.
-            top: as for :meth:`predict`, like the next three.
-            batch_size: clips per batch.
-            num_workers: processes that decode.
-            on_error: called for each video that cannot be decoded.
+            top, batch_size, num_workers, on_error: as for :meth:`predict`.
             shared: share a list of paths among the processes that torchrun started. Each of them
                 gets all predictions, and must read to the end.
 
         Raises:
-            VideoError: For a video that cannot be decoded, without ``on_error``.
-            ValueError: If ``top`` or ``batch_size`` is below 1, or ``num_workers`` below 0.
+            ValueError: As :meth:`predict` does.
         """
         if top < 1:
             raise ValueError(f"top must be at least 1, got {top}")
@@ -244,9 +240,7 @@ class Recognizer:
         """The pooled features of videos, from one clip in the middle of each.
 
         Args:
-            videos: as for :meth:`predict`.
-            batch_size: clips per batch.
-            num_workers: processes that decode, as for :meth:`predict`.
+            videos, batch_size, num_workers: as for :meth:`predict`.
 
         Returns:
             float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
@@ -305,7 +299,6 @@ class Recognizer:
         Raises:
             ValueError: If an option is out of its range; while iterating, a
                 :class:`~motionlens.video.frames.VideoError` if the source cannot be read.
-
         """
         return WindowStream(self.runner, source, **options)
 
