@@ -3,8 +3,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from motionlens.clips.augmentation import ClipTransform
-from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.optical_flow import clip_with_flow, optical_flow
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices

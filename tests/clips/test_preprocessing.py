@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from motionlens.clips.augmentation import ClipTransform
-from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing, resize_frames
 
 NAMES = ("left", "right")

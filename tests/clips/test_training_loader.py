@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionlens.clips.augmentation import ClipTransform
+from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
@@ -28,7 +28,7 @@ def training(index):
     def build(**options):
         symmetries = LabelSymmetries(horizontal_flip={"left": "right"})
         transform = ClipTransform(PREPROCESSING, index.class_names, symmetries)
-        return ClipDataset(index, SAMPLING, transform, training=True, **options)
+        return ClipDataset(index, SAMPLING, transform, **options)
 
     return build
 
@@ -36,7 +36,7 @@ def training(index):
 @pytest.fixture
 def evaluation(index):
     def build(**options):
-        return ClipDataset(index, SAMPLING, PREPROCESSING, training=False, **options)
+        return ClipDataset(index, SAMPLING, PREPROCESSING, **options)
 
     return build
 
@@ -102,7 +102,15 @@ class TestItems:
         assert [dataset[i]["label"] for i in range(10)] == index.labels.tolist()
 
     def test_training_without_augmentation_draws_only_the_frames(self, index):
-        dataset = ClipDataset(index, SAMPLING, PREPROCESSING, training=True)
+        # The whole frame, in its own colours: the place in time alone is left to be drawn.
+        transform = ClipTransform(
+            PREPROCESSING,
+            index.class_names,
+            min_area=1,
+            ratio=(1.5, 1.5),
+            colors=ColorJitter(0, 0, 0, 0),
+        )
+        dataset = ClipDataset(index, SAMPLING, transform)
         clips = set()
         for epoch in range(20):
             dataset.set_epoch(epoch)
@@ -110,11 +118,11 @@ class TestItems:
         assert len(clips) == 5  # places for 4 frames among 8
 
     def test_windows_are_kept_to(self, index):
-        whole = ClipDataset(index, SAMPLING, PREPROCESSING, training=False)
+        whole = ClipDataset(index, SAMPLING, PREPROCESSING)
         starts, ends = np.full(10, 0.4), np.full(10, 0.8)
         windowed = replace(index, starts_s=starts, ends_s=ends)
-        part = ClipDataset(windowed, SAMPLING, PREPROCESSING, training=False)
-        last = ClipDataset(index, Sampling(8), PREPROCESSING, training=False)
+        part = ClipDataset(windowed, SAMPLING, PREPROCESSING)
+        last = ClipDataset(index, Sampling(8), PREPROCESSING)
         assert torch.equal(part[0]["clip"], last[0]["clip"][:, 4:])
         assert not torch.equal(part[0]["clip"], whole[0]["clip"])
 
@@ -126,10 +134,7 @@ class TestItems:
     def test_refuses_what_does_not_fit(self, index, training):
         transform = ClipTransform(PREPROCESSING, ("right", "left"))
         with pytest.raises(ValueError, match="transform must have the index's class names"):
-            ClipDataset(index, SAMPLING, transform, training=True)
-        transform = ClipTransform(PREPROCESSING, index.class_names)
-        with pytest.raises(ValueError, match="transform must be a Preprocessing for evaluation"):
-            ClipDataset(index, SAMPLING, transform, training=False)
+            ClipDataset(index, SAMPLING, transform)
         with pytest.raises(ValueError, match="seed must be at least 0"):
             training(seed=-1)
         with pytest.raises(ValueError, match="epoch must be at least 0"):

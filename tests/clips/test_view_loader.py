@@ -28,7 +28,7 @@ def cut(video, views):
 
 
 def test_one_view_is_the_evaluation_clip(index):
-    clips = ClipDataset(index, SAMPLING, PREPROCESSING, training=False)
+    clips = ClipDataset(index, SAMPLING, PREPROCESSING)
     for number, video in enumerate(load(index, Views())):
         assert video.position == number
         (view,) = cut(video, Views())

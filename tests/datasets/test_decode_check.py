@@ -6,7 +6,6 @@ from crashing_check import die_of_odd
 from mini_datasets import moving_square, write_pictures
 from motionlens.datasets import decode_check as checking
 from motionlens.datasets.decode_check import (
-    CheckedVideo,
     Finding,
     Job,
     VideoKey,
@@ -90,8 +89,8 @@ def test_closing_ends_the_processes():
 
 
 VIDEOS = [
-    CheckedVideo(VideoKey("ä/1.mp4"), (10, 2**60), False, Finding(8)),
-    CheckedVideo(VideoKey("2.mp4", 0.5, 2.25), (11, 3), True, Finding(0, "empty", "cut short")),
+    (VideoKey("ä/1.mp4"), (10, 2**60), False, Finding(8)),
+    (VideoKey("2.mp4", 0.5, 2.25), (11, 3), True, Finding(0, "empty", "cut short")),
 ]
 
 

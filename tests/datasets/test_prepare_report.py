@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from motionlens.datasets.prepare_report import FrameCounts, PartReport, PrepareReport
+from motionlens.datasets.prepare_report import PartReport, PrepareReport
 
 TRAIN = PartReport(
     listed=1200, usable=1196, missing=2, unreadable=1, short=1, damaged=3, official=1200,
-    frames=FrameCounts(2, 36, 70),
+    frames=(2, 36, 70),
 )  # fmt: skip
 REPORT = PrepareReport(
     name="list",

@@ -226,7 +226,7 @@ def test_ten_crops_need_to_know_what_a_mirror_swaps(run, videos):
         look(recognizer, index, views="1x10")
     pairs = {"move_left": "move_right"}
     told = look(recognizer, index, views="1x10", flip_pairs=pairs)
-    known = look(recognizer, index.with_flip_pairs(pairs), views="1x10")
+    known = look(recognizer, replace(index, flip_pairs=pairs), views="1x10")
     np.testing.assert_array_equal(told.probabilities, known.probabilities)
     # The recipe has these pairs too.
     recipe = look(run, index, views="1x10")

@@ -122,7 +122,7 @@ def fit_validation(recipe, tmp_path):
 
     model, card = load_checkpoint(tmp_path / "run")
     _, validation = open_parts(recipe.source)
-    dataset = ClipDataset(validation, card.sampling, card.preprocessing, training=False)
+    dataset = ClipDataset(validation, card.sampling, card.preprocessing)
     item = dataset[0]
     with torch.inference_mode():
         logits = model(item["clip"][None])

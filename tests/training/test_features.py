@@ -94,7 +94,7 @@ def test_several_labels_are_measured_by_torchmetrics_definition(videos, tmp_path
     result = fit(recipe, progress=False)
     model, card = load_checkpoint(result.run)
     _, validation = open_parts(recipe.source)
-    dataset = ClipDataset(validation, card.sampling, card.preprocessing, training=False)
+    dataset = ClipDataset(validation, card.sampling, card.preprocessing)
     items = [dataset[i] for i in range(len(dataset))]
     with torch.inference_mode():
         logits = model(torch.stack([item["clip"] for item in items]))

@@ -1,7 +1,8 @@
 """The one pool of worker processes: tasks with deadlines, and no task that ends the others.
 
 Neither ``multiprocessing.Pool`` nor ``concurrent.futures`` says which task killed its process, and
-neither ends one that hangs.
+neither ends one that hangs. In pebble all processes answer through one pipe, so that one which dies
+while it sends frames spoils it for the others.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -69,37 +70,34 @@ def run_in_processes(
     context = _context(work)
     waiting = enumerate(tasks)
     upcoming = next(waiting, None)
-    workers: list[_Worker] = []
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
     results: list[tuple[int, R | Lost]] = []
     try:
         while True:
-            while upcoming is not None:
-                worker = next((worker for worker in workers if not worker.is_busy), None)
-                if worker is None and len(workers) < num_workers:
-                    worker = _Worker(context, work, deadline_s)
-                    workers.append(worker)
-                if worker is None:
-                    break
-                worker.give(*upcoming)
+            while upcoming is not None and len(busy) < num_workers:
+                busy.append(idle.pop() if idle else _Worker(context, work, deadline_s))
+                busy[-1].give(*upcoming)
                 upcoming = next(waiting, None)
             # Handed out only now: processes go on while somebody looks at them.
             yield from results
             results.clear()
-            busy = [worker for worker in workers if worker.is_busy]
             if not busy:
                 return
-            _wait(busy)
-            for worker in busy:
-                kind, answer = worker.receive()
-                if kind == "failed":
-                    raise answer
-                if kind == "lost":
-                    workers.remove(worker)
+            seconds = max(min(worker.seconds_left for worker in busy), 0)
+            wait([worker.connection for worker in busy], None if seconds == math.inf else seconds)
+            for worker in list(busy):
+                answer = worker.receive()
+                if answer is None:
+                    continue
+                busy.remove(worker)
+                results.append((worker.number, answer[0]))
+                if isinstance(answer[0], Lost):
                     worker.kill()
-                if kind in ("done", "lost"):
-                    results.append((worker.number, answer))
+                else:
+                    idle.append(worker)
     finally:
-        for worker in workers:
+        for worker in busy + idle:
             worker.kill()
 
 
@@ -125,12 +123,11 @@ class _Worker:
         self._is_started = False
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         self._began = math.inf  # on the monotonic clock; starting a process takes none of the time
-        self.is_busy = False
         self.number = -1
 
     def give(self, number: int, task: object) -> None:
         """Hand over a task."""
-        self.number, self.is_busy = number, True
+        self.number = number
         if self._is_started:
             self._began = time.monotonic()
         with suppress(OSError):  # the process is dead, as its answer will show
@@ -141,26 +138,31 @@ class _Worker:
         """Until the task must be done; infinite without a deadline."""
         return self._began + self._deadline_s - time.monotonic()
 
-    def receive(self) -> tuple[Literal["busy", "done", "failed", "lost"], Any]:
-        """What has become of the task, with its result, its error, or :class:`Lost`."""
+    def receive(self) -> tuple[Any] | None:
+        """The result of the task, or :class:`Lost`; None if the process is still at it.
+
+        Raises:
+            Exception: Whatever the task raised.
+        """
         if not self.connection.poll():
             if self.seconds_left > 0:
-                return "busy", None
-            return "lost", Lost(f"did not end within {self._deadline_s:g} s")
+                return None
+            return (Lost(f"did not end within {self._deadline_s:g} s"),)
         try:
             kind, answer = self.connection.recv()
         except (EOFError, OSError):
             if self._is_started:
-                return "lost", Lost("crashed")
+                return (Lost("crashed"),)
             raise ValueError(
                 "num_workers must be 0 here, for processes end as soon as they start; or call it "
                 "under `if __name__ == '__main__':`"
             ) from None
+        if kind == "failed":
+            raise answer
         if kind == "started":
             self._is_started, self._began = True, time.monotonic()
-            return "busy", None
-        self.is_busy, self._began = False, math.inf
-        return kind, answer
+            return None
+        return (answer,)
 
     def kill(self) -> None:
         """End the process, whatever it does."""
@@ -168,13 +170,6 @@ class _Worker:
         self._process.kill()
         self._process.join()
         self._process.close()
-
-
-def _wait(busy: Sequence[_Worker]) -> None:
-    """Until a process answers or a deadline passes."""
-    seconds = min(worker.seconds_left for worker in busy)
-    timeout = None if seconds == math.inf else max(seconds, 0)
-    wait([worker.connection for worker in busy], timeout)
 
 
 def _context(work: Callable[[T], R]) -> Any:

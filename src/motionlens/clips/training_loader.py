@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, TypedDict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -54,8 +54,9 @@ class ClipDataset(Dataset[ClipItem]):
     Args:
         index: videos and labels.
         sampling: which frames make a clip.
-        transform: what becomes of the frames; a :class:`ClipTransform` is for training.
-        training: draw the place of the clip and what the transform draws; else take the middle.
+        transform: what becomes of the frames. With a :class:`ClipTransform` clips are for training:
+            their place in the video is drawn too. With a :class:`Preprocessing` they are for
+            evaluation: the middle.
         seed: of all that is drawn, at least 0.
         cache: decode every video once, at the first use, and keep its frames in memory as uint8:
             for training all frames, shrunk as far as the smallest crop allows, which takes T * H
@@ -65,7 +66,7 @@ class ClipDataset(Dataset[ClipItem]):
             little smoother.
 
     Raises:
-        ValueError: If the transform is not for this index or this use.
+        ValueError: If the transform is not for this index.
     """
 
     def __init__(
@@ -74,27 +75,21 @@ class ClipDataset(Dataset[ClipItem]):
         sampling: Sampling,
         transform: Preprocessing | ClipTransform,
         *,
-        training: bool,
         seed: int = 0,
         cache: bool = False,
     ) -> None:
-        if isinstance(transform, ClipTransform):
-            if not training:
-                raise ValueError(
-                    "transform must be a Preprocessing for evaluation, got a ClipTransform, which "
-                    "changes clips at random; take its preprocessing"
-                )
-            if tuple(transform.class_names) != index.class_names:
-                raise ValueError(
-                    f"transform must have the index's class names {index.class_names}, got "
-                    f"{tuple(transform.class_names)}; build it with those"
-                )
+        if isinstance(transform, ClipTransform) and (
+            tuple(transform.class_names) != index.class_names
+        ):
+            raise ValueError(
+                f"transform must have the index's class names {index.class_names}, got "
+                f"{tuple(transform.class_names)}; build it with those"
+            )
         if seed < 0:
             raise ValueError(f"seed must be at least 0, got {seed}; choose another")
         self.index = index
         self.sampling = sampling
         self.transform = transform
-        self.training = training
         self.seed = seed
         self._use_cache = cache
         self._cache: FrameCache | None = None
@@ -110,16 +105,12 @@ class ClipDataset(Dataset[ClipItem]):
             raise IndexError(f"index must lie in 0..{len(self) - 1}, got {i}")
         targets = self.index.targets
         label: Any = int(self.index.labels[i]) if targets is None else targets[i]
-        rng = None
-        if self.training:
+        if isinstance(self.transform, ClipTransform):
             again = [i.time] if isinstance(i, Repeated) else []
             rng = np.random.default_rng([self.seed, self.epoch, _CLIP_STREAM, int(i), *again])
-        frames = self._frames(i, rng)
-        if isinstance(self.transform, ClipTransform):
-            assert rng is not None
-            clip, label = self.transform(frames, label, rng)
+            clip, label = self.transform(self._frames(i, rng), label, rng)
         else:
-            clip = self.transform(frames)
+            clip = self.transform(self._frames(i, None))
         if targets is not None:
             label = torch.from_numpy(label.astype(np.float32))
         weight = 0.0 if isinstance(i, Padding) else 1.0
@@ -148,15 +139,13 @@ class ClipDataset(Dataset[ClipItem]):
         Raises:
             VideoError: If a video cannot be decoded.
         """
-        if self._use_cache and self._cache is None:
-            transform = self.transform
-            resize = transform.shrink if isinstance(transform, ClipTransform) else transform.resize
-            self._cache = FrameCache(self.index, self._choose_kept, resize)
-
-    def _choose_kept(self, num_frames: int) -> NDArray[np.int64]:
-        if self.training:
-            return np.arange(num_frames, dtype=np.int64)
-        return sample_indices(num_frames, self.sampling)
+        if not self._use_cache or self._cache is not None:
+            return
+        if isinstance(self.transform, ClipTransform):
+            self._cache = FrameCache(self.index, np.arange, self.transform.shrink)
+        else:
+            choose = partial(sample_indices, sampling=self.sampling)
+            self._cache = FrameCache(self.index, choose, self.transform.resize)
 
     def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
         self.fill_cache()
@@ -164,7 +153,7 @@ class ClipDataset(Dataset[ClipItem]):
             with self.index.open(i) as reader:
                 return reader.read(sample_indices(reader.num_frames, self.sampling, rng)).data
         kept = self._cache.frames(i)
-        if not self.training:
+        if rng is None:
             return kept
         return kept[torch.from_numpy(sample_indices(len(kept), self.sampling, rng))]
 

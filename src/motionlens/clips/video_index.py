@@ -177,10 +177,6 @@ class VideoIndex:
         """Whether every video has a label."""
         return bool((self.labels >= 0).all())
 
-    def with_flip_pairs(self, flip_pairs: Mapping[str, str] | None) -> VideoIndex:
-        """The same videos with what swaps when they are mirrored."""
-        return replace(self, flip_pairs=flip_pairs)
-
     def with_targets(self) -> VideoIndex:
         """The same videos with ``targets``, made of the labels where there are none yet."""
         if self.targets is not None:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -132,7 +133,7 @@ def check_videos(
         for number, finding in findings:
             key = waiting[number]
             found[key] = finding
-            append_checked(file, CheckedVideo(key, stamps[key], decodes(key), finding))
+            append_checked(file, (key, stamps[key], decodes(key), finding))
             done += 1
             if on_progress is not None:
                 on_progress(done, len(there))
@@ -180,40 +181,28 @@ def check_each(
         yield number, found
 
 
-class CheckedVideo(NamedTuple):
-    """A line of a file of findings.
-
-    Attributes:
-        key: which video.
-        stamp: of its file when it was checked.
-        decoded: whether every frame was decoded, or was to be.
-        finding: what was found.
-    """
-
-    key: VideoKey
-    stamp: Stamp | None
-    decoded: bool
-    finding: Finding
+# A line of a file of findings: a video, the stamp of its file when it was checked, whether every
+# frame was to be decoded, and what was found.
+Checked = tuple[VideoKey, Stamp | None, bool, Finding]
 
 
-def read_checked(path: Path) -> Iterator[CheckedVideo]:
+def read_checked(path: Path) -> Iterator[Checked]:
     """The lines of a file of findings; one that was cut short is left out."""
     if not path.is_file():
         return
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
-                version, key, (size, mtime_ns), decoded, num_frames, reason, remark = json.loads(
-                    line
-                )
+                version, key, (size, mtime_ns), decoded, *finding = json.loads(line)
                 if version == _VERSION:
-                    finding = Finding(int(num_frames), str(reason), str(remark))
-                    yield CheckedVideo(VideoKey(*key), (size, mtime_ns), bool(decoded), finding)
+                    num_frames, reason, remark = finding
+                    found = Finding(int(num_frames), str(reason), str(remark))
+                    yield VideoKey(*key), (size, mtime_ns), bool(decoded), found
             except (ValueError, TypeError):
                 continue
 
 
-def open_cache(path: Path) -> IO[str]:
+def open_cache(path: Path) -> IO[bytes]:
     """Open a file of findings to append to, on a new line even if the last one was cut short.
 
     It holds lines of JSON and is no database: a killed process loses the line it was writing.
@@ -221,39 +210,40 @@ def open_cache(path: Path) -> IO[str]:
     Raises:
         OSError: If it cannot be written.
     """
-    file = path.open("a+", encoding="utf-8")
-    file.seek(0, 2)
+    file = path.open("ab+")
     if file.tell():
-        with path.open("rb") as written:
-            written.seek(-1, 2)
-            if written.read(1) != b"\n":
-                file.write("\n")
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
     return file
 
 
-def append_checked(file: IO[str], video: CheckedVideo) -> None:
+def append_checked(file: IO[bytes], checked: Checked) -> None:
     """Add a line and write it out at once."""
-    line = [_VERSION, video.key, video.stamp, video.decoded, *video.finding]
-    file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    key, stamp, decoded, finding = checked
+    line = [_VERSION, key, stamp, decoded, *finding]
+    file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
     file.flush()
+
+
+def file_stamp(path: Path) -> Stamp | None:
+    """Size and time of change of a file or folder; None if nothing is there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def _stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | None]:
     """Stamp of every video; None if nothing is there."""
 
-    def stamp(key: VideoKey) -> Stamp | None:
-        try:
-            status = os.stat(folder / key.path)
-        except OSError:
-            return None
-        return status.st_size, status.st_mtime_ns
-
     def stamp_some(first: int) -> list[Stamp | None]:
-        return [stamp(key) for key in keys[first : first + _STATS_AT_ONCE]]
+        return [file_stamp(folder / key.path) for key in keys[first : first + _STATS_AT_ONCE]]
 
     with ThreadPoolExecutor(_STAT_THREADS) as pool:
         some = pool.map(stamp_some, range(0, len(keys), _STATS_AT_ONCE))
-        return dict(zip(keys, (stamp for stamps in some for stamp in stamps), strict=True))
+        return dict(zip(keys, chain.from_iterable(some), strict=True))
 
 
 def _recall(
@@ -262,14 +252,14 @@ def _recall(
     """Findings that still hold, and unreadable videos that only decoding may show to be so."""
     known: dict[VideoKey, Finding] = {}
     decode_again: set[VideoKey] = set()
-    for video in read_checked(cache):
-        if stamps.get(video.key) != video.stamp:
+    for key, stamp, decoded, finding in read_checked(cache):
+        if stamps.get(key) != stamp:
             continue
-        if video.finding.reason:
-            known.pop(video.key, None)
-            (decode_again.add if video.decoded else decode_again.discard)(video.key)
-        elif video.decoded or not decode:
-            known[video.key] = video.finding
+        if finding.reason:
+            known.pop(key, None)
+            (decode_again.add if decoded else decode_again.discard)(key)
+        elif decoded or not decode:
+            known[key] = finding
     return known, decode_again
 
 

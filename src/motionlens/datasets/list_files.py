@@ -40,20 +40,15 @@ def read_list(
         path: the file, UTF-8.
         separator: one character between the columns of CSV; guessed among comma, semicolon and
             tab if None.
-        pattern: makes a path of the first column, such as ``videos/{}.mp4``.
+        pattern: makes a path of the first column, such as ``videos/{}.mp4``; holds ``{}`` once.
         labelled: every line must have a label; else it may be empty.
 
     Returns:
         The entries in the order of the file, at least one.
 
     Raises:
-        ValueError: If the file cannot be read, is empty, or a line of it makes no sense; if
-            ``pattern`` does not hold ``{}`` once.
+        ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
     """
-    if pattern.count("{}") != 1:
-        raise ValueError(
-            f"pattern must hold {{}} once, got {pattern!r}; write for example 'videos/{{}}.mp4'"
-        )
     lines = _numbered_lines(path)
     is_json = path.suffix.lower() in _JSON_SUFFIXES or lines[0][1].lstrip().startswith("{")
     if is_json:

@@ -23,23 +23,15 @@ VALIDATION_FOLDERS = ("validation", "val", "valid")
 PREPARED_FOLDER = "prepared"
 
 
-def index_folder(
-    root: str | os.PathLike[str],
-    *,
-    class_names: Sequence[str] | None = None,
-    fps: float = 12.0,
-) -> VideoIndex:
+def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
     """Index a folder with one folder of videos for each class.
 
     Args:
         root: holds ``<class>/clip.mp4`` or, as pictures, ``<class>/clip/00001.jpg``; further
             folders in between are allowed.
-        class_names: the classes in the order of their labels; sorted folder names if None.
-        fps: frames per second of frame folders.
 
     Raises:
-        ValueError: If there are no class folders with videos, or one that is not among
-            ``class_names``.
+        ValueError: If there are no class folders with videos.
 
     Warns:
         VideoWarning: If a class folder holds no videos and is ignored.
@@ -78,66 +70,42 @@ def index_folder(
             VideoWarning,
             stacklevel=2,
         )
-    return VideoIndex.of(root, entries, class_names, fps)
+    return VideoIndex.of(root, entries)
 
 
-def index_list(
-    path: str | os.PathLike[str],
-    *,
-    root: str | os.PathLike[str] | None = None,
-    separator: str | None = None,
-    pattern: str = "{}",
-    class_names: Sequence[str] | None = None,
-    fps: float = 12.0,
-) -> VideoIndex:
+def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = None) -> VideoIndex:
     """Index the videos that a list names, in a form that :func:`.list_files.read_list` reads.
 
     Args:
         path: the list, CSV or JSON lines.
-        root: folder that relative paths start from; the list's own if None.
-        separator: between the columns of CSV; guessed if None.
-        pattern: makes a path out of the first column, such as ``videos/{}.mp4``.
-        class_names: the classes in the order of their labels; sorted if None, as numbers if all
-            are.
-        fps: frames per second of frame folders.
+        listing: how it names videos; the usual values if None.
 
     Raises:
-        ValueError: If the list cannot be read, a video is missing, or a class is not among
-            ``class_names``.
+        ValueError: If the list cannot be read, or a video is missing.
     """
-    path = Path(path)
-    entries = read_list(path, separator, pattern=pattern)
-    folder = path.parent if root is None else _folder(root)
+    path, listing = Path(path), listing or ListingConfig()
+    entries = read_list(path, listing.separator, pattern=listing.pattern)
+    folder = path.parent if listing.root is None else _folder(listing.root)
     missing = [entry.path for entry in entries if not (folder / entry.path).exists()]
     if missing:
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
             f"{_first_three(missing)}; check root and pattern"
         )
-    return VideoIndex.of(folder, entries, class_names, fps)
+    return VideoIndex.of(folder, entries)
 
 
-def index_videos(
-    data: str | os.PathLike[str], listing: ListingConfig, *, fps: float = 12.0
-) -> VideoIndex:
+def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
     """Index all videos of a folder of class folders, or of a list.
 
     Raises:
         ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
     """
-    if not Path(data).is_file():
-        return index_folder(data, fps=fps)
-    return index_list(
-        data,
-        root=listing.root,
-        separator=listing.separator,
-        pattern=listing.pattern,
-        fps=fps,
-    )
+    return index_list(data, listing) if Path(data).is_file() else index_folder(data)
 
 
 def load_split(
-    data: str | os.PathLike[str], listing: ListingConfig | None = None, *, fps: float = 12.0
+    data: str | os.PathLike[str], listing: ListingConfig | None = None
 ) -> tuple[VideoIndex, VideoIndex]:
     """Index a training and a validation part.
 
@@ -145,7 +113,6 @@ def load_split(
         data: a folder with ``train`` and ``validation`` (``val``, ``valid``), each with class
             folders; or class folders, or a list, from which a share of each class is drawn.
         listing: how videos are found, and which share validates; the usual values if None.
-        fps: frames per second of frame folders.
 
     Returns:
         Training and validation videos, with the same class names.
@@ -158,39 +125,36 @@ def load_split(
     """
     data, listing = Path(data), listing or ListingConfig()
     if data.is_dir() and (parts := _split_folders(data)):
-        train, validation = (index_folder(part, fps=fps) for part in parts)
+        train, validation = (index_folder(part) for part in parts)
         _check_same_classes(parts, train, validation)
         return train, validation
-    index = index_videos(data, listing, fps=fps)
+    index = index_videos(data, listing)
     if index.num_classes < 2:
         raise ValueError(
             f"{data}: must have at least two classes to tell apart, got only "
             f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
         )
-    return split_index(index, fraction=listing.validation_fraction, seed=listing.split_seed)
+    return split_index(index, listing)
 
 
-def split_index(
-    index: VideoIndex, *, fraction: float = 0.2, seed: int = 0
-) -> tuple[VideoIndex, VideoIndex]:
+def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, VideoIndex]:
     """Draw a share of each class, at least one video and never all.
 
     Args:
         index: the videos.
-        fraction: share of each class that is drawn, between 0 and 1.
-        seed: decides which videos, together with the class name; other classes have no influence.
+        listing: says which share, and has the seed that decides which videos together with the
+            class name; other classes have no influence.
 
     Returns:
         Training and validation videos, each in the order of ``index``.
 
     Raises:
-        ValueError: If ``fraction`` or ``seed`` is out of its range, or no class has two videos.
+        ValueError: If the seed is negative, or no class has two videos.
 
     Warns:
         VideoWarning: If a class has one video only, which then trains.
     """
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction must lie between 0 and 1, got {fraction}; 0.2 is usual")
+    fraction, seed = listing.validation_fraction, listing.split_seed
     if seed < 0:
         raise ValueError(f"seed must be at least 0, got {seed}; choose another")
     is_drawn = np.zeros(len(index), dtype=bool)

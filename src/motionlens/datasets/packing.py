@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -14,19 +13,20 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.decode_check import file_stamp
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (
     PACKING_FILE,
     PARTS,
     Part,
     PreparedSet,
+    claim,
     load_description,
     save_description,
     save_part,
 )
-from motionlens.datasets.shard_writing import Encoded, Job, encode_all, write_shard
+from motionlens.datasets.shard_writing import NOTHING, Encoded, Job, encode_all, write_shard
 from motionlens.video.frames import VideoError
 from motionlens.video.shards import SHARD_SUFFIX, load_table, video_name
 
@@ -104,7 +104,11 @@ def pack(
     """
     source, out, packing = Path(source), Path(out), packing or Packing()
     description = load_description(source)
-    lists = _read_lists(source)
+    lists: Lists = {
+        part: read_list(source / f"{part}.csv", ",", labelled=False)
+        for part in PARTS
+        if (source / f"{part}.csv").is_file()
+    }
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, packing, source, lists)
@@ -123,7 +127,7 @@ def pack(
         for row, entry in enumerate(entries):
             path = source / description.root / entry.path
             shard = _shard(out, part, packing, row)
-            jobs.append(Job(shard, row, path, entry, description.fps, _stamp(path)))
+            jobs.append(Job(shard, row, path, entry, description.fps, file_stamp(path) or NOTHING))
         to_do: list[Job] = []
         for shard, grouped in groupby(jobs, attrgetter("shard")):
             members = list(grouped)
@@ -156,44 +160,20 @@ def check_out(out: str | os.PathLike[str]) -> None:
         )
 
 
-def _read_lists(source: Path) -> Lists:
-    return {
-        part: read_list(source / f"{part}.csv", ",", labelled=False)
-        for part in PARTS
-        if (source / f"{part}.csv").is_file()
-    }
-
-
 def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
     """Write into ``out`` what is packed there, or raise if it holds something else."""
     digest = hashlib.sha256(repr(lists).encode()).hexdigest()
     wanted = {**asdict(packing), "source": str(source.resolve()), "lists_sha256": digest}
-    path = out / PACKING_FILE
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        differing = [
-            name for name in wanted if name != "source" and found.get(name) != wanted[name]
-        ]
-        if differing:
-            name = differing[0]
-            what = f"with {name} {found.get(name)}, not {wanted[name]}"
-            if name == "lists_sha256":
-                what = "of another list of videos"
-            raise ValueError(f"{out}: holds shards {what}; name another folder or remove it")
-    else:
-        write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
+    if found := claim(out / PACKING_FILE, wanted, ignore="source"):
+        name, value = found
+        what = f"with {name} {value}, not {wanted[name]}"
+        if name == "lists_sha256":
+            what = "of another list of videos"
+        raise ValueError(f"{out}: holds shards {what}; name another folder or remove it")
 
 
 def _shard(out: Path, part: Part, packing: Packing, row: int) -> Path:
     return out / f"{part}-{row // packing.shard_videos:06}{SHARD_SUFFIX}"
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return -1, -1
-    return found.st_size, found.st_mtime_ns
 
 
 def _is_whole(shard: Path, stamps: list[tuple[int, int]]) -> bool:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
@@ -26,7 +26,7 @@ from motionlens.datasets.decode_check import (
     check_videos,
 )
 from motionlens.datasets.listing import PREPARED_FOLDER
-from motionlens.datasets.prepare_report import FrameCounts, PartReport, PrepareReport
+from motionlens.datasets.prepare_report import PartReport, PrepareReport
 from motionlens.datasets.prepared import (
     CACHE_FILE,
     PARTS,
@@ -145,14 +145,14 @@ class _Video(NamedTuple):
         part: whose list names it.
         entry: as listed.
         finding: of the check.
-        fault: why it is left out; empty if it is usable.
+        fault: why it is left out: missing, unreadable or short; empty if it is usable.
         reason: the same as a sentence.
     """
 
     part: Part
     entry: ListEntry
     finding: Finding
-    fault: Literal["", "missing", "unreadable", "short"]
+    fault: str
     reason: str
 
 
@@ -161,15 +161,13 @@ def _key(entry: ListEntry) -> VideoKey:
 
 
 def _judge(part: Part, entry: ListEntry, finding: Finding, min_frames: int) -> _Video:
-    n = finding.num_frames
-    if finding.reason == MISSING:
-        return _Video(part, entry, finding, "missing", MISSING)
-    if finding.reason:
-        return _Video(part, entry, finding, "unreadable", finding.reason)
-    if n is not None and n < min_frames:
+    n, fault, reason = finding.num_frames, "", finding.reason
+    if reason:
+        fault = "missing" if reason == MISSING else "unreadable"
+    elif n is not None and n < min_frames:
+        fault = "short"
         reason = f"too short: {n} frame{'s'[: n != 1]}, at least {min_frames} are wanted"
-        return _Video(part, entry, finding, "short", reason)
-    return _Video(part, entry, finding, "", "")
+    return _Video(part, entry, finding, fault, reason)
 
 
 def _report(
@@ -212,7 +210,7 @@ def _part_report(videos: Sequence[_Video], official: int | None) -> PartReport:
         short=faults["short"],
         damaged=sum(bool(found.remark) for found in usable),
         official=official,
-        frames=FrameCounts(frames[0], int(median(frames)), frames[-1]) if frames else None,
+        frames=(frames[0], int(median(frames)), frames[-1]) if frames else None,
     )
 
 

@@ -5,20 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
 
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.prepared import Part
 
 _COLUMNS = ("listed", "official", "usable", "missing", "unreadable", "short", "damaged")
-
-
-class FrameCounts(NamedTuple):
-    """Frames of the usable videos of a part: fewest, median, most."""
-
-    least: int
-    median: int
-    most: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +24,7 @@ class PartReport:
         short: readable, but with too few frames.
         damaged: usable, but with a fault such as a wrong frame count; counted in ``usable``.
         official: official number; None if unknown.
-        frames: None if frames were not counted.
+        frames: of the usable videos, fewest, median and most; None if they were not counted.
     """
 
     listed: int
@@ -43,7 +34,7 @@ class PartReport:
     short: int
     damaged: int
     official: int | None = None
-    frames: FrameCounts | None = None
+    frames: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import write_atomically
@@ -61,6 +61,32 @@ def is_unfinished(folder: str | os.PathLike[str]) -> bool:
     """Whether preparing or packing has begun in a folder and was not finished."""
     begun = any(Path(folder, name).is_file() for name in (CACHE_FILE, PACKING_FILE))
     return begun and not is_prepared(folder)
+
+
+def claim(path: Path, wanted: Mapping[str, Any], *, ignore: str = "") -> tuple[str, Any] | None:
+    """Write into a file what its folder is begun with, unless it says so already.
+
+    Args:
+        path: of the file.
+        wanted: plain values by their names.
+        ignore: a value that may differ.
+
+    Returns:
+        Name and value of what the folder was begun with instead; None if it agrees.
+
+    Raises:
+        ValueError: If the file is damaged.
+        OSError: If it cannot be written.
+    """
+    if not path.is_file():
+        write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        differing = (n for n in wanted if n != ignore and found.get(n) != wanted[n])
+        return next(((name, found.get(name)) for name in differing), None)
+    except (ValueError, AttributeError):
+        raise ValueError(f"{path}: is damaged; remove the folder or name another") from None
 
 
 def save_description(folder: Path, prepared: PreparedSet) -> None:
@@ -125,4 +151,4 @@ def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
     index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
     if prepared.multi_label:
         index = index.with_targets()
-    return index.with_flip_pairs(prepared.flip_pairs)
+    return replace(index, flip_pairs=prepared.flip_pairs)

@@ -25,6 +25,8 @@ from motionlens.video.shards import ShardTable, table_path, video_name
 
 # Decoded at once: large frames are shrunk before many of them fill the memory.
 _CHUNK = 32
+# Stamp of a video that is not there.
+NOTHING = (-1, -1)
 
 
 class Job(NamedTuple):
@@ -53,16 +55,6 @@ class Encoded(NamedTuple):
     pictures: list[bytes]
     fps: float
     error: str = ""
-
-
-class _Member(NamedTuple):
-    """Where a video lies in its shard."""
-
-    job: Job
-    offsets: list[int]
-    sizes: list[int]
-    fps: float
-    error: str
 
 
 def encode_all(
@@ -109,18 +101,37 @@ def _jpeg(frame: Tensor, quality: int) -> bytes:
 
 def write_shard(shard: Path, videos: Iterable[tuple[Job, Encoded]]) -> None:
     """Write one shard, then its table, which shows that both are complete."""
-    members: list[_Member] = []
     unfinished = shard.with_name(f".{shard.name}.unfinished")
     table_path(shard).unlink(missing_ok=True)
+    numbers, firsts, fps = list[int](), [0], list[float]()
+    offsets, sizes = list[int](), list[int]()
+    broken, stamps = dict[int, str](), list[tuple[int, int]]()
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
         for job, video in videos:
-            offsets = [] if video.error else _add_video(tar, job, video)
-            sizes = list(map(len, video.pictures))
-            members.append(_Member(job, offsets, sizes, video.fps, video.error))
+            stamps.append(job.stamp)
+            if video.error:
+                broken[job.row] = video.error
+                continue
+            numbers.append(job.row)
+            fps.append(video.fps)
+            offsets += _add_video(tar, job, video)
+            sizes += map(len, video.pictures)
+            firsts.append(len(offsets))
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
     unfinished.replace(shard)
-    _table(members, shard.stat().st_size).save(table_path(shard))
+    table = ShardTable(
+        numbers=np.array(numbers, dtype=np.int64),
+        firsts=np.array(firsts, dtype=np.int64),
+        offsets=np.array(offsets, dtype=np.int64),
+        sizes=np.array(sizes, dtype=np.int64),
+        fps=np.array(fps, dtype=np.float64),
+        broken=np.array(list(broken), dtype=np.int64),
+        errors=np.array(list(broken.values()), dtype=np.str_),
+        stamps=np.array(stamps, dtype=np.int64),
+        num_bytes=np.array([shard.stat().st_size], dtype=np.int64),
+    )
+    table.save(table_path(shard))
 
 
 def _add_video(tar: tarfile.TarFile, job: Job, video: Encoded) -> list[int]:
@@ -133,10 +144,7 @@ def _add_video(tar: tarfile.TarFile, job: Job, video: Encoded) -> list[int]:
         "num_frames": len(video.pictures),
     }
     _add(tar, f"{name}.json", json.dumps(about, ensure_ascii=False).encode())
-    return [
-        _add(tar, f"{name}.{number:05}.jpg", picture)
-        for number, picture in enumerate(video.pictures)
-    ]
+    return [_add(tar, f"{name}.{n:05}.jpg", picture) for n, picture in enumerate(video.pictures)]
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
@@ -146,19 +154,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     offset = tar.offset + tarfile.BLOCKSIZE  # the header takes one block
     tar.addfile(info, io.BytesIO(content))
     return offset
-
-
-def _table(members: Sequence[_Member], num_bytes: int) -> ShardTable:
-    whole = [member for member in members if not member.error]
-    broken = [member for member in members if member.error]
-    return ShardTable(
-        numbers=np.array([member.job.row for member in whole], dtype=np.int64),
-        firsts=np.cumsum([0, *(len(member.offsets) for member in whole)], dtype=np.int64),
-        offsets=np.array([n for member in whole for n in member.offsets], dtype=np.int64),
-        sizes=np.array([n for member in whole for n in member.sizes], dtype=np.int64),
-        fps=np.array([member.fps for member in whole], dtype=np.float64),
-        broken=np.array([member.job.row for member in broken], dtype=np.int64),
-        errors=np.array([member.error for member in broken], dtype=np.str_),
-        stamps=np.array([member.job.stamp for member in members], dtype=np.int64),
-        num_bytes=np.array([num_bytes], dtype=np.int64),
-    )

@@ -29,7 +29,6 @@ def measure_speed(recipe: Recipe) -> float | None:
         validation,
         Sampling(_FRAMES, frame_stride=1),
         make_card(recipe, validation.class_names).preprocessing,
-        training=False,
         cache=False,
     )
     chosen = np.linspace(0, len(clips) - 1, min(_VIDEOS, len(clips))).astype(int)

@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader
 from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
-from motionlens.clips.augmentation import ClipTransform
-from motionlens.clips.color_jitter import ColorJitter
+from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
@@ -140,8 +139,8 @@ def make_loaders(
         ValueError: If classes cannot be balanced.
     """
     sampling, cache = card.sampling, recipe.loader.cache
-    dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, training=True, cache=cache)
-    held_out = ClipDataset(validation, sampling, card.preprocessing, training=False, cache=cache)
+    dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, cache=cache)
+    held_out = ClipDataset(validation, sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,
         "num_workers": resolve_num_workers(recipe.loader.num_workers),

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from motionlens.datasets.catalog.spec import swap_words
 from motionlens.datasets.catalog.names import CATALOG
+from motionlens.datasets.catalog.spec import swap_words
 
 
 def test_whole_words_in_either_case():

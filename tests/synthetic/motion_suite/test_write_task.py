@@ -38,9 +38,7 @@ def test_a_prepared_data_set_with_its_truth(task, tmp_path):
         truth = load_truth(tmp_path / "suite", part, 8)
         told = [judge(task, truth[str(path)]) for path in index.paths]
         assert told == [index.class_names[label] for label in index.labels]
-    clip = ClipDataset(index, Sampling(8), Preprocessing(size=32, short_side=32), training=False)[
-        0
-    ]["clip"]
+    clip = ClipDataset(index, Sampling(8), Preprocessing(size=32, short_side=32))[0]["clip"]
     assert clip.shape == (3, 8, 32, 32)
     LabelSymmetries(
         horizontal_flip=TASKS[task].horizontal_flip,

@@ -35,13 +35,13 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
     # Some copies spell HandStandPushups and HandstandPushups in different files.
     spelling = {name.casefold(): name for name in class_names}
     words: dict[Part, str] = {"train": "train", "validation": "test"}
-    lists = {
-        part: copy.find_list(f"the list of split {split}", [f"{word}list{split:02d}.txt"], folders)
-        for part, word in words.items()
-    }
     homes = copy.folders(["UCF-101", "UCF101", "ucf101", "videos", ""])
+    sources = []
     parts: dict[Part, list[ListEntry]] = {}
-    for part, path in lists.items():
+    for part, word in words.items():
+        names = [f"{word}list{split:02d}.txt"]
+        path = copy.find_list(f"the list of split {split}", names, folders)
+        sources.append(path)
         entries = []
         for number, line in enumerate(read_lines(path), start=1):
             # Training lines end in the number of the class.
@@ -59,7 +59,7 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
         folder=root,
         parts=parts,
         class_names=class_names,
-        sources=(*lists.values(), classes),
+        sources=(*sources, classes),
         num_videos={"train": train, "validation": validation},
         notes=(f"The test videos of split {split} are the validation part.",),
     )
@@ -69,22 +69,16 @@ def _read_hmdb51(root: Path, split: int = 1) -> OfficialCopy:
     _check_split(split)
     copy = LocalCopy(root)
     ending = f"_test_split{split}.txt"
-    home = next(
-        (
-            folder
-            for folder in copy.folders([*_HMDB_LISTS, "annotations", ""])
-            if any((root / folder).glob(f"*{ending}"))
-        ),
-        None,
-    )
-    if home is None:
+    folders = copy.folders([*_HMDB_LISTS, "annotations", ""])
+    found = (sorted((root / folder).glob(f"*{ending}")) for folder in folders)
+    lists = next(filter(None, found), None)
+    if lists is None:
         raise ValueError(
             f"{root}: must hold the lists of split {split}, looked for CLASS{ending} in "
             f"{', '.join(str(root / folder) for folder in _HMDB_LISTS)} and {root}; put them there"
         )
     homes = copy.folders(["hmdb51_org", "hmdb51", "videos", ""])
     parts: dict[Part, list[ListEntry]] = {"train": [], "validation": []}
-    lists = sorted((root / home).glob(f"*{ending}"))
     for path in lists:
         label = path.name.removesuffix(ending)
         for number, line in enumerate(read_lines(path), start=1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.catalog.locating import LocalCopy
@@ -18,16 +19,13 @@ from motionlens.video.find import find_videos
 _LIST_SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".json")
 
 
-def _read_folder(
-    root: Path, *, fps: float = 12.0, validation_fraction: float = 0.2, split_seed: int = 0
-) -> OfficialCopy:
-    copy = LocalCopy(root)
-    listing = ListingConfig(validation_fraction=validation_fraction, split_seed=split_seed)
-    train, validation = load_split(root, listing, fps=fps)
+def _read_folder(root: Path, *, fps: float = 12.0, **listing: Any) -> OfficialCopy:
+    copy, rule = LocalCopy(root), ListingConfig(**listing)
+    train, validation = load_split(root, rule)
     parts = {"train": _entries(train, root), "validation": _entries(validation, root)}
     notes = []
     if train.root == root:
-        notes.append(f"{validation_fraction:.0%} of each class was drawn for the validation part.")
+        notes.append(_drawn(rule))
     elif (test := copy.find("test")) is not None and (root / test).is_dir():
         parts["test"] = _read_test(root, root / test, train.class_names)
     return OfficialCopy(
@@ -50,29 +48,24 @@ def _read_test(root: Path, folder: Path, class_names: Sequence[str]) -> list[Lis
 
 
 def _read_list(
-    root: Path,
-    *,
-    fps: float = 12.0,
-    validation_fraction: float = 0.2,
-    split_seed: int = 0,
-    video_root: str | None = None,
-    separator: str | None = None,
-    pattern: str = "{}",
+    root: Path, *, fps: float = 12.0, video_root: str | None = None, **listing: Any
 ) -> OfficialCopy:
-    folder = root if root.is_dir() else root.parent
-    lists = _find_lists(root)
+    rule = ListingConfig(root=video_root, **listing)
+    folder = root.parent if root.is_file() else root
+    lists: dict[Part, Path] = {"train": root}
+    if root.is_dir():
+        lists = LocalCopy(root).part_lists([f"{{}}{suffix}" for suffix in _LIST_SUFFIXES])
     parts: dict[Part, list[ListEntry]] = {}
     for part, path in lists.items():
-        entries = read_list(path, separator, pattern=pattern, labelled=part != "test")
-        base = path.parent if video_root is None else Path(video_root)
+        entries = read_list(path, rule.separator, pattern=rule.pattern, labelled=part != "test")
+        base = path.parent if rule.root is None else Path(rule.root)
         parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
     notes = []
     if root.is_file():
-        index = VideoIndex.of(folder, parts["train"], known.class_names)
-        halves = split_index(index, fraction=validation_fraction, seed=split_seed)
+        halves = split_index(known, rule)
         parts = {"train": _entries(halves[0], folder), "validation": _entries(halves[1], folder)}
-        notes.append(f"{validation_fraction:.0%} of each class was drawn for the validation part.")
+        notes.append(_drawn(rule))
     return OfficialCopy(
         folder=folder,
         parts=parts,
@@ -83,10 +76,8 @@ def _read_list(
     )
 
 
-def _find_lists(root: Path) -> dict[Part, Path]:
-    if root.is_file():
-        return {"train": root}
-    return LocalCopy(root).part_lists([f"{{}}{suffix}" for suffix in _LIST_SUFFIXES])
+def _drawn(listing: ListingConfig) -> str:
+    return f"{listing.validation_fraction:.0%} of each class was drawn for the validation part."
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:

@@ -9,7 +9,6 @@ train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -27,6 +26,7 @@ from motionlens.datasets.prepared import (
     PARTS,
     Part,
     PreparedSet,
+    claim,
     is_prepared,
     save_description,
     save_part,
@@ -157,24 +157,16 @@ def clip_name(part: Part, i: int) -> str:
 
 def _claim(folder: Path, suite: MotionSuite) -> None:
     """Write into a folder which suite it holds, or raise if it holds another."""
-    path, wanted = folder / SUITE_FILE, suite.about()
-    if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            differing = [name for name in wanted if found.get(name) != wanted[name]]
-        except (ValueError, AttributeError):
-            raise ValueError(f"{path}: is damaged; remove the folder or name another") from None
-        if differing:
-            name = differing[0]
-            raise ValueError(
-                f"{folder}: holds a motion suite with {name} {found.get(name)}, not "
-                f"{wanted[name]}; name another folder or remove it"
-            )
-        return
-    if is_prepared(folder):
+    if is_prepared(folder) and not (folder / SUITE_FILE).is_file():
         raise ValueError(f"{folder}: holds another prepared data set; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
+    wanted = suite.about()
+    if found := claim(folder / SUITE_FILE, wanted):
+        name, value = found
+        raise ValueError(
+            f"{folder}: holds a motion suite with {name} {value}, not {wanted[name]}; name another "
+            "folder or remove it"
+        )
 
 
 def _write_videos(
