@@ -206,7 +206,10 @@ class Recognizer:
 
         Args:
             videos: as for :meth:`predict`. An iterator is read as far as predictions are asked for.
-            top, batch_size, num_workers, on_error: as for :meth:`predict`.
+            top: as for :meth:`predict`, like the next three.
+            batch_size: clips per batch.
+            num_workers: processes that decode.
+            on_error: called for each video that cannot be decoded.
             shared: share a list of paths among the processes that torchrun started. Each of them
                 gets all predictions, and must read to the end.
 
@@ -240,7 +243,9 @@ class Recognizer:
         """The pooled features of videos, from one clip in the middle of each.
 
         Args:
-            videos, batch_size, num_workers: as for :meth:`predict`.
+            videos: as for :meth:`predict`, like the others.
+            batch_size: clips per batch.
+            num_workers: processes that decode.
 
         Returns:
             float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
@@ -316,7 +321,7 @@ class Recognizer:
             ValueError: As :meth:`stream` does; and if a background label is not a class.
         """
         # Wrong options are refused here, not at the first event.
-        return _events(self.stream(source, **options), EventDetector(self.class_names, rules))
+        return EventDetector(self.class_names, rules).take_all(self.stream(source, **options))
 
     def load_clip(self, video: Video) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
@@ -330,12 +335,6 @@ class Recognizer:
         with open_video(video) as reader:
             _, frames = read_clip(reader, self.card.sampling)
         return self.card.preprocessing(frames.data)
-
-
-def _events(windows: WindowStream, detector: EventDetector) -> Iterator[Event]:
-    for window in windows:
-        yield from detector.take(window)
-    yield from detector.finish()
 
 
 def _indexed(

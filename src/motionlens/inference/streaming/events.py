@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -156,6 +156,12 @@ class EventDetector:
             window.probabilities.numpy(),
             after_gap=window.after_gap,
         )
+
+    def take_all(self, windows: Iterable[Window]) -> Iterator[Event]:
+        """The events of a whole stream, each as soon as it is over."""
+        for window in windows:
+            yield from self.take(window)
+        yield from self.finish()
 
     def finish(self) -> list[Event]:
         """Return the remaining events; those that are on end with the last window."""
