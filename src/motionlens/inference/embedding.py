@@ -15,10 +15,9 @@ from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
 from motionlens.datasets.source import ListingConfig, Split
-from motionlens.inference.feature_files import FeatureRow, FeatureWriter, check_suffix, open_writer
+from motionlens.inference.feature_files import FeatureRow, check_suffix, open_writer
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import run_shared
-from motionlens.inference.view_queue import VideoResult
 from motionlens.video.find import expand_folders
 
 
@@ -114,7 +113,11 @@ def embed_videos(
                 note(str(index.path(i)), result.error)
             else:
                 num_videos += 1
-                _take(writer, index, i, result)
+                if writer:
+                    values = result.row.numpy()
+                    writer.add(
+                        FeatureRow(str(index.path(i)), _label(index, i), *index.window(i), values)
+                    )
             if on_progress and is_main():
                 on_progress(i + 1, len(index))
         files = writer.finish() if writer and num_videos else []
@@ -122,12 +125,6 @@ def embed_videos(
         if writer:
             writer.discard()
     return EmbedResult(num_videos=num_videos, broken=tuple(broken), files=tuple(files))
-
-
-def _take(writer: FeatureWriter | None, index: VideoIndex, i: int, result: VideoResult) -> None:
-    if writer is not None and result.row is not None:
-        values = np.asarray(result.row.numpy(), dtype=np.float32)
-        writer.add(FeatureRow(str(index.path(i)), _label(index, i), *index.window(i), values))
 
 
 def _label(index: VideoIndex, i: int) -> str:

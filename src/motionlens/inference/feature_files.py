@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,35 +24,17 @@ class FeatureRow(NamedTuple):
 
     Attributes:
         path: path of the video.
-        label: name of its class, several as ``one|other``; empty if unknown.
+        label: name of its class, several as ``one|other``; empty or None if unknown.
         start_s: start of the segment that was used, seconds; None for the video's start.
         end_s: its end, seconds; None for the video's end.
         values: float32 ``(D,)``.
     """
 
     path: str
-    label: str
+    label: str | None
     start_s: float | None
     end_s: float | None
     values: NDArray[np.float32]
-
-
-class FeatureWriter(ABC):
-    """Writes rows to files that appear when it is finished, complete or not at all."""
-
-    num_rows = 0
-
-    @abstractmethod
-    def add(self, row: FeatureRow) -> None:
-        """Add a row; all have the same D."""
-
-    @abstractmethod
-    def finish(self) -> list[Path]:
-        """Put the files in their places, and return these; needs at least one row."""
-
-    @abstractmethod
-    def discard(self) -> None:
-        """Remove what was written; does nothing after :meth:`finish`."""
 
 
 def check_suffix(path: str | os.PathLike[str]) -> None:
@@ -70,7 +51,7 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
         require("pyarrow", extra="parquet")
 
 
-def open_writer(path: str | os.PathLike[str]) -> FeatureWriter:
+def open_writer(path: str | os.PathLike[str]) -> NpyWriter | ParquetWriter:
     """A writer for the format of a suffix; raises as :func:`check_suffix` does.
 
     ``features.npy`` is float32 ``(V, D)``, and ``features.csv`` beside it has the columns row,
@@ -78,10 +59,12 @@ def open_writer(path: str | os.PathLike[str]) -> FeatureWriter:
     features, a list of D float32.
     """
     check_suffix(path)
-    return _NpyWriter(Path(path)) if Path(path).suffix == ".npy" else _ParquetWriter(Path(path))
+    return NpyWriter(Path(path)) if Path(path).suffix == ".npy" else ParquetWriter(Path(path))
 
 
-class _NpyWriter(FeatureWriter):
+class NpyWriter:
+    """Writes rows to two files, which appear when it is finished, complete or not at all."""
+
     def __init__(self, path: Path) -> None:
         # A .npy file begins with its number of rows, which is known last.
         self._values = tempfile.TemporaryFile(dir=path.parent)
@@ -89,13 +72,16 @@ class _NpyWriter(FeatureWriter):
         self._list = PendingFile(path.with_suffix(".csv"), "w", newline="", encoding="utf-8")
         self._csv = csv.writer(self._list.file, lineterminator="\n")
         self._csv.writerow(["row", "path", "label", "start", "end"])
+        self.num_rows = 0
 
     def add(self, row: FeatureRow) -> None:
+        """Add a row; all have the same D."""
         self._values.write(row.values.astype("<f4").tobytes())
         self._csv.writerow([self.num_rows, *row[:-1]])
         self.num_rows += 1
 
     def finish(self) -> list[Path]:
+        """Put the files in their places, and return these; needs at least one row."""
         self._values.flush()
         rows = np.memmap(self._values, "<f4", "r")
         np.save(self._array.file, rows.reshape(self.num_rows, -1))
@@ -103,31 +89,38 @@ class _NpyWriter(FeatureWriter):
         return [self._list.place(), self._array.place()]
 
     def discard(self) -> None:
+        """Remove what was written; does nothing to files that are in their places."""
         self._values.close()
         self._array.discard()
         self._list.discard()
 
 
-class _ParquetWriter(FeatureWriter):
+class ParquetWriter:
+    """Writes rows to a file, which appears when it is finished, complete or not at all."""
+
     def __init__(self, path: Path) -> None:
         self._arrow = require("pyarrow", extra="parquet")
         self._parquet = require("pyarrow.parquet", extra="parquet")
         self._file = PendingFile(path)
         self._writer: Any = None
         self._waiting: list[FeatureRow] = []
+        self.num_rows = 0
 
     def add(self, row: FeatureRow) -> None:
+        """Add a row; all have the same D."""
         self._waiting.append(row)
         self.num_rows += 1
         if len(self._waiting) == _GROUP_ROWS:
             self._write_group()
 
     def finish(self) -> list[Path]:
+        """Put the file in its place, and return that; needs at least one row."""
         self._write_group()
         self._writer.close()
         return [self._file.place()]
 
     def discard(self) -> None:
+        """Remove what was written; does nothing to a file that is in its place."""
         if self._writer is not None:
             self._writer.close()
         self._file.discard()
@@ -136,16 +129,16 @@ class _ParquetWriter(FeatureWriter):
         if not self._waiting:
             return
         arrow = self._arrow
-        paths, labels, starts, ends, values = zip(*self._waiting, strict=True)
-        flat = arrow.array(np.concatenate(values), arrow.float32())
-        table = arrow.table(
-            {
-                "path": arrow.array(paths, arrow.string()),
-                "label": arrow.array([label or None for label in labels], arrow.string()),
-                "start": arrow.array(starts, arrow.float64()),
-                "end": arrow.array(ends, arrow.float64()),
-                "features": arrow.FixedSizeListArray.from_arrays(flat, len(values[0])),
-            }
+        kinds = {
+            "path": arrow.string(),
+            "label": arrow.string(),
+            "start": arrow.float64(),
+            "end": arrow.float64(),
+            "features": arrow.list_(arrow.float32(), len(self._waiting[0].values)),
+        }
+        rows = [row._replace(label=row.label or None) for row in self._waiting]
+        table = arrow.Table.from_pydict(
+            dict(zip(kinds, zip(*rows, strict=True), strict=True)), schema=arrow.schema(kinds)
         )
         if self._writer is None:
             self._writer = self._parquet.ParquetWriter(self._file.file, table.schema)
