@@ -2,7 +2,7 @@ import json
 
 import torch
 
-from motionlens.inference.streaming.text import as_srt, event_line, window_line
+from motionlens.inference.streaming.watch import as_srt, event_line, window_line
 from motionlens.inference.streaming.windows import Window
 from motionlens.report.event import Event
 
