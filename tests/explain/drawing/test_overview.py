@@ -11,7 +11,7 @@ from PIL import Image
 
 from explained_samples import sample_explanation
 from motionlens.explain.drawing import overview as pictures
-from motionlens.explain.drawing.heat import heat_colours
+from motionlens.explain.drawing.frames import heat_colours
 from motionlens.explain.drawing.overview import Place
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import DARK, LIGHT

@@ -1,10 +1,10 @@
 import numpy as np
 from PIL import Image
 
+from motionlens.explain.correspondences import Match, Target
+from motionlens.explain.drawing.overview import Strip, draw_strip, draw_strips
 from motionlens.explain.drawing.sheet import Sheet
-from motionlens.explain.drawing.strips import Strip, draw_strip, draw_strips
 from motionlens.explain.drawing.themes import KEPT_COLOUR
-from motionlens.explain.matches import Match, Target
 
 MATCH = Match(1, 0, 3, (Target(0, 1, 2, 5, 0.1), Target(2, 1, 0, 0, 0.2)), (2, 4))
 FRAMES = np.zeros((3, 20, 40, 3), np.uint8)

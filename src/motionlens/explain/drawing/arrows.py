@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
+from motionlens.explain.correspondences import Match, Target, cell_region
 from motionlens.explain.drawing.sheet import FrameLayout, Sheet
 from motionlens.explain.drawing.themes import DROPPED_COLOUR, KEPT_COLOUR, POSITION_COLOUR
-from motionlens.explain.matches import Match, Target, cell_region
 
 # Height of an arc, as a share of the arrow's length, and at most of a frame's height.
 _BEND, _MAX_BEND = 0.09, 0.3
