@@ -6,18 +6,17 @@ neither ends one that hangs.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection, wait
-from typing import Any, Literal, TypeVar
+from itertools import islice
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 import torch
 
@@ -68,36 +67,32 @@ def run_in_processes(
         return
     context = _context(work)
     waiting = enumerate(tasks)
-    upcoming = next(waiting, None)
+    answers: SimpleQueue[tuple[_Worker, int, R | Lost | Exception]] = SimpleQueue()
     workers: list[_Worker] = []
-    results: list[tuple[int, R | Lost]] = []
+    free: list[_Worker] = []
+    result: tuple[int, R | Lost] | None = None
     try:
         while True:
-            while upcoming is not None:
-                worker = next((worker for worker in workers if not worker.is_busy), None)
-                if worker is None and len(workers) < num_workers:
-                    worker = _Worker(context, work, deadline_s)
-                    workers.append(worker)
-                if worker is None:
-                    break
-                worker.give(*upcoming)
-                upcoming = next(waiting, None)
-            # Handed out only now: processes go on while somebody looks at them.
-            yield from results
-            results.clear()
-            busy = [worker for worker in workers if worker.is_busy]
-            if not busy:
+            for number, task in islice(waiting, num_workers - len(workers) + len(free)):
+                if free:
+                    worker = free.pop()
+                else:
+                    workers.append(worker := _Worker(context, work))
+                worker.start(number, task, deadline_s, answers)
+            # Handed out only now: processes go on while somebody looks at it.
+            if result is not None:
+                yield result
+            if len(free) == len(workers):
                 return
-            _wait(busy)
-            for worker in busy:
-                kind, answer = worker.receive()
-                if kind == "failed":
-                    raise answer
-                if kind == "lost":
-                    workers.remove(worker)
-                    worker.kill()
-                if kind in ("done", "lost"):
-                    results.append((worker.number, answer))
+            worker, number, answer = answers.get()
+            if isinstance(answer, Exception):
+                raise answer
+            if isinstance(answer, Lost):
+                workers.remove(worker)
+                worker.kill()
+            else:
+                free.append(worker)
+            result = number, answer
     finally:
         for worker in workers:
             worker.kill()
@@ -115,66 +110,52 @@ def in_order(numbered: Iterable[tuple[int, R]]) -> Iterator[R]:
 
 
 class _Worker:
-    """A process and the task that it has."""
+    """A process that works on one task at a time."""
 
-    def __init__(self, context: Any, work: Callable[[Any], Any], deadline_s: float | None) -> None:
-        self.connection, theirs = context.Pipe()
+    def __init__(self, context: Any, work: Callable[[Any], Any]) -> None:
+        self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
         self._process.start()
         theirs.close()
         self._is_started = False
-        self._deadline_s = math.inf if deadline_s is None else deadline_s
-        self._began = math.inf  # on the monotonic clock; starting a process takes none of the time
-        self.is_busy = False
-        self.number = -1
 
-    def give(self, number: int, task: object) -> None:
-        """Hand over a task."""
-        self.number, self.is_busy = number, True
-        if self._is_started:
-            self._began = time.monotonic()
-        with suppress(OSError):  # the process is dead, as its answer will show
-            self.connection.send(task)
+    def start(
+        self, number: int, task: object, deadline_s: float | None, answers: SimpleQueue[Any]
+    ) -> None:
+        """Begin a task; this worker, its number and its answer go into the queue.
 
-    @property
-    def seconds_left(self) -> float:
-        """Until the task must be done; infinite without a deadline."""
-        return self._began + self._deadline_s - time.monotonic()
+        The answer is a result, an error, or :class:`Lost`.
+        """
 
-    def receive(self) -> tuple[Literal["busy", "done", "failed", "lost"], Any]:
-        """What has become of the task, with its result, its error, or :class:`Lost`."""
-        if not self.connection.poll():
-            if self.seconds_left > 0:
-                return "busy", None
-            return "lost", Lost(f"did not end within {self._deadline_s:g} s")
+        def wait() -> None:
+            answers.put((self, number, self._answer(task, deadline_s)))
+
+        threading.Thread(target=wait, daemon=True).start()
+
+    def _answer(self, task: object, deadline_s: float | None) -> Any:
         try:
-            kind, answer = self.connection.recv()
+            if not self._is_started:
+                self._connection.recv()  # starting takes none of a task's time
+                self._is_started = True
+            self._connection.send(task)
+            if not self._connection.poll(deadline_s):
+                return Lost(f"did not end within {deadline_s:g} s")
+            return self._connection.recv()
         except (EOFError, OSError):
             if self._is_started:
-                return "lost", Lost("crashed")
-            raise ValueError(
+                return Lost("crashed")
+            return ValueError(
                 "num_workers must be 0 here, for processes end as soon as they start; or call it "
                 "under `if __name__ == '__main__':`"
-            ) from None
-        if kind == "started":
-            self._is_started, self._began = True, time.monotonic()
-            return "busy", None
-        self.is_busy, self._began = False, math.inf
-        return kind, answer
+            )
+        except Exception as error:  # the task cannot be pickled
+            return error
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
-        self.connection.close()
+        """End the process, whatever it does; whoever waits for it gets :class:`Lost`."""
         self._process.kill()
         self._process.join()
         self._process.close()
-
-
-def _wait(busy: Sequence[_Worker]) -> None:
-    """Until a process answers or a deadline passes."""
-    seconds = min(worker.seconds_left for worker in busy)
-    timeout = None if seconds == math.inf else max(seconds, 0)
-    wait([worker.connection for worker in busy], timeout)
 
 
 def _context(work: Callable[[T], R]) -> Any:
@@ -194,16 +175,16 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    connection.send(("started", None))
+    connection.send("started")
     while True:
         try:
             task = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(("done", work(task)))
+            connection.send(work(task))
         except Exception as error:  # handed on to the process that gave the work
-            connection.send(("failed", error))
+            connection.send(error)
 
 
 def _end_with_parent() -> None:

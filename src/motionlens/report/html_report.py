@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +77,15 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
         picture = io.BytesIO()
         draw_calibration(bins, picture, format="svg", transparent=True)
         content["calibration_plot"] = _data_uri(picture, "image/svg+xml")
-    write_atomically(path, _template().render(content).encode())
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("motionlens.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"percent": percent, "percent_range": percent_range}
+    write_atomically(path, environment.get_template(TEMPLATE).render(content).encode())
 
 
 def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[Mistake]]]:
@@ -136,14 +143,6 @@ def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> 
     return _data_uri(content, "image/jpeg")
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"percent": percent, "percent_range": percent_range}
-    return environment.from_string(files("motionlens.report").joinpath(TEMPLATE).read_text("utf-8"))
-
-
 def _confusion(report: EvaluationReport) -> dict[str, Any]:
     """The matrix as cells of count and share of the row; as a picture if it is large."""
     if len(report.class_names) > MAX_COUNTED_CLASSES:
@@ -159,19 +158,16 @@ def _confusion(report: EvaluationReport) -> dict[str, Any]:
 
 def _mistakes(report: EvaluationReport, fps: float) -> list[dict[str, Any]]:
     """Groups of clips to show: by confusion, or all in one if videos may show several classes."""
-
-    def clips(mistakes: list[Mistake]) -> list[dict[str, Any]]:
-        return [_clip(report, mistake, fps) for mistake in mistakes]
-
     if report.is_multi_label:
         mistakes = worst_mistakes(report, MAX_MISTAKES)
-        return [{"number": 0, "clips": clips(mistakes)}] if mistakes else []
+        clips = [_clip(report, mistake, fps) for mistake in mistakes]
+        return [{"number": 0, "clips": clips}] if clips else []
     return [
         {
             "true": report.class_names[true],
             "predicted": report.class_names[label],
             "number": len(group),
-            "clips": clips(group[:CLIPS_PER_CONFUSION]),
+            "clips": [_clip(report, mistake, fps) for mistake in group[:CLIPS_PER_CONFUSION]],
         }
         for true, label, group in worst_confusions(report)[:MAX_CONFUSIONS]
     ]

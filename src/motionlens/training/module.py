@@ -169,12 +169,8 @@ class TrainingModule(pl.LightningModule):
             average_over_processes(self.model.buffers())
 
     def on_validation_epoch_start(self) -> None:
-        """Reset the metrics."""
+        """Forget the clips of earlier epochs; Lightning resets the metrics that it logs."""
         self._validated = []
-        for metric in self._validation_metrics().values():
-            metric.reset()
-        if not self.card.multi_label:
-            self.confusion.reset()
 
     def validation_step(self, batch: Batch, number: int) -> None:
         """Measure a batch."""
@@ -201,21 +197,17 @@ class TrainingModule(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute the metrics over all processes."""
-        for name, metric in self._validation_metrics().items():
-            self.log(name, metric.compute(), prog_bar=name != "validation_loss")
+        self.log("validation_loss", self.validation_loss)
         if self.card.multi_label:
             self.log("validation_map", self._mean_average_precision(), prog_bar=True)
             return
+        self.log("validation_accuracy", self.validation_accuracy, prog_bar=True)
         matrix = self.confusion.compute()
+        self.confusion.reset()
         writer = self._writer()
         if writer is not None and self.recipe.log.confusion:
             picture = confusion_picture(matrix)
             add_picture(writer, "validation_confusion", picture, self.trainer.global_step)
-
-    def _validation_metrics(self) -> dict[str, Any]:
-        names = ["validation_loss"]
-        names += [] if self.card.multi_label else ["validation_accuracy"]
-        return {name: getattr(self, name) for name in names}
 
     def _mean_average_precision(self) -> Tensor:
         assert self.loaders is not None
@@ -245,10 +237,7 @@ class TrainingModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: lr_factor(step, num_steps, self.config)
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what makes a recognizer of the checkpoint."""
