@@ -58,9 +58,6 @@ class EvaluationReport:
         broken: path and reason of each video that could not be decoded. They count nowhere else.
         settings: what the metrics depend on besides data and weights, such as ``k``.
         fps: frames per second of videos that are folders of pictures; not written to files.
-
-    Raises:
-        ValueError: On construction, if there is no video or the shapes do not agree.
     """
 
     class_names: tuple[str, ...]
@@ -72,20 +69,6 @@ class EvaluationReport:
     broken: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     fps: float = 12.0
-
-    def __post_init__(self) -> None:
-        videos, classes = len(self.paths), len(self.class_names)
-        if not videos:
-            raise ValueError("a report needs at least one video, got none")
-        if self.labels.shape != (videos,) or self.probabilities.shape != (videos, classes):
-            raise ValueError(
-                f"labels must be ({videos},) and probabilities ({videos}, {classes}), "
-                f"got {self.labels.shape} and {self.probabilities.shape}"
-            )
-        if self.targets is not None and self.targets.shape != (videos, classes):
-            raise ValueError(f"targets must be ({videos}, {classes}), got {self.targets.shape}")
-        if self.windows is not None and len(self.windows) != videos:
-            raise ValueError(f"windows must be {videos}, one per video, got {len(self.windows)}")
 
     @property
     def num_videos(self) -> int:
