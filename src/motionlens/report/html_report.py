@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -31,20 +31,6 @@ STRIP_HEIGHT = 96
 # Strips of very wide frames are lower, so that they fit the page.
 _MAX_STRIP_WIDTH = 1200
 _JPEG_QUALITY = 75
-
-
-class Mistake(NamedTuple):
-    """A class that was predicted for a video that does not show it.
-
-    Attributes:
-        video: position in the report.
-        label: the class.
-        probability: of the class.
-    """
-
-    video: int
-    label: int
-    probability: float
 
 
 def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float = 12.0) -> None:
@@ -88,35 +74,29 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
     write_atomically(path, environment.get_template(TEMPLATE).render(content).encode())
 
 
-def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[Mistake]]]:
+def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[int]]]:
     """The confusions, the most frequent first; of equally frequent ones the more confident first.
 
     Returns:
         True class, predicted class, and all videos of that confusion, the most probable first.
     """
-    groups: dict[tuple[int, int], list[Mistake]] = {}
-    for i in report.scored:
+    sure = report.probabilities.max(axis=1)
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i in sorted(report.scored.tolist(), key=lambda i: -sure[i]):
         true, label = int(report.labels[i]), int(report.predicted[i])
         if true != label:
-            mistake = Mistake(int(i), label, float(report.probabilities[i, label]))
-            groups.setdefault((true, label), []).append(mistake)
-    for group in groups.values():
-        group.sort(key=lambda mistake: -mistake.probability)
-    order = sorted(groups.items(), key=lambda item: (-len(item[1]), -item[1][0].probability))
-    return [(true, label, group) for (true, label), group in order]
+            groups.setdefault((true, label), []).append(i)
+    order = sorted(groups.items(), key=lambda item: (-len(item[1]), -sure[item[1][0]]))
+    return [(true, label, videos) for (true, label), videos in order]
 
 
-def worst_mistakes(report: EvaluationReport, number: int) -> list[Mistake]:
-    """The most probable classes that a video does not show, if videos may show several."""
+def worst_mistakes(report: EvaluationReport, number: int) -> list[tuple[int, int]]:
+    """Videos and the most probable classes that they do not show, if videos may show several."""
     assert report.targets is not None
-    wrong = np.where(report.targets[report.scored], -1.0, report.probabilities[report.scored])
+    wrong = np.where(report.targets, -1.0, report.probabilities)[report.scored]
     order = np.argsort(-wrong, axis=None, kind="stable")[:number]
     places = np.stack(np.unravel_index(order, wrong.shape), axis=1).tolist()
-    return [
-        Mistake(int(report.scored[row]), label, float(wrong[row, label]))
-        for row, label in places
-        if wrong[row, label] >= 0
-    ]
+    return [(int(report.scored[row]), label) for row, label in places if wrong[row, label] >= 0]
 
 
 def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> str:
@@ -159,23 +139,22 @@ def _confusion(report: EvaluationReport) -> dict[str, Any]:
 def _mistakes(report: EvaluationReport, fps: float) -> list[dict[str, Any]]:
     """Groups of clips to show: by confusion, or all in one if videos may show several classes."""
     if report.is_multi_label:
-        mistakes = worst_mistakes(report, MAX_MISTAKES)
-        clips = [_clip(report, mistake, fps) for mistake in mistakes]
+        clips = [_clip(report, *mistake, fps) for mistake in worst_mistakes(report, MAX_MISTAKES)]
         return [{"number": 0, "clips": clips}] if clips else []
     return [
         {
             "true": report.class_names[true],
             "predicted": report.class_names[label],
-            "number": len(group),
-            "clips": [_clip(report, mistake, fps) for mistake in group[:CLIPS_PER_CONFUSION]],
+            "number": len(videos),
+            "clips": [_clip(report, video, label, fps) for video in videos[:CLIPS_PER_CONFUSION]],
         }
-        for true, label, group in worst_confusions(report)[:MAX_CONFUSIONS]
+        for true, label, videos in worst_confusions(report)[:MAX_CONFUSIONS]
     ]
 
 
-def _clip(report: EvaluationReport, mistake: Mistake, fps: float) -> dict[str, Any]:
-    path = report.paths[mistake.video]
-    start_s, end_s = window = report.windows[mistake.video] if report.windows else (None, None)
+def _clip(report: EvaluationReport, video: int, label: int, fps: float) -> dict[str, Any]:
+    path = report.paths[video]
+    start_s, end_s = window = report.windows[video] if report.windows else (None, None)
     where = ""
     if end_s is not None:
         where = f", {start_s or 0:g} to {end_s:g} s"
@@ -185,9 +164,9 @@ def _clip(report: EvaluationReport, mistake: Mistake, fps: float) -> dict[str, A
         "path": path,
         "window": where,
         "picture": frame_strip(path, window, fps),
-        "predicted": report.class_names[mistake.label],
-        "probability": mistake.probability,
-        "shows": ", ".join(report.true_labels(mistake.video)),
+        "predicted": report.class_names[label],
+        "probability": report.probabilities[video, label],
+        "shows": ", ".join(report.true_labels(video)),
     }
 
 
