@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
@@ -30,7 +30,7 @@ from motionlens.training.mixing import mix
 from motionlens.training.optimizer import lr_factor, make_optimizer, set_norm_momentum
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import CHECKPOINT
-from motionlens.training.tensorboard_pictures import add_picture, clip_strip, confusion_picture
+from motionlens.training.tensorboard_pictures import clip_strip, confusion_picture
 
 Batch = dict[str, Tensor]
 # Keeps the numbers drawn for mixing apart from those drawn for clips and their order.
@@ -189,11 +189,8 @@ class TrainingModule(pl.LightningModule):
         self.validation_loss.update(loss.expand(len(label)))
         shown = self.recipe.log.clips - number * self.plan.batch_size
         for place in range(min(shown, len(label))):
-            writer = self._writer()
-            if writer is not None:
-                strip = clip_strip(batch["clip"][place], self.card, is_right=bool(right[place]))
-                name = f"validation_clips/{int(batch['index'][place])}"
-                add_picture(writer, name, strip, self.trainer.global_step)
+            strip = clip_strip(batch["clip"][place], self.card, is_right=bool(right[place]))
+            self._show(f"validation_clips/{int(batch['index'][place])}", strip)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the metrics over all processes."""
@@ -204,10 +201,8 @@ class TrainingModule(pl.LightningModule):
         self.log("validation_accuracy", self.validation_accuracy, prog_bar=True)
         matrix = self.confusion.compute()
         self.confusion.reset()
-        writer = self._writer()
-        if writer is not None and self.recipe.log.confusion:
-            picture = confusion_picture(matrix)
-            add_picture(writer, "validation_confusion", picture, self.trainer.global_step)
+        if self.recipe.log.confusion:
+            self._show("validation_confusion", confusion_picture(matrix))
 
     def _mean_average_precision(self) -> Tensor:
         assert self.loaders is not None
@@ -223,10 +218,10 @@ class TrainingModule(pl.LightningModule):
         shown = precisions[targets.any(dim=0)]
         return shown.mean() if len(shown) else torch.zeros((), device=self.device)
 
-    def _writer(self) -> Any:
-        """TensorBoard's writer, in the process that writes; else None."""
-        logger = self.trainer.logger
-        return logger.experiment if rank() == 0 and isinstance(logger, TensorBoardLogger) else None
+    def _show(self, name: str, picture: NDArray[np.uint8]) -> None:
+        """Hand a picture to TensorBoard; only the first process writes."""
+        logger: Any = self.logger
+        logger.experiment.add_image(name, picture, self.global_step, dataformats="HWC")
 
     def configure_optimizers(self) -> Any:
         """AdamW or SGD with the recipe's schedule, moved on every step."""
