@@ -32,7 +32,7 @@ def test_arrays_and_folders(tmp_path):
         assert [time_s for time_s, _ in found] == [0.0, 0.5, 1.0, 1.5, 2.0]
         assert torch.equal(found[3][1], torch.from_numpy(pictures[3]).permute(2, 0, 1))
         assert not opened.is_live
-        assert opened.can_be_read_again
+        assert not is_endless(source)
 
 
 def test_nothing_there_and_no_video(tmp_path):
@@ -53,18 +53,19 @@ def test_a_pipe_gives_all_frames_and_waits(tmp_path, make_video):
     found, opened = read_all(path)
     writer.join()
     assert len(found) == 40
-    assert (opened.is_live, opened.can_be_read_again, is_endless(path)) == (False, False, True)
+    assert (opened.is_live, is_endless(path)) == (False, True)
 
 
 @pytest.mark.skipif("lavfi" not in av.formats_available, reason="FFmpeg without lavfi")
 def test_a_device_of_ffmpeg_is_live():
-    opened = open_source("lavfi://testsrc2=size=32x24:rate=10")
+    address = "lavfi://testsrc2=size=32x24:rate=10"
+    opened = open_source(address)
     frames = iter(opened)
     times = [next(frames).time_s for _ in range(25)]
     opened.close()
     np.testing.assert_allclose(times, np.arange(25) / 10, atol=1e-6)
     assert opened.is_live
-    assert not opened.can_be_read_again
+    assert is_endless(address)
 
 
 def test_cameras_that_are_not_there():

@@ -55,14 +55,12 @@ class FrameSource(ABC):
         name: what messages call it; without a password.
         fps: frames per second, on average, as far as it is known.
         is_live: it sends at its own speed and does not wait for a slow reader.
-        can_be_read_again: it is a file or in memory.
         notes: what to report about it at the end, one line each.
     """
 
     name: str
     fps: float
     is_live: bool = False
-    can_be_read_again: bool = True
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -112,8 +110,6 @@ class DecodedSource(FrameSource):
     Raises:
         VideoError: If it cannot be opened.
     """
-
-    can_be_read_again = False
 
     def __init__(
         self,
@@ -204,7 +200,6 @@ class FileSource(DecodedSource):
         window: from and to which time, seconds since the first frame.
     """
 
-    can_be_read_again = True
     _is_whole = True  # nothing was passed over by seeking
 
     def _timed_frames(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:

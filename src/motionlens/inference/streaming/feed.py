@@ -59,7 +59,6 @@ class FrameFeed:
         dropped: clip frames that were dropped because the network was too slow.
         end_s: time of the last frame of the source, whether a clip frame or not.
         notes: remarks on the source; complete at the end.
-        can_be_read_again: whether the source is a file or in memory.
         was_stopped: whether :meth:`stop` ended it.
     """
 
@@ -79,7 +78,7 @@ class FrameFeed:
         self.stride = self.seen = self.dropped = 0
         self.end_s = 0.0
         self.notes: list[str] = []
-        self.can_be_read_again = self.was_stopped = False
+        self.was_stopped = False
         self._waiting: deque[tuple[Tensor, float, bool]] = deque()
         self._changed = threading.Condition()
         self._stopped = threading.Event()
@@ -157,7 +156,6 @@ class FrameFeed:
             try:
                 self._drops = source.is_live or self._real_time
                 self.name, self.notes = source.name, source.notes
-                self.can_be_read_again = source.can_be_read_again
                 self._read_from(source)
             finally:
                 source.close()

@@ -164,7 +164,7 @@ class WindowStream:
         if self._feed.was_stopped:
             return
         if not self.num_windows:
-            if not self._feed.can_be_read_again:
+            if is_endless(self._source):
                 raise VideoError(
                     f"{self.name}: ended before a window was full; one takes "
                     f"{self._sampling.num_frames} frames, {self._feed.stride} frames apart"
