@@ -68,8 +68,8 @@ def no_frames(monkeypatch):
     monkeypatch.setattr(html_report, "frame_strip", lambda *_: "")
 
 
-def page(tmp_path, found, **options):
-    write_html(found, tmp_path / "report.html", title="A & B", **options)
+def page(tmp_path, found):
+    write_html(found, tmp_path / "report.html", title="A & B")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     return text, Page(text)
 
@@ -88,8 +88,8 @@ def test_page_is_whole_and_asks_for_nothing(tmp_path, monkeypatch):
         return "data:image/jpeg;base64,AAAA"
 
     monkeypatch.setattr(html_report, "frame_strip", strip)
-    found = report(windows=((0.5, 2.0), (1.5, None), *[(None, None)] * 3))
-    text, seen = page(tmp_path, found, fps=25)
+    found = report(fps=25, windows=((0.5, 2.0), (1.5, None), *[(None, None)] * 3))
+    text, seen = page(tmp_path, found)
     assert asked == [
         ("videos/<1>.mp4", (1.5, None), 25),
         ("videos/<0>.mp4", (0.5, 2.0), 25),

@@ -33,14 +33,13 @@ _MAX_STRIP_WIDTH = 1200
 _JPEG_QUALITY = 75
 
 
-def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float = 12.0) -> None:
+def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
     """Write the report as HTML, with frames of the most confidently mistaken clips.
 
     Args:
         report: its videos are read again, if they are shown.
         path: of the file.
         title: above it.
-        fps: frames per second of frame folders.
 
     Raises:
         OSError: If the file cannot be written.
@@ -55,7 +54,7 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
     if len(report.scored):
         content["metrics"] = metrics(report)
         content["classes"] = class_rows(report)
-        content["mistakes"] = _mistakes(report, fps)
+        content["mistakes"] = _mistakes(report)
     if report.calibration is not None:
         content |= _confusion(report)
         bins = report.calibration
@@ -136,23 +135,23 @@ def _confusion(report: EvaluationReport) -> dict[str, Any]:
     return {"confusion": rows, "confusion_plot": ""}
 
 
-def _mistakes(report: EvaluationReport, fps: float) -> list[dict[str, Any]]:
+def _mistakes(report: EvaluationReport) -> list[dict[str, Any]]:
     """Groups of clips to show: by confusion, or all in one if videos may show several classes."""
     if report.is_multi_label:
-        clips = [_clip(report, *mistake, fps) for mistake in worst_mistakes(report, MAX_MISTAKES)]
+        clips = [_clip(report, *mistake) for mistake in worst_mistakes(report, MAX_MISTAKES)]
         return [{"number": 0, "clips": clips}] if clips else []
     return [
         {
             "true": report.class_names[true],
             "predicted": report.class_names[label],
             "number": len(videos),
-            "clips": [_clip(report, video, label, fps) for video in videos[:CLIPS_PER_CONFUSION]],
+            "clips": [_clip(report, video, label) for video in videos[:CLIPS_PER_CONFUSION]],
         }
         for true, label, videos in worst_confusions(report)[:MAX_CONFUSIONS]
     ]
 
 
-def _clip(report: EvaluationReport, video: int, label: int, fps: float) -> dict[str, Any]:
+def _clip(report: EvaluationReport, video: int, label: int) -> dict[str, Any]:
     path = report.paths[video]
     start_s, end_s = window = report.windows[video] if report.windows else (None, None)
     where = ""
@@ -163,7 +162,7 @@ def _clip(report: EvaluationReport, video: int, label: int, fps: float) -> dict[
     return {
         "path": path,
         "window": where,
-        "picture": frame_strip(path, window, fps),
+        "picture": frame_strip(path, window, report.fps),
         "predicted": report.class_names[label],
         "probability": report.probabilities[video, label],
         "shows": ", ".join(report.true_labels(video)),
