@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -71,17 +70,6 @@ def markdown(results: Sequence[Result]) -> str:
         f"**{title}**\n\n{markdown_table(headings, rows)}"
         for title, headings, rows in tables(results)
     )
-
-
-def costs_by_frames(results: Sequence[Result]) -> dict[str, list[tuple[int, float]]]:
-    """Milliseconds of one module on 14x14 positions: alternative to (frames, milliseconds)."""
-    costs: dict[str, list[tuple[int, float]]] = {}
-    for result in results:
-        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result["name"])
-        if frames and result["group"] == "module, inference":
-            for label, found in result["measured"].items():
-                costs.setdefault(label, []).append((int(frames[1]), found["median_ms"]))
-    return costs
 
 
 def _cell(result: Result, label: str) -> str:
