@@ -30,8 +30,8 @@ def tables() -> dict[str, str]:
     fp32, about = load(ROOT / STORED["fp32"])
     bf16, _ = load(ROOT / STORED["bf16"])
     compiled, _ = load(ROOT / STORED["compiled"])
-    networks = [result for result in fp32 if not result.group.startswith("module")]
-    modules = [result for result in fp32 if result.group.startswith("module")]
+    networks = [result for result in fp32 if not result["group"].startswith("module")]
+    modules = [result for result in fp32 if result["group"].startswith("module")]
     return {
         "speed-modules": markdown(modules),
         "speed-networks": markdown(networks),

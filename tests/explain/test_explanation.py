@@ -9,9 +9,8 @@ import torch
 
 from export_cards import small_recognizer
 from motionlens.clips.preprocessing import Preprocessing
-from motionlens.explain.correspondences import explain_clips
+from motionlens.explain.correspondences import Match, Target, explain_clips
 from motionlens.explain.explanation import FORMAT
-from motionlens.explain.matches import Match, Target
 from motionlens.inference.recognizer import Recognizer
 from motionlens.video.file import FileReader
 from motionlens.video.frames import VideoError

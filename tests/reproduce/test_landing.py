@@ -10,7 +10,6 @@ from motionlens.explain.correspondences import explain_clips
 from motionlens.explain.drawing.arrows import draw_match
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import KEPT_COLOUR
-from motionlens.explain.matches import find_match
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.registry import create_model
 from motionlens.reproduce.budgets import BUDGETS
@@ -58,7 +57,7 @@ def test_measured_as_position_by_position(canvas, strides):
             for row, column in itertools.product(*map(range, found.grid)):
                 if not touches(explained.box("core", row, column), corner):
                     continue
-                for target in find_match(found, t, row, column).targets:
+                for target in found.match(t, row, column).targets:
                     assert target.frame != t
                     box = explained.box("core", target.row, target.column)
                     # Two 3x3 convolutions around the first pixel of the cell.

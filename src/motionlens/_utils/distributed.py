@@ -50,11 +50,6 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0")) if world_size() > 1 else 0
 
 
-def local_world_size() -> int:
-    """How many of the processes share this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if world_size() > 1 else 1
-
-
 def own_device(device: torch.device) -> torch.device:
     """The device for this process: of several CUDA devices, each process takes its own.
 

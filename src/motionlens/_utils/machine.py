@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +53,8 @@ def _processor() -> str:
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        for line in info.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
+        found = re.search(r"^model name\s*: (.*)", info.read_text(encoding="utf-8"), re.MULTILINE)
+        name = found[1].strip() if found else name
     return f"{name}, {os.cpu_count()} cores"
 
 
@@ -68,19 +68,11 @@ def _version(package: str) -> str | None:
 def _git_hash() -> str | None:
     """Hash of the checkout that this file lies in, "-changed" if it was edited; None outside."""
     here = Path(__file__).resolve()
-    git = ["git", "-C", str(here.parent)]
+    git = partial(subprocess.run, cwd=here.parent, capture_output=True, text=True, timeout=10)
     try:
-        tracked = subprocess.run(
-            [*git, "ls-files", "--error-unmatch", str(here)], capture_output=True, timeout=10
-        )
-        if tracked.returncode != 0:
+        if git(["git", "ls-files", "--error-unmatch", here.name]).returncode:
             return None
-        described = subprocess.run(
-            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=-changed"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
+        describe = "git describe --always --abbrev=40 --exclude=* --dirty=-changed"
+        return git(describe.split()).stdout.strip() or None
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return described.stdout.strip() or None

@@ -104,9 +104,9 @@ def _draw(results: Sequence[Result], path: Path) -> None:
     """Draw the module's time over the number of frames, if several numbers were measured."""
     costs: dict[str, list[tuple[int, float]]] = {}
     for result in results:
-        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result.name)
-        if frames and result.group == "module, inference":
-            for label, found in result.measured.items():
-                costs.setdefault(label, []).append((int(frames.group(1)), found.median_ms))
+        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result["name"])
+        if frames and result["group"] == "module, inference":
+            for label, found in result["measured"].items():
+                costs.setdefault(label, []).append((int(frames.group(1)), found["median_ms"]))
     if any(len(points) > 1 for points in costs.values()):
         draw_scaling(costs, path, title="One module on 14x14 positions, 256 channels")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from motionlens._utils.files import write_atomically
 from motionlens._utils.tables import markdown_table
@@ -16,9 +14,8 @@ from motionlens.bench.timing import Measurement
 OURS = "cpnet"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """One case, measured.
+class Result(TypedDict):
+    """One case, measured, as it is in JSON.
 
     Attributes:
         name: of the case.
@@ -39,7 +36,7 @@ def save(path: Path, results: Sequence[Result], about: dict[str, Any]) -> None:
     Raises:
         OSError: If the file cannot be written.
     """
-    content = {"about": about, "results": [asdict(result) for result in results]}
+    content = {"about": about, "results": list(results)}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
 
@@ -47,19 +44,7 @@ def save(path: Path, results: Sequence[Result], about: dict[str, Any]) -> None:
 def load(path: Path) -> tuple[list[Result], dict[str, Any]]:
     """Read what :func:`save` wrote."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    results = [
-        Result(
-            name=entry["name"],
-            group=entry["group"],
-            units=tuple(entry["units"]) if entry["units"] else None,
-            measured={
-                label: Measurement(**{**values, "quartiles_ms": tuple(values["quartiles_ms"])})
-                for label, values in entry["measured"].items()
-            },
-        )
-        for entry in content["results"]
-    ]
-    return results, content["about"]
+    return content["results"], content["about"]
 
 
 def tables(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[str]]]]:
@@ -69,11 +54,11 @@ def tables(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[st
     second where a run has units.
     """
     found = []
-    for group in dict.fromkeys(result.group for result in results):
-        members = [result for result in results if result.group == group]
-        labels = list(dict.fromkeys(label for member in members for label in member.measured))
-        rows = [[member.name, *(_cell(member, label) for label in labels)] for member in members]
-        unit = members[0].units
+    for group in dict.fromkeys(result["group"] for result in results):
+        members = [result for result in results if result["group"] == group]
+        labels = list(dict.fromkeys(label for member in members for label in member["measured"]))
+        rows = [[member["name"], *(_cell(member, label) for label in labels)] for member in members]
+        unit = members[0]["units"]
         title = f"{group}: milliseconds" + (f", {unit[1]}/s" if unit else "") + ", peak memory"
         found.append((title, ["case", *labels], rows))
     return found
@@ -87,27 +72,17 @@ def markdown(results: Sequence[Result]) -> str:
     )
 
 
-def costs_by_frames(results: Sequence[Result]) -> dict[str, list[tuple[int, float]]]:
-    """Milliseconds of one module on 14x14 positions: alternative to (frames, milliseconds)."""
-    costs: dict[str, list[tuple[int, float]]] = {}
-    for result in results:
-        frames = re.fullmatch(r"res4 (\d+)x14x14, 256 channels", result.name)
-        if frames and result.group == "module, inference":
-            for label, found in result.measured.items():
-                costs.setdefault(label, []).append((int(frames[1]), found.median_ms))
-    return costs
-
-
 def _cell(result: Result, label: str) -> str:
-    found = result.measured.get(label)
+    found = result["measured"].get(label)
     if found is None:
         return ""
-    text = f"{found.median_ms:.3g} ms"
-    ours = result.measured.get(OURS)
+    milliseconds, peak_mb = found["median_ms"], found["peak_mb"]
+    text = f"{milliseconds:.3g} ms"
+    ours = result["measured"].get(OURS)
     if ours is not None and label != OURS:
-        text += f" ({found.median_ms / ours.median_ms:.2f}x)"
-    if result.units is not None:
-        text += f", {result.units[0] / found.median_ms * 1e3:.3g}/s"
-    if found.peak_mb is not None:
-        text += f", {found.peak_mb:.3g} MB"
+        text += f" ({milliseconds / ours['median_ms']:.2f}x)"
+    if result["units"] is not None:
+        text += f", {result['units'][0] / milliseconds * 1e3:.3g}/s"
+    if peak_mb is not None:
+        text += f", {peak_mb:.3g} MB"
     return text

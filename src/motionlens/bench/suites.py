@@ -53,28 +53,19 @@ class Setting:
     quick: bool
 
 
-class Site(NamedTuple):
-    """Where a CP module sits: its grid, channels and options."""
-
-    name: str
-    frames: int
-    size: int
-    channels: int
-    options: dict[str, Any]
-
-
 _BOTTLENECK = {"k": 4, "bottleneck": 128}
+# Name, frames, rows and columns, channels and options of CP modules:
 # ResNet-34's modules at 112 and 224 pixels (res3 searches at half resolution), and ResNet-101's.
-SITES = [
-    Site("res4", 8, 14, 256, {}),
-    Site("res4", 12, 14, 256, {}),
-    Site("res4", 24, 14, 256, {}),
-    Site("res4", 32, 14, 256, {}),
-    Site("res3", 8, 28, 128, {"downsample": 2}),
-    Site("res3", 32, 28, 128, {"downsample": 2}),
-    Site("res3 whole", 8, 28, 128, {}),
-    Site("R101 res4", 8, 14, 1024, _BOTTLENECK),
-    Site("R101 res4", 32, 14, 1024, _BOTTLENECK),
+SITES: list[tuple[str, int, int, int, dict[str, Any]]] = [
+    ("res4", 8, 14, 256, {}),
+    ("res4", 12, 14, 256, {}),
+    ("res4", 24, 14, 256, {}),
+    ("res4", 32, 14, 256, {}),
+    ("res3", 8, 28, 128, {"downsample": 2}),
+    ("res3", 32, 28, 128, {"downsample": 2}),
+    ("res3 whole", 8, 28, 128, {}),
+    ("R101 res4", 8, 14, 1024, _BOTTLENECK),
+    ("R101 res4", 32, 14, 1024, _BOTTLENECK),
 ]
 
 # Frames and pixels of the clips that whole networks take; those of streams are the first.
@@ -83,20 +74,16 @@ SIZES = [(8, 112), (32, 112), (8, 224)]
 
 def ops_suite(setting: Setting) -> Iterator[Case]:
     """The module by itself: inference, then training."""
-    for site in SITES[:1] if setting.quick else SITES:
-        module = CorrespondenceProposal(site.channels, **site.options)
+    for where, frames, size, channels, options in SITES[:1] if setting.quick else SITES:
+        module = CorrespondenceProposal(channels, **options)
         for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm1d)):
             nn.init.ones_(norm.weight)  # a fresh module ends in a scale of zero
-        clip = torch.randn(setting.batch_size, site.channels, site.frames, site.size, site.size)
+        clip = torch.randn(setting.batch_size, channels, frames, size, size)
         module, clip = module.to(setting.device, setting.dtype), _placed(clip, setting)
-        name = f"{site.name} {site.frames}x{site.size}x{site.size}, {site.channels} channels"
-        plain, non_local = PlainCorrespondence(module), NonLocal(site.channels)
-        non_local = non_local.to(setting.device, setting.dtype)
-        candidates: dict[str, nn.Module] = {
-            "cpnet": module,
-            "plain": plain,
-            "non-local": non_local,
-        }
+        name = f"{where} {frames}x{size}x{size}, {channels} channels"
+        plain = PlainCorrespondence(module)
+        non_local = NonLocal(channels).to(setting.device, setting.dtype)
+        candidates: dict[str, nn.Module] = {"cpnet": module, "plain": plain, "non-local": non_local}
         features = module.searched_features(clip)[0].detach().flatten(1, 2).contiguous()
         fast = {label: optimize(candidate) for label, candidate in candidates.items()}
         if setting.compiled:

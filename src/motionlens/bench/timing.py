@@ -10,7 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -23,8 +23,7 @@ Run = Callable[[], object]
 RUNS = 4
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measurement:
+class Measurement(TypedDict):
     """What one alternative took.
 
     Attributes:
@@ -35,7 +34,7 @@ class Measurement:
     """
 
     median_ms: float
-    quartiles_ms: tuple[float, float]
+    quartiles_ms: tuple[float, ...]
     peak_mb: float | None
 
 
@@ -70,7 +69,7 @@ def compare(
     return {
         name: Measurement(
             median_ms=statistics.median(taken),
-            quartiles_ms=_quartiles(taken),
+            quartiles_ms=tuple(statistics.quantiles(taken, n=4)[::2]),
             peak_mb=peak_memory(runs[name], device) / 1e6 if memory else None,
         )
         for name, taken in times.items()
@@ -119,8 +118,3 @@ def _time(run: Run, device: torch.device) -> float:
     began = time.perf_counter()
     run()
     return (time.perf_counter() - began) * 1e3
-
-
-def _quartiles(values: list[float]) -> tuple[float, float]:
-    first, _, third = statistics.quantiles(values, n=4)
-    return first, third

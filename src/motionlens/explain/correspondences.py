@@ -15,6 +15,68 @@ from motionlens.models.correspondence import CorrespondenceProposal, set_num_pro
 from motionlens.ops.pair_embedding import pair_responses
 from motionlens.ops.proposals import Proposals
 
+# Top, left, height and width of a part of a frame, pixels.
+Region = tuple[float, float, float, float]
+
+
+class Position(NamedTuple):
+    """A position on the grid of a module.
+
+    Attributes:
+        frame: number in the clip.
+        row: on the grid.
+        column: on the grid.
+        change: norm of what the module added there.
+    """
+
+    frame: int
+    row: int
+    column: int
+    change: float
+
+
+class Target(NamedTuple):
+    """A proposal of a position.
+
+    Attributes:
+        frame: number in the clip.
+        row: on the grid.
+        column: on the grid.
+        wins: channels in which it gave the maximum; 0 for a dropped proposal.
+        distance: in feature space, by the module's metric (squared for L2).
+    """
+
+    frame: int
+    row: int
+    column: int
+    wins: int
+    distance: float
+
+
+class Match(NamedTuple):
+    """One position and its proposals, on the grid of a module.
+
+    Attributes:
+        frame: of the position.
+        row: of the position on the grid.
+        column: of the position on the grid.
+        targets: its proposals, nearest first.
+        grid: rows and columns.
+    """
+
+    frame: int
+    row: int
+    column: int
+    targets: tuple[Target, ...]
+    grid: tuple[int, int]
+
+
+def cell_region(grid: tuple[int, int], row: int, column: int, region: Region) -> Region:
+    """The part of a frame that a cell covers, if the grid divides a region into equal cells."""
+    top, left, height, width = region
+    H, W = grid
+    return top + row * height / H, left + column * width / W, height / H, width / W
+
 
 class Correspondences(NamedTuple):
     """What one CP module matched in a batch of clips; for a single clip without the axis B.
@@ -44,6 +106,47 @@ class Correspondences(NamedTuple):
         proposals = Proposals(*(values[number].cpu() for values in self.proposals))
         wins, change = self.wins[number].cpu(), self.change[number].float().cpu()
         return Correspondences(self.grid, proposals, wins, change, self.channels)
+
+    def match(self, frame: int, row: int, column: int) -> Match:
+        """A position of a single clip and its proposals.
+
+        Args:
+            frame: number in the clip.
+            row: on the grid.
+            column: on the grid.
+
+        Raises:
+            ValueError: If there is no such position.
+        """
+        H, W = self.grid
+        limits = (("frame", frame, len(self.wins)), ("row", row, H), ("column", column, W))
+        for name, value, stop in limits:
+            if not 0 <= value < stop:
+                raise ValueError(f"{name} must lie in 0..{stop - 1}, got {value}; name one of them")
+        values = (v[frame, row * W + column].tolist() for v in (*self.proposals, self.wins))
+        targets = tuple(
+            Target(index // (H * W), index % (H * W) // W, index % W, wins, distance)
+            for index, distance, wins in zip(*values, strict=True)
+            if index >= 0
+        )
+        return Match(frame, row, column, targets, self.grid)
+
+    def ranked(self, n: int | None = None) -> list[Position]:
+        """The n positions of a single clip that the module changed most, all if None.
+
+        Equal ones keep their order.
+
+        Raises:
+            ValueError: If n is below 1.
+        """
+        if n is not None and n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        H, W = self.grid
+        change, order = torch.sort(self.change.flatten(), descending=True, stable=True)
+        return [
+            Position(index // (H * W), index % (H * W) // W, index % W, value)
+            for index, value in zip(order[:n].tolist(), change[:n].tolist(), strict=True)
+        ]
 
 
 def explain_clips(model: nn.Module, clips: Tensor) -> dict[str, Correspondences]:

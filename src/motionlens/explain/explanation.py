@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
-from motionlens.explain.correspondences import Correspondences
-from motionlens.explain.matches import (
+from motionlens.explain.correspondences import (
+    Correspondences,
     Match,
     Position,
     Region,
     cell_region,
-    find_match,
-    rank_positions,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +101,7 @@ class Explanation:
         Raises:
             ValueError: If there is no such module, or n is below 1.
         """
-        return rank_positions(self.module(module), n)
+        return self.module(module).ranked(n)
 
     def match(self, module: str, frame: int, row: int, column: int) -> Match:
         """A position and its proposals.
@@ -111,7 +109,7 @@ class Explanation:
         Raises:
             ValueError: If there is no such module or position.
         """
-        return find_match(self.module(module), frame, row, column)
+        return self.module(module).match(frame, row, column)
 
     def position(self, module: str, frame: int, row: int, column: int) -> dict[str, Any]:
         """One position and its proposals as plain values, for JSON.
@@ -169,9 +167,7 @@ class Explanation:
                     "grid": {"rows": found.grid[0], "columns": found.grid[1]},
                     "k": found.k,
                     "channels": found.channels,
-                    "positions": [
-                        self.position(name, *at[:3]) for at in rank_positions(found, top)
-                    ],
+                    "positions": [self.position(name, *at[:3]) for at in found.ranked(top)],
                 }
                 for name, found in self.modules.items()
             ],

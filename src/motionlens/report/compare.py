@@ -16,8 +16,6 @@ from motionlens._utils.tables import markdown_table
 from motionlens.report.evaluation_report import REPORT_FILE, EvaluationReport
 from motionlens.report.statistics import (
     Interval,
-    Ranking,
-    bootstrap_map,
     bootstrap_map_difference,
     bootstrap_mean,
     mcnemar,
@@ -32,9 +30,6 @@ _SETTINGS = (
     *("model", "parameters", "views"),
     *("sampling_mode", "num_frames", "frame_stride", "size"),
 )
-
-# What identifies a video: its path, and the evaluated part of it.
-_Key = tuple[str, float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +81,9 @@ def compare_runs(runs: Sequence[str | os.PathLike[str]]) -> list[RunSummary]:
     """
     if len(runs) < 2:
         raise ValueError(f"runs must be at least two to compare, got {len(runs)}; name another")
-    folders = [Path(run) for run in runs]
-    first, *others = (_read(run) for run in folders)
-    summaries = [_summary(folders[0], first, None)]
-    for run, report in zip(folders[1:], others, strict=True):
-        summaries.append(_summary(run, _matched(run, report, folders[0], first), first))
-    return summaries
+    first, *others = [(Path(run), _read(Path(run))) for run in runs]
+    matched = [(run, _matched(run, report, *first)) for run, report in others]
+    return [_summary(*first, None), *(_summary(*each, first[1]) for each in matched)]
 
 
 def as_json(summaries: Sequence[RunSummary]) -> str:
@@ -103,14 +95,14 @@ def as_json(summaries: Sequence[RunSummary]) -> str:
 def columns(summaries: Sequence[RunSummary]) -> tuple[list[str], list[list[str]]]:
     """Headings and cells of a table, one row per run; differences are in percentage points."""
     metric = summaries[0].metric
-    cells = [_cells(summary) for summary in summaries]
     headings = ["run", "model", "parameters", "clip, views", "epochs", f"{metric}, %"]
     if any(summary.top5 is not None for summary in summaries):
         headings.append("top-5, %")
     headings.append("against the first")
     if metric == "top-1":
         headings.append("p")
-    return headings, [[row.get(heading, "-") for heading in headings] for row in cells]
+    cells = [_cells(summary) for summary in summaries]
+    return headings, [[row[heading] for heading in headings] for row in cells]
 
 
 def as_markdown(summaries: Sequence[RunSummary]) -> str:
@@ -119,24 +111,22 @@ def as_markdown(summaries: Sequence[RunSummary]) -> str:
 
 
 def _cells(run: RunSummary) -> dict[str, str]:
-    """The cells of a run by heading, without those that are unknown."""
-    found = {
+    """The cells of a run by heading."""
+    difference = ""
+    if run.difference is not None and run.difference_interval is not None:
+        bounds = percent_range(run.difference_interval, "+")
+        difference = f"{100 * run.difference:+.1f} ({bounds})"
+    return {
         "run": run.run,
         "model": run.model,
         "parameters": f"{run.parameters / 1e6:.2f} M",
         "clip, views": f"{run.clip}, {run.views}",
+        "epochs": "-" if run.epochs is None else str(run.epochs),
         f"{run.metric}, %": f"{100 * run.value:.1f} ({percent_range(run.interval)})",
-        "against the first": "",
+        "top-5, %": "-" if run.top5 is None else f"{100 * run.top5:.1f}",
+        "against the first": difference,
         "p": "" if run.p_value is None else f"{run.p_value:.2g}",
     }
-    if run.epochs is not None:
-        found["epochs"] = str(run.epochs)
-    if run.top5 is not None:
-        found["top-5, %"] = f"{100 * run.top5:.1f}"
-    if run.difference is not None and run.difference_interval is not None:
-        bounds = percent_range(run.difference_interval, "+")
-        found["against the first"] = f"{100 * run.difference:+.1f} ({bounds})"
-    return found
 
 
 def _read(run: Path) -> EvaluationReport:
@@ -184,11 +174,6 @@ def _parsed(values: dict[str, Any]) -> EvaluationReport:
     )
 
 
-def _keys(report: EvaluationReport) -> list[_Key]:
-    assert report.windows is not None
-    return [(path, *window) for path, window in zip(report.paths, report.windows, strict=True)]
-
-
 def _matched(
     run: Path, report: EvaluationReport, first_run: Path, first: EvaluationReport
 ) -> EvaluationReport:
@@ -197,15 +182,18 @@ def _matched(
     Raises:
         ValueError: If the videos or their labels differ.
     """
-    places = {key: i for i, key in enumerate(_keys(report))}
-    differing = len(places.keys() ^ set(_keys(first)))
+    places, wanted = (
+        {key: i for i, key in enumerate(zip(each.paths, each.windows or (), strict=True))}
+        for each in (report, first)
+    )
+    differing = len(places.keys() ^ wanted.keys())
     if differing or report.is_multi_label != first.is_multi_label:
         raise ValueError(
             f"{run} and {first_run} must be evaluated on the same videos, {differing} "
-            f"of {len(places.keys() | set(_keys(first)))} are in one evaluation only; evaluate "
+            f"of {len(places.keys() | wanted.keys())} are in one evaluation only; evaluate "
             "both with the same --data and --split"
         )
-    report = report.take([places[key] for key in _keys(first)])
+    report = report.take([places[key] for key in wanted])
     for i, path in enumerate(report.paths):
         if set(report.true_labels(i)) != set(first.true_labels(i)):
             raise ValueError(
@@ -220,25 +208,20 @@ def _summary(run: Path, report: EvaluationReport, first: EvaluationReport | None
     is_dense = settings["sampling_mode"] == "dense"
     step = f"x {settings['frame_stride']}" if is_dense else "spread"
     measure = _precision if report.is_multi_label else _accuracy
+    epochs = None
+    if (run / METRICS_FILE).is_file():
+        rows = read_csv(run / METRICS_FILE, ["epoch"], hint="train again")
+        epochs = int(rows[-1]["epoch"]) if rows else None
     return RunSummary(
         run=str(run),
         model=settings["model"],
         parameters=settings["parameters"],
         clip=f"{settings['num_frames']} {step}, {settings['size']} px",
         views=settings["views"],
-        epochs=_epochs(run),
+        epochs=epochs,
         num_videos=report.num_videos,
         **measure(report, first),
     )
-
-
-def _epochs(run: Path) -> int | None:
-    """Epochs that a run was trained for, by the last row of its metrics."""
-    path = run / METRICS_FILE
-    if not path.is_file():
-        return None
-    rows = read_csv(path, ["epoch"], hint="train again")
-    return int(rows[-1]["epoch"]) if rows else None
 
 
 def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
@@ -246,7 +229,7 @@ def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[
     values: dict[str, Any] = {
         "metric": "top-1",
         "value": float(right.mean()),
-        "interval": bootstrap_mean(right),
+        "interval": report.top1_interval,
     }
     if len(report.class_names) > 5:
         best = [label in report.ranked_labels(i)[:5] for i, label in enumerate(report.labels)]
@@ -260,14 +243,14 @@ def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[
 
 
 def _precision(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
-    assert report.targets is not None
-    ranking = Ranking(report.probabilities, report.targets)
     once = np.ones(report.num_videos, dtype=np.int64)
-    value = ranking.mean_average_precision(once)
-    values: dict[str, Any] = {"metric": "mAP", "value": value, "interval": bootstrap_map(ranking)}
+    value = report.ranking.mean_average_precision(once)
+    values: dict[str, Any] = {
+        "metric": "mAP",
+        "value": value,
+        "interval": report.mean_average_precision_interval,
+    }
     if first is not None:
-        assert first.targets is not None
-        other = Ranking(first.probabilities, first.targets)
-        values["difference"] = value - other.mean_average_precision(once)
-        values["difference_interval"] = bootstrap_map_difference(ranking, other)
+        values["difference"] = value - first.ranking.mean_average_precision(once)
+        values["difference_interval"] = bootstrap_map_difference(report.ranking, first.ranking)
     return values

@@ -58,9 +58,6 @@ class EvaluationReport:
         broken: path and reason of each video that could not be decoded. They count nowhere else.
         settings: what the metrics depend on besides data and weights, such as ``k``.
         fps: frames per second of videos that are folders of pictures; not written to files.
-
-    Raises:
-        ValueError: On construction, if there is no video or the shapes do not agree.
     """
 
     class_names: tuple[str, ...]
@@ -72,20 +69,6 @@ class EvaluationReport:
     broken: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     fps: float = 12.0
-
-    def __post_init__(self) -> None:
-        videos, classes = len(self.paths), len(self.class_names)
-        if not videos:
-            raise ValueError("a report needs at least one video, got none")
-        if self.labels.shape != (videos,) or self.probabilities.shape != (videos, classes):
-            raise ValueError(
-                f"labels must be ({videos},) and probabilities ({videos}, {classes}), "
-                f"got {self.labels.shape} and {self.probabilities.shape}"
-            )
-        if self.targets is not None and self.targets.shape != (videos, classes):
-            raise ValueError(f"targets must be ({videos}, {classes}), got {self.targets.shape}")
-        if self.windows is not None and len(self.windows) != videos:
-            raise ValueError(f"windows must be {videos}, one per video, got {len(self.windows)}")
 
     @property
     def num_videos(self) -> int:
@@ -169,8 +152,10 @@ class EvaluationReport:
         unknown = np.full(len(self.class_names), np.nan)
         if self.is_multi_label:
             return unknown
-        counts, right = self.class_counts, self.confusion.diagonal().astype(np.float64)
-        return np.asarray(np.divide(right, counts, out=unknown, where=counts > 0))
+        counts = self.class_counts
+        return np.asarray(
+            np.divide(self.confusion.diagonal(), counts, out=unknown, where=counts > 0)
+        )
 
     @property
     def mean_class_accuracy(self) -> float:
@@ -192,9 +177,13 @@ class EvaluationReport:
     @cached_property
     def mean_average_precision_interval(self) -> Interval | None:
         """95 % interval of the mean average precision, from 200 bootstrap resamples."""
-        if self.targets is None or not len(self.scored):
-            return None
-        return bootstrap_map(Ranking(self.probabilities[self.scored], self.targets[self.scored]))
+        return bootstrap_map(self.ranking) if self.is_multi_label and len(self.scored) else None
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The scored videos ranked for each class, if a video may show several."""
+        assert self.targets is not None
+        return Ranking(self.probabilities[self.scored], self.targets[self.scored])
 
     @property
     def class_metric(self) -> tuple[str, NDArray[np.float64]]:
@@ -255,10 +244,9 @@ class EvaluationReport:
             "calibration_error": _known(self.calibration_error),
         }
         if self.is_multi_label:
-            interval = self.mean_average_precision_interval
             values["mean_average_precision"] = _known(self.mean_average_precision)
             values["mean_average_precision_interval"] = _interval_json(
-                interval, NUM_RANKING_RESAMPLES
+                self.mean_average_precision_interval, NUM_RANKING_RESAMPLES
             )
         metric, by_class = self.class_metric
         classes = zip(self.class_names, self.class_counts, by_class, strict=True)
@@ -339,6 +327,4 @@ def _known(value: float) -> float | None:
 
 
 def _interval_json(interval: Interval | None, resamples: int) -> dict[str, float] | None:
-    if interval is None:
-        return None
-    return {**interval._asdict(), "confidence": CONFIDENCE, "resamples": resamples}
+    return interval and {**interval._asdict(), "confidence": CONFIDENCE, "resamples": resamples}

@@ -26,7 +26,7 @@ def write_report(report: EvaluationReport, folder: Path, *, title: str) -> None:
         OSError: If a file cannot be written.
     """
     report.write(folder)
-    write_html(report, folder / HTML_FILE, title=title, fps=report.fps)
+    write_html(report, folder / HTML_FILE, title=title)
     if report.has_accuracy:
         draw_confusion(report.confusion, report.class_names, folder / PICTURE_FILE)
     else:

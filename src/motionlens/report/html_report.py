@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -34,28 +33,13 @@ _MAX_STRIP_WIDTH = 1200
 _JPEG_QUALITY = 75
 
 
-class Mistake(NamedTuple):
-    """A class that was predicted for a video that does not show it.
-
-    Attributes:
-        video: position in the report.
-        label: the class.
-        probability: of the class.
-    """
-
-    video: int
-    label: int
-    probability: float
-
-
-def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float = 12.0) -> None:
+def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
     """Write the report as HTML, with frames of the most confidently mistaken clips.
 
     Args:
         report: its videos are read again, if they are shown.
         path: of the file.
         title: above it.
-        fps: frames per second of frame folders.
 
     Raises:
         OSError: If the file cannot be written.
@@ -70,7 +54,7 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
     if len(report.scored):
         content["metrics"] = metrics(report)
         content["classes"] = class_rows(report)
-        content["mistakes"] = _mistakes(report, fps)
+        content["mistakes"] = _mistakes(report)
     if report.calibration is not None:
         content |= _confusion(report)
         bins = report.calibration
@@ -78,38 +62,40 @@ def write_html(report: EvaluationReport, path: Path, *, title: str, fps: float =
         picture = io.BytesIO()
         draw_calibration(bins, picture, format="svg", transparent=True)
         content["calibration_plot"] = _data_uri(picture, "image/svg+xml")
-    write_atomically(path, _template().render(content).encode())
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("motionlens.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"percent": percent, "percent_range": percent_range}
+    write_atomically(path, environment.get_template(TEMPLATE).render(content).encode())
 
 
-def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[Mistake]]]:
+def worst_confusions(report: EvaluationReport) -> list[tuple[int, int, list[int]]]:
     """The confusions, the most frequent first; of equally frequent ones the more confident first.
 
     Returns:
         True class, predicted class, and all videos of that confusion, the most probable first.
     """
-    groups: dict[tuple[int, int], list[Mistake]] = {}
-    for i in report.scored:
+    sure = report.probabilities.max(axis=1)
+    groups: dict[tuple[int, int], list[int]] = {}
+    for i in sorted(report.scored.tolist(), key=lambda i: -sure[i]):
         true, label = int(report.labels[i]), int(report.predicted[i])
         if true != label:
-            mistake = Mistake(int(i), label, float(report.probabilities[i, label]))
-            groups.setdefault((true, label), []).append(mistake)
-    for group in groups.values():
-        group.sort(key=lambda mistake: -mistake.probability)
-    order = sorted(groups.items(), key=lambda item: (-len(item[1]), -item[1][0].probability))
-    return [(true, label, group) for (true, label), group in order]
+            groups.setdefault((true, label), []).append(i)
+    order = sorted(groups.items(), key=lambda item: (-len(item[1]), -sure[item[1][0]]))
+    return [(true, label, videos) for (true, label), videos in order]
 
 
-def worst_mistakes(report: EvaluationReport, number: int) -> list[Mistake]:
-    """The most probable classes that a video does not show, if videos may show several."""
+def worst_mistakes(report: EvaluationReport, number: int) -> list[tuple[int, int]]:
+    """Videos and the most probable classes that they do not show, if videos may show several."""
     assert report.targets is not None
-    wrong = np.where(report.targets[report.scored], -1.0, report.probabilities[report.scored])
+    wrong = np.where(report.targets, -1.0, report.probabilities)[report.scored]
     order = np.argsort(-wrong, axis=None, kind="stable")[:number]
     places = np.stack(np.unravel_index(order, wrong.shape), axis=1).tolist()
-    return [
-        Mistake(int(report.scored[row]), label, float(wrong[row, label]))
-        for row, label in places
-        if wrong[row, label] >= 0
-    ]
+    return [(int(report.scored[row]), label) for row, label in places if wrong[row, label] >= 0]
 
 
 def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> str:
@@ -136,14 +122,6 @@ def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> 
     return _data_uri(content, "image/jpeg")
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"percent": percent, "percent_range": percent_range}
-    return environment.from_string(files("motionlens.report").joinpath(TEMPLATE).read_text("utf-8"))
-
-
 def _confusion(report: EvaluationReport) -> dict[str, Any]:
     """The matrix as cells of count and share of the row; as a picture if it is large."""
     if len(report.class_names) > MAX_COUNTED_CLASSES:
@@ -157,29 +135,25 @@ def _confusion(report: EvaluationReport) -> dict[str, Any]:
     return {"confusion": rows, "confusion_plot": ""}
 
 
-def _mistakes(report: EvaluationReport, fps: float) -> list[dict[str, Any]]:
+def _mistakes(report: EvaluationReport) -> list[dict[str, Any]]:
     """Groups of clips to show: by confusion, or all in one if videos may show several classes."""
-
-    def clips(mistakes: list[Mistake]) -> list[dict[str, Any]]:
-        return [_clip(report, mistake, fps) for mistake in mistakes]
-
     if report.is_multi_label:
-        mistakes = worst_mistakes(report, MAX_MISTAKES)
-        return [{"number": 0, "clips": clips(mistakes)}] if mistakes else []
+        clips = [_clip(report, *mistake) for mistake in worst_mistakes(report, MAX_MISTAKES)]
+        return [{"number": 0, "clips": clips}] if clips else []
     return [
         {
             "true": report.class_names[true],
             "predicted": report.class_names[label],
-            "number": len(group),
-            "clips": clips(group[:CLIPS_PER_CONFUSION]),
+            "number": len(videos),
+            "clips": [_clip(report, video, label) for video in videos[:CLIPS_PER_CONFUSION]],
         }
-        for true, label, group in worst_confusions(report)[:MAX_CONFUSIONS]
+        for true, label, videos in worst_confusions(report)[:MAX_CONFUSIONS]
     ]
 
 
-def _clip(report: EvaluationReport, mistake: Mistake, fps: float) -> dict[str, Any]:
-    path = report.paths[mistake.video]
-    start_s, end_s = window = report.windows[mistake.video] if report.windows else (None, None)
+def _clip(report: EvaluationReport, video: int, label: int) -> dict[str, Any]:
+    path = report.paths[video]
+    start_s, end_s = window = report.windows[video] if report.windows else (None, None)
     where = ""
     if end_s is not None:
         where = f", {start_s or 0:g} to {end_s:g} s"
@@ -188,10 +162,10 @@ def _clip(report: EvaluationReport, mistake: Mistake, fps: float) -> dict[str, A
     return {
         "path": path,
         "window": where,
-        "picture": frame_strip(path, window, fps),
-        "predicted": report.class_names[mistake.label],
-        "probability": mistake.probability,
-        "shows": ", ".join(report.true_labels(mistake.video)),
+        "picture": frame_strip(path, window, report.fps),
+        "predicted": report.class_names[label],
+        "probability": report.probabilities[video, label],
+        "shows": ", ".join(report.true_labels(video)),
     }
 
 

@@ -5,6 +5,7 @@ Letters: V videos, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -209,10 +210,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """
     number = only_first + only_second
     # In integers, since both terms grow beyond the range of a float.
-    ways, tail = 1, 0
-    for i in range(min(only_first, only_second) + 1):
-        tail += ways
-        ways = ways * (number - i) // (i + 1)
+    tail = sum(math.comb(number, i) for i in range(min(only_first, only_second) + 1))
     return min(float(2 * tail / 2**number), 1.0)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionlens.report.plots.lines import Line, draw_lines
+from motionlens.report.plots.lines import draw_lines
 from motionlens.report.plots.matrix import draw_matrix
-from motionlens.report.plots.rows import Panel, Point, draw_panels
+from motionlens.report.plots.rows import Point, draw_panels
 
 _ACCURACY = "validation accuracy, %"
 
@@ -34,18 +34,19 @@ def _draw_rows(results: Mapping[str, Any], path: Path) -> None:
     columns = list(dict.fromkeys(cell["column"] for cell in results["cells"]))
     # Parts of an accuracy are in the table; the picture has the accuracy alone.
     columns = [column for column in columns if "," not in column or len(columns) < 4]
-    panels = []
+    panels = {}
     for column in columns:
-        points = {
+        cells = [cell for cell in results["cells"] if cell["column"] == column]
+        poster = published(results["poster"], column, [cell["row"] for cell in cells])
+        panels[column] = {
             cell["row"]: Point(
                 scale * cell["mean"],
                 [scale * value for value in cell["values"]],
                 cell["interval"] and (scale * cell["interval"][0], scale * cell["interval"][1]),
+                poster.get(cell["row"]),
             )
-            for cell in results["cells"]
-            if cell["column"] == column
+            for cell in cells
         }
-        panels.append(Panel(column, points, published(results["poster"], column, list(points))))
     draw_panels(
         panels,
         path,
@@ -66,22 +67,18 @@ def _draw_matrix(results: Mapping[str, Any], path: Path) -> None:
         columns,
         path,
         title=results["picture"]["title"],
-        row_label="",
-        column_label="",
     )
 
 
 def _draw_lines(results: Mapping[str, Any], path: Path) -> None:
     """A line for each row, over the motion between the frames of a column's clips."""
     steps, pixels = results["picture"]["steps"], results.get("pixels_per_frame")
-    lines: dict[str, Line] = {}
+    lines: dict[str, list[tuple[float, float, float, float]]] = {}
     # The last row comes first: it is ours, and gets the strongest colour.
     for cell in reversed(results["cells"]):
         low, high = cell["interval"] or (cell["mean"], cell["mean"])
-        line = lines.setdefault(cell["row"], Line([], [], [], []))
-        line.x.append(steps[cell["column"]] * (pixels or 1))
-        for values, value in zip(line[1:], (cell["mean"], low, high), strict=True):
-            values.append(100 * value)
+        point = (steps[cell["column"]] * (pixels or 1), 100 * cell["mean"], 100 * low, 100 * high)
+        lines.setdefault(cell["row"], []).append(point)
     draw_lines(
         lines,
         path,

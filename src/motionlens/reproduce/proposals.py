@@ -8,10 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from motionlens.datasets.parts import open_parts
-from motionlens.explain.correspondences import Correspondences, explain_clips
-from motionlens.explain.drawing.overview import draw_comparison, strongest_place
-from motionlens.explain.drawing.strips import Strip, draw_strips
-from motionlens.explain.matches import Match, find_match
+from motionlens.explain.correspondences import Correspondences, Match, explain_clips
+from motionlens.explain.drawing.overview import Strip, draw_comparison, draw_strips, strongest_place
 from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.recognizer import Recognizer
 from motionlens.reproduce.toy_training import first_of_each_class, validation_videos
@@ -61,7 +59,7 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Tensor, s
     row, column = max(
         cells, key=lambda cell: float(found.change[clip, frame, cell[0] * W + cell[1]])
     )
-    return find_match(found.of_clip(clip), frame, row, column)
+    return found.of_clip(clip).match(frame, row, column)
 
 
 def draw_video_proposals(run: Path, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +43,7 @@ def measure_and_store(run: Run, runs: Path, device: torch.device, seconds: float
     clip = clip.to(memory_format=torch.channels_last_3d)
     with torch.inference_mode():
         found = compare({"": lambda: fast(clip)}, device, seconds=seconds, least=1)[""]
-    note = {"frames": frames, "size": size, "parameters": parameters, **asdict(found)}
+    note = {"frames": frames, "size": size, "parameters": parameters, **found}
     (runs / run.name).mkdir(parents=True, exist_ok=True)
     text = json.dumps({"model": run.model, **note, "machine": machine(device)}, indent=1) + "\n"
     write_atomically(runs / run.name / REPRODUCED_FILE, text.encode())

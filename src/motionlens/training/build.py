@@ -1,8 +1,9 @@
-"""What a training run is made of before it starts: model card, trial clip, loaders, summary."""
+"""What a training run starts from: videos, card, network with its first weights, loaders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,11 +19,93 @@ from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
+from motionlens.inference.checkpoint import load_card
+from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
+from motionlens.models.resnet import VideoResNet
+from motionlens.models.weights.transfer import TransferReport, Weights, start_from
 from motionlens.training.recipe import Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """What training starts from.
+
+    Attributes:
+        model: with its first weights, in training mode.
+        card: of the recognizer that comes out.
+        train: training videos.
+        validation: validation videos.
+        transform: of training clips.
+        report: what was loaded into the network; None if nothing was.
+    """
+
+    model: nn.Module
+    card: ModelCard
+    train: VideoIndex
+    validation: VideoIndex
+    transform: ClipTransform
+    report: TransferReport | None
+
+
+def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
+    """Open the data and build the network of a recipe, without leaving a trace on disk.
+
+    Args:
+        recipe: see :class:`motionlens.training.recipe.Recipe`.
+        resume: whether the weights will come from the run's checkpoint.
+
+    Raises:
+        ValueError: If the data, the model's options or the weights to start from cannot be used.
+    """
+    train, validation = open_parts(recipe.source)
+    _check_labels(train, validation)
+    weights, start_card = _read_weights(recipe, resume)
+    card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
+    torch.manual_seed(recipe.seed)
+    model = build_model(card)
+    report = start_from(model, weights, card.class_names) if weights else None
+    if recipe.optim.checkpoint_activations:
+        if not isinstance(model, VideoResNet):
+            raise ValueError(
+                f"optim.checkpoint_activations needs a model of residual blocks, {card.model} has "
+                "none; set it to false"
+            )
+        model.recompute_blocks()
+    return Start(
+        model=model,
+        card=card,
+        train=train,
+        validation=validation,
+        transform=_transform(recipe, card, train),
+        report=report,
+    )
+
+
+def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
+    """Refuse videos whose class nobody has told, unless they may show none at all."""
+    for name, part in (("training", train), ("validation", validation)):
+        if part.targets is None and not part.is_labelled:
+            first = next(i for i in range(len(part)) if part.labels[i] < 0)
+            unknown = int((part.labels < 0).sum())
+            raise ValueError(
+                f"every {name} video must have a label, {unknown} of {len(part)} have none, the "
+                f"first is {part.path(first)}; remove them from the list"
+            )
+
+
+def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCard | None]:
+    """The weights that a run starts from, and the card that says what they are of."""
+    if recipe.init is None:
+        return None, None
+    if resume:
+        # The weights are in the run's own checkpoint, and its card has taken over theirs.
+        return None, load_card(recipe.out)
+    return read_weights(recipe.init)
 
 
 def make_card(
@@ -93,7 +176,37 @@ def build_model(card: ModelCard) -> nn.Module:
     return model.train()
 
 
-def make_transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransform:
+def make_loaders(
+    recipe: Recipe, start: Start, train: VideoIndex, validation: VideoIndex
+) -> Loaders:
+    """Loaders of this process's training and validation clips.
+
+    Args:
+        recipe: names batch size, workers and seed.
+        start: says what a clip is, and what becomes of training clips.
+        train: the training videos of all processes.
+        validation: likewise.
+
+    Raises:
+        ValueError: If classes cannot be balanced.
+    """
+    card, cache = start.card, recipe.loader.cache
+    dataset = ClipDataset(train, card.sampling, start.transform, seed=recipe.seed, cache=cache)
+    held_out = ClipDataset(validation, card.sampling, card.preprocessing, cache=cache)
+    common: dict[str, Any] = {
+        "batch_size": recipe.optim.batch_size,
+        "num_workers": resolve_num_workers(recipe.loader.num_workers),
+        "seed": recipe.seed,
+        "rank": rank(),
+        "world_size": world_size(),
+    }
+    return (
+        build_loader(dataset, shuffle=True, balanced=recipe.loader.balanced, **common),
+        build_loader(held_out, shuffle=False, **common),
+    )
+
+
+def _transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransform:
     """What becomes of the frames of training clips.
 
     Raises:
@@ -119,41 +232,6 @@ def make_transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTr
     )
 
 
-def make_loaders(
-    recipe: Recipe,
-    card: ModelCard,
-    transform: ClipTransform,
-    train: VideoIndex,
-    validation: VideoIndex,
-) -> Loaders:
-    """Loaders of this process's training and validation clips.
-
-    Args:
-        recipe: names batch size, workers and seed.
-        card: says what a clip is.
-        transform: see :func:`make_transform`.
-        train: the training videos of all processes.
-        validation: likewise.
-
-    Raises:
-        ValueError: If classes cannot be balanced.
-    """
-    sampling, cache = card.sampling, recipe.loader.cache
-    dataset = ClipDataset(train, sampling, transform, seed=recipe.seed, cache=cache)
-    held_out = ClipDataset(validation, sampling, card.preprocessing, cache=cache)
-    common: dict[str, Any] = {
-        "batch_size": recipe.optim.batch_size,
-        "num_workers": resolve_num_workers(recipe.loader.num_workers),
-        "seed": recipe.seed,
-        "rank": rank(),
-        "world_size": world_size(),
-    }
-    return (
-        build_loader(dataset, shuffle=True, balanced=recipe.loader.balanced, **common),
-        build_loader(held_out, shuffle=False, **common),
-    )
-
-
 def _horizontal_flip(recipe: Recipe, train: VideoIndex) -> Mapping[str, str] | None:
     """What swaps when a clip is mirrored, as the recipe or the data set's catalogue says."""
     pairs = recipe.augment.horizontal_flip
@@ -167,11 +245,10 @@ def _horizontal_flip(recipe: Recipe, train: VideoIndex) -> Mapping[str, str] | N
     return train.flip_pairs
 
 
-def describe_start(
-    model: nn.Module, card: ModelCard, train: VideoIndex, validation: VideoIndex
-) -> Iterator[str]:
+def describe_start(start: Start) -> Iterator[str]:
     """Lines that say what is about to be trained on what."""
-    parameters = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    card, train, validation = start.card, start.train, start.validation
+    parameters = sum(p.numel() for p in start.model.parameters() if p.requires_grad)
     yield (
         f"{card.model}: {parameters:,} parameters, clips of {card.sampling.num_frames} frames "
         f"of {card.preprocessing.size}x{card.preprocessing.size} pixels"
@@ -181,3 +258,4 @@ def describe_start(
     counts = [part.counts() for part in (train, validation)]
     for name in card.class_names:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
+    yield from start.report.lines() if start.report else ()

@@ -29,12 +29,8 @@ def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:
     """The row of the epoch whose weights are kept: the last, or the first of the best."""
     if keep == "last":
         return history[-1]
-
-    def figure(row: dict[str, float]) -> float:
-        found = figure_of(row)
-        return -1.0 if found is None else found
-
-    return max(history, key=figure)
+    figures = [-1.0 if found is None else found for found in map(figure_of, history)]
+    return history[figures.index(max(figures))]
 
 
 def has_stalled(history: list[dict[str, float]], patience: int | None) -> bool:
@@ -79,8 +75,9 @@ class EpochRecorder(Callback):
         row: dict[str, float] = {"epoch": epoch}
         # Of all processes together, so that each has to ask.
         for name, value in trainer.callback_metrics.items():
-            fresh = not name.startswith("validation_") or _validates(trainer)
-            if name != "loss" and fresh:
+            every = trainer.check_val_every_n_epoch or 1
+            is_fresh = epoch % every == 0 or not name.startswith("validation_")
+            if name != "loss" and is_fresh:
                 row[name] = float(value)
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         rows = []
@@ -104,12 +101,10 @@ class EpochRecorder(Callback):
 
     def _print(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
         line = f"epoch {row['epoch']:.0f}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}"
-        if "train_accuracy" in row:
-            line += f"  train accuracy {100 * row['train_accuracy']:.1f} %"
-        if "validation_accuracy" in row:
-            line += f"  validation accuracy {100 * row['validation_accuracy']:.1f} %"
-        if "validation_map" in row:
-            line += f"  validation mAP {100 * row['validation_map']:.1f} %"
+        for name in ("train_accuracy", "validation_accuracy", "validation_map"):
+            if name in row:
+                label = name.replace("_", " ").replace("map", "mAP")
+                line += f"  {label} {100 * row[name]:.1f} %"
         self._say(trainer, line)
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
@@ -133,8 +128,3 @@ class Bar(TQDMProgressBar):
         """What the bar shows."""
         values = super().get_metrics(trainer, pl_module)
         return {name: value for name, value in values.items() if name != "v_num"}
-
-
-def _validates(trainer: pl.Trainer) -> bool:
-    every = trainer.check_val_every_n_epoch or 1
-    return (trainer.current_epoch + 1) % every == 0

@@ -22,7 +22,7 @@ from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_first_process, restored_environment
-from motionlens.training.build import Loaders, describe_start, make_loaders
+from motionlens.training.build import Loaders, describe_start, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
 from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.ema import Ema
@@ -38,7 +38,6 @@ from motionlens.training.run_folder import (
     read_metrics,
 )
 from motionlens.training.skip_broken import leave_out_broken
-from motionlens.training.start import make_start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +93,7 @@ def fit(
     if is_first_process():
         begun = begun_run(recipe, resume=resume, overwrite=overwrite)
     with begun as run, _quiet_lightning(), restored_environment():
-        for line in describe_start(start.model, start.card, start.train, start.validation):
-            console.print(line)
-        for line in start.report.lines() if start.report else ():
+        for line in describe_start(start):
             console.print(line)
 
         def open_loaders() -> Loaders:
@@ -105,7 +102,7 @@ def fit(
                 train, validation, broken = leave_out_broken(run, train, validation, resume=resume)
                 if broken:
                     console.print(f"{broken} videos cannot be read: {run / BROKEN_FILE}")
-            return make_loaders(recipe, start.card, start.transform, train, validation)
+            return make_loaders(recipe, start, train, validation)
 
         module = TrainingModule(start.model, recipe, start.card, open_loaders)
         trainer = _make_trainer(recipe, run, device, console)

@@ -6,27 +6,12 @@ Letters: B clips, T frames, H W rows and columns, K classes.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from motionlens.training.recipe import AugmentConfig
-
-
-class Mixed(NamedTuple):
-    """A batch after mixing.
-
-    Attributes:
-        clip: ``(B, 3, T, H, W)``.
-        target: parts of classes, float32 ``(B, K)``.
-    """
-
-    clip: Tensor
-    target: Tensor
 
 
 def mix(
@@ -36,7 +21,7 @@ def mix(
     num_classes: int,
     config: AugmentConfig,
     rng: np.random.Generator,
-) -> Mixed | None:
+) -> tuple[Tensor, Tensor] | None:
     """Mix a batch as the recipe says, or leave it alone.
 
     Args:
@@ -48,7 +33,8 @@ def mix(
         rng: all chance comes from it.
 
     Returns:
-        The mixed batch; None where this one is not to be mixed.
+        The mixed clips, and the shares of the classes in them, float32 ``(B, K)``; None where
+        this batch is not to be mixed.
     """
     if rng.random() >= config.mix_probability:
         return None
@@ -57,7 +43,10 @@ def mix(
         cuts = bool(rng.random() < 0.5)
     alpha = config.cutmix_alpha if cuts else config.mixup_alpha
     part = float(rng.beta(alpha, alpha))
-    partner = _draw_partners(weight.cpu().numpy() > 0, rng).to(clip.device)
+    # Clips that do not count are mixed with themselves.
+    counts = weight.cpu().numpy() > 0
+    partner = np.arange(len(counts))
+    partner[counts] = rng.permutation(np.flatnonzero(counts))
     if cuts:
         top, left, rows, columns = _draw_box(clip.shape[3], clip.shape[4], part, rng)
         mixed = clip.clone()
@@ -68,14 +57,7 @@ def mix(
     else:
         mixed = clip * part + clip[partner] * (1 - part)
     target = label if label.dim() == 2 else F.one_hot(label, num_classes).float()
-    return Mixed(mixed, target * part + target[partner] * (1 - part))
-
-
-def _draw_partners(counts: NDArray[np.bool_], rng: np.random.Generator) -> Tensor:
-    """Which clip each is mixed with; those that do not count with themselves."""
-    partner = np.arange(len(counts))
-    partner[counts] = rng.permutation(np.flatnonzero(counts))
-    return torch.from_numpy(partner)
+    return mixed, target * part + target[partner] * (1 - part)
 
 
 def _draw_box(

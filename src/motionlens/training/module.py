@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 import numpy as np
 import torch
 import torch.nn.functional as F
-from lightning.pytorch.loggers import TensorBoardLogger
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
@@ -30,7 +30,7 @@ from motionlens.training.mixing import mix
 from motionlens.training.optimizer import lr_factor, make_optimizer, set_norm_momentum
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import CHECKPOINT
-from motionlens.training.tensorboard_pictures import add_picture, clip_strip, confusion_picture
+from motionlens.training.tensorboard_pictures import clip_strip, confusion_picture
 
 Batch = dict[str, Tensor]
 # Keeps the numbers drawn for mixing apart from those drawn for clips and their order.
@@ -169,12 +169,8 @@ class TrainingModule(pl.LightningModule):
             average_over_processes(self.model.buffers())
 
     def on_validation_epoch_start(self) -> None:
-        """Reset the metrics."""
+        """Forget the clips of earlier epochs; Lightning resets the metrics that it logs."""
         self._validated = []
-        for metric in self._validation_metrics().values():
-            metric.reset()
-        if not self.card.multi_label:
-            self.confusion.reset()
 
     def validation_step(self, batch: Batch, number: int) -> None:
         """Measure a batch."""
@@ -193,29 +189,20 @@ class TrainingModule(pl.LightningModule):
         self.validation_loss.update(loss.expand(len(label)))
         shown = self.recipe.log.clips - number * self.plan.batch_size
         for place in range(min(shown, len(label))):
-            writer = self._writer()
-            if writer is not None:
-                strip = clip_strip(batch["clip"][place], self.card, is_right=bool(right[place]))
-                name = f"validation_clips/{int(batch['index'][place])}"
-                add_picture(writer, name, strip, self.trainer.global_step)
+            strip = clip_strip(batch["clip"][place], self.card, is_right=bool(right[place]))
+            self._show(f"validation_clips/{int(batch['index'][place])}", strip)
 
     def on_validation_epoch_end(self) -> None:
         """Compute the metrics over all processes."""
-        for name, metric in self._validation_metrics().items():
-            self.log(name, metric.compute(), prog_bar=name != "validation_loss")
+        self.log("validation_loss", self.validation_loss)
         if self.card.multi_label:
             self.log("validation_map", self._mean_average_precision(), prog_bar=True)
             return
+        self.log("validation_accuracy", self.validation_accuracy, prog_bar=True)
         matrix = self.confusion.compute()
-        writer = self._writer()
-        if writer is not None and self.recipe.log.confusion:
-            picture = confusion_picture(matrix)
-            add_picture(writer, "validation_confusion", picture, self.trainer.global_step)
-
-    def _validation_metrics(self) -> dict[str, Any]:
-        names = ["validation_loss"]
-        names += [] if self.card.multi_label else ["validation_accuracy"]
-        return {name: getattr(self, name) for name in names}
+        self.confusion.reset()
+        if self.recipe.log.confusion:
+            self._show("validation_confusion", confusion_picture(matrix))
 
     def _mean_average_precision(self) -> Tensor:
         assert self.loaders is not None
@@ -231,10 +218,10 @@ class TrainingModule(pl.LightningModule):
         shown = precisions[targets.any(dim=0)]
         return shown.mean() if len(shown) else torch.zeros((), device=self.device)
 
-    def _writer(self) -> Any:
-        """TensorBoard's writer, in the process that writes; else None."""
-        logger = self.trainer.logger
-        return logger.experiment if rank() == 0 and isinstance(logger, TensorBoardLogger) else None
+    def _show(self, name: str, picture: NDArray[np.uint8]) -> None:
+        """Hand a picture to TensorBoard; only the first process writes."""
+        logger: Any = self.logger
+        logger.experiment.add_image(name, picture, self.global_step, dataformats="HWC")
 
     def configure_optimizers(self) -> Any:
         """AdamW or SGD with the recipe's schedule, moved on every step."""
@@ -245,10 +232,7 @@ class TrainingModule(pl.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: lr_factor(step, num_steps, self.config)
         )
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
-        }
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what makes a recognizer of the checkpoint."""

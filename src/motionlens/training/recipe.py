@@ -37,9 +37,7 @@ class ClipConfig:
     short_side: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("num_frames", "frame_stride", "size", "short_side"):
-            if getattr(self, name) is not None:
-                _check(f"clip.{name}", getattr(self, name), least=1)
+        _check_least("clip.", self, num_frames=1, frame_stride=1, size=1, short_side=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,23 +155,18 @@ class OptimConfig:
                 "optim.compile and optim.checkpoint_activations exclude each other; set one to "
                 "false"
             )
-        _check("optim.epochs", self.epochs, least=1)
-        _check("optim.batch_size", self.batch_size, least=1)
-        _check("optim.accumulate", self.accumulate, least=1)
+        _check_least("optim.", self, epochs=1, batch_size=1, accumulate=1, step_epochs=1)
+        _check_least("optim.", self, weight_decay=0, grad_clip=0)
         _check("optim.lr", self.lr, above=0)
         _check("optim.min_lr", self.min_lr, least=0, most=self.lr)
         _check("optim.ema_decay", self.ema_decay, least=0, below=1)
-        if self.step_epochs is not None:
-            _check("optim.step_epochs", self.step_epochs, least=1)
-        elif self.norm_momentum == "halving":
+        if self.norm_momentum == "halving" and self.step_epochs is None:
             raise ValueError(
                 "optim.norm_momentum halving needs optim.step_epochs, got none; say every how "
                 "many epochs it halves"
             )
         _check("optim.warmup", self.warmup, least=0, below=1)
-        _check("optim.weight_decay", self.weight_decay, least=0)
         _check("optim.label_smoothing", self.label_smoothing, least=0, below=1)
-        _check("optim.grad_clip", self.grad_clip, least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +190,7 @@ class LoaderConfig:
     skip_broken: bool = False
 
     def __post_init__(self) -> None:
-        if self.num_workers is not None:
-            _check("loader.num_workers", self.num_workers, least=0)
+        _check_least("loader.", self, num_workers=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,7 +207,7 @@ class LogConfig:
     clips: int = 2
 
     def __post_init__(self) -> None:
-        _check("log.clips", self.clips, least=0)
+        _check_least("log.", self, clips=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,16 +266,9 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        if self.k is not None:
-            _check("k", self.k, least=1)
-            if "k" in self.model_options:
-                raise ValueError("k must be given once, got it in model_options too; remove one")
-        _check("validate_every", self.validate_every, least=1)
-        _check("devices", self.devices, least=1)
-        _check("num_nodes", self.num_nodes, least=1)
-        if self.patience is not None:
-            _check("patience", self.patience, least=1)
-        _check("seed", self.seed, least=0)
+        _check_least("", self, k=1, validate_every=1, patience=1, seed=0, devices=1, num_nodes=1)
+        if self.k is not None and "k" in self.model_options:
+            raise ValueError("k must be given once, got it in model_options too; remove one")
 
     @property
     def source(self) -> DataSource:
@@ -298,6 +283,13 @@ class Recipe:
     def resolved_model_options(self) -> dict[str, Any]:
         """The model's options with ``k`` among them if it was given."""
         return {**self.model_options, **({} if self.k is None else {"k": self.k})}
+
+
+def _check_least(prefix: str, config: object, **least: float) -> None:
+    """Check fields against the least values that they may have; None is none."""
+    for name, limit in least.items():
+        if (value := getattr(config, name)) is not None:
+            _check(f"{prefix}{name}", value, least=limit)
 
 
 def _check(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 from motionlens._utils.errors import nearest, parser_message
 from motionlens._utils.files import write_atomically
 from motionlens.datasets.source import read_yaml
 from motionlens.training.recipe import Recipe
-
-Config = TypeVar("Config")
 
 
 def load_recipe(path: str | os.PathLike[str], **overrides: Any) -> Recipe:
@@ -72,7 +70,12 @@ def recipe_from(values: Mapping[str, Any]) -> Recipe:
     Raises:
         ValueError: For a value out of range.
     """
-    return _build(Recipe, values)
+    hints = get_type_hints(Recipe)
+    known = {name: value for name, value in values.items() if name in hints}
+    for name, value in known.items():
+        if is_dataclass(hints[name]) and isinstance(value, Mapping):
+            known[name] = hints[name](**value)
+    return Recipe(**known)
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
@@ -87,17 +90,6 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     return replace(
         recipe, data=os.path.abspath(recipe.data), validation=validation, listing=listing, init=init
     )
-
-
-def _build(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    hints = get_type_hints(kind)
-    known = {}
-    for entry in fields(kind):  # type: ignore[arg-type]
-        if entry.name in values:
-            value = values[entry.name]
-            nested = is_dataclass(hints[entry.name]) and isinstance(value, Mapping)
-            known[entry.name] = _build(hints[entry.name], value) if nested else value
-    return kind(**known)
 
 
 def _check_keys(kind: type, values: Mapping[str, Any], where: str, prefix: str = "") -> None:

@@ -207,10 +207,7 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {name: float(value) for name, value in row.items() if value}
-            for row in csv.DictReader(file)
-        ]
+        return [{name: float(v) for name, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:

@@ -5,8 +5,6 @@ Letters: K classes, T frames, h w rows and columns of a clip.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,8 +50,3 @@ def clip_strip(clip: Tensor, card: ModelCard, *, is_right: bool) -> NDArray[np.u
     framed[:] = _RIGHT if is_right else _WRONG
     framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = strip
     return framed
-
-
-def add_picture(writer: Any, name: str, picture: NDArray[np.uint8], step: int) -> None:
-    """Hand a picture to TensorBoard's writer."""
-    writer.add_image(name, picture, step, dataformats="HWC")

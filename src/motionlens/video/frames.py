@@ -10,7 +10,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -46,28 +45,11 @@ class Frames:
             The memory may be laid out channels-last.
         times_s: float64 ``(T,)``, seconds since the video's first frame.
         fps: frames per second of the video (on average), not of this choice of frames.
-
-    Raises:
-        ValueError: For another shape, dtype or frame rate.
     """
 
     data: Tensor
     times_s: Tensor
     fps: float
-
-    def __post_init__(self) -> None:
-        shape = tuple(self.data.shape)
-        if self.data.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or 0 in shape:
-            raise ValueError(
-                f"data must be uint8 (T, 3, H, W) with at least one pixel, got {self.data.dtype} "
-                f"{shape}; decode with motionlens.video.file.open_video or convert it first"
-            )
-        if self.times_s.dtype != torch.float64 or self.times_s.shape != shape[:1]:
-            raise ValueError(
-                f"times_s must be float64 ({shape[0]},), one time per frame, got "
-                f"{self.times_s.dtype} {tuple(self.times_s.shape)}; give a time for each frame"
-            )
-        check_fps(self.fps)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -119,7 +101,6 @@ class VideoReader(ABC):
         fps: float,
         size: tuple[int, int],  # height, width
     ) -> None:
-        check_fps(fps)
         self.name = name
         self.fps = float(fps)
         self.height, self.width = size
@@ -206,12 +187,7 @@ class VideoReader(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 

@@ -74,7 +74,7 @@ def open_source(
 
 
 def is_endless(source: Source) -> bool:
-    """Whether a source has no end of its own that one could wait for: all but files and arrays."""
+    """Whether a source is read once and may never end: all but files, folders and arrays."""
     if isinstance(source, int | np.ndarray | Tensor):
         return isinstance(source, int)
     if _scheme(os.fspath(source)):

@@ -13,32 +13,20 @@ from numpy.typing import NDArray
 
 
 def write_video(
-    path: str | os.PathLike[str],
-    frames: NDArray[np.uint8],
-    *,
-    fps: int | Fraction = 25,
-    codec: str = "libx264",
+    path: str | os.PathLike[str], frames: NDArray[np.uint8], *, fps: int | Fraction = 25
 ) -> None:
-    """Encode frames.
+    """Encode frames as H.264.
 
     Args:
         path: of the file; its suffix chooses the container.
         frames: uint8 ``(T, H, W, 3)``, RGB; H and W even.
         fps: frames per second.
-        codec: name of an encoder that FFmpeg has.
 
     Raises:
-        ValueError: For another shape or dtype, or odd sizes.
         OSError: If the file cannot be written.
     """
-    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        raise ValueError(
-            f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {tuple(frames.shape)}"
-        )
-    if frames.shape[1] % 2 or frames.shape[2] % 2:
-        raise ValueError(f"frames must have even H and W, got {frames.shape[1]}x{frames.shape[2]}")
     with av.open(os.fspath(path), "w") as container:
-        _encode(container, container.add_stream(codec, rate=fps), frames)
+        _encode(container, container.add_stream("libx264", rate=fps), frames)
 
 
 def encode_exactly(frames: NDArray[np.uint8], *, fps: int | Fraction = 12) -> bytes:

@@ -4,11 +4,11 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from explained_samples import sample_frames
+from motionlens.explain.correspondences import Match, Target
 from motionlens.explain.drawing.arrows import draw_match, draw_position, match_legend
 from motionlens.explain.drawing.frames import choose_frames, draw_frames
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import DROPPED_COLOUR, KEPT_COLOUR, POSITION_COLOUR
-from motionlens.explain.matches import Match, Target
 
 MATCH = Match(1, 0, 3, (Target(0, 1, 2, 5, 0.1), Target(2, 1, 0, 0, 0.2)), (2, 4))
 REGION = (10.0, 20.0, 20.0, 40.0)

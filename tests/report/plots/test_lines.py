@@ -3,7 +3,7 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from motionlens.report.plots.lines import Line, draw_curves, draw_lines, draw_scaling, line_style
+from motionlens.report.plots.lines import draw_curves, draw_lines, draw_scaling, line_style
 from motionlens.report.plots.style import COLOURS
 
 
@@ -13,7 +13,7 @@ def by_label(axes):
 
 
 def test_lines(tmp_path, drawn):
-    line = Line([21.0, 3.0], [40.0, 90.0], [30.0, 80.0], [50.0, 95.0])
+    line = [(21.0, 40.0, 30.0, 50.0), (3.0, 90.0, 80.0, 95.0)]
     draw_lines(
         {"CPNet": line, "C3D": line}, tmp_path / "l.png",
         title="t", x_label="x", y_label="y", chance=25.0,
@@ -25,7 +25,7 @@ def test_lines(tmp_path, drawn):
 
 
 def test_intervals_are_bars_and_equal_systems_lie_side_by_side(tmp_path, drawn):
-    line = Line([21.0, 3.0], [40.0, 90.0], [30.0, 80.0], [50.0, 95.0])
+    line = [(21.0, 40.0, 30.0, 50.0), (3.0, 90.0, 80.0, 95.0)]
     draw_lines({"a": line, "b": line}, tmp_path / "l.png", title="t", x_label="x", y_label="y")
     axes = drawn[0].axes[0]
     assert "chance" not in [text.get_text() for text in axes.texts]

@@ -1,15 +1,16 @@
 import numpy as np
 
-from motionlens.report.plots.rows import Panel, Point, draw_panels
+from motionlens.report.plots.rows import Point, draw_panels
 
 
 def test_rows_and_published_figures(tmp_path, drawn):
     points = {
-        "C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0)),
+        "C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0), 56.9),
         "CPNet": Point(90.0, [90.0], None),
     }
-    panels = [Panel("box", points, {"C2D": 56.9}), Panel("wide", {}, {})]
-    draw_panels(panels, tmp_path / "rows.png", title="t", label="accuracy", chance=25)
+    draw_panels(
+        {"box": points, "wide": {}}, tmp_path / "rows.png", title="t", label="accuracy", chance=25
+    )
     assert (tmp_path / "rows.png").stat().st_size > 5000
     first, second = drawn[0].axes
     assert [text.get_text() for text in first.get_yticklabels()] == ["C2D", "CPNet"]
@@ -21,11 +22,10 @@ def test_rows_and_published_figures(tmp_path, drawn):
 
 def test_the_legend_names_only_what_is_drawn(tmp_path, drawn):
     points = {"C2D": Point(60.0, [60.0], None)}
-    draw_panels([Panel("", points, {})], tmp_path / "a.png", title="t", label="accuracy")
+    draw_panels({"": points}, tmp_path / "a.png", title="t", label="accuracy")
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["here, mean of runs"]
-    points = {"C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0))}
-    panel = Panel("", points, {"C2D": 56.9})
-    draw_panels([panel], tmp_path / "b.png", title="t", label="accuracy", chance=25)
+    points = {"C2D": Point(60.0, [58.0, 62.0], (50.0, 70.0), 56.9)}
+    draw_panels({"": points}, tmp_path / "b.png", title="t", label="accuracy", chance=25)
     names = [text.get_text() for text in drawn[1].legends[0].get_texts()]
     assert names[1:3] == ["one run", "95 % interval"]
     assert names[3].startswith("poster")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
 from motionlens._utils.files import write_atomically
+from motionlens.explain.correspondences import Match
 from motionlens.explain.drawing.arrows import draw_match, draw_position, match_legend
 from motionlens.explain.drawing.frames import draw_frames
 from motionlens.explain.drawing.overview import Place, headline, labels
-from motionlens.explain.drawing.sheet import LABEL_SIZE, MARGIN, Sheet
+from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import (
     DROPPED_COLOUR,
     KEPT_COLOUR,
@@ -25,12 +24,10 @@ from motionlens.explain.drawing.themes import (
     Theme,
 )
 from motionlens.explain.explanation import Explanation
-from motionlens.explain.matches import Match
 from motionlens.video.writing import encode_compactly
 
 SUFFIXES = (".gif", ".mp4")
 _WIDTH = 6.0
-_BAR_HEIGHT = 0.45
 _COLOURS = 96
 
 
@@ -62,9 +59,8 @@ def animate(
     if not fps > 0:
         raise ValueError(f"fps must be above 0, got {fps}")
     pictures = animation_frames(explained, place, theme=theme)
-    is_gif = path.suffix.lower() == ".gif"
-    content = _as_gif(pictures, fps) if is_gif else encode_compactly(pictures, fps=fps)
-    write_atomically(path, content)
+    encode = _as_gif if path.suffix.lower() == ".gif" else encode_compactly
+    write_atomically(path, encode(pictures, fps=fps))
 
 
 def animation_frames(
@@ -89,57 +85,17 @@ def _step(explained: Explanation, match: Match, t: int, theme: Theme) -> NDArray
     if t == own:
         draw_position(sheet, layout, match)
     draw_match(sheet, layout, match._replace(frame=left))
-    _draw_wins(sheet, match, t, left)
     sheet.legend(match_legend(), columns=2)
     return sheet.pixels()
 
 
-def _draw_wins(sheet: Sheet, match: Match, current: int, num_frames: int) -> None:
-    """Bars of the channels that the proposals of each frame won; the current frame is marked."""
-    wins = [0] * num_frames
-    for target in match.targets:
-        wins[target.frame] += target.wins
-    text = "channels won by the proposals of each frame"
-    sheet.write(text, size=LABEL_SIZE, muted=True, space=0.02)
-    width = (sheet.width - 2 * MARGIN) / num_frames
-    bottom = sheet.y + _BAR_HEIGHT
-    for t, count in enumerate(wins):
-        x = MARGIN + t * width
-        height = _BAR_HEIGHT * count / max(*wins, 1)
-        foot = POSITION_COLOUR if t == match.frame else DROPPED_COLOUR
-        for y, high, colour in ((bottom - height, height, KEPT_COLOUR), (bottom, 0.04, foot)):
-            bar = Rectangle((x, y), 0.9 * width, high, color=colour, linewidth=0, zorder=2)
-            sheet.ax.add_patch(bar)
-        if t == current:
-            frame = Rectangle(
-                (x - 0.02, bottom - _BAR_HEIGHT), 0.9 * width + 0.04, _BAR_HEIGHT + 0.06
-            )
-            frame.set(fill=False, edgecolor=sheet.theme.text, linewidth=1.4, zorder=3)
-            sheet.ax.add_patch(frame)
-    sheet.y = bottom + 0.16
-
-
-def _as_gif(pictures: NDArray[np.uint8], fps: float) -> bytes:
+def _as_gif(pictures: NDArray[np.uint8], *, fps: float) -> bytes:
     # One palette for all frames, or colours would flicker; colours with a meaning stay exact.
-    images = [Image.fromarray(picture) for picture in pictures]
-    palette = _palette(images)
+    palette = Image.fromarray(np.concatenate(pictures[:, ::2, ::2])).quantize(_COLOURS)
+    exact = [ImageColor.getrgb(name) for name in (POSITION_COLOUR, KEPT_COLOUR, DROPPED_COLOUR)]
+    palette.putpalette([*np.ravel(exact).tolist(), *(palette.getpalette() or [])])
     plain = Image.Dither.NONE
-    shown = [image.quantize(palette=palette, dither=plain) for image in images]
+    first, *others = (Image.fromarray(p).quantize(palette=palette, dither=plain) for p in pictures)
     file = io.BytesIO()
-    shown[0].save(
-        file, "GIF", save_all=True, append_images=shown[1:], duration=round(1000 / fps), loop=0
-    )
+    first.save(file, "GIF", save_all=True, append_images=others, duration=round(1000 / fps), loop=0)
     return file.getvalue()
-
-
-def _palette(images: Sequence[Image.Image]) -> Image.Image:
-    small = [image.resize((image.width // 2, image.height // 2)) for image in images]
-    sheet = Image.new("RGB", (small[0].width, sum(image.height for image in small)))
-    for number, image in enumerate(small):
-        sheet.paste(image, (0, number * image.height))
-    found = sheet.quantize(_COLOURS)
-    colours = found.getpalette() or []
-    for colour in (POSITION_COLOUR, KEPT_COLOUR, DROPPED_COLOUR):
-        colours = [*ImageColor.getrgb(colour)[:3], *colours]
-    found.putpalette(colours)
-    return found

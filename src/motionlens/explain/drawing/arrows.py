@@ -9,9 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.patheffects import withStroke
 
+from motionlens.explain.correspondences import Match, Target, cell_region
 from motionlens.explain.drawing.sheet import FrameLayout, Sheet
 from motionlens.explain.drawing.themes import DROPPED_COLOUR, KEPT_COLOUR, POSITION_COLOUR
-from motionlens.explain.matches import Match, Target, cell_region
 
 # Height of an arc, as a share of the arrow's length, and at most of a frame's height.
 _BEND, _MAX_BEND = 0.09, 0.3
@@ -49,19 +49,14 @@ def draw_position(sheet: Sheet, layout: FrameLayout, match: Match) -> None:
 
 def match_legend() -> list[Line2D]:
     """What the colours mean."""
-    square: dict[str, Any] = {
-        "marker": "s",
-        "markersize": 8,
-        "markerfacecolor": "none",
-        "markeredgewidth": 2,
-    }
     kept = "proposal kept by the maximum, wider for more channels"
+    dropped: dict[str, Any] = {"linewidth": 1.2, "linestyle": _DASHES, "label": "proposal dropped"}
+    cell: dict[str, Any] = {"marker": "s", "markerfacecolor": "none", "markeredgewidth": 2}
+    cell |= {"markersize": 8, "linewidth": 0, "label": "position"}
     return [
-        Line2D([], [], color=POSITION_COLOUR, linewidth=0, label="position", **square),
+        Line2D([], [], color=POSITION_COLOUR, **cell),
         Line2D([], [], color=KEPT_COLOUR, linewidth=2.6, label=kept),
-        Line2D(
-            [], [], color=DROPPED_COLOUR, linewidth=1.2, linestyle=_DASHES, label="proposal dropped"
-        ),
+        Line2D([], [], color=DROPPED_COLOUR, **dropped),
     ]
 
 
@@ -92,10 +87,7 @@ def _draw_arrow(
     if (end[0] < start[0]) != (start[1] > middle):
         bend = -bend
     width = 1.0 + 1.8 * target.wins / max(strongest, 1)
-    style: dict[str, Any]
-    style = {"color": DROPPED_COLOUR, "alpha": 0.75, "linestyle": _DASHES, "mutation_scale": 8}
-    if target.wins:
-        style = {"color": KEPT_COLOUR, "alpha": 1.0, "linestyle": "-", "mutation_scale": 11}
+    is_kept = bool(target.wins)
     arrow = FancyArrowPatch(
         start,
         end,
@@ -104,9 +96,12 @@ def _draw_arrow(
         linewidth=width,
         shrinkA=4,
         shrinkB=3,
-        zorder=4 if target.wins else 3,
-        path_effects=[_halo(width)] if target.wins else [],
-        **style,
+        color=KEPT_COLOUR if is_kept else DROPPED_COLOUR,
+        alpha=1.0 if is_kept else 0.75,
+        linestyle="-" if is_kept else _DASHES,
+        mutation_scale=11 if is_kept else 8,
+        zorder=4 if is_kept else 3,
+        path_effects=[_halo(width)] if is_kept else [],
     )
     sheet.ax.add_patch(arrow)
 

@@ -1,21 +1,28 @@
-"""Frames on a sheet, and which frames of a clip are shown."""
+"""Frames of a clip on a sheet: which are shown, and how much a module changed them as colours."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from PIL import Image
 
-from motionlens.explain.drawing.sheet import DPI, LABEL_SIZE, FrameLayout, Sheet
-from motionlens.explain.matches import Match
+from motionlens.explain.correspondences import Match
+from motionlens.explain.drawing.sheet import DPI, LABEL_SIZE, MARGIN, FrameLayout, Sheet
+from motionlens.explain.drawing.themes import HEAT_COLOURS
 
 # Shown per clip; more would make a long page on which nothing is found.
 MAX_FRAMES = 12
 _DIMMED = 0.6
 _GREY = 0.6
+_MAX_OPACITY = 0.9
+_BAR_WIDTH, _BAR_HEIGHT = 2.0, 0.13
+_LABEL_WIDTH = 3.0
+# Grey level under the bar, as of a darkened frame.
+_UNDER_BAR = 0.3
 
 
 def choose_frames(match: Match, num_frames: int, most: int = MAX_FRAMES) -> list[int]:
@@ -85,3 +92,39 @@ def _dim_outside_region(sheet: Sheet, layout: FrameLayout, frame: int) -> None:
             shade = Rectangle(*layout.box(frame, part), alpha=_DIMMED, linewidth=0, zorder=2)
             shade.set_facecolor(sheet.theme.background)
             sheet.ax.add_patch(shade)
+
+
+def heat_colours(values: NDArray[np.floating], peak: float) -> NDArray[np.float64]:
+    """RGBA colours ``(..., 4)`` in 0..1 of values from 0, which is transparent, to the peak."""
+    level = np.clip(np.asarray(values, np.float64) / (peak or 1.0), 0, 1)
+    colours = np.array(matplotlib.colormaps[HEAT_COLOURS](level))
+    colours[..., 3] = _MAX_OPACITY * level
+    return colours
+
+
+def draw_heat(sheet: Sheet, layout: FrameLayout, change: NDArray[np.floating], peak: float) -> None:
+    """Lay the change of each cell over the frames.
+
+    Args:
+        sheet: to draw on.
+        layout: places of the frames; the grid covers its region.
+        change: ``(T, H, W)`` on the module's grid.
+        peak: value of the strongest colour.
+    """
+    for t in layout.shown:
+        extent = layout.extent(t, layout.region)
+        colours = heat_colours(change[t], peak)
+        sheet.ax.imshow(colours, extent=extent, aspect="auto", interpolation="nearest", zorder=2)
+
+
+def draw_heat_bar(sheet: Sheet) -> None:
+    """The legend of the colours."""
+    x, y = MARGIN, sheet.y + 0.06
+    sheet.label(x, y - 0.02, "not changed", width=_LABEL_WIDTH)
+    x += 0.95
+    extent = (x, x + _BAR_WIDTH, y + _BAR_HEIGHT, y)
+    ramp = np.linspace(0, 1, 128)[None]
+    sheet.ax.imshow(np.full((1, 1, 3), _UNDER_BAR), extent=extent, aspect="auto", zorder=1)
+    sheet.ax.imshow(heat_colours(ramp, 1.0), extent=extent, aspect="auto", zorder=2)
+    sheet.label(x + _BAR_WIDTH + 0.1, y - 0.02, "changed most by the module", width=_LABEL_WIDTH)
+    sheet.y += 0.3

@@ -18,8 +18,8 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 from numpy.typing import NDArray
 
+from motionlens.explain.correspondences import Region
 from motionlens.explain.drawing.themes import LIGHT, Theme
-from motionlens.explain.matches import Region
 from motionlens.report.plots.style import save, without_glyph_warnings
 
 DPI = 120
@@ -227,13 +227,15 @@ def fitted(text: str, width: float, size: float) -> str:
         >>> fitted("left and right and left", 1.0, 10)
         'left and rig…'
     """
-    room, properties = 0.98 * 72 * width, FontProperties(family=_FONT, size=size)
+    properties = FontProperties(family=_FONT, size=size)
 
-    def is_too_wide(line: str) -> bool:
-        return _METRICS.get_text_width_height_descent(line, properties, ismath=False)[0] > room
+    def width_of(line: str) -> float:
+        found = _METRICS.get_text_width_height_descent(line, properties, ismath=False)
+        return found[0] / 72 / 0.98
 
     with without_glyph_warnings():
-        cut = len(text)
-        while cut and is_too_wide(text if cut == len(text) else text[:cut] + "…"):
-            cut -= 1
-    return text if cut == len(text) else text[:cut].rstrip() + "…"
+        if width_of(text) <= width:
+            return text
+        while text and width_of(text + "…") > width:
+            text = text[:-1]
+    return text.rstrip() + "…"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -20,24 +20,8 @@ from motionlens.report.plots.style import (
 )
 
 
-class Line(NamedTuple):
-    """One system: lists of equal length.
-
-    Attributes:
-        x: the quantity, above 0.
-        y: the value.
-        low: lower bound of its interval.
-        high: upper bound.
-    """
-
-    x: list[float]
-    y: list[float]
-    low: list[float]
-    high: list[float]
-
-
 def draw_lines(
-    lines: Mapping[str, Line],
+    lines: Mapping[str, Sequence[tuple[float, float, float, float]]],
     path: Target,
     *,
     title: str,
@@ -48,7 +32,8 @@ def draw_lines(
     """Draw percentages over a logarithmic axis, intervals as pale bars.
 
     Args:
-        lines: name of the system to its line.
+        lines: name of the system to its points: the quantity (above 0), the value, and the lower
+            and upper bound of its interval.
         path: of the picture; the suffix names the format.
         title: above it.
         x_label: what the quantity is.
@@ -59,15 +44,13 @@ def draw_lines(
         OSError: If the file cannot be written.
     """
     figure, (axes,) = new_figure(7.2, 4.4)
-    ticks = _log_ticks(axes, [x for line in lines.values() for x in line.x])
+    ticks = _log_ticks(axes, [point[0] for line in lines.values() for point in line])
     if chance is not None:
         _draw_chance(axes, ticks[0], chance)
     for number, (name, line) in enumerate(lines.items()):
+        x, y, low, high = np.array(sorted(line)).T
         # Side by side, so that equal systems do not hide each other's bars.
-        shift = 1 + 0.018 * (number - (len(lines) - 1) / 2)
-        points = sorted(zip(*line, strict=True))
-        x, y, low, high = (list(values) for values in zip(*points, strict=True))
-        x = [value * shift for value in x]
+        x = x * (1 + 0.018 * (number - (len(lines) - 1) / 2))
         style = line_style(number) | {"marker": MARKERS[number % len(MARKERS)], "markersize": 5}
         axes.vlines(x, low, high, color=style["color"], alpha=0.35, linewidth=2.5)
         axes.plot(x, y, label=name, **style)
@@ -95,14 +78,13 @@ def draw_curves(
     figure, (axes,) = new_figure(7, 4)
     _draw_chance(axes, 1, 100 * chance)
     for number, (name, runs) in enumerate(curves.items()):
-        by_epoch = [[100 * value for value in values] for values in zip(*runs, strict=True)]
-        epochs = range(1, len(by_epoch) + 1)
-        mean = [sum(values) / len(values) for values in by_epoch]
+        values = 100 * np.array(runs)
+        epochs = np.arange(1, values.shape[1] + 1)
         style = line_style(number)
-        marker = "o" if len(by_epoch) == 1 else None
-        axes.plot(epochs, mean, label=name, marker=marker, **style)
-        low, high = [min(values) for values in by_epoch], [max(values) for values in by_epoch]
-        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, values.mean(0), label=name, marker=marker, **style)
+        band = values.min(0), values.max(0)
+        axes.fill_between(epochs, *band, color=style["color"], alpha=0.15, linewidth=0)
     axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 103))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(title, fontsize=11)

@@ -16,8 +16,6 @@ def draw_matrix(
     path: Target,
     *,
     title: str,
-    row_label: str,
-    column_label: str,
 ) -> None:
     """Draw cells with their numbers; None stays white.
 
@@ -27,8 +25,6 @@ def draw_matrix(
         columns: names.
         path: of the picture; the suffix names the format.
         title: above it.
-        row_label: what the rows are.
-        column_label: what the columns are.
 
     Raises:
         OSError: If the file cannot be written.
@@ -44,7 +40,6 @@ def draw_matrix(
     number_cells(axes, level, texts)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel=column_label, ylabel=row_label)
     axes.set_title(title, fontsize=11)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

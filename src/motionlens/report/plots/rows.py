@@ -29,29 +29,17 @@ class Point(NamedTuple):
         mean: over the runs.
         values: one per run.
         interval: low and high; None if there is none.
+        published: the value that others published; None if they have none.
     """
 
     mean: float
     values: Sequence[float]
     interval: tuple[float, float] | None
-
-
-class Panel(NamedTuple):
-    """One column of the picture.
-
-    Attributes:
-        title: above it.
-        points: row to what was measured.
-        published: row to the value that others published.
-    """
-
-    title: str
-    points: Mapping[str, Point]
-    published: Mapping[str, float]
+    published: float | None = None
 
 
 def draw_panels(
-    panels: Sequence[Panel],
+    panels: Mapping[str, Mapping[str, Point]],
     path: Target,
     *,
     title: str,
@@ -61,7 +49,7 @@ def draw_panels(
     """Draw panels side by side, with the same rows.
 
     Args:
-        panels: at least one.
+        panels: title of each to its points by row; at least one.
         path: of the picture; the suffix names the format.
         title: above all panels.
         label: below each, what was measured.
@@ -70,19 +58,19 @@ def draw_panels(
     Raises:
         OSError: If the file cannot be written.
     """
-    rows = list(dict.fromkeys(row for panel in panels for row in panel.points))
+    rows = list(dict.fromkeys(row for points in panels.values() for row in points))
     width = 1.5 + (3.4 if len(panels) < 3 else 2.7) * len(panels)
     figure, every = new_figure(width, 1.7 + _ROW_INCHES * len(rows), len(panels))
-    for axes, panel in zip(every, panels, strict=True):
-        _draw_panel(axes, panel, rows, chance)
+    for axes, (name, points) in zip(every, panels.items(), strict=True):
+        _draw_panel(axes, points, rows, chance)
         axes.set_xlabel(label, fontsize=9)
         if len(panels) > 1:
-            axes.set_title(panel.title, fontsize=10)
+            axes.set_title(name, fontsize=10)
     every[0].set_yticks(range(len(rows)), rows)
     every[0].set_ylim(len(rows) - 0.4, -0.6)
     figure.suptitle(title, fontsize=11)
     figure.legend(
-        handles=list(_legend(panels, chance)),
+        handles=list(_legend([p for points in panels.values() for p in points.values()], chance)),
         loc="outside lower center",
         ncols=2 if len(panels) == 1 else 4,
         frameon=False,
@@ -91,34 +79,36 @@ def draw_panels(
     save(figure, path)
 
 
-def _draw_panel(axes: Axes, panel: Panel, rows: Sequence[str], chance: float | None) -> None:
+def _draw_panel(
+    axes: Axes, points: Mapping[str, Point], rows: Sequence[str], chance: float | None
+) -> None:
     if chance is not None:
         axes.axvline(chance, **CHANCE_LINE)
     for place, row in enumerate(rows):
         axes.axhline(place, color="#eeeeee", linewidth=0.8, zorder=-1)
-        point = panel.points.get(row)
-        if point is not None:
-            if point.interval is not None:
-                axes.plot(point.interval, (place, place), **_INTERVAL)
-            if len(point.values) > 1:
-                axes.plot(point.values, [place] * len(point.values), **_RUN)
-            axes.plot([point.mean], [place], **_MEAN)
-        if row in panel.published:
-            axes.plot([panel.published[row]], [place], **_POSTER)
+        if row not in points:
+            continue
+        mean, values, interval, published = points[row]
+        if interval is not None:
+            axes.plot(interval, (place, place), **_INTERVAL)
+        if len(values) > 1:
+            axes.plot(values, [place] * len(values), **_RUN)
+        axes.plot([mean], [place], **_MEAN)
+        if published is not None:
+            axes.plot([published], [place], **_POSTER)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=9)
 
 
-def _legend(panels: Sequence[Panel], chance: float | None) -> Iterable[Line2D]:
+def _legend(points: Sequence[Point], chance: float | None) -> Iterable[Line2D]:
     """Only what is drawn."""
-    points = [point for panel in panels for point in panel.points.values()]
     yield Line2D([], [], label="here, mean of runs", **_MEAN)
     if any(len(point.values) > 1 for point in points):
         yield Line2D([], [], label="one run", **_RUN)
     if any(point.interval is not None for point in points):
         yield Line2D([], [], label="95 % interval", **_INTERVAL)
-    if any(panel.published for panel in panels):
+    if any(point.published is not None for point in points):
         yield Line2D([], [], label="poster, its own data and machine", **_POSTER)
     if chance is not None:
         yield Line2D([], [], label="chance", **CHANCE_LINE)

@@ -94,18 +94,12 @@ def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]
 def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
     # Even the shortest event is visible.
     width = max(event.duration_s, 0.002 * span_s)
-    ax.barh(row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2)
+    bar = ax.barh(
+        row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2
+    )
     if width > 0.045 * span_s:
-        ax.text(
-            event.start_s + width / 2,
-            row + _BAR_AT,
-            f"{100 * event.confidence:.0f} %",
-            color="white",
-            fontsize=7,
-            ha="center",
-            va="center_baseline",
-            zorder=3,
-        )
+        text = f"{100 * event.confidence:.0f} %"
+        ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
 
 
 def check_picture_name(path: str | os.PathLike[str]) -> None:
