@@ -1,10 +1,11 @@
-"""Our own checkpoint: weights and model card in one folder."""
+"""Our own checkpoint, weights and model card in one folder: writing, finding and reading it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
+from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
+from motionlens.inference.onnx_network import OnnxNetwork, is_onnx
+from motionlens.pretrained import NAME, bundled_path
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
@@ -48,19 +52,24 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
     write_atomically(folder / CARD_FILE, card.to_json().encode())
 
 
-def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
+def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
     """Read what :func:`save_checkpoint` wrote; nothing in the files is executed.
 
     Args:
-        folder: holds ``model.safetensors`` and ``config.json``.
+        source: anything that :meth:`motionlens.Recognizer.from_pretrained` takes.
 
     Returns:
         The network in inference mode, on the CPU, and its card.
 
     Raises:
-        ValueError: If a file is missing, cut short, altered, or belongs to another network.
+        ValueError: If there is nothing of that name; or a file is missing, cut short, altered, or
+            belongs to another network.
+        ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
     """
-    folder = Path(folder)
+    if is_onnx(source):
+        network = OnnxNetwork(source).eval()
+        return network, network.card
+    folder = find_checkpoint(source)
     card = load_card(folder)
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
@@ -81,6 +90,33 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
         ) from None
     return model.eval(), card
+
+
+def find_checkpoint(source: str | os.PathLike[str]) -> Path:
+    """The folder with a recognizer's files; a hub model is downloaded, or found in the cache.
+
+    Any folder is taken for one: loading it says what it lacks.
+
+    Raises:
+        ValueError: If there is neither such a folder nor such a hub model.
+    """
+    path, name = Path(source), os.fspath(source)
+    files = [CARD_FILE, WEIGHTS_FILE]
+    if name == NAME and not path.exists():
+        return bundled_path()
+    if name.startswith(hub.PREFIX):
+        return hub.download(name, files)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ValueError(
+            f"a recognizer is a folder that 'motionlens train' wrote, {name} is a file"
+        )
+    # "runs/x" could be either: beside an existing "runs" it is meant as a path.
+    looks_like_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not path.parent.exists()
+    if isinstance(source, os.PathLike) or not looks_like_hub:
+        raise ValueError(f"{name} does not exist; give a folder that 'motionlens train' wrote")
+    return hub.download(name, files)
 
 
 def load_card(folder: str | os.PathLike[str]) -> ModelCard:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import nn
 
@@ -26,20 +25,6 @@ from motionlens.models.weights.transfer import Weights, start_from
 _JESTER_CLASSES, _SMALL, _LARGE = 27, 112, 224
 
 
-class Conversion(NamedTuple):
-    """A converted recognizer.
-
-    Attributes:
-        card: its model card.
-        lines: in words, what was loaded and what was not.
-        is_complete: whether all of the network is from the file, so that it can be used as it is.
-    """
-
-    card: ModelCard
-    lines: tuple[str, ...]
-    is_complete: bool
-
-
 def convert(
     checkpoint: str | os.PathLike[str],
     out: str | os.PathLike[str],
@@ -55,7 +40,7 @@ def convert(
     k: int | None = None,
     prefix: str = "",
     overwrite: bool = False,
-) -> Conversion:
+) -> tuple[ModelCard, list[str], bool]:
     """Make a recognizer from a file of the authors.
 
     Args:
@@ -74,6 +59,10 @@ def convert(
         k: proposals per position, instead of the network's own.
         prefix: take only the checkpoint's variables below it.
         overwrite: replace a recognizer in ``out``.
+
+    Returns:
+        The recognizer's card; in words, what was loaded and what was not; and whether all of the
+        network is from the file, so that it can be used as it is.
 
     Raises:
         ImportError: If TensorFlow is needed and not installed.
@@ -101,14 +90,14 @@ def convert(
             "or add --overwrite"
         )
     network = card.build()
-    conversion = _load(network, card, checkpoint, prefix)
+    lines, is_complete = _load(network, card, checkpoint, prefix)
     Recognizer(network, card).save_pretrained(out)
-    return conversion
+    return card, lines, is_complete
 
 
 def _load(
     network: nn.Module, card: ModelCard, checkpoint: str | os.PathLike[str], prefix: str
-) -> Conversion:
+) -> tuple[list[str], bool]:
     """Fill a network from the file."""
     name = os.fspath(checkpoint)
     if Path(checkpoint).suffix == ".npz":
@@ -119,12 +108,12 @@ def _load(
             class_names=card.class_names,
         )
         report = start_from(network, weights, card.class_names)
-        return Conversion(card, tuple(report.lines()), not report.fresh)
+        return list(report.lines()), not report.fresh
     try:
         loaded = load_official(network, read_tensorflow(checkpoint), prefix)
     except ValueError as error:
         raise ValueError(f"{name} as {card.model}: {error}") from None
-    return Conversion(card, (f"{name}: {loaded}",), True)
+    return [f"{name}: {loaded}"], True
 
 
 def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None) -> tuple[str, ...]:

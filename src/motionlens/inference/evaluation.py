@@ -23,7 +23,7 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
-from motionlens.inference.locate import load_model
+from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
@@ -106,7 +106,7 @@ def evaluate(
     if isinstance(recognizer, Recognizer):
         model, card, title = recognizer.model, recognizer.card, recognizer.card.model
     else:
-        model, card = load_model(recognizer)
+        model, card = load_checkpoint(recognizer)
         source, title = DataSource.of_run(recognizer), Path(recognizer).resolve().name
         out = out or default_out(recognizer, split)
     if out is not None:
@@ -130,7 +130,7 @@ def evaluate(
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
     rows = torch.zeros(len(index), len(card.class_names))
     broken: dict[int, str] = {}
-    for result in run_shared(
+    results = run_shared(
         runner,
         index,
         runner.probabilities,
@@ -139,13 +139,14 @@ def evaluate(
         batch_size=batch_size,
         num_workers=num_workers,
         skip_broken=skip_broken,
-    ):
-        if result.row is None:
-            broken[result.position] = result.error
+    )
+    for i, (_, row) in enumerate(results):
+        if isinstance(row, Tensor):
+            rows[i] = row
         else:
-            rows[result.position] = result.row
+            broken[i] = str(row)
         if on_progress and is_main():
-            on_progress(result.position + 1, len(index))
+            on_progress(i + 1, len(index))
     parameters = sum(values.numel() for values in model.parameters())
     report = _make_report(card, index, rows, broken, {
         "model": card.model, "parameters": parameters, "k": k, "split": split,

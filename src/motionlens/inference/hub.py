@@ -20,8 +20,8 @@ tags: [video-classification, motion, motionlens]
 
 # {title}
 
-Recognizes motion in video: a `{model}` of motionlens, which matches every position of a clip with
-its nearest neighbours in feature space in the other frames.
+Recognizes motion in video: a `{card.model}` of motionlens, which matches every position of a clip
+with its nearest neighbours in feature space in the other frames.
 
 ```python
 import motionlens
@@ -33,8 +33,8 @@ print(recognizer.predict("some.mp4").label)
 | | |
 |---|---|
 | clip | {clip} |
-| picture | short side {short_side} px, {size}x{size} px from its middle |
-| mean, std of the colours | {mean}, {std} |
+| picture | short side {seen.short_side} px, {seen.size}x{seen.size} px from its middle |
+| mean, std of the colours | {seen.mean}, {seen.std} |
 | licence of the weights | {license_words} |
 
 Labels, in the order of the logits: {labels}.
@@ -86,6 +86,7 @@ def upload(name: str, write: Callable[[Path], None], **options: Any) -> str:
     """
     from huggingface_hub import ModelHubMixin
 
+    # No base class of Recognizer: its from_pretrained knows neither cards nor exported files.
     class Upload(ModelHubMixin):
         def _save_pretrained(self, save_directory: Path) -> None:
             write(save_directory)
@@ -106,22 +107,15 @@ def hub_readme(card: ModelCard, title: str) -> str:
         card: of the model.
         title: its name there.
     """
-    sampling, preprocessing = card.sampling, card.preprocessing
+    sampling = card.sampling
     dense = f"with stride {sampling.frame_stride}"
-    spread = "spread over the video" if sampling.mode == "segments" else dense
     return _README.format(
         title=title,
-        model=card.model,
+        card=card,
+        seen=card.preprocessing,
         license=f"license: {card.license.lower()}\n" if card.license else "",
         license_words=card.license or "not stated",
-        clip=f"{sampling.num_frames} frames {spread}",
-        short_side=preprocessing.short_side,
-        size=preprocessing.size,
-        mean=_numbers(preprocessing.mean),
-        std=_numbers(preprocessing.std),
+        clip=f"{sampling.num_frames} frames "
+        + ("spread over the video" if sampling.mode == "segments" else dense),
         labels=", ".join(card.class_names),
     )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:g}" for value in values)
