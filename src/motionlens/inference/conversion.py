@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -15,10 +16,11 @@ from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE
 from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_options
 from motionlens.models.weights.official import LICENSE, load_official
-from motionlens.models.weights.tensorflow import read_tensorflow, read_tensorpack
-from motionlens.models.weights.transfer import Weights, start_from
+from motionlens.models.weights.tensorflow import read_tensorflow
+from motionlens.models.weights.transfer import start_from
 
 # The authors' networks for Jester, with 27 classes, take 112 pixels; those of up to 112 pixels do
 # not stride in the stem.
@@ -101,12 +103,8 @@ def _load(
     """Fill a network from the file."""
     name = os.fspath(checkpoint)
     if Path(checkpoint).suffix == ".npz":
-        weights = Weights(
-            origin=name,
-            variables=read_tensorpack(checkpoint),
-            model=card.model,
-            class_names=card.class_names,
-        )
+        weights, _ = read_weights(checkpoint)
+        weights = replace(weights, model=card.model, class_names=card.class_names)
         report = start_from(network, weights, card.class_names)
         return list(report.lines()), not report.fresh
     try:

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
-from motionlens._utils.files import check_writable
+from motionlens._utils.files import check_file
 from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
@@ -66,10 +66,7 @@ def embed_videos(
         OSError: If the file cannot be written; what was there before stays.
     """
     check_suffix(out)
-    folder = Path(out).absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"out must be in a folder that exists, {out} is not; make it")
-    check_writable(folder)
+    check_file(out)
     if bool(len(videos)) == bool(data):
         raise ValueError("files or --data must be given, not both; name the videos to embed")
     if data:
