@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from motionlens.models.family import Family
-from motionlens.models.input_channels import change_inputs
 from motionlens.models.resnet import VideoResNet
 
 Fusion = Literal["logits", "probabilities"]
@@ -50,7 +49,7 @@ class TwoStream(nn.Module):
         super().__init__()
         if fusion not in get_args(Fusion):
             raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
-        change_inputs(flow, flow_channels)
+        flow.change_inputs(flow_channels)
         self.rgb, self.flow, self.fusion = rgb, flow, fusion
         self.inputs = rgb.inputs + flow_channels
         self.num_features = rgb.num_features + flow.num_features
