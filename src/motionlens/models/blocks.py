@@ -77,10 +77,10 @@ class ResidualBlock(nn.Module):
         out = self.relu(plug(self.before_relu, out, num_frames))
         return plug(self.after_block, out, num_frames)
 
-    def looks_at_frames_alone(self, *, up_to_sum: bool = False) -> bool:
-        """Whether no plug-in mixes frames, in the block or before its sum."""
-        late = () if up_to_sum else (self.before_relu, self.after_block)
-        return all(plugin is None for plugin in (self.before_conv1, *late))
+    @property
+    def mixes_frames(self) -> bool:
+        """Whether a plug-in sits anywhere in the block."""
+        return any(getattr(self, socket) is not None for socket in SOCKETS)
 
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut; it draws no random numbers."""
