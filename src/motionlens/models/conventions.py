@@ -71,7 +71,8 @@ def find_conventions(name: str) -> Conventions:
 class LayerFactory:
     """Builds convolutions, norms and pools of one form.
 
-    A network whose stem or blocks are something else in places overrides :meth:`conv`.
+    A network whose stem or blocks are something else in places overrides :meth:`conv` or
+    :meth:`in_time`.
 
     Attributes:
         form: ``"c2d"`` works on frames ``(B*T, C, H, W)`` with 2D kernels; ``"c3d"`` on clips
@@ -102,8 +103,12 @@ class LayerFactory:
                 ``""`` for any other.
             block: number of that block, counted from 0 through the network.
         """
-        # A wide stem looks at 3 frames, not at as many as pixels.
-        return self.conv_of_length(inputs, outputs, kernel, stride, min(kernel, 3))
+        in_time = self.in_time(kernel, place, block)
+        return self.conv_of_length(inputs, outputs, kernel, stride, in_time)
+
+    def in_time(self, kernel: int, place: Place, block: int) -> int:
+        """Frames that a convolution looks at, if its form has time."""
+        return min(kernel, 3)  # a wide stem does not look at as many frames as pixels
 
     def conv_of_length(
         self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int

@@ -121,7 +121,7 @@ class FrameStream:
             )
 
     def _each_frame(self, frames: Tensor) -> Tensor:
-        """What frames give by themselves: up to where they are mixed, or pooled if they never are."""
+        """What frames give by themselves: up to where they are mixed; pooled if they never are."""
         x = self.model.stem(frames)
         for block in self._early:
             x = block(x, 1)

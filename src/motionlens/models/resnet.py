@@ -196,7 +196,15 @@ class VideoResNet(nn.Module):
         """
         if not isinstance(modules, Mapping):
             return list(modules)
-        return last_blocks([len(getattr(self, layer)) for layer in STAGES.values()], modules)
+        names = []
+        for stage, count in modules.items():
+            if stage not in STAGES:
+                raise ValueError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+            depth = len(getattr(self, STAGES[stage]))
+            if not 0 <= count <= depth:
+                raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
+            names += [f"{STAGES[stage]}.{position}" for position in range(depth - count, depth)]
+        return sorted(names)
 
     def attach(self, name: str, plugin: nn.Module) -> None:
         """Put a plug-in into the socket that it names, of one block.
@@ -214,24 +222,3 @@ class VideoResNet(nn.Module):
         if getattr(block, socket) is not None:
             raise ValueError(f"socket {socket} of block {name} is taken; attach one plug-in each")
         setattr(block, socket, plugin)
-
-
-def last_blocks(depths: Sequence[int], counts: Mapping[str, int]) -> list[str]:
-    """Names of the last blocks of each stage.
-
-    Args:
-        depths: blocks of res2..res5.
-        counts: stage (``"res2"`` to ``"res5"``) to the number of blocks, from its end.
-
-    Raises:
-        ValueError: For an unknown stage or more blocks than the stage has.
-    """
-    names = []
-    for stage, count in counts.items():
-        if stage not in STAGES:
-            raise ValueError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
-        depth = depths[list(STAGES).index(stage)]
-        if not 0 <= count <= depth:
-            raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
-        names += [f"{STAGES[stage]}.{position}" for position in range(depth - count, depth)]
-    return sorted(names)

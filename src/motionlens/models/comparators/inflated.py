@@ -7,8 +7,6 @@ block, a 1x1 made 3x1x1, and the first convolution 5 frames long.
 
 from __future__ import annotations
 
-from torch import nn
-
 from motionlens.models.conventions import LayerFactory, Place
 from motionlens.models.family import Family
 
@@ -18,25 +16,15 @@ _STEM_FRAMES = 5
 class InflatedLayers(LayerFactory):
     """Layers of an I3D: those of the form ``"c3d"``, most of them one frame long."""
 
-    def conv(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        stride: int = 1,
-        place: Place = "",
-        block: int = 0,
-    ) -> nn.Module:
-        """Convolution whose length in time depends on its place.
+    def in_time(self, kernel: int, place: Place, block: int) -> int:
+        """5 frames in the stem, 3 in the first convolution of every second block, else 1.
 
-        The stem is 5 frames long, or fewer if its kernel is smaller. The first convolution of
-        every second block, beginning with the network's first, is 3 frames long: 3x1x1 in a
-        bottleneck, 3x3x3 in a basic block. All others look at one frame.
+        A stem with a smaller kernel looks at as many frames as pixels. The blocks begin with the
+        network's first; a bottleneck's convolution becomes 3x1x1, a basic block's 3x3x3.
         """
-        in_time = 3 if place == "first" and block % 2 == 0 else 1
         if place == "stem":
-            in_time = min(kernel, _STEM_FRAMES)
-        return self.conv_of_length(inputs, outputs, kernel, stride, in_time)
+            return min(kernel, _STEM_FRAMES)
+        return 3 if place == "first" and block % 2 == 0 else 1
 
 
 I3D = Family(
