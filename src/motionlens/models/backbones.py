@@ -1,7 +1,5 @@
 """The ResNets that networks are built on, and the clips that they are made for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal

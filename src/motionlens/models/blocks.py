@@ -4,8 +4,6 @@ A plug-in maps clips ``(B, C, T, H, W)`` to clips of the same shape and names it
 class attribute ``socket``. Parameter names are torchvision's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 

@@ -3,8 +3,6 @@
 Everything in which two implementations of "the same" ResNet differ is in this file.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Letters: B clips, C channels, T frames, H rows, W columns, S = H*W positions of 
 Paper: "CP Module Architecture" and "Correspondence Embedding Layer Architecture".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 

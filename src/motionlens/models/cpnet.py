@@ -1,7 +1,5 @@
 """CPNet: a ResNet with CP modules at the ends of stages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

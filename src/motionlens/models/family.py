@@ -1,7 +1,5 @@
 """A family of networks: one way to see motion, on every backbone and in the toy's network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial

@@ -4,8 +4,6 @@ Everything below a network's first plug-in works frame by frame, so windows that
 it. Exact: the logits are those of the windows taken one by one.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

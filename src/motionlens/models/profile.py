@@ -1,7 +1,5 @@
 """What a network is and costs, without running it: shapes alone, no memory for weights."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, NamedTuple
 

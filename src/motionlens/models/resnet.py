@@ -1,7 +1,5 @@
 """VideoResNet: one residual network for video; everything else is plugged into its blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Literal
 

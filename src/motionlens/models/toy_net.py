@@ -4,8 +4,6 @@ Poster: "Toy Example: A Failing of several previous methods" allows each system 
 convolution layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -4,8 +4,6 @@ Letters: B clips, T frames, S positions of a frame, C channels, K proposals, M c
 Paper: the correspondence embedding layer, ``g_i = max_j MLP([p_j - p_i, f_i, f_j])``.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple

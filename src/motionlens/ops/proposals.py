@@ -5,8 +5,6 @@ Paper: "Learning Video Representations from Correspondence Proposals", the k-NN 
 CP module.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from types import ModuleType

@@ -6,8 +6,6 @@ would take too much memory, go frame by frame: what is left of a query's own fra
 right of it are two contiguous slices of the clip, and no more than they are scored.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@ PyTorch's own works on accelerators only, and not on the pairs of a CP module.
 Letters: P rows, C channels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

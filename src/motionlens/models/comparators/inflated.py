@@ -5,8 +5,6 @@ Carreira, Zisserman: "Quo Vadis, Action Recognition? A New Model and the Kinetic
 block, a 1x1 made 3x1x1, and the first convolution 5 frames long.
 """
 
-from __future__ import annotations
-
 from motionlens.models.conventions import LayerFactory, Place
 from motionlens.models.family import Family
 

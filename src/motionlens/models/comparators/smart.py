@@ -4,8 +4,6 @@ Wang, Li, Li, Van Gool: "Appearance-and-Relation Networks for Video Classificati
 section 3 and the network that the authors published with it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -4,8 +4,6 @@ Simonyan, Zisserman: "Two-Stream Convolutional Networks for Action Recognition i
 2014; with five flow frames, as "Temporal Segment Networks" (Wang et al., ECCV 2016) has them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args

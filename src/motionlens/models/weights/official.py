@@ -4,8 +4,6 @@ Names are those of their TensorFlow graph (``group1/block2/conv1/weights``). Ker
 ``(*window, inputs, outputs)``: 5-D in the backbone, 4-D in a module's MLP, 2-D in the last layer.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Start a network from other weights: what fits is taken, the rest is told or refused."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
