@@ -105,18 +105,16 @@ def update_running_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) 
     norm.running_var.lerp_(variance.to(norm.running_var.dtype), share)
 
 
-class SyncBatchNorm(_BatchNorm):
-    """In training, a batch norm with the statistics of all processes; of any dimension."""
+class _SyncBatchNorm(_BatchNorm):
+    """In training, a batch norm with the statistics of all processes."""
 
     all_sum: AllSum
-
-    def _check_input_dim(self, x: Tensor) -> None:
-        """Not needed: it fitted the norm that this one was."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Norm ``(P, C, ...)``."""
         if not self.training:
             return super().forward(x)
+        self._check_input_dim(x)  # type: ignore[no-untyped-call]
         rows = x.movedim(1, -1)
         normed, mean, variance = sync_batch_norm(
             rows.flatten(0, -2), self.weight, self.bias, self.eps, self.all_sum
@@ -125,6 +123,25 @@ class SyncBatchNorm(_BatchNorm):
             update_running_statistics(self, mean, variance)
         # Channels-last gradients make oneDNN of torch 2.13 overrun memory in narrow convolutions.
         return normed.view(rows.shape).movedim(-1, 1).contiguous()
+
+
+class SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
+    """See :func:`convert_sync_batchnorm`."""
+
+
+class SyncBatchNorm2d(_SyncBatchNorm, nn.BatchNorm2d):
+    """See :func:`convert_sync_batchnorm`."""
+
+
+class SyncBatchNorm3d(_SyncBatchNorm, nn.BatchNorm3d):
+    """See :func:`convert_sync_batchnorm`."""
+
+
+_KINDS: dict[type[nn.Module], type[_SyncBatchNorm]] = {
+    nn.BatchNorm1d: SyncBatchNorm1d,
+    nn.BatchNorm2d: SyncBatchNorm2d,
+    nn.BatchNorm3d: SyncBatchNorm3d,
+}
 
 
 def convert_sync_batchnorm(model: nn.Module, all_sum: AllSum) -> None:
@@ -137,13 +154,14 @@ def convert_sync_batchnorm(model: nn.Module, all_sum: AllSum) -> None:
         all_sum: adds up a tensor over processes.
     """
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+        kind = _KINDS.get(type(module))
+        if kind is not None:
             # In place, so that references to the module and its parameters stay valid.
             shared: Any = module
-            shared.__class__ = SyncBatchNorm
+            shared.__class__ = kind
             shared.all_sum = all_sum
 
 
 def all_sum_of(norm: nn.Module) -> AllSum | None:
     """The sum over processes that a norm uses; None if its statistics are its own."""
-    return norm.all_sum if isinstance(norm, SyncBatchNorm) else None
+    return norm.all_sum if isinstance(norm, _SyncBatchNorm) else None

@@ -72,11 +72,11 @@ def load_official(
     Warns:
         UserWarning: If a norm's epsilon or a module's metric is not the authors'.
     """
+    targets, own = official_targets(model), model.state_dict()
     _check_form(model)
     given = below(variables, prefix)
     ignored = [name for name in given if _is_training_state(name, given)]
     found = {name: value for name, value in given.items() if name not in set(ignored)}
-    targets, own = official_targets(model), model.state_dict()
     problems: dict[str, list[str]] = {
         "missing": [prefix + name for name in targets if name not in found],
         "left over": [prefix + name for name in found if name not in targets],
