@@ -11,36 +11,8 @@ from motionlens.inference.card import ModelCard
 
 PREFIX = "hub:"
 
-_README = """\
----
-library_name: motionlens
-pipeline_tag: video-classification
-tags: [video-classification, motion, motionlens]
-{license}---
-
-# {title}
-
-Recognizes motion in video: a `{card.model}` of motionlens, which matches every position of a clip
-with its nearest neighbours in feature space in the other frames.
-
-```python
-import motionlens
-
-recognizer = motionlens.Recognizer.from_pretrained("{title}")
-print(recognizer.predict("some.mp4").label)
-```
-
-| | |
-|---|---|
-| clip | {clip} |
-| picture | short side {seen.short_side} px, {seen.size}x{seen.size} px from its middle |
-| mean, std of the colours | {seen.mean}, {seen.std} |
-| licence of the weights | {license_words} |
-
-Labels, in the order of the logits: {labels}.
-
-`config.json` holds all of this and every option of the network, `model.safetensors` the weights.
-"""
+# The page of a model on the hub, a format string.
+_README = Path(__file__).with_name("hub_readme.md")
 
 
 def download(name: str, files: Sequence[str]) -> Path:
@@ -109,7 +81,7 @@ def hub_readme(card: ModelCard, title: str) -> str:
     """
     sampling = card.sampling
     dense = f"with stride {sampling.frame_stride}"
-    return _README.format(
+    return _README.read_text(encoding="utf-8").format(
         title=title,
         card=card,
         seen=card.preprocessing,
