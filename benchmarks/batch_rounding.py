@@ -36,7 +36,7 @@ def run(network: nn.Module, clips: Tensor, batch_size: int) -> tuple[Tensor, dic
 def main(videos: str, out: str) -> None:
     recognizer = Recognizer.from_pretrained()
     clips = torch.stack([recognizer.load_clip(video) for video in find_videos(Path(videos))])
-    folded = recognizer.runner.network
+    folded = recognizer.network
     logits, proposals = run(folded, clips, 1)
     cases = [("folded", folded, size) for size in BATCH_SIZES[1:]] + [
         ("as trained", recognizer.model, 1)

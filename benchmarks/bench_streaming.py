@@ -94,7 +94,7 @@ def greatest_difference(recognizer: Recognizer, path: Path, kept: dict[int, tupl
             if abs(float(frames.times_s[0]) - start_s) > 1e-6:
                 raise RuntimeError(f"window {number} begins at {start_s} s, at other frames")
             clip = recognizer.card.preprocessing(frames.data)
-            own = recognizer.runner.logits(clip[None])[0]
+            own = recognizer.logits(clip[None])[0]
             worst = max(worst, float((own - logits).abs().max()))
     return worst
 

@@ -135,7 +135,7 @@ def test_agrees_with_prediction_and_with_the_network(recognizer):
     predicted = recognizer.predict(video, top=3)
     assert explained.prediction.labels == predicted.labels
     assert explained.prediction.probabilities == pytest.approx(predicted.probabilities, abs=1e-6)
-    found = explain_clips(recognizer.runner.network, recognizer.load_clip(video)[None])["core"]
+    found = explain_clips(recognizer.network, recognizer.load_clip(video)[None])["core"]
     assert torch.equal(explained.modules["core"].wins, found.wins[0])
     changed = explained.ranked("core", 5)
     assert [at.change for at in changed] == found.change.flatten().topk(5).values.tolist()
@@ -170,7 +170,7 @@ def test_another_k(recognizer):
 
 def test_causal_modules_have_fewer_proposals():
     recognizer = small_recognizer()
-    recognizer.runner.network.core.search.causal = True
+    recognizer.network.core.search.causal = True
     explained = recognizer.explain(two_blocks(20, 30)[0])
     assert explained.match("core", 0, 1, 1).targets == ()
     assert all(target.frame == 0 for target in explained.match("core", 1, 1, 1).targets)

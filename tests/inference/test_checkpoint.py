@@ -1,16 +1,20 @@
+import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from motionlens import pretrained
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import (
     CARD_FILE,
     WEIGHTS_FILE,
+    find_checkpoint,
     load_checkpoint,
     save_checkpoint,
 )
+from motionlens.inference.recognizer import Recognizer
 
 
 @pytest.fixture
@@ -110,7 +114,7 @@ def test_weights_of_older_versions_carry_no_checksum(saved):
     ("old", "new", "message"),
     [
         ('"k": 2', '"widths": [1000000000, 1000000000]', "config.json cannot be used: "),
-        ('"a"', "1", "class_names must be texts, got 1"),
+        ('"a"', "1", r"class_names must be a list of strings, got \(1, 'b'\)"),
     ],
 )
 def test_absurd_cards(saved, old, new, message):
@@ -118,3 +122,32 @@ def test_absurd_cards(saved, old, new, message):
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(ValueError, match=message):
         load_checkpoint(saved[0])
+
+
+def test_the_one_in_the_package_gives_way_to_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_checkpoint("bundled") == pretrained.bundled_path()
+    (tmp_path / "bundled").mkdir()
+    assert find_checkpoint("bundled").resolve() == tmp_path / "bundled"
+
+
+def test_sources_that_are_no_recognizer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ValueError, match="file is a file"):
+        find_checkpoint("file")
+    for name in ("nix", "runs/nix", "./a/b", tmp_path / "nix"):
+        with pytest.raises(ValueError, match="does not exist; give a folder"):
+            find_checkpoint(name)
+    with pytest.raises(ValueError, match=r"holds no config\.json"):
+        Recognizer.from_pretrained("runs")
+
+
+def test_hub_failure_is_one_line(monkeypatch):
+    def snapshot_download(name, allow_patterns):
+        raise ConnectionError("no route\nto host")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
+    with pytest.raises(ValueError, match=r"owner/model is no folder here .*no route to host"):
+        find_checkpoint("owner/model")

@@ -257,9 +257,7 @@ def test_a_mirrored_video_is_the_video_of_the_swapped_class(run, videos):
     report = look(recognizer, index, views="1x10", flip_pairs={"move_left": "move_right"})
     for path, row in zip(report.paths[:3], report.probabilities, strict=False):
         clip = recognizer.load_clip(path)[None]
-        plain, mirrored = (
-            recognizer.runner.probabilities(c)[0].numpy() for c in (clip, clip.flip(4))
-        )
+        plain, mirrored = (recognizer.probabilities(c)[0].numpy() for c in (clip, clip.flip(4)))
         order = [recognizer.class_names.index(n) for n in ("move_right", "move_left", "static")]
         assert recognizer.class_names == ("move_left", "move_right", "static")
         np.testing.assert_allclose(row, (plain + mirrored[order]) / 2, atol=1e-5)

@@ -125,7 +125,7 @@ def test_save_and_load(recognizer, video, tmp_path):
 
 def test_other_k_leaves_the_model_as_it_was(recognizer):
     other = Recognizer(recognizer.model, CARD, k=7)
-    networks = [recognizer.model, recognizer.runner.network, other.model, other.runner.network]
+    networks = [recognizer.model, recognizer.network, other.model, other.network]
     ks = [{m.k for m in network.modules() if hasattr(m, "search")} for network in networks]
     assert ks == [{2}, {2}, {2}, {7}]
 
@@ -171,17 +171,17 @@ def test_the_folded_network_predicts_the_same(recognizer, video):
 
 
 def test_proposals_are_captured_and_replaced_in_the_folded_network(recognizer, video):
-    network, clip = recognizer.runner.network, recognizer.load_clip(video)[None]
+    network, clip = recognizer.network, recognizer.load_clip(video)[None]
     with capture_proposals(network) as seen:
-        logits = recognizer.runner.logits(clip)
+        logits = recognizer.logits(clip)
     explained = recognizer.explain(video)
     (name,) = seen
     assert torch.equal(seen[name].indices[0], explained.modules[name].proposals.indices)
     with inject_proposals(network, {name: seen[name].indices}):
-        torch.testing.assert_close(recognizer.runner.logits(clip), logits)
+        torch.testing.assert_close(recognizer.logits(clip), logits)
     wide = Recognizer(recognizer.model, CARD, k=7)
-    with capture_proposals(wide.runner.network) as seen:
-        found = wide.runner.probabilities(clip)[0]
+    with capture_proposals(wide.network) as seen:
+        found = wide.probabilities(clip)[0]
     assert seen[name].indices.shape[-1] == wide.explain(video).modules[name].k == 7
     explained = recognizer.explain(video, k=7).prediction
     assert explained.probabilities == pytest.approx(sorted(found.tolist())[::-1], abs=1e-6)

@@ -80,20 +80,20 @@ def row_of(model, view):
 @pytest.mark.parametrize("views", [Views(), Views(3, 5), Views(2, "full")])
 def test_batches_and_workers_do_not_matter(index, views):
     wanted = run(index, views, batch_size=1)
-    assert [result.position for result in wanted] == list(range(10))
+    assert [name for name, _ in wanted] == index.paths.tolist()
     for batch_size, num_workers in ((7, 0), (64, 2), (4, 1)):
         found = run(index, views, batch_size=batch_size, num_workers=num_workers)
         for one, other in zip(wanted, found, strict=True):
-            assert one.position == other.position
-            torch.testing.assert_close(one.row, other.row)
+            assert one[0] == other[0]
+            torch.testing.assert_close(one[1], other[1])
 
 
 def test_rows_are_the_mean_over_the_views(index):
     model = Sides()
     rows = [row_of(model, view) for view in cut(index, 4, Views(2, 3))]
     assert len(rows) == 6
-    found = run(index, Views(2, 3))[4]
-    torch.testing.assert_close(found.row, torch.stack(rows).mean(dim=0))
+    _, found = run(index, Views(2, 3))[4]
+    torch.testing.assert_close(found, torch.stack(rows).mean(dim=0))
 
 
 def test_batches_are_full_and_the_last_one_is_not_dropped(index):
@@ -116,14 +116,14 @@ def test_mirrored_views_are_swapped_back(index):
     plain = run(index, Views(2, 10))
     # Left and right of a mirrored view are the right and left of the plain one: the mean of both
     # tells nothing apart, unless what is mirrored is swapped back.
-    assert all(float(r.row[0]) == pytest.approx(float(r.row[1]), abs=1e-5) for r in plain)
+    assert all(float(row[0]) == pytest.approx(float(row[1]), abs=1e-5) for _, row in plain)
     found = run(index, Views(2, 10), swap=torch.tensor([1, 0]))
     model = Sides()
-    for i, result in enumerate(found):
+    for i, (_, row) in enumerate(found):
         views = cut(index, i, Views(2, 10))
         rows = [row_of(model, view) for view in views if not view.is_mirrored]
-        torch.testing.assert_close(result.row, torch.stack(rows).mean(dim=0))
-        assert abs(float(result.row[0] - result.row[1])) > 1e-4
+        torch.testing.assert_close(row, torch.stack(rows).mean(dim=0))
+        assert abs(float(row[0] - row[1])) > 1e-4
 
 
 def test_broken_videos_are_told_or_raised(index):
@@ -133,9 +133,10 @@ def test_broken_videos_are_told_or_raised(index):
         with pytest.raises(VideoError, match=r"^\S*0\.mp4: cannot be read as a video"):
             run(index, Views(), num_workers=num_workers)
     found = run(index, Views(2, 3), skip_broken=True, batch_size=5)
-    assert [result.position for result in found] == list(range(10))
-    assert [result.row is None for result in found] == [True] + [False] * 8 + [True]
-    assert "cannot be read as a video" in found[9].error
+    assert [name for name, _ in found] == index.paths.tolist()
+    is_broken = [isinstance(row, VideoError) for _, row in found]
+    assert is_broken == [True] + [False] * 8 + [True]
+    assert "cannot be read as a video" in str(found[9][1])
 
 
 @pytest.mark.parametrize(
@@ -215,10 +216,9 @@ def test_workers_must_be_a_number(index):
 
 def test_the_callers_gradients_are_left_alone(index):
     runner = plain_runner(Sides())
-    for result in run_videos(runner, index.subset([0]), runner.logits, batch_size=1):
+    for _, row in run_videos(runner, index.subset([0]), runner.logits, batch_size=1):
         assert torch.is_grad_enabled()
-        assert result.row is not None
-        assert np.isfinite(result.row.numpy()).all()
+        assert np.isfinite(row.numpy()).all()
 
 
 def test_few_videos_are_decoded_without_further_processes(index, monkeypatch):
@@ -242,7 +242,7 @@ FEW = ("1", "2", "4", "23", "28", "100", "150", "160", "224", "225")
 
 def check_that_all_ways_agree(videos, motionlens_command):
     recognizer = Recognizer.from_pretrained()
-    names, network = recognizer.class_names, recognizer.runner.network
+    names, network = recognizer.class_names, recognizer.network
     for batch_size in (1, 8):
         options = {"batch_size": batch_size, "num_workers": 0}
         index = VideoIndex.of_paths([str(video) for video in videos])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from motionlens.models.resnet import VideoResNet, last_blocks
+from motionlens.models.resnet import VideoResNet
 
 
 class Negate(nn.Module):
@@ -55,5 +55,9 @@ def test_sockets_are_checked():
 
 
 def test_last_blocks():
-    assert last_blocks((3, 4, 6, 3), {"res4": 1, "res3": 2}) == ["layer2.2", "layer2.3", "layer3.5"]
-    assert last_blocks((2, 2, 2, 2), {"res5": 0}) == []
+    def names(depths, modules):
+        model = VideoResNet("basic", depths, num_classes=2, widths=(8, 8, 8, 8))
+        return model.block_names(modules)
+
+    assert names((3, 4, 6, 3), {"res4": 1, "res3": 2}) == ["layer2.2", "layer2.3", "layer3.5"]
+    assert names((2, 2, 2, 2), {"res5": 0}) == []

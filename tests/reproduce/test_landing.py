@@ -70,7 +70,7 @@ def test_measured_as_position_by_position(canvas, strides):
                         for name, place in places.items():
                             counts[name][kind] += weight * touches(place, there)
     # In the form that explain runs: its rounding decides between positions that look the same.
-    landing = measure_landing(recognizer.runner.network, videos)
+    landing = measure_landing(recognizer.network, videos)
     assert landing["proposals"] == total[0] > 0
     for name, hits in counts.items():
         expected = [hit / all_ for hit, all_ in zip(hits, total, strict=True)]

@@ -225,7 +225,7 @@ class Slow:
         self.go, self.began = threading.Event(), threading.Event()
         self.sizes = []
         self.recognizer = Recognizer(recognizer.model, recognizer.card)
-        network = self.recognizer.runner.network
+        network = self.recognizer.network
 
         def forward(clips):
             if self.is_armed:
@@ -235,7 +235,7 @@ class Slow:
             return network(clips)
 
         self.is_armed = False
-        self.recognizer.runner.network = forward
+        self.recognizer.network = forward
 
 
 def test_clips_that_wait_at_the_same_time_go_through_together(recognizer, clips):
@@ -298,13 +298,13 @@ def gauge(client, name):
 
 def test_a_fault_of_the_network_is_answered_and_the_next_request_is_served(recognizer, clips):
     broken = Recognizer(recognizer.model, recognizer.card)
-    network = broken.runner.network
+    network = broken.network
     app = create_app(broken)
     with TestClient(app, raise_server_exceptions=False) as client:
-        broken.runner.network = lambda clips: clips.nothing
+        broken.network = lambda clips: clips.nothing
         answer = client.post("/predict", files=upload(clips["static"]))
         assert_refused(answer, 500, "^unexpected AttributeError; the server's log says more$")
-        broken.runner.network = network
+        broken.network = network
         assert client.post("/predict", files=upload(clips["static"])).status_code == 200
         text = client.get("/metrics").text
     assert 'motionlens_requests_total{method="POST",path="/predict",status="500"} 1.0' in text
@@ -434,6 +434,6 @@ def test_many_at_the_same_time_are_answered_like_one(recognizer, clips, serve):
 def test_a_fault_of_our_own_is_no_fault_of_the_client(recognizer, clips):
     broken = Recognizer(recognizer.model, recognizer.card)
     with TestClient(create_app(broken), raise_server_exceptions=False) as client:
-        broken.runner.network = lambda clips: int("x")
+        broken.network = lambda clips: int("x")
         answer = client.post("/predict", files=upload(clips["static"]))
     assert_refused(answer, 500, "^unexpected ValueError; the server's log says more$")

@@ -94,3 +94,19 @@ def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:
             f"{name} must be a folder that can be written, {folder} cannot: "
             f"{existing}: {error.strerror or error}"
         ) from None
+
+
+def check_file(path: str | os.PathLike[str], name: str = "out") -> None:
+    """Find out before any work that a file can be written, in a folder that exists.
+
+    Args:
+        path: of the file.
+        name: of the argument, for the message.
+
+    Raises:
+        ValueError: If it cannot, or is a folder.
+    """
+    folder = Path(path).absolute().parent
+    if Path(path).is_dir() or not folder.is_dir():
+        raise ValueError(f"{name} must be in a folder that exists, {path} is not; make it")
+    check_writable(folder, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 
-from motionlens._utils.distributed import is_main
 from motionlens.cli import _arguments as shared
 from motionlens.inference.embedding import embed_videos
 from motionlens.inference.recognizer import Recognizer
@@ -41,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Embed; return 0 if all went well, 1 if some videos could not be read, 2 if none could."""
     args.run, args.files = shared.split_run(args.run, args.files)
     failures = shared.Failures()
-    result = shared.call(
+    written, num_videos = shared.call(
         embed_videos,
         args,
         recognizer=shared.call(Recognizer.from_pretrained, args, source=args.run),
@@ -50,9 +49,7 @@ def run(args: argparse.Namespace) -> int:
         on_broken=failures,
         on_progress=shared.show_progress if sys.stderr.isatty() else None,
     )
-    if result.files and is_main():
-        files = " and ".join(str(path) for path in result.files)
-        print(f"{result.num_videos} videos are in {files}")
-    if not result.num_videos:
-        return 2
-    return 1 if result.broken else 0
+    if written:
+        files = " and ".join(str(path) for path in written)
+        print(f"{num_videos} videos are in {files}")
+    return failures.status(num_videos)

@@ -10,7 +10,7 @@ from typing import Any
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.inference.card import ModelCard
-from motionlens.inference.locate import load_model
+from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.onnx_network import OnnxNetwork, is_onnx
 from motionlens.models.profile import ModelDescription, describe
 from motionlens.models.registry import list_models, model_family, model_options
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if args.name is None:
         _print_list([describe(name, num_classes=args.num_classes) for name in list_models()], args)
     elif args.name == NAME or Path(args.name).is_dir() or is_onnx(args.name):
-        network, card = load_model(args.name)
+        network, card = load_checkpoint(args.name)
         if isinstance(network, OnnxNetwork):
             shape = ", ".join(map(str, network.input_shape))
             print(f"exported       ONNX, opset {network.opset}, clips ({shape})")

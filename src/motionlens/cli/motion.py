@@ -7,7 +7,7 @@ from pathlib import Path
 
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.synthetic.motion_suite.samples import write_samples
+from motionlens.synthetic.motion_suite.samples import draw_samples
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import write_task
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     }
     samples = Path(args.out, "samples.png")
     suite = MotionSuite(args.task, args.difficulty, parts=tuple(report.num_videos), **options)
-    write_samples(samples, suite)
+    draw_samples(suite).save(samples)
     counts = ", ".join(f"{number:,} {part}" for part, number in report.num_videos.items())
     print(f"{counts} clips, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
     print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")

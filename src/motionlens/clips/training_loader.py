@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypedDict
 
@@ -158,13 +159,14 @@ class ClipDataset(Dataset[ClipItem]):
         return kept[torch.from_numpy(sample_indices(len(kept), self.sampling, rng))]
 
 
+@dataclass(eq=False)
 class EpochSampler(Sampler[int]):
     """An order of clips that depends on the seed and the data set's epoch alone.
 
     Several processes see one order, clip by clip in turn, each clip once; the last round is
     filled up with :class:`Padding`, so that all of them take as many steps.
 
-    Args:
+    Attributes:
         dataset: whose clips are ordered, and which knows the epoch.
         seed: at least 0.
         rank: number of this process among all.
@@ -175,37 +177,28 @@ class EpochSampler(Sampler[int]):
         ValueError: If classes are to be balanced and a video has no label or several.
     """
 
-    def __init__(
-        self,
-        dataset: ClipDataset,
-        seed: int,
-        *,
-        rank: int = 0,
-        world_size: int = 1,
-        balanced: bool = False,
-    ) -> None:
-        index = dataset.index
-        if balanced and (index.targets is not None or not index.is_labelled):
+    dataset: ClipDataset
+    seed: int
+    rank: int = 0
+    world_size: int = 1
+    balanced: bool = False
+
+    def __post_init__(self) -> None:
+        index = self.dataset.index
+        if self.balanced and (index.targets is not None or not index.is_labelled):
             raise ValueError(
                 "classes can only be balanced where every video has one label; "
                 "set loader.balanced to false"
             )
-        self._dataset = dataset
-        self._seed = seed
-        self._rank, self._world_size = rank, world_size
-        self._balanced = balanced
 
     def __len__(self) -> int:
-        return -(-len(self._dataset) // self._world_size)
+        return -(-len(self.dataset) // self.world_size)
 
     def __iter__(self) -> Iterator[int]:
-        rng = np.random.default_rng([self._seed, self._dataset.epoch, _ORDER_STREAM])
-        index = self._dataset.index
-        if self._balanced:
-            order = balanced_order(index.labels, rng)
-        else:
-            order = shuffled_order(len(index), rng)
-        return iter(padded_share(order, self._rank, self._world_size))
+        rng = np.random.default_rng([self.seed, self.dataset.epoch, _ORDER_STREAM])
+        labels = self.dataset.index.labels
+        order = balanced_order(labels, rng) if self.balanced else shuffled_order(len(labels), rng)
+        return iter(padded_share(order, self.rank, self.world_size))
 
 
 def build_loader(

@@ -5,8 +5,9 @@ Letters: n distinct frames of a video, S clips, T frames of a clip, H W rows and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class DecodedVideo(NamedTuple):
 
     Attributes:
         position: of the video among all.
+        name: of the video, its path as given; ``"array"`` for one in memory.
         frames: uint8 ``(n, 3, H, W)``, each frame that a clip needs once, resized; empty if the
             video is broken.
         clips: int64 ``(S, T)``, into ``frames``.
@@ -38,6 +40,7 @@ class DecodedVideo(NamedTuple):
     """
 
     position: int
+    name: str
     frames: Tensor
     clips: Tensor
     error: str = ""
@@ -70,23 +73,27 @@ class ViewPlan:
     preprocessing: Preprocessing
     views: Views = field(default_factory=Views)
 
-    def decode(self, reader: VideoReader, position: int) -> DecodedVideo:
-        """Read the frames that the views need, each once.
-
-        Raises:
-            VideoError: If a frame cannot be decoded.
-        """
-        clips = self.views.clip_indices(reader.num_frames, self.sampling)
-        wanted, places = np.unique(clips, return_inverse=True)
-        frames = read_resized(reader, wanted, self.preprocessing.resize)
-        return DecodedVideo(position, frames, torch.from_numpy(places.reshape(clips.shape)))
+    def decode(
+        self, position: int, name: str, open_reader: Callable[[], VideoReader]
+    ) -> DecodedVideo:
+        """Read the frames that the views need, each once; a broken video tells its error."""
+        try:
+            with open_reader() as reader:
+                clips = self.views.clip_indices(reader.num_frames, self.sampling)
+                wanted, places = np.unique(clips, return_inverse=True)
+                frames = read_resized(reader, wanted, self.preprocessing.resize)
+        except VideoError as error:
+            nothing = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
+            return DecodedVideo(position, name, nothing, torch.empty(0, 0).long(), str(error))
+        own = torch.from_numpy(places.reshape(clips.shape))
+        return DecodedVideo(position, name, frames, own)
 
     def cut(self, video: DecodedVideo) -> Iterator[View]:
         """The views of a video: the crops of its first clip, then those of its second."""
         height, width = video.frames.shape[2:]
-        boxes = self.views.crop_boxes(height, width, self.preprocessing.size)
         for clip in video.clips:
             frames = video.frames[clip]
+            boxes = self.views.crop_boxes(height, width, self.preprocessing.size)
             for top, left, h, w, is_mirrored in boxes:
                 part = frames[:, :, top : top + h, left : left + w]
                 yield View(part.flip(3) if is_mirrored else part, is_mirrored)
@@ -102,17 +109,7 @@ class ViewDataset(Dataset[DecodedVideo]):
         return len(self.index)
 
     def __getitem__(self, i: int) -> DecodedVideo:
-        try:
-            with self.index.open(i) as reader:
-                return self.plan.decode(reader, i)
-        except VideoError as error:
-            return broken_video(i, error)
-
-
-def broken_video(position: int, error: VideoError) -> DecodedVideo:
-    """What stands for a video that cannot be decoded."""
-    nothing = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
-    return DecodedVideo(position, nothing, torch.empty(0, 0, dtype=torch.int64), str(error))
+        return self.plan.decode(i, str(self.index.paths[i]), partial(self.index.open, i))
 
 
 def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:

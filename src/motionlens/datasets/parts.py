@@ -89,7 +89,8 @@ def open_evaluated(
         raise ValueError(f"split 'test' needs a prepared data set, {path} is none; leave it out")
     has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
     # If the run validates on other data, naming its training data means all of it.
-    splits_own = source is not None and source.validation is None and _same(data, source.data)
+    is_own = source is not None and path.resolve() == Path(source.data).resolve()
+    splits_own = is_own and source is not None and source.validation is None
     if split == "all" or (split is None and not has_parts and not splits_own):
         return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
     train, validation = _open_split(data, listing)
@@ -144,7 +145,3 @@ def _existing(data: str | os.PathLike[str]) -> Path:
             f"{path}: preparing was not finished; run the same 'motionlens prepare' again"
         )
     return path
-
-
-def _same(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> bool:
-    return os.path.realpath(first) == os.path.realpath(second)

@@ -20,7 +20,6 @@ _SAMPLING = {"num_frames": "num_frames", "frame_stride": "frame_stride", "sampli
 _PREPROCESSING = ("size", "short_side", "mean", "std")
 _OWN = ("model", "class_names", "options", "multi_label", "license", "format_version")
 _REQUIRED = ("model", "class_names", "num_frames", "frame_stride", "size", "short_side")
-_LISTS = ("class_names", "mean", "std")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,20 +59,17 @@ class ModelCard:
                 f"format_version must be at most {FORMAT_VERSION}, got {self.format_version}; "
                 "the checkpoint was written by a newer motionlens, upgrade this one"
             )
-        if not all(isinstance(name, str) for name in self.class_names):
-            raise ValueError(f"class_names must be strings, got {self.class_names[0]!r} and others")
+        is_list = isinstance(self.class_names, (list, tuple))
+        if not is_list or not all(isinstance(name, str) for name in self.class_names):
+            raise ValueError(f"class_names must be a list of strings, got {self.class_names!r:.99}")
         if not self.class_names or len(set(self.class_names)) != len(self.class_names):
             raise ValueError(
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
                 f"{len(set(self.class_names))} of them distinct"
             )
-        flow_frames = model_defaults(self.model).flow_frames
-        parts = {
-            "sampling": replace(self.sampling, lead=flow_frames),
-            "preprocessing": replace(self.preprocessing, flow_frames=flow_frames),
-        }
-        for name, part in parts.items():
-            object.__setattr__(self, name, part)
+        flow = model_defaults(self.model).flow_frames
+        object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
+        object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -125,7 +121,7 @@ class ModelCard:
             values = json.loads(text)
         except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"a model card must be JSON, got {error}") from None
-        if not isinstance(values, dict) or not {"model", "class_names"} <= values.keys():
+        if not isinstance(values, dict):
             raise ValueError("a model card must be a JSON object with 'model' and 'class_names'")
         version = values.get("format_version", FORMAT_VERSION)
         if not isinstance(version, int):
@@ -136,11 +132,7 @@ class ModelCard:
             raise ValueError(f"a model card must hold known fields only, got {names}")
         if missing := [name for name in _REQUIRED if name not in values]:
             raise ValueError(f"a model card must be complete, it lacks {', '.join(missing)}")
-        for name in _LISTS:
-            if name in values:
-                if not isinstance(values[name], list):
-                    raise ValueError(f"{name} of a model card must be a list, got {values[name]!r}")
-                values[name] = tuple(values[name])
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         sampling = {name: values[key] for key, name in _SAMPLING.items() if key in values}
         preprocessing = {key: values[key] for key in _PREPROCESSING if key in values}
         try:

@@ -1,10 +1,10 @@
-"""Our own checkpoint: weights and model card in one folder."""
+"""Our own checkpoint, weights and model card in one folder: writing, finding and reading it."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +13,10 @@ from torch import Tensor, nn
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
+from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
+from motionlens.inference.onnx_network import OnnxNetwork, is_onnx
+from motionlens.pretrained import NAME, bundled_path
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
@@ -38,29 +41,31 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    metadata = {
-        "format": "pt",
-        "motionlens_format_version": str(card.format_version),
-        # Inside the weights' own file, so that the two can never be of different times.
-        _CHECKSUM: _checksum(state),
-    }
-    write_atomically(folder / WEIGHTS_FILE, _with_sorted_header(save(state, metadata=metadata)))
+    # The checksum is in the weights' own file, so that the two can never be of different times. It
+    # is the only entry: safetensors writes several in any order, and equal weights are equal files.
+    content = save(state, metadata={_CHECKSUM: _checksum(state)})
+    write_atomically(folder / WEIGHTS_FILE, content)
     write_atomically(folder / CARD_FILE, card.to_json().encode())
 
 
-def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
+def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:
     """Read what :func:`save_checkpoint` wrote; nothing in the files is executed.
 
     Args:
-        folder: holds ``model.safetensors`` and ``config.json``.
+        source: anything that :meth:`motionlens.Recognizer.from_pretrained` takes.
 
     Returns:
         The network in inference mode, on the CPU, and its card.
 
     Raises:
-        ValueError: If a file is missing, cut short, altered, or belongs to another network.
+        ValueError: If there is nothing of that name; or a file is missing, cut short, altered, or
+            belongs to another network.
+        ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
     """
-    folder = Path(folder)
+    if is_onnx(source):
+        network = OnnxNetwork(source).eval()
+        return network, network.card
+    folder = find_checkpoint(source)
     card = load_card(folder)
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
@@ -81,6 +86,33 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
         ) from None
     return model.eval(), card
+
+
+def find_checkpoint(source: str | os.PathLike[str]) -> Path:
+    """The folder with a recognizer's files; a hub model is downloaded, or found in the cache.
+
+    Any folder is taken for one: loading it says what it lacks.
+
+    Raises:
+        ValueError: If there is neither such a folder nor such a hub model.
+    """
+    path, name = Path(source), os.fspath(source)
+    files = [CARD_FILE, WEIGHTS_FILE]
+    if name == NAME and not path.exists():
+        return bundled_path()
+    if name.startswith(hub.PREFIX):
+        return hub.download(name, files)
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ValueError(
+            f"a recognizer is a folder that 'motionlens train' wrote, {name} is a file"
+        )
+    # "runs/x" could be either: beside an existing "runs" it is meant as a path.
+    looks_like_hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and not path.parent.exists()
+    if isinstance(source, os.PathLike) or not looks_like_hub:
+        raise ValueError(f"{name} does not exist; give a folder that 'motionlens train' wrote")
+    return hub.download(name, files)
 
 
 def load_card(folder: str | os.PathLike[str]) -> ModelCard:
@@ -115,16 +147,6 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
     if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
         raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
     return state
-
-
-def _with_sorted_header(content: bytes) -> bytes:
-    """The same file for the same weights: safetensors writes its metadata in any order."""
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8 bytes
-    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _checksum(state: Mapping[str, Tensor]) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from torch import nn
 
@@ -16,28 +16,15 @@ from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE
 from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_options
 from motionlens.models.weights.official import LICENSE, load_official
-from motionlens.models.weights.tensorflow import read_tensorflow, read_tensorpack
-from motionlens.models.weights.transfer import Weights, start_from
+from motionlens.models.weights.tensorflow import read_tensorflow
+from motionlens.models.weights.transfer import start_from
 
 # The authors' networks for Jester, with 27 classes, take 112 pixels; those of up to 112 pixels do
 # not stride in the stem.
 _JESTER_CLASSES, _SMALL, _LARGE = 27, 112, 224
-
-
-class Conversion(NamedTuple):
-    """A converted recognizer.
-
-    Attributes:
-        card: its model card.
-        lines: in words, what was loaded and what was not.
-        is_complete: whether all of the network is from the file, so that it can be used as it is.
-    """
-
-    card: ModelCard
-    lines: tuple[str, ...]
-    is_complete: bool
 
 
 def convert(
@@ -55,7 +42,7 @@ def convert(
     k: int | None = None,
     prefix: str = "",
     overwrite: bool = False,
-) -> Conversion:
+) -> tuple[ModelCard, list[str], bool]:
     """Make a recognizer from a file of the authors.
 
     Args:
@@ -74,6 +61,10 @@ def convert(
         k: proposals per position, instead of the network's own.
         prefix: take only the checkpoint's variables below it.
         overwrite: replace a recognizer in ``out``.
+
+    Returns:
+        The recognizer's card; in words, what was loaded and what was not; and whether all of the
+        network is from the file, so that it can be used as it is.
 
     Raises:
         ImportError: If TensorFlow is needed and not installed.
@@ -101,30 +92,26 @@ def convert(
             "or add --overwrite"
         )
     network = card.build()
-    conversion = _load(network, card, checkpoint, prefix)
+    lines, is_complete = _load(network, card, checkpoint, prefix)
     Recognizer(network, card).save_pretrained(out)
-    return conversion
+    return card, lines, is_complete
 
 
 def _load(
     network: nn.Module, card: ModelCard, checkpoint: str | os.PathLike[str], prefix: str
-) -> Conversion:
+) -> tuple[list[str], bool]:
     """Fill a network from the file."""
     name = os.fspath(checkpoint)
     if Path(checkpoint).suffix == ".npz":
-        weights = Weights(
-            origin=name,
-            variables=read_tensorpack(checkpoint),
-            model=card.model,
-            class_names=card.class_names,
-        )
+        weights, _ = read_weights(checkpoint)
+        weights = replace(weights, model=card.model, class_names=card.class_names)
         report = start_from(network, weights, card.class_names)
-        return Conversion(card, tuple(report.lines()), not report.fresh)
+        return list(report.lines()), not report.fresh
     try:
         loaded = load_official(network, read_tensorflow(checkpoint), prefix)
     except ValueError as error:
         raise ValueError(f"{name} as {card.model}: {error}") from None
-    return Conversion(card, (f"{name}: {loaded}",), True)
+    return [f"{name}: {loaded}"], True
 
 
 def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None) -> tuple[str, ...]:

@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from motionlens._utils.distributed import is_main
-from motionlens._utils.files import check_writable
+from motionlens._utils.files import check_file
 from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
 from motionlens.datasets.source import ListingConfig, Split
 from motionlens.inference.feature_files import FeatureRow, check_suffix, open_writer
-from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.recognizer import OnError, Recognizer
 from motionlens.inference.runner import run_shared
 from motionlens.video.find import expand_folders
-
-
-@dataclass(frozen=True, kw_only=True)
-class EmbedResult:
-    """What :func:`embed_videos` wrote.
-
-    Attributes:
-        num_videos: rows.
-        broken: path and reason of each video that could not be decoded; it has no row.
-        files: written by the main process; none if every video is broken.
-    """
-
-    num_videos: int
-    broken: tuple[tuple[str, str], ...]
-    files: tuple[Path, ...]
 
 
 def embed_videos(
@@ -47,9 +32,9 @@ def embed_videos(
     views: str | Views = "1x1",
     batch_size: int = 16,
     num_workers: int | None = None,
-    on_broken: Callable[[str, str], None] | None = None,
+    on_broken: OnError | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> EmbedResult:
+) -> tuple[list[Path], int]:
     """Write the pooled features of videos, the mean over their views, in constant memory.
 
     Under ``torchrun`` each process takes its share of the videos, and the main one writes.
@@ -65,10 +50,14 @@ def embed_videos(
         batch_size: views per batch.
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.
-        on_broken: called in the main process with path and reason of every video that cannot be
-            decoded.
+        on_broken: called in every process with path and error of each video that cannot be
+            decoded; it gets no row.
         on_progress: called in the main process after every video with the number of videos done
             and of all videos.
+
+    Returns:
+        Files that the main process has written, none if every video is broken; and the number of
+        videos in them.
 
     Raises:
         ValueError: If ``out`` has another suffix or its folder does not exist, or not exactly one
@@ -77,17 +66,7 @@ def embed_videos(
         OSError: If the file cannot be written; what was there before stays.
     """
     check_suffix(out)
-    folder = Path(out).absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"out must be in a folder that exists, {out} is not; make it")
-    check_writable(folder)
-    broken: list[tuple[str, str]] = []
-
-    def note(path: str, reason: object) -> None:
-        broken.append((path, str(reason)))
-        if on_broken and is_main():
-            on_broken(*broken[-1])
-
+    check_file(out)
     if bool(len(videos)) == bool(data):
         raise ValueError("files or --data must be given, not both; name the videos to embed")
     if data:
@@ -95,11 +74,11 @@ def embed_videos(
     elif isinstance(videos, VideoIndex):
         index = videos
     else:
-        index = VideoIndex.of_paths(expand_folders(videos, note))
+        index = VideoIndex.of_paths(expand_folders(videos, on_broken))
     results = run_shared(
-        recognizer.runner,
+        recognizer,
         index,
-        recognizer.runner.features,
+        recognizer.features,
         views=views,
         batch_size=batch_size,
         num_workers=num_workers,
@@ -108,23 +87,20 @@ def embed_videos(
     num_videos = 0
     writer = open_writer(out) if is_main() else None
     try:
-        for i, result in enumerate(results):
-            if result.row is None:
-                note(str(index.path(i)), result.error)
-            else:
+        for i, (_, row) in enumerate(results):
+            path = str(index.path(i))
+            if isinstance(row, Tensor):
                 num_videos += 1
                 if writer:
-                    values = result.row.numpy()
-                    writer.add(
-                        FeatureRow(str(index.path(i)), _label(index, i), *index.window(i), values)
-                    )
+                    writer.add(FeatureRow(path, _label(index, i), *index.window(i), row.numpy()))
+            elif on_broken:
+                on_broken(path, row)
             if on_progress and is_main():
                 on_progress(i + 1, len(index))
-        files = writer.finish() if writer and num_videos else []
+        return writer.finish() if writer and num_videos else [], num_videos
     finally:
         if writer:
             writer.discard()
-    return EmbedResult(num_videos=num_videos, broken=tuple(broken), files=tuple(files))
 
 
 def _label(index: VideoIndex, i: int) -> str:

@@ -6,16 +6,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
-from motionlens._utils.files import check_writable
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
+from motionlens._utils.files import check_file, check_writable
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
@@ -23,15 +21,13 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
-from motionlens.inference.locate import load_model
+from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
 from motionlens.report.submission import write_submission
-
-P = TypeVar("P", Sampling, Preprocessing)
 
 
 def evaluate(
@@ -106,13 +102,13 @@ def evaluate(
     if isinstance(recognizer, Recognizer):
         model, card, title = recognizer.model, recognizer.card, recognizer.card.model
     else:
-        model, card = load_model(recognizer)
+        model, card = load_checkpoint(recognizer)
         source, title = DataSource.of_run(recognizer), Path(recognizer).resolve().name
         out = out or default_out(recognizer, split)
     if out is not None:
         check_writable(out)
     if submission is not None:
-        _check_file(Path(submission))
+        check_file(submission, "submission")
     views = Views.parse(views)
     labels = _submission_labels(data, source)
     if not isinstance(data, VideoIndex):
@@ -124,13 +120,13 @@ def evaluate(
         index = index.with_targets()
     card = replace(
         card,
-        sampling=_changed(card.sampling, num_frames=num_frames, frame_stride=frame_stride),
-        preprocessing=_changed(card.preprocessing, size=size, short_side=short_side),
+        sampling=replace(card.sampling, **_given(num_frames=num_frames, frame_stride=frame_stride)),
+        preprocessing=replace(card.preprocessing, **_given(size=size, short_side=short_side)),
     )
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
     rows = torch.zeros(len(index), len(card.class_names))
     broken: dict[int, str] = {}
-    for result in run_shared(
+    results = run_shared(
         runner,
         index,
         runner.probabilities,
@@ -139,13 +135,14 @@ def evaluate(
         batch_size=batch_size,
         num_workers=num_workers,
         skip_broken=skip_broken,
-    ):
-        if result.row is None:
-            broken[result.position] = result.error
+    )
+    for i, (_, row) in enumerate(results):
+        if isinstance(row, Tensor):
+            rows[i] = row
         else:
-            rows[result.position] = result.row
+            broken[i] = str(row)
         if on_progress and is_main():
-            on_progress(result.position + 1, len(index))
+            on_progress(i + 1, len(index))
     parameters = sum(values.numel() for values in model.parameters())
     report = _make_report(card, index, rows, broken, {
         "model": card.model, "parameters": parameters, "k": k, "split": split,
@@ -167,14 +164,6 @@ def default_out(recognizer: str | os.PathLike[str], split: Split | None) -> Path
         return None
     # 'motionlens compare' reads the first, which must not lose its labels to a test part.
     return Path(recognizer, f"{EVALUATION_FOLDER}_test" if split == "test" else EVALUATION_FOLDER)
-
-
-def _check_file(path: Path) -> None:
-    """Find out before any work that the submission can be written."""
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir():
-        raise ValueError(f"submission must be in a folder that exists, {path} is not; make it")
-    check_writable(folder, "submission")
 
 
 def _submission_labels(
@@ -213,9 +202,9 @@ def _make_report(
     )
 
 
-def _changed(part: P, **values: Any) -> P:
-    """A part of a card with the values that are given."""
-    return replace(part, **{name: value for name, value in values.items() if value is not None})
+def _given(**values: Any) -> dict[str, Any]:
+    """The values that are given."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -> Tensor | None:

@@ -14,23 +14,6 @@ from motionlens.report.prediction import best_labels
 from motionlens.video.frames import Frames
 
 
-def check_explains(runner: Runner) -> None:
-    """Make sure that a network can tell what it matched.
-
-    Raises:
-        ValueError: If it has no CP modules or is an ``.onnx`` file.
-    """
-    if isinstance(runner.network, OnnxNetwork):
-        raise ValueError(
-            f"{runner.network.path} does not tell what it matched; explain the run that it was "
-            "exported from"
-        )
-    if not correspondence_modules(runner.network):
-        raise ValueError(
-            f"{runner.card.model} has no CP modules, so it matches nothing; explain a cpnet model"
-        )
-
-
 def explain_frames(
     runner: Runner,
     frames: Frames,
@@ -52,7 +35,15 @@ def explain_frames(
         ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1 or
             above the number of positions in the other frames.
     """
-    check_explains(runner)
+    if isinstance(runner.network, OnnxNetwork):
+        raise ValueError(
+            f"{runner.network.path} does not tell what it matched; explain the run that it was "
+            "exported from"
+        )
+    if not correspondence_modules(runner.network):
+        raise ValueError(
+            f"{runner.card.model} has no CP modules, so it matches nothing; explain a cpnet model"
+        )
     card, lead = runner.card, runner.card.sampling.lead
     clips = runner.clips([card.preprocessing.crop(frames.data)])
     logits, modules = run_explained(runner.network, clips, k=k)

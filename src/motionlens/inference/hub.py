@@ -11,36 +11,8 @@ from motionlens.inference.card import ModelCard
 
 PREFIX = "hub:"
 
-_README = """\
----
-library_name: motionlens
-pipeline_tag: video-classification
-tags: [video-classification, motion, motionlens]
-{license}---
-
-# {title}
-
-Recognizes motion in video: a `{model}` of motionlens, which matches every position of a clip with
-its nearest neighbours in feature space in the other frames.
-
-```python
-import motionlens
-
-recognizer = motionlens.Recognizer.from_pretrained("{title}")
-print(recognizer.predict("some.mp4").label)
-```
-
-| | |
-|---|---|
-| clip | {clip} |
-| picture | short side {short_side} px, {size}x{size} px from its middle |
-| mean, std of the colours | {mean}, {std} |
-| licence of the weights | {license_words} |
-
-Labels, in the order of the logits: {labels}.
-
-`config.json` holds all of this and every option of the network, `model.safetensors` the weights.
-"""
+# The page of a model on the hub, a format string.
+_README = Path(__file__).with_name("hub_readme.md")
 
 
 def download(name: str, files: Sequence[str]) -> Path:
@@ -86,6 +58,7 @@ def upload(name: str, write: Callable[[Path], None], **options: Any) -> str:
     """
     from huggingface_hub import ModelHubMixin
 
+    # No base class of Recognizer: its from_pretrained knows neither cards nor exported files.
     class Upload(ModelHubMixin):
         def _save_pretrained(self, save_directory: Path) -> None:
             write(save_directory)
@@ -106,22 +79,15 @@ def hub_readme(card: ModelCard, title: str) -> str:
         card: of the model.
         title: its name there.
     """
-    sampling, preprocessing = card.sampling, card.preprocessing
+    sampling = card.sampling
     dense = f"with stride {sampling.frame_stride}"
-    spread = "spread over the video" if sampling.mode == "segments" else dense
-    return _README.format(
+    return _README.read_text(encoding="utf-8").format(
         title=title,
-        model=card.model,
+        card=card,
+        seen=card.preprocessing,
         license=f"license: {card.license.lower()}\n" if card.license else "",
         license_words=card.license or "not stated",
-        clip=f"{sampling.num_frames} frames {spread}",
-        short_side=preprocessing.short_side,
-        size=preprocessing.size,
-        mean=_numbers(preprocessing.mean),
-        std=_numbers(preprocessing.std),
+        clip=f"{sampling.num_frames} frames "
+        + ("spread over the video" if sampling.mode == "segments" else dense),
         labels=", ".join(card.class_names),
     )
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " ".join(f"{value:g}" for value in values)

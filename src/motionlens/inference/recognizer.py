@@ -8,16 +8,14 @@ from pathlib import Path
 from typing import Any, overload
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import VideoIndex
 from motionlens.explain.explanation import Explanation
 from motionlens.inference import hub
-from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import save_checkpoint
-from motionlens.inference.explaining import check_explains, explain_frames
-from motionlens.inference.locate import load_model
+from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
+from motionlens.inference.explaining import explain_frames
 from motionlens.inference.runner import Runner, Video, read_clip, run_shared, run_videos, video_name
 from motionlens.inference.streaming.events import EventDetector, EventRules
 from motionlens.inference.streaming.windows import WindowStream
@@ -30,45 +28,20 @@ from motionlens.video.frames import VideoError
 from motionlens.video.source import Source
 
 README_FILE = "README.md"
+VideoList = list[Video] | list[str] | list[Path]
 OnError = Callable[[str, VideoError], None]
 
 
-class Recognizer:
-    """A network with its label names and its preprocessing.
+class Recognizer(Runner):
+    """A network with its label names and its preprocessing, used on any video.
 
-    Args:
-        model: what ``card.build()`` gives, with trained weights; it is put into inference mode.
-        card: its model card.
-        device: see :func:`motionlens._utils.devices.resolve_device`.
-        k: proposals per position, instead of the model's own.
-        dtype: of the weights in use, such as ``torch.bfloat16`` where the processor has it;
-            float32 by default. Probabilities are float32 in any case.
-
-    Attributes:
-        model: the network as it was given, to be saved and exported.
-        runner: runs a folded copy of it, see :class:`motionlens.inference.runner.Runner`; later
-            changes of ``model`` do not reach it.
-
-    Raises:
-        ValueError: As :class:`motionlens.inference.runner.Runner` does.
+    It is made as a :class:`motionlens.inference.runner.Runner` is, of a network and its card.
 
     Example:
         >>> recognizer = Recognizer.from_pretrained("runs/demo")  # doctest: +SKIP
         >>> recognizer.predict("wave.mp4").label  # doctest: +SKIP
         'waving'
     """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        card: ModelCard,
-        *,
-        device: str = "cpu",
-        k: int | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        self.model, self.card = model.eval(), card
-        self.runner = Runner(model, card, device=device, k=k, dtype=dtype)
 
     def __repr__(self) -> str:
         classes = len(self.class_names)
@@ -78,11 +51,6 @@ class Recognizer:
     def class_names(self) -> tuple[str, ...]:
         """Label names in the order of the model's logits."""
         return self.card.class_names
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network runs."""
-        return self.runner.device
 
     @classmethod
     def from_pretrained(
@@ -109,7 +77,7 @@ class Recognizer:
                 option does not fit; see :class:`Recognizer`.
             ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
         """
-        return cls(*load_model(source), device=device, k=k, dtype=dtype)
+        return cls(*load_checkpoint(source), device=device, k=k, dtype=dtype)
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, title: str = "") -> None:
         """Write ``model.safetensors``, ``config.json`` (the card) and ``README.md``.
@@ -148,7 +116,7 @@ class Recognizer:
     @overload
     def predict(
         self,
-        videos: list[Video] | list[str] | list[Path],
+        videos: VideoList,
         *,
         top: int = ...,
         batch_size: int = ...,
@@ -157,7 +125,7 @@ class Recognizer:
     ) -> list[Prediction]: ...
     def predict(
         self,
-        videos: Video | list[Video] | list[str] | list[Path],
+        videos: Video | VideoList,
         *,
         top: int = 5,
         batch_size: int = 8,
@@ -220,22 +188,22 @@ class Recognizer:
             raise ValueError(f"top must be at least 1, got {top}")
         run = run_shared if shared else run_videos
         results = run(
-            self.runner,
+            self,
             _indexed(videos, on_error),
-            self.runner.probabilities,
+            self.probabilities,
             batch_size=batch_size,
             num_workers=num_workers,
             skip_broken=on_error is not None,
         )
-        for result in results:
-            if result.row is not None:
-                yield best_labels(self.class_names, result.name, result.row, top)
+        for name, row in results:
+            if isinstance(row, Tensor):
+                yield best_labels(self.class_names, name, row, top)
             elif on_error is not None:
-                on_error(result.name, VideoError(result.error))
+                on_error(name, row)
 
     def embed(
         self,
-        videos: Video | list[Video] | list[str] | list[Path],
+        videos: Video | VideoList,
         *,
         batch_size: int = 8,
         num_workers: int | None = None,
@@ -259,13 +227,13 @@ class Recognizer:
         if not len(given):
             raise ValueError("videos must hold at least one video, got an empty list")
         results = run_videos(
-            self.runner,
+            self,
             iter(given) if is_one else _indexed(given),
-            self.runner.features,
+            self.features,
             batch_size=batch_size,
             num_workers=num_workers,
         )
-        rows = torch.stack([result.row for result in results if result.row is not None])
+        rows = torch.stack([row for _, row in results if isinstance(row, Tensor)])
         return rows[0] if is_one else rows
 
     def explain(self, video: Video, *, k: int | None = None) -> Explanation:
@@ -282,10 +250,9 @@ class Recognizer:
             ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1
                 or above the number of positions in the other frames.
         """
-        check_explains(self.runner)
         with open_video(video) as reader:
             numbers, frames = read_clip(reader, self.card.sampling)
-        return explain_frames(self.runner, frames, numbers, path=video_name(video), k=k)
+        return explain_frames(self, frames, numbers, path=video_name(video), k=k)
 
     def stream(self, source: Source, **options: Any) -> WindowStream:
         """What a source of any length shows, window by window; also of a live one.
@@ -305,7 +272,7 @@ class Recognizer:
             ValueError: If an option is out of its range; while iterating, a
                 :class:`~motionlens.video.frames.VideoError` if the source cannot be read.
         """
-        return WindowStream(self.runner, source, **options)
+        return WindowStream(self, source, **options)
 
     def events(
         self, source: Source, *, rules: EventRules | None = None, **options: Any

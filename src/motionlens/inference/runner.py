@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,17 +25,10 @@ from motionlens._utils.distributed import (
 )
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
-from motionlens.clips.view_loader import (
-    DecodedVideo,
-    ViewDataset,
-    ViewPlan,
-    broken_video,
-    load_videos,
-)
+from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, ViewPlan, load_videos
 from motionlens.clips.views import Views
 from motionlens.inference.card import ModelCard
 from motionlens.inference.onnx_network import OnnxNetwork
-from motionlens.inference.view_queue import Forward, VideoResult, ViewQueue
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.video.file import open_video
@@ -41,8 +36,11 @@ from motionlens.video.frames import Frames, VideoError, VideoReader
 
 R = TypeVar("R")
 
+# Name of a video, and its row or why it cannot be decoded.
+Result = tuple[str, Tensor | VideoError]
+
 # What `open_video` opens.
-Video = Union[str, "os.PathLike[str]", "NDArray[np.uint8]", Tensor]
+Video = str | os.PathLike[str] | NDArray[np.uint8] | Tensor
 
 # Fewer videos are decoded sooner than worker processes have started.
 _WORTH_WORKERS = 16
@@ -59,17 +57,19 @@ class Runner:
     embedding, streams and the server.
 
     Args:
-        model: what ``card.build()`` gives, with trained weights, or an :class:`OnnxNetwork`. It is
-            copied: weights that change afterwards are not seen.
+        model: what ``card.build()`` gives, with trained weights, or an :class:`OnnxNetwork`; it is
+            put into inference mode.
         card: its model card.
         device: see :func:`motionlens._utils.devices.resolve_device`. Of several CUDA devices each
             process that torchrun started takes its own.
         k: proposals per position, instead of the model's own.
-        dtype: of the weights, such as ``torch.bfloat16``; float32 by default. Logits are float32
-            in any case.
+        dtype: of the weights in use, such as ``torch.bfloat16`` where the processor has it;
+            float32 by default. Logits are float32 in any case.
 
     Attributes:
-        network: the folded copy, on ``device``.
+        model: as it was given, to be saved and exported.
+        network: the folded copy that runs, on ``device``; later changes of ``model`` do not reach
+            it.
 
     Raises:
         ValueError: If the device does not exist, k is below 1, the model has no CP module whose k
@@ -88,7 +88,7 @@ class Runner:
         if isinstance(model, OnnxNetwork):
             model.check_options(device=device, k=k, dtype=dtype)
             device = "cpu"
-        self.card = card
+        self.model, self.card = model.eval(), card
         self.device = own_device(resolve_device(device))
         self.network = optimize(model, dtype=dtype).to(self.device)
         if k is not None:
@@ -147,14 +147,14 @@ def video_name(video: Video) -> str:
 def run_videos(
     runner: Runner,
     videos: VideoIndex | Iterable[Video],
-    forward: Forward,
+    forward: Callable[[Tensor], Tensor],
     *,
     views: str | Views = "1x1",
     swap: Tensor | None = None,
     batch_size: int,
     num_workers: int | None = None,
     skip_broken: bool = False,
-) -> Iterator[VideoResult]:
+) -> Iterator[Result]:
     """Show a network every video, in their order.
 
     Views of one shape are batched across videos. A video's rows are averaged in the order of its
@@ -164,7 +164,7 @@ def run_videos(
         runner: its card says which frames make a clip, and what happens to them.
         videos: an index, or any videos, which are decoded in this process one by one, as far as
             results are asked for.
-        forward: what is wanted of clips: ``runner.probabilities`` or ``runner.features``.
+        forward: clips to one row for each: ``runner.probabilities`` or ``runner.features``.
         views: clips and crops of each video, see :class:`motionlens.clips.views.Views`; by default
             one clip in the middle, its centre.
         swap: int64 ``(D,)``, which entry of a mirrored view's row stands for which of the plain
@@ -172,7 +172,11 @@ def run_videos(
         batch_size: views per batch, at least 1.
         num_workers: processes that decode an index; see :func:`resolve_num_workers`. None starts
             none for fewer than 16 videos.
-        skip_broken: report a broken video in its result, instead of raising.
+        skip_broken: yield the error of a broken video, instead of raising it.
+
+    Yields:
+        Name of each video and its row, float32 ``(D,)`` on the CPU, the mean over its views; or
+        why it cannot be decoded.
 
     Raises:
         ValueError: If ``batch_size`` is below 1 or ``num_workers`` below 0; a
@@ -184,41 +188,39 @@ def run_videos(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     plan = ViewPlan(runner.card.sampling, runner.card.preprocessing, Views.parse(views))
     decoded: Iterable[DecodedVideo]
-    names: list[str] = []
-    total = None
     if isinstance(videos, VideoIndex):
-        total = len(videos)
-        names = [str(path) for path in videos.paths]
-        if num_workers is None and total < _WORTH_WORKERS:
+        if num_workers is None and len(videos) < _WORTH_WORKERS:
             num_workers = 0
         decoded = load_videos(ViewDataset(videos, plan), resolve_num_workers(num_workers))
     else:
-        decoded = _decode_each(videos, plan, names)
-    queue = ViewQueue(runner.clips, forward, plan, names, swap=swap, batch_size=batch_size)
+        decoded = (
+            plan.decode(i, video_name(video), partial(_open, video))
+            for i, video in enumerate(videos)
+        )
     num_done = 0
-    for video in decoded:
-        if video.error and not skip_broken:
-            raise VideoError(video.error)
-        if video.position != num_done + len(queue):
-            raise RuntimeError(
-                f"every video must be met exactly once, in order: number {num_done + len(queue)} "
-                f"was to come, {video.position} came"
-            )
-        queue.add(video)
-        for result in queue.finished():
+    waiting: deque[DecodedVideo] = deque()
+    rows: list[Tensor] = []
+    batches = _batches(_views(decoded, plan, waiting, skip_broken), batch_size)
+    for batch in batches:
+        if batch:
+            rows += _rows(batch, forward(runner.clips([view.frames for view in batch])), swap)
+        while waiting and len(rows) >= (num_views := _num_views(waiting[0], plan)):
+            video = waiting.popleft()
+            own, rows = rows[:num_views], rows[num_views:]
             num_done += 1
-            yield result
-    queue.run()
-    for result in queue.finished():
-        num_done += 1
-        yield result
-    if total is not None and num_done != total:
-        raise RuntimeError(f"every video must be met exactly once, {num_done} of {total} were")
+            yield video.name, torch.stack(own).mean(dim=0) if own else VideoError(video.error)
+    if isinstance(videos, VideoIndex) and num_done != len(videos):
+        raise RuntimeError(
+            f"every video must be met exactly once, {num_done} of {len(videos)} were"
+        )
 
 
 def run_shared(
-    runner: Runner, videos: VideoIndex | Iterable[Video], forward: Forward, **options: Any
-) -> Iterator[VideoResult]:
+    runner: Runner,
+    videos: VideoIndex | Iterable[Video],
+    forward: Callable[[Tensor], Tensor],
+    **options: Any,
+) -> Iterator[Result]:
     """:func:`run_videos` with the videos shared by the processes that torchrun started.
 
     Every process gets all results, in the order of the index, and must read to the end.
@@ -236,9 +238,7 @@ def run_shared(
         raise ValueError("videos must be a list of paths to be shared among processes")
     with process_group(runner.device):
         own = videos.subset(list(own_share(len(videos))))
-        results = in_turn(run_videos(runner, own, forward, **options), len(videos))
-        for i, result in enumerate(results):
-            yield result._replace(position=i)
+        yield from in_turn(run_videos(runner, own, forward, **options), len(videos))
 
 
 def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
@@ -261,15 +261,59 @@ def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
             yield from (part[turn] for part in found if turn < len(part))
 
 
-def _decode_each(
-    videos: Iterable[Video], plan: ViewPlan, names: list[str]
-) -> Iterator[DecodedVideo]:
-    for position, video in enumerate(videos):
-        names.append(video_name(video))
-        try:
-            with open_video(video) as reader:
-                reader.warn_of_stillness()
-                decoded = plan.decode(reader, position)
-        except VideoError as error:
-            decoded = broken_video(position, error)
-        yield decoded
+def _open(video: Video) -> VideoReader:
+    reader = open_video(video)
+    reader.warn_of_stillness()
+    return reader
+
+
+def _num_views(video: DecodedVideo, plan: ViewPlan) -> int:
+    return 0 if video.error else plan.views.num_views
+
+
+def _views(
+    decoded: Iterable[DecodedVideo],
+    plan: ViewPlan,
+    waiting: deque[DecodedVideo],
+    skip_broken: bool,
+) -> Iterator[View]:
+    """The views of all videos, which join those that wait for their rows."""
+    for position, video in enumerate(decoded):
+        if video.error and not skip_broken:
+            raise VideoError(video.error)
+        if video.position != position:
+            raise RuntimeError(
+                f"every video must be met exactly once, in order: number {position} was to come, "
+                f"{video.position} came"
+            )
+        waiting.append(video)
+        num_views = 0
+        for view in plan.cut(video):
+            yield view
+            num_views += 1
+        if num_views != _num_views(video, plan):
+            raise RuntimeError(
+                f"video {position} must have {_num_views(video, plan)} views, got {num_views}"
+            )
+
+
+def _batches(views: Iterable[View], batch_size: int) -> Iterator[list[View]]:
+    """Batches of views of one shape, each as soon as it is full; the last one may be empty."""
+    batch: list[View] = []
+    for view in views:
+        if batch and batch[0].frames.shape != view.frames.shape:
+            yield batch
+            batch = []
+        batch.append(view)
+        if len(batch) == batch_size:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _rows(batch: Sequence[View], rows: Tensor, swap: Tensor | None) -> Iterator[Tensor]:
+    """The row of each view, as if none were mirrored."""
+    if len(rows) != len(batch):
+        raise RuntimeError(f"{len(batch)} views must give as many rows, got {len(rows)}")
+    for view, row in zip(batch, rows, strict=True):
+        yield row[swap] if view.is_mirrored and swap is not None else row

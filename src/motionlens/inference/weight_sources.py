@@ -21,8 +21,8 @@ from motionlens.models.weights.transfer import Weights
 
 _PICKLED = (".pth", ".pt", ".bin", ".tar", ".ckpt")
 _SUFFIXES = (*_PICKLED, ".safetensors", ".npz")
-# In older models of the hub.
-_PICKLED_FILE = "pytorch_model.bin"
+# Of a folder or a model of the hub, the best first; older models have the second.
+_FILES = (WEIGHTS_FILE, "pytorch_model.bin")
 # Where a file of a training run keeps the network, among other things.
 _NESTS = ("state_dict", "model_state_dict", "model")
 # What wrappers put before every name.
@@ -42,47 +42,34 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
     Raises:
         ValueError: If there is nothing there, the file is damaged, or it holds more than tensors.
     """
-    name = os.fspath(source)
-    if name.startswith(hub.PREFIX):
-        folder = hub.download(name, [CARD_FILE, WEIGHTS_FILE, _PICKLED_FILE])
-        return _read_folder(folder, name)
-    path = Path(source)
+    name, card = os.fspath(source), None
+    is_on_hub = name.startswith(hub.PREFIX)
+    path = hub.download(name, [CARD_FILE, *_FILES]) if is_on_hub else Path(source)
     # The weights of a checkpoint go with the card beside them, by whichever name they are called.
-    if path.is_dir() or (path.name == WEIGHTS_FILE and path.is_file()):
-        return _read_folder(path if path.is_dir() else path.parent, name)
-    if not path.is_file():
+    folder = path.parent if path.name == WEIGHTS_FILE and path.is_file() else path
+    if folder.is_dir():
+        files = [folder / file for file in _FILES if (folder / file).is_file()]
+        if not files:
+            raise ValueError(f"{name} holds no {WEIGHTS_FILE}; give a folder or model that does")
+        path = files[0]
+        if not _is_of_another_library(folder / CARD_FILE):
+            card = load_card(folder)
+    elif not path.is_file():
         raise ValueError(
             f"{name} does not exist; give a checkpoint's folder, a file with one of the endings "
             f"{', '.join(_SUFFIXES)}, or hub:owner/name"
         )
     if path.suffix == ".npz":
         return Weights(origin=name, variables=read_tensorpack(path)), None
-    if path.suffix == ".safetensors":
-        state: Mapping[str, Tensor] = load_safetensors(path)
-    elif path.suffix in _PICKLED:
-        state = _load_pickled(path)
-    else:
+    if path.suffix not in _SUFFIXES:
         raise ValueError(
             f"weights must be a file with one of the endings {', '.join(_SUFFIXES)}, got {name}"
         )
-    return Weights(origin=name, state=_unwrapped(state)), None
-
-
-def _read_folder(folder: Path, origin: str) -> tuple[Weights, ModelCard | None]:
-    if (folder / WEIGHTS_FILE).is_file():
-        state: Mapping[str, Tensor] = load_safetensors(folder / WEIGHTS_FILE)
-    elif (folder / _PICKLED_FILE).is_file():
-        state = _load_pickled(folder / _PICKLED_FILE)
-    else:
-        raise ValueError(f"{origin} holds no {WEIGHTS_FILE}; give a folder or model that does")
-    card = None if _is_of_another_library(folder / CARD_FILE) else load_card(folder)
-    weights = Weights(
-        origin=origin,
-        state=_unwrapped(state),
-        model=card.model if card else "",
-        class_names=card.class_names if card else (),
-    )
-    return weights, card
+    is_safe = path.suffix == ".safetensors"
+    state = _unwrapped(load_safetensors(path) if is_safe else _load_pickled(path))
+    if card is None:
+        return Weights(origin=name, state=state), None
+    return Weights(origin=name, state=state, model=card.model, class_names=card.class_names), card
 
 
 def _is_of_another_library(path: Path) -> bool:

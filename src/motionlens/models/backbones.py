@@ -1,13 +1,8 @@
 """The ResNets that networks are built on, and the clips that they are made for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
-
-from motionlens.models.conventions import Form, LayerFactory, LayerMaker
-from motionlens.models.resnet import VideoResNet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,20 +66,6 @@ class Backbone:
             "dropout": self.dropout,
             "conventions": "torchvision",
         }
-
-    def build(
-        self, *, num_classes: int, form: Form, layers: LayerMaker = LayerFactory, **options: Any
-    ) -> VideoResNet:
-        """Build the network without plug-ins; the options are those of :attr:`options`."""
-        return VideoResNet(
-            self.block,
-            self.depths,
-            num_classes=num_classes,
-            form=form,
-            stem=self.stem,
-            layers=layers,
-            **options,
-        )
 
 
 BACKBONES = {

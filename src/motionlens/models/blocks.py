@@ -4,12 +4,15 @@ A plug-in maps clips ``(B, C, T, H, W)`` to clips of the same shape and names it
 class attribute ``socket``. Parameter names are torchvision's.
 """
 
-from __future__ import annotations
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 from motionlens.models.conventions import LayerFactory
-from motionlens.models.recompute import recomputed
 
 SOCKETS = ("before_conv1", "before_relu", "after_block")
 
@@ -22,6 +25,7 @@ class ResidualBlock(nn.Module):
         outputs: channels out.
         stride: in space.
         make: builds the layers.
+        number: of the block, counted from 0 through the network.
     """
 
     expansion: int
@@ -29,7 +33,9 @@ class ResidualBlock(nn.Module):
     before_relu: nn.Module | None
     after_block: nn.Module | None
 
-    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, make: LayerFactory, number: int
+    ) -> None:
         super().__init__()
         self.inputs, self.outputs = inputs, outputs
         self.relu = nn.ReLU(inplace=True)
@@ -46,28 +52,52 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """Run frames ``(B*T, C, H, W)`` with T = `num_frames`, or clips ``(B, C, T, H, W)``."""
-        if self.recompute and self.training:
-            return self.finish(recomputed(self, self.summed, x, num_frames), num_frames)
-        return self.finish(self.summed(x, num_frames), num_frames)
+        if self.recompute and self.training and torch.is_grad_enabled():
+            summed: Tensor = checkpoint(
+                self.summed,
+                x,
+                num_frames,
+                use_reentrant=False,
+                preserve_rng_state=False,
+                context_fn=lambda: (nullcontext(), self._norms_unrecorded()),
+            )
+        else:
+            summed = self.summed(x, num_frames)
+        return self.finish(summed, num_frames)
 
     def summed(self, x: Tensor, num_frames: int) -> Tensor:
         """The block up to the sum of branch and shortcut."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        return self.residual(_plug(self.before_conv1, x, num_frames)) + shortcut
+        return self.residual(plug(self.before_conv1, x, num_frames)) + shortcut
 
     def finish(self, out: Tensor, num_frames: int) -> Tensor:
         """The block from the sum on."""
-        out = self.relu(_plug(self.before_relu, out, num_frames))
-        return _plug(self.after_block, out, num_frames)
+        out = self.relu(plug(self.before_relu, out, num_frames))
+        return plug(self.after_block, out, num_frames)
 
-    def looks_at_frames_alone(self, *, up_to_sum: bool = False) -> bool:
-        """Whether no plug-in mixes frames, in the block or before its sum."""
-        late = () if up_to_sum else (self.before_relu, self.after_block)
-        return all(plugin is None for plugin in (self.before_conv1, *late))
+    @property
+    def mixes_frames(self) -> bool:
+        """Whether a plug-in sits anywhere in the block."""
+        return any(getattr(self, socket) is not None for socket in SOCKETS)
 
     def residual(self, x: Tensor) -> Tensor:
-        """The branch beside the shortcut."""
+        """The branch beside the shortcut; it draws no random numbers."""
         raise NotImplementedError
+
+    @contextmanager
+    def _norms_unrecorded(self) -> Iterator[None]:
+        """Norms use a batch's statistics and leave the running ones as they are."""
+        norms = [module for module in self.modules() if isinstance(module, _BatchNorm)]
+        # Not by switching the running statistics off: a norm would then store other tensors than
+        # the first time.
+        before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+        try:
+            for norm in norms:
+                norm.momentum, norm.num_batches_tracked = 0.0, None
+            yield
+        finally:
+            for norm, recorded in zip(norms, before, strict=True):
+                norm.momentum, norm.num_batches_tracked = recorded
 
 
 class BasicBlock(ResidualBlock):
@@ -75,11 +105,13 @@ class BasicBlock(ResidualBlock):
 
     expansion = 1
 
-    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
-        super().__init__(inputs, outputs, stride, make)
-        self.conv1 = make.first_conv(inputs, outputs, 3, stride)
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, make: LayerFactory, number: int
+    ) -> None:
+        super().__init__(inputs, outputs, stride, make, number)
+        self.conv1 = make.conv(inputs, outputs, 3, stride, "first", number)
         self.bn1 = make.norm(outputs)
-        self.conv2 = make.second_conv(outputs, outputs, 3)
+        self.conv2 = make.conv(outputs, outputs, 3, 1, "second", number)
         self.bn2 = make.norm(outputs)
 
     def residual(self, x: Tensor) -> Tensor:
@@ -93,13 +125,15 @@ class BottleneckBlock(ResidualBlock):
 
     expansion = 4
 
-    def __init__(self, inputs: int, outputs: int, stride: int, make: LayerFactory) -> None:
-        super().__init__(inputs, outputs, stride, make)
+    def __init__(
+        self, inputs: int, outputs: int, stride: int, make: LayerFactory, number: int
+    ) -> None:
+        super().__init__(inputs, outputs, stride, make, number)
         width = outputs // self.expansion
         first, second = (stride, 1) if make.conventions.stride_on_first else (1, stride)
-        self.conv1 = make.first_conv(inputs, width, 1, first)
+        self.conv1 = make.conv(inputs, width, 1, first, "first", number)
         self.bn1 = make.norm(width)
-        self.conv2 = make.second_conv(width, width, 3, second)
+        self.conv2 = make.conv(width, width, 3, second, "second", number)
         self.bn2 = make.norm(width)
         self.conv3 = make.conv(width, outputs, 1)
         self.bn3 = make.norm(outputs)
@@ -111,7 +145,7 @@ class BottleneckBlock(ResidualBlock):
         return self.bn3(self.conv3(x))  # type: ignore[no-any-return]
 
 
-def _plug(plugin: nn.Module | None, x: Tensor, num_frames: int) -> Tensor:
+def plug(plugin: nn.Module | None, x: Tensor, num_frames: int) -> Tensor:
     """Run a plug-in on clips, whether x holds clips or frames."""
     if plugin is None:
         return x

@@ -4,8 +4,6 @@ Modules are named by the block that they sit in (``"layer2.2"``) in a ``VideoRes
 own qualified name in any other network (``""`` for a bare module).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any

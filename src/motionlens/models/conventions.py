@@ -3,12 +3,10 @@
 Everything in which two implementations of "the same" ResNet differ is in this file.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,6 +14,7 @@ from torch import Tensor, nn
 from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 
 Form = Literal["c2d", "c3d"]
+Place = Literal["stem", "first", "second", ""]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +65,12 @@ def find_conventions(name: str) -> Conventions:
     return CONVENTIONS[name]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LayerFactory:
     """Builds convolutions, norms and pools of one form.
 
-    A network whose stem or blocks are something else in places overrides :meth:`stem_conv`,
-    :meth:`first_conv`, :meth:`second_conv` or :meth:`of_block`.
+    A network whose stem or blocks are something else in places overrides :meth:`conv` or
+    :meth:`in_time`.
 
     Attributes:
         form: ``"c2d"`` works on frames ``(B*T, C, H, W)`` with 2D kernels; ``"c3d"`` on clips
@@ -82,26 +81,32 @@ class LayerFactory:
     form: Form
     conventions: Conventions
 
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """Convolution with odd kernel, padded so that a stride of 1 keeps the size."""
-        # A wide stem looks at 3 frames, not at as many as pixels.
-        return self.conv_of_length(inputs, outputs, kernel, stride, min(kernel, 3))
+    def conv(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        place: Place = "",
+        block: int = 0,
+    ) -> nn.Module:
+        """Convolution with odd kernel, padded so that a stride of 1 keeps the size.
 
-    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """The network's first convolution."""
-        return self.conv(inputs, outputs, kernel, stride)
+        Args:
+            inputs: channels in.
+            outputs: channels out.
+            kernel: rows and columns.
+            stride: in space.
+            place: the network's ``"stem"``, a block's ``"first"`` or ``"second"`` convolution, or
+                ``""`` for any other.
+            block: number of that block, counted from 0 through the network.
+        """
+        in_time = self.in_time(kernel, place, block)
+        return self.conv_of_length(inputs, outputs, kernel, stride, in_time)
 
-    def first_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """A block's first convolution."""
-        return self.conv(inputs, outputs, kernel, stride)
-
-    def second_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """A block's second convolution."""
-        return self.conv(inputs, outputs, kernel, stride)
-
-    def of_block(self, number: int) -> LayerFactory:
-        """What builds the layers of a block, counted from 0 through the network."""
-        return self
+    def in_time(self, kernel: int, place: Place, block: int) -> int:
+        """Frames that a convolution looks at, if its form has time."""
+        return min(kernel, 3)  # a wide stem does not look at as many frames as pixels
 
     def conv_of_length(
         self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int
@@ -132,10 +137,9 @@ class LayerFactory:
         """3x3 max-pool with stride 2, in space alone."""
         same = self.conventions.same_padding
         if self.form == "c2d":
-            return SameMaxPool2d(3, 2) if same else nn.MaxPool2d(3, 2, 1)
-        if same:
-            return SameMaxPool3d((1, 3, 3), (1, 2, 2))
-        return nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1))
+            return SameMaxPool2d((3, 3), (2, 2)) if same else nn.MaxPool2d(3, 2, 1)
+        window, stride = (1, 3, 3), (1, 2, 2)
+        return SameMaxPool3d(window, stride) if same else nn.MaxPool3d(window, stride, (0, 1, 1))
 
     def initialise(self, module: nn.Module) -> None:
         """Give a convolution its first weights; leaves all other modules alone."""
@@ -173,39 +177,34 @@ def pad_same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
     return F.pad(x, padding, value=value)
 
 
-class SameConv2d(nn.Conv2d):
-    """Convolution of frames with TensorFlow's SAME padding; square kernel and stride."""
+class _SamePadded(nn.Module):
+    """Pads rows and columns as TensorFlow's SAME; kernel and stride are square, given as tuples."""
+
+    kernel_size: Any
+    stride: Any
+    padding_value = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` to ``(B, C', ceil(H / stride), ceil(W / stride))``."""
-        return super().forward(pad_same(x, self.kernel_size[-1], self.stride[-1]))
-
-
-class SameConv3d(nn.Conv3d):
-    """Convolution of clips with TensorFlow's SAME padding of rows and columns."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, T, H, W)`` to ``(B, C', T, ceil(H / stride), ceil(W / stride))``."""
-        return super().forward(pad_same(x, self.kernel_size[-1], self.stride[-1]))
-
-
-class SameMaxPool2d(nn.MaxPool2d):
-    """Max-pool of frames with TensorFlow's SAME padding, which no maximum ever is."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, H, W)`` to ``(B, C, ceil(H / stride), ceil(W / stride))``."""
-        padded = pad_same(x, _last(self.kernel_size), _last(self.stride), -math.inf)
+        """Map ``(..., H, W)`` to ``(..., ceil(H / stride), ceil(W / stride))``."""
+        padded = pad_same(x, self.kernel_size[-1], self.stride[-1], self.padding_value)
         return super().forward(padded)  # type: ignore[no-any-return]
 
 
-class SameMaxPool3d(nn.MaxPool3d):
-    """Max-pool of clips with TensorFlow's SAME padding of rows and columns."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map ``(B, C, T, H, W)`` to ``(B, C, T, ceil(H / stride), ceil(W / stride))``."""
-        padded = pad_same(x, _last(self.kernel_size), _last(self.stride), -math.inf)
-        return super().forward(padded)  # type: ignore[no-any-return]
+class SameConv2d(_SamePadded, nn.Conv2d):
+    """Convolution of frames ``(B, C, H, W)`` with TensorFlow's SAME padding."""
 
 
-def _last(size: int | tuple[int, ...]) -> int:
-    return size if isinstance(size, int) else size[-1]
+class SameConv3d(_SamePadded, nn.Conv3d):
+    """Convolution of clips ``(B, C, T, H, W)`` with SAME padding of rows and columns."""
+
+
+class SameMaxPool2d(_SamePadded, nn.MaxPool2d):
+    """Max-pool of frames with SAME padding, which no maximum ever is."""
+
+    padding_value = -math.inf
+
+
+class SameMaxPool3d(_SamePadded, nn.MaxPool3d):
+    """Max-pool of clips with SAME padding of rows and columns, which no maximum ever is."""
+
+    padding_value = -math.inf

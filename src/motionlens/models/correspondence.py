@@ -4,8 +4,6 @@ Letters: B clips, C channels, T frames, H rows, W columns, S = H*W positions of 
 Paper: "CP Module Architecture" and "Correspondence Embedding Layer Architecture".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 
@@ -16,8 +14,8 @@ from torch import Tensor, nn
 from motionlens.models.resize import resize_grid
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding
 from motionlens.ops.pair_norm import PairNorm
-from motionlens.ops.proposals import Impl, Proposals, knn_proposals
-from motionlens.ops.scoring import METRICS, Metric
+from motionlens.ops.proposals import Impl, Proposals, check_search, knn_proposals
+from motionlens.ops.scoring import Metric
 from motionlens.ops.sync_batchnorm import all_sum_of, update_running_statistics
 
 # Chosen by measurement over several seeds: docs/results/offset_scale.md.
@@ -174,12 +172,7 @@ class ProposalSearch(nn.Module):
         self, k: int, *, metric: Metric = "l2", window: int | None = None, causal: bool = False
     ) -> None:
         super().__init__()
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if metric not in METRICS:
-            raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
-        if window is not None and window < 1:
-            raise ValueError(f"window must be at least 1 frame on either side, got {window}")
+        check_search(k, metric, window)
         self.k = k
         self.metric = metric
         self.window = window
@@ -294,8 +287,7 @@ def set_num_proposals(model: nn.Module, k: int) -> None:
         ValueError: If k is below 1 or the network has no CP module.
     """
     searches = [module for module in model.modules() if isinstance(module, ProposalSearch)]
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
+    check_search(k)
     if not searches:
         raise ValueError(f"{type(model).__name__} has no CP module whose k could be set to {k}")
     for search in searches:

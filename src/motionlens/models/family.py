@@ -1,7 +1,5 @@
 """A family of networks: one way to see motion, on every backbone and in the toy's network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +9,7 @@ from torch import nn
 
 from motionlens.models.backbones import Backbone, ClipDefaults
 from motionlens.models.conventions import Form, LayerFactory, LayerMaker
-from motionlens.models.input_channels import change_inputs
+from motionlens.models.resnet import VideoResNet
 from motionlens.models.toy_net import ToyNet
 
 Options = Mapping[str, Any]
@@ -36,6 +34,8 @@ class Family:
         plugin: class of a module that ``plugin(channels, **options)`` makes for a block; its class
             attribute ``socket`` says where in the block it sits. The blocks are those of the option
             `modules`: stage to number from the stage's end, or a list of block names.
+        of_block: ``of_block(name, block, conventions, **options)`` makes the plug-in's options for
+            one block, where they are not the family's own in all blocks.
         consensus: class of a module that ``consensus(channels, **options)`` makes for the place of
             the mean over frames; maps ``(B, T, channels)`` to ``(B, num_features)``.
         layers: ``layers(form, conventions, **options)`` makes the convolutions.
@@ -56,6 +56,7 @@ class Family:
     options: Options | Callable[[Backbone], Options] = field(default_factory=dict)
     form: Form = "c2d"
     plugin: type[Any] | None = None
+    of_block: Callable[..., dict[str, Any]] | None = None
     consensus: type[Any] | None = None
     layers: Callable[..., LayerFactory] | None = None
     build: Callable[..., nn.Module] | None = None
@@ -70,53 +71,50 @@ class Family:
 
     def on(self, backbone: Backbone, *, num_classes: int, **options: Any) -> nn.Module:
         """Build the network on a backbone, where the family has no `build` of its own."""
-        own, others = _split(self.own_options(backbone), options)
-        model = backbone.build(
-            num_classes=num_classes, form=self.form, layers=self._layer_maker(own), **others
+        own = {name: options.pop(name) for name in self.own_options(backbone)}
+        model = VideoResNet(
+            backbone.block,
+            backbone.depths,
+            num_classes=num_classes,
+            form=self.form,
+            stem=backbone.stem,
+            layers=self._layer_maker(own),
+            **options,
         )
         if self.flow_frames:
-            change_inputs(model, 3 + 2 * self.flow_frames)
+            model.change_inputs(3 + 2 * self.flow_frames)
         if self.plugin is not None:
-            modules = own.pop("modules")
-            for name in model.block_names(modules):
+            for name in model.block_names(own.pop("modules")):
                 block = model.block(name)
-                channels = block.inputs if _is_early(self.plugin) else block.outputs
-                model.attach(name, self.plugin(channels, **own))
+                channels = block.inputs if self._is_early else block.outputs
+                here = own
+                if self.of_block is not None:
+                    here = self.of_block(name, block, options["conventions"], **own)
+                model.attach(name, self.plugin(channels, **here))
         self._set_consensus(model, own)
         return model
 
     def as_toy(self, *, num_classes: int, **options: Any) -> ToyNet:
         """Build the toy network."""
         assert self.toy is not None
-        own, others = _split(self.toy, options)
-        net = ToyNet(
-            num_classes=num_classes, form=self.form, layers=self._layer_maker(own), **others
-        )
+        own = {name: options.pop(name) for name in self.toy}
+        layers = self._layer_maker(own)
+        net = ToyNet(num_classes=num_classes, form=self.form, layers=layers, **options)
         if self.plugin is not None:
             # An early plug-in goes before the second convolution: behind it nothing would follow.
-            if _is_early(self.plugin):
-                net.between = self.plugin(net.widths[0], **own)
-            else:
-                net.core = self.plugin(net.widths[1], **own)
+            place, channels = ("between", 0) if self._is_early else ("core", 1)
+            setattr(net, place, self.plugin(net.widths[channels], **own))
         self._set_consensus(net, own)
         return net
+
+    @property
+    def _is_early(self) -> bool:
+        return getattr(self.plugin, "socket", None) == "before_conv1"
 
     def _layer_maker(self, own: Options) -> LayerMaker:
         return LayerFactory if self.layers is None else partial(self.layers, **own)
 
-    def _set_consensus(self, model: Any, own: Options) -> None:
+    def _set_consensus(self, model: VideoResNet | ToyNet, own: Options) -> None:
         if self.consensus is not None:
             head = self.consensus(model.num_features, **own)
             model.set_consensus(head, head.num_features)
-
-
-def _split(own: Options, options: Options) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The family's own options, and the others."""
-    return (
-        {name: value for name, value in options.items() if name in own},
-        {name: value for name, value in options.items() if name not in own},
-    )
-
-
-def _is_early(plugin: type[Any]) -> bool:
-    return bool(plugin.socket == "before_conv1")

@@ -4,12 +4,9 @@ Everything below a network's first plug-in works frame by frame, so windows that
 it. Exact: the logits are those of the windows taken one by one.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 
-from motionlens.models.blocks import ResidualBlock
 from motionlens.models.resnet import VideoResNet
 
 
@@ -61,7 +58,11 @@ class FrameStream:
         self.model = model
         self.num_frames = num_frames
         self.hop = hop
-        self._blocks, self._seam, self._rest = _split([block for _, block in model.blocks()])
+        blocks = [block for _, block in model.blocks()]
+        seam = next((i for i, block in enumerate(blocks) if block.mixes_frames), len(blocks))
+        # The first of the later blocks mixes frames, perhaps not before its sum.
+        self._early, self._late = blocks[:seam], blocks[seam:]
+        self._sums_alone = bool(self._late) and self._late[0].before_conv1 is None
         self.reset()
 
     def reset(self) -> None:
@@ -118,23 +119,23 @@ class FrameStream:
             )
 
     def _each_frame(self, frames: Tensor) -> Tensor:
-        """What the frames give by themselves: up to the sum of the seam's block, or pooled."""
+        """What frames give by themselves: up to where they are mixed; pooled if they never are."""
         x = self.model.stem(frames)
-        for block in self._blocks:
+        for block in self._early:
             x = block(x, 1)
-        if self._seam is None:
+        if not self._late:
             return x.mean((2, 3))
-        return self._seam.summed(x, 1) if self._seam.looks_at_frames_alone(up_to_sum=True) else x
+        return self._late[0].summed(x, 1) if self._sums_alone else x
 
     def _window(self, x: Tensor) -> Tensor:
         """Logits ``(1, num_classes)`` of what its frames gave."""
         T = self.num_frames
-        if self._seam is None:
+        if not self._late:
             return self.model.forward_head(self.model.agree(x[None]))
-        alone = self._seam.looks_at_frames_alone(up_to_sum=True)
+        seam, *rest = self._late
         # The block's last ReLU works in place, on frames that other windows need too.
-        x = self._seam.finish(x.clone(), T) if alone else self._seam(x, T)
-        for block in self._rest:
+        x = seam.finish(x.clone(), T) if self._sums_alone else seam(x, T)
+        for block in rest:
             x = block(x, T)
         return self.model.forward_head(self.model.pool(x, T))
 
@@ -142,13 +143,3 @@ class FrameStream:
 def _check_mode(model: nn.Module) -> None:
     if model.training:
         raise ValueError("model must be in inference mode, got training; call model.eval()")
-
-
-def _split(
-    blocks: list[ResidualBlock],
-) -> tuple[list[ResidualBlock], ResidualBlock | None, list[ResidualBlock]]:
-    """The blocks that look at frames alone, the first one that does not, and those behind it."""
-    for number, block in enumerate(blocks):
-        if not block.looks_at_frames_alone():
-            return blocks[:number], block, blocks[number + 1 :]
-    return blocks, None, []

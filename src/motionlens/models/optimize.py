@@ -1,7 +1,5 @@
 """A network made ready for inference: norms folded, channels-last, in any float dtype."""
 
-from __future__ import annotations
-
 import copy
 from typing import TypeVar
 

@@ -1,14 +1,12 @@
 """What a network is and costs, without running it: shapes alone, no memory for weights."""
 
-from __future__ import annotations
-
+import math
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from motionlens.models.capture import correspondence_modules
+from motionlens.models.capture import capture_proposals
 from motionlens.models.registry import create_model, model_defaults
 
 # The published sizes of networks are counted with these.
@@ -71,22 +69,17 @@ def describe(
     """
     with torch.device("meta"):
         model = create_model(name, num_classes=num_classes, **overrides).eval()
-    sites: list[ModuleSite] = []
-    for block, module in correspondence_modules(model).items():
-
-        def note(
-            _: nn.Module, args: tuple[Tensor], block: str = block, module: Any = module
-        ) -> None:
-            T, H, W = args[0].shape[2:]
-            grid = module.grid((H, W))
-            sites.append(ModuleSite(block, grid, module.k, T * grid[0] * grid[1]))
-
-        module.register_forward_pre_hook(note)
     made_for = model_defaults(name)
-    T, size = num_frames or made_for.num_frames, size or made_for.size
-    clip = torch.empty(1, made_for.channels, T, size, size, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=_SEARCH_COST) as counter:
+    num_frames, size = num_frames or made_for.num_frames, size or made_for.size
+    clip = torch.empty(1, made_for.channels, num_frames, size, size, device="meta")
+    counter = FlopCounterMode(display=False, custom_mapping=_SEARCH_COST)
+    with torch.no_grad(), counter, capture_proposals(model) as seen:
         model(clip)
+    sites = []
+    for block, proposals in seen.items():
+        _, T, S, k = proposals.indices.shape
+        side = math.isqrt(S)  # of a square grid, as clips are square
+        sites.append(ModuleSite(block, (side, side), k, T * S))
     parameters = sum(value.numel() for value in model.parameters())
     flops = counter.get_total_flops()
     return ModelDescription(name, parameters, flops // 2, tuple(clip.shape), sites)

@@ -1,7 +1,5 @@
 """Names of networks and what they stand for: ``create_model("cpnet_resnet34", num_classes=27)``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch

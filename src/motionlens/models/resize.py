@@ -5,8 +5,6 @@ original, so halving a grid and doubling it again keeps every second cell in its
 ``torch.nn.functional.interpolate`` does that.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """VideoResNet: one residual network for video; everything else is plugged into its blocks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -66,8 +64,8 @@ class VideoResNet(nn.Module):
         self.form: Form = form
         self.inputs = 3
         channels = widths[0]
-        self.conv1 = make.stem_conv(
-            self.inputs, channels, 7 if stem == "imagenet" else 3, stem_stride
+        self.conv1 = make.conv(
+            self.inputs, channels, 7 if stem == "imagenet" else 3, stem_stride, "stem"
         )
         self.bn1 = make.norm(channels)
         self.relu = nn.ReLU(inplace=True)
@@ -80,7 +78,7 @@ class VideoResNet(nn.Module):
             for position in range(depth):
                 stride = 2 if number > 0 and position == 0 else 1
                 outputs = width * block_class.expansion
-                blocks.append(block_class(channels, outputs, stride, make.of_block(num_blocks)))
+                blocks.append(block_class(channels, outputs, stride, make, num_blocks))
                 channels = outputs
                 num_blocks += 1
             self.add_module(layer, blocks)
@@ -120,6 +118,23 @@ class VideoResNet(nn.Module):
         if self.consensus is None:
             return x.mean((2, 3, 4))
         return self.agree(x.mean((3, 4)).transpose(1, 2))
+
+    def change_inputs(self, inputs: int) -> None:
+        """Let the network, its weights fresh, take clips of another number of channels.
+
+        Args:
+            inputs: channels of a clip, at least 1.
+        """
+        for conv in self.conv1.modules():  # one, or those of a block in its place
+            if isinstance(conv, nn.Conv2d | nn.Conv3d) and conv.in_channels == self.inputs:
+                conv.in_channels = inputs
+                shape = conv.out_channels, inputs, *conv.kernel_size
+                conv.weight = nn.Parameter(conv.weight.new_empty(shape))
+                conv.reset_parameters()
+                nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+                if conv.bias is not None:
+                    nn.init.zeros_(conv.bias)
+        self.inputs = inputs
 
     def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
         """Let a module put frames together, instead of the mean; the head begins anew.
@@ -179,7 +194,15 @@ class VideoResNet(nn.Module):
         """
         if not isinstance(modules, Mapping):
             return list(modules)
-        return last_blocks([len(getattr(self, layer)) for layer in STAGES.values()], modules)
+        names = []
+        for stage, count in modules.items():
+            if stage not in STAGES:
+                raise ValueError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+            depth = len(getattr(self, STAGES[stage]))
+            if not 0 <= count <= depth:
+                raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
+            names += [f"{STAGES[stage]}.{position}" for position in range(depth - count, depth)]
+        return sorted(names)
 
     def attach(self, name: str, plugin: nn.Module) -> None:
         """Put a plug-in into the socket that it names, of one block.
@@ -197,24 +220,3 @@ class VideoResNet(nn.Module):
         if getattr(block, socket) is not None:
             raise ValueError(f"socket {socket} of block {name} is taken; attach one plug-in each")
         setattr(block, socket, plugin)
-
-
-def last_blocks(depths: Sequence[int], counts: Mapping[str, int]) -> list[str]:
-    """Names of the last blocks of each stage.
-
-    Args:
-        depths: blocks of res2..res5.
-        counts: stage (``"res2"`` to ``"res5"``) to the number of blocks, from its end.
-
-    Raises:
-        ValueError: For an unknown stage or more blocks than the stage has.
-    """
-    names = []
-    for stage, count in counts.items():
-        if stage not in STAGES:
-            raise ValueError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
-        depth = depths[list(STAGES).index(stage)]
-        if not 0 <= count <= depth:
-            raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
-        names += [f"{STAGES[stage]}.{position}" for position in range(depth - count, depth)]
-    return sorted(names)

@@ -4,8 +4,6 @@ Poster: "Toy Example: A Failing of several previous methods" allows each system 
 convolution layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens.models.blocks import plug
 from motionlens.models.conventions import CONVENTIONS, Form, LayerFactory, LayerMaker
 
 # Options of every toy network, with their defaults.
@@ -62,9 +61,9 @@ class ToyNet(nn.Module):
             raise ValueError(f"head must be 'max' or 'avg', got {head!r}")
         make = layers(form, CONVENTIONS["torchvision"])
         self.form, self.head, self.margin = form, head, margin
-        self.conv1 = make.stem_conv(3, widths[0], 3, strides[0])
+        self.conv1 = make.conv(3, widths[0], 3, strides[0], "stem")
         self.bn1 = make.norm(widths[0])
-        self.conv2 = make.second_conv(widths[0], widths[1], 3, strides[1])
+        self.conv2 = make.conv(widths[0], widths[1], 3, strides[1], "second")
         self.bn2 = make.norm(widths[1])
         self.between: nn.Module | None = None
         self.core: nn.Module | None = None
@@ -96,25 +95,14 @@ class ToyNet(nn.Module):
         if self.form == "c2d":
             x = x.transpose(1, 2).flatten(0, 1)
         x = F.relu(self.bn1(self.conv1(x)))
-        if self.between is not None:
-            x = self._frames(self.between(self._clips(x, T)))
+        x = plug(self.between, x, T)
         x = F.relu(self.bn2(self.conv2(x)))
-        x = self._clips(x, T)
-        if self.core is not None:
-            x = self.core(x)
+        if self.form == "c2d":
+            x = x.view(-1, T, *x.shape[1:]).transpose(1, 2)
+        x = plug(self.core, x, T)
         axes = (2, 3, 4) if self.consensus is None else (3, 4)
         x = x.amax(axes) if self.head == "max" else x.mean(axes)
         return x if self.consensus is None else self.consensus(x.transpose(1, 2))
-
-    def _clips(self, x: Tensor, num_frames: int) -> Tensor:
-        """What layers work on, as clips ``(B, C, T, H, W)``."""
-        if self.form == "c3d":
-            return x
-        return x.view(-1, num_frames, *x.shape[1:]).transpose(1, 2)
-
-    def _frames(self, clips: Tensor) -> Tensor:
-        """Clips as layers work on them."""
-        return clips if self.form == "c3d" else clips.transpose(1, 2).flatten(0, 1)
 
     def forward_head(self, features: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""

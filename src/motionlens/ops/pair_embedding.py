@@ -4,8 +4,6 @@ Letters: B clips, T frames, S positions of a frame, C channels, K proposals, M c
 Paper: the correspondence embedding layer, ``g_i = max_j MLP([p_j - p_i, f_i, f_j])``.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -107,7 +105,7 @@ def pair_responses(
         features: as for :func:`pair_embedding`, like all others.
         indices: see there.
         grid: see there.
-        layers: see there.
+        layers: see there; without norms, as in inference.
         offset_scale: see there.
         padded: see there.
 
@@ -115,19 +113,18 @@ def pair_responses(
         ``(B, T, S, K, M)``, not negative; zero where the index is -1.
 
     Raises:
-        ValueError: If the shapes do not fit each other.
+        ValueError: If the shapes do not fit each other, or a layer has a norm.
     """
     _check(features, indices, grid, layers)
-    exists = (indices >= 0).flatten() if padded else None
+    if layers[0].norm is not None:
+        raise ValueError("layers must have no norms; fold them, as inference does")
     query, neighbour = _projections(features, grid, layers[0], offset_scale)
     rows = flat_rows(indices, neighbour.shape[0] // indices.shape[0])
-    hidden = _gather_pairs(query, neighbour, rows, features.dtype)
-    hidden = _finish(hidden, layers[0], exists)
+    hidden = _gather_pairs(query, neighbour, rows, features.dtype).relu()
     for layer in layers[1:]:
-        hidden = _finish(F.linear(hidden, layer.weight, layer.bias), layer, exists)
-    if exists is not None:
-        hidden = hidden * exists[:, None]
-    return hidden.view(*indices.shape, -1)
+        hidden = F.linear(hidden, layer.weight, layer.bias).relu()
+    hidden = hidden.view(*indices.shape, -1)
+    return hidden * (indices >= 0)[..., None] if padded else hidden
 
 
 def _projections(
@@ -216,12 +213,6 @@ def _strongest(
 def _needs_all_pairs(features: Tensor) -> bool:
     """Whether gradients need all pairs at a time, or a traced graph must have no loop."""
     return torch.is_grad_enabled() or features.device.type != "cpu" or torch.compiler.is_compiling()
-
-
-def _finish(pairs: Tensor, layer: PairLayer, exists: Tensor | None) -> Tensor:
-    if layer.norm is not None:
-        pairs, *_ = normalise(pairs, exists, layer.norm)
-    return pairs.relu()
 
 
 def _check(

@@ -3,8 +3,6 @@
 Letters: P positions, K pairs of each, M channels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial, reduce
 from typing import Any, NamedTuple

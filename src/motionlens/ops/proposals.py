@@ -5,8 +5,6 @@ Paper: "Learning Video Representations from Correspondence Proposals", the k-NN 
 CP module.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from types import ModuleType
@@ -153,18 +151,27 @@ def _check(features: Tensor, k: int, metric: str, window: int | None) -> None:
         raise ValueError(f"features must hold at least T = 2 frames, got {T}; sample more frames")
     if S < 1 or C < 1:
         raise ValueError(f"features must have at least one position and channel, got S={S}, C={C}")
-    if not isinstance(k, int) or k < 1:
-        raise ValueError(f"k must be a whole number of at least 1, got {k}")
+    check_search(k, metric, window)
     if k > (T - 1) * S:
         raise ValueError(
             f"k must be at most (T-1)*S = {(T - 1) * S}, got {k}; lower k or sample more frames"
         )
+
+
+def check_search(k: int, metric: str = "l2", window: int | None = None) -> None:
+    """Check what a search takes besides features.
+
+    Raises:
+        ValueError: If an argument is not as :func:`knn_proposals` takes it.
+    """
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"k must be at least 1, got {k}; give a whole number")
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
     if window is not None and (not isinstance(window, int) or window < 1):
         raise ValueError(
-            f"window must be a whole number of at least 1 frame on either side, got {window}; "
-            "None is all"
+            f"window must be at least 1 frame on either side, got {window}; give a whole number, "
+            "or None for all"
         )
 
 

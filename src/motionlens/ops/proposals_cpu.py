@@ -6,8 +6,6 @@ would take too much memory, go frame by frame: what is left of a query's own fra
 right of it are two contiguous slices of the clip, and no more than they are scored.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -156,32 +154,24 @@ def search_frames(
     scores = points.new_full((N, k), -torch.inf)
     indices = torch.full((N, k), -1, dtype=torch.int64)
     for t in range(T):
-        first = 0 if window is None else max(0, t - window)
-        last = t if causal else (T if window is None else min(T, t + window + 1))
-        rows = slice(t * S, (t + 1) * S)
-        found = _search_frame(points, bias, t * S, S, first * S, max(t + 1, last) * S, k)
-        if found is not None:
-            width = found[0].shape[1]
-            scores[rows, :width], indices[rows, :width] = found
+        start, end = t * S, (t + 1) * S
+        first = 0 if window is None else max(0, t - window) * S
+        last = N if window is None else min(T, t + window + 1) * S
+        before, after = start - first, 0 if causal else last - end
+        if before + after == 0:
+            continue
+        queries = points[start:end]
+        found = queries.new_empty(S, before + after)
+        for columns, keys in (
+            (slice(0, before), slice(first, start)),
+            (slice(before, None), slice(end, end + after)),
+        ):
+            torch.addmm(bias[keys], queries, points[keys].T, out=found[:, columns])
+        width = min(k, before + after)
+        best, column = top_k(found, width)
+        scores[start:end, :width] = best
+        indices[start:end, :width] = column + first + S * (column >= before)
     return scores, indices
-
-
-def _search_frame(
-    points: Tensor, bias: Tensor, start: int, S: int, first: int, last: int, k: int
-) -> tuple[Tensor, Tensor] | None:
-    """Best scores and positions for one frame at ``start`` among ``first..last`` without itself."""
-    before, after = start - first, last - (start + S)
-    if before + after == 0:
-        return None
-    queries = points[start : start + S]
-    scores = queries.new_empty(S, before + after)
-    for columns, keys in (
-        (slice(0, before), slice(first, start)),
-        (slice(before, None), slice(start + S, last)),
-    ):
-        torch.addmm(bias[keys], queries, points[keys].T, out=scores[:, columns])
-    best, column = top_k(scores, min(k, before + after))
-    return best, column + first + S * (column >= before)
 
 
 def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,6 @@ Slow and memory-hungry on purpose: it is the search that all others are tested a
 on any device, and it is made of operations that exporters know.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -8,8 +8,6 @@ Each metric is brought to the same form, so that a search needs only one kernel:
 Letters: B clips, N positions of a clip (T*S), C channels.
 """
 
-from __future__ import annotations
-
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, NamedTuple, get_args
 

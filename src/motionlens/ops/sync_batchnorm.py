@@ -5,8 +5,6 @@ PyTorch's own works on accelerators only, and not on the pairs of a CP module.
 Letters: P rows, C channels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -97,10 +95,11 @@ def update_running_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) 
     """
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    norm.num_batches_tracked.add_(1)
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
     share = norm.momentum
     if share is None:  # a plain mean over all batches
+        assert norm.num_batches_tracked is not None
         share = 1 / float(norm.num_batches_tracked)
     norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
     norm.running_var.lerp_(variance.to(norm.running_var.dtype), share)

@@ -4,8 +4,6 @@ Fresh memory comes from the system page by page, which took a third of a search'
 was measured; the allocator gives large blocks back to the system as soon as they are free.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Sequence

@@ -120,7 +120,7 @@ async def explain(
 async def model(service: Served) -> Any:
     """The network, its labels, its modules with their k, and the server's limits."""
     recognizer, config = service.recognizer, service.config
-    modules = correspondence_modules(recognizer.runner.network)
+    modules = correspondence_modules(recognizer.network)
     return {
         "name": recognizer.card.model,
         "classes": list(recognizer.class_names),

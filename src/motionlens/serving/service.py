@@ -128,7 +128,7 @@ class Service:
         numbers, frames = await self._in_thread(lambda: self._read(file, name))
         found = await asyncio.wrap_future(
             self._network.call(
-                lambda: explain_frames(self.recognizer.runner, frames, numbers, path=name, k=k)
+                lambda: explain_frames(self.recognizer, frames, numbers, path=name, k=k)
             )
         )
 
@@ -162,8 +162,7 @@ class Service:
             return self._probabilities(list(frames))
 
     def _probabilities(self, frames: Sequence[Tensor]) -> Tensor:
-        runner = self.recognizer.runner
-        return runner.probabilities(runner.clips(frames))
+        return self.recognizer.probabilities(self.recognizer.clips(frames))
 
 
 def _data_url(frame: NDArray[np.uint8], longest_px: int) -> str:

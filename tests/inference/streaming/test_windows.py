@@ -55,7 +55,7 @@ def noise(num_frames, height=24, width=33, seed=0):
 
 
 def logits_of(recognizer, clip):
-    return recognizer.runner.logits(clip[None])[0]
+    return recognizer.logits(clip[None])[0]
 
 
 def check_windows(recognizer, source, *, hop, batch_size=8, stride=3):

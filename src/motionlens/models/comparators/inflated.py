@@ -5,45 +5,24 @@ Carreira, Zisserman: "Quo Vadis, Action Recognition? A New Model and the Kinetic
 block, a 1x1 made 3x1x1, and the first convolution 5 frames long.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, replace
-
-from torch import nn
-
-from motionlens.models.conventions import LayerFactory
+from motionlens.models.conventions import LayerFactory, Place
 from motionlens.models.family import Family
 
 _STEM_FRAMES = 5
 
 
-@dataclass(frozen=True, slots=True)
 class InflatedLayers(LayerFactory):
-    """Layers of an I3D: those of the form ``"c3d"``, most of them one frame long.
+    """Layers of an I3D: those of the form ``"c3d"``, most of them one frame long."""
 
-    Attributes:
-        looks_back_and_on: whether the first convolution of the block that these layers are for
-            takes 3 frames. Every second block's does, beginning with the network's first.
-    """
+    def in_time(self, kernel: int, place: Place, block: int) -> int:
+        """5 frames in the stem, 3 in the first convolution of every second block, else 1.
 
-    looks_back_and_on: bool = False
-
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """Convolution of every frame by itself."""
-        return self.conv_of_length(inputs, outputs, kernel, stride, 1)
-
-    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """The network's first convolution, 5 frames long, or fewer if its kernel is smaller."""
-        return self.conv_of_length(inputs, outputs, kernel, stride, min(kernel, _STEM_FRAMES))
-
-    def first_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """A block's first convolution: 3x1x1 in a bottleneck, 3x3x3 in a basic block."""
-        in_time = 3 if self.looks_back_and_on else 1
-        return self.conv_of_length(inputs, outputs, kernel, stride, in_time)
-
-    def of_block(self, number: int) -> InflatedLayers:
-        """The layers of block `number`, counted from 0 through the network."""
-        return replace(self, looks_back_and_on=number % 2 == 0)
+        A stem with a smaller kernel looks at as many frames as pixels. The blocks begin with the
+        network's first; a bottleneck's convolution becomes 3x1x1, a basic block's 3x3x3.
+        """
+        if place == "stem":
+            return min(kernel, _STEM_FRAMES)
+        return 3 if place == "first" and block % 2 == 0 else 1
 
 
 I3D = Family(

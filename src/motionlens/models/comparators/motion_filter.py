@@ -4,8 +4,6 @@ Lee, Lee, Son, Park, Kwak: "Motion Feature Network: Fixed Motion Filter for Acti
 ECCV 2018, section 3; the form that concatenates ("MFNet-C").
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

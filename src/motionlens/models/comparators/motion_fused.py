@@ -4,8 +4,6 @@ Kopuklu, Kose, Rigoll: "Motion Fused Frames: Data Level Fusion Strategy for Hand
 Recognition", CVPR Workshops 2018, section 3; three flow frames and one picture per segment.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -3,8 +3,6 @@
 Wang, Girshick, Gupta, He: "Non-local Neural Networks", CVPR 2018, section 4.1 and figure 2.
 """
 
-from __future__ import annotations
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -5,8 +5,6 @@ Tran et al., "Learning Spatiotemporal Features with 3D Convolutional Networks", 
 strides or pools in time.
 """
 
-from __future__ import annotations
-
 from motionlens.models.family import Family
 
 C2D = Family(

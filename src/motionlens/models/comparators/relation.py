@@ -3,8 +3,6 @@
 Zhou, Andonian, Oliva, Torralba: "Temporal Relational Reasoning in Videos", ECCV 2018, section 3.
 """
 
-from __future__ import annotations
-
 from math import comb
 
 import torch

@@ -4,9 +4,6 @@ Wang, Li, Li, Van Gool: "Appearance-and-Relation Networks for Video Classificati
 section 3 and the network that the authors published with it.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from motionlens.models.conventions import LayerFactory
+from motionlens.models.conventions import LayerFactory, Place
 from motionlens.models.family import Family
 
 Arrangement = Literal["single", "dense"]
@@ -30,35 +27,31 @@ class SmartConv(nn.Module):
     summed with weight 0.5, and norm. Both concatenated, ReLU, and 1x1x1 to the outputs.
 
     Args:
+        make: builds the layers.
+        inputs: channels in.
         outputs: channels out, an even number.
-        appearance: 1xkxk convolution to as many channels.
-        relation: kxkxk convolution to as many channels.
-        reduce: 1x1x1 convolution from half as many again.
-        norm: builds a batch norm of a number of channels.
+        kernel: rows and columns; one wider than 3 is 3 frames long.
+        stride: in space.
 
     Shapes:
-        Clips ``(B, C, T, H, W)`` in; what the two convolutions make of T, H and W out.
+        Clips ``(B, C, T, H, W)`` in; ``(B, outputs, T, H / stride, W / stride)`` out.
     """
 
     # What motionlens.models.optimize folds the norm behind this block into.
     last_conv = "reduce"
 
     def __init__(
-        self,
-        outputs: int,
-        *,
-        appearance: nn.Module,
-        relation: nn.Module,
-        reduce: nn.Module,
-        norm: Callable[[int], nn.Module],
+        self, make: LayerFactory, inputs: int, outputs: int, kernel: int, stride: int
     ) -> None:
         super().__init__()
         if outputs % 2:
             raise ValueError(f"outputs must be even, their channels are paired, got {outputs}")
-        self.appearance = nn.Sequential(appearance, norm(outputs))
-        self.relation = nn.Sequential(relation, norm(outputs))
-        self.pooling = PairPooling(outputs, norm)
-        self.reduce = reduce
+        one_frame = make.conv_of_length(inputs, outputs, kernel, stride, 1)
+        self.appearance = nn.Sequential(one_frame, make.norm(outputs))
+        several = make.conv(inputs, outputs, kernel, stride)
+        self.relation = nn.Sequential(several, make.norm(outputs))
+        self.pooling = PairPooling(outputs, make.norm(outputs // 2))
+        self.reduce = make.conv(outputs + outputs // 2, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map clips ``(B, C, T, H, W)`` to ``(B, outputs, T, H', W')``."""
@@ -72,13 +65,13 @@ class PairPooling(nn.Module):
 
     Args:
         channels: in, an even number.
-        norm: builds a batch norm of a number of channels.
+        norm: of half as many.
     """
 
-    def __init__(self, channels: int, norm: Callable[[int], nn.Module]) -> None:
+    def __init__(self, channels: int, norm: nn.Module) -> None:
         super().__init__()
         self.channels = channels
-        self.norm: nn.Module | None = norm(channels // 2)
+        self.norm: nn.Module | None = norm
         self.folded: nn.Module | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,7 +91,7 @@ class PairPooling(nn.Module):
         self.norm = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SmartLayers(LayerFactory):
     """Layers of an ARTNet: those of the form ``"c3d"``, with SMART blocks among them.
 
@@ -119,25 +112,19 @@ class SmartLayers(LayerFactory):
                 f"got {self.arrangement!r}"
             )
 
-    def stem_conv(self, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-        """The network's first SMART block."""
-        return self.smart(inputs, outputs, kernel, stride)
-
-    def second_conv(self, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-        """A block's second convolution, as the arrangement says."""
-        if self.arrangement == "dense":
-            return self.smart(inputs, outputs, kernel, stride)
-        return self.conv(inputs, outputs, kernel, stride)
-
-    def smart(self, inputs: int, outputs: int, kernel: int, stride: int) -> SmartConv:
-        """A SMART block; a kernel wider than 3 is 3 frames long."""
-        return SmartConv(
-            outputs,
-            appearance=self.conv_of_length(inputs, outputs, kernel, stride, 1),
-            relation=self.conv(inputs, outputs, kernel, stride),
-            reduce=self.conv(outputs + outputs // 2, outputs, 1),
-            norm=self.norm,
-        )
+    def conv(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        stride: int = 1,
+        place: Place = "",
+        block: int = 0,
+    ) -> nn.Module:
+        """A SMART block where the arrangement has one, else a convolution."""
+        if place == "stem" or (place == "second" and self.arrangement == "dense"):
+            return SmartConv(self, inputs, outputs, kernel, stride)
+        return super().conv(inputs, outputs, kernel, stride)
 
 
 ARTNET = Family(

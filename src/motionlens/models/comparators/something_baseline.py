@@ -4,8 +4,6 @@ Goyal et al.: "The 'something something' video database for learning and evaluat
 sense", ICCV 2017, and the baseline that its authors published with the second version.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from motionlens.models.backbones import ClipDefaults

@@ -4,8 +4,6 @@ Lin, Gan, Han: "TSM: Temporal Shift Module for Efficient Video Understanding", I
 sections 3.2 and 3.3.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -4,8 +4,6 @@ Simonyan, Zisserman: "Two-Stream Convolutional Networks for Action Recognition i
 2014; with five flow frames, as "Temporal Segment Networks" (Wang et al., ECCV 2016) has them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
@@ -14,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from motionlens.models.family import Family
-from motionlens.models.input_channels import change_inputs
 from motionlens.models.resnet import VideoResNet
 
 Fusion = Literal["logits", "probabilities"]
@@ -25,35 +22,44 @@ class TwoStream(nn.Module):
     """Two networks with the same classes, of which one sees colours and the other optical flow.
 
     Args:
-        rgb: takes clips of 3 channels.
-        flow: another one like it; it is made to take `flow_channels`.
-        flow_channels: of the flow, 2 for each flow frame.
+        create: builds a network of a family on the same backbone.
+        num_classes: logits.
+        stream: family of both networks: ``"c2d"``, ``"trn"``, ``"tsm"`` ...
+        stream_options: options of both.
         fusion: what is averaged: ``"logits"``, or ``"probabilities"``, whose logarithms are then
             the logits.
 
     Shapes:
-        Clips float ``(B, 3 + flow_channels, T, H, W)``, colours first; logits
+        Clips float ``(B, 13, T, H, W)``, colours first, then five frames of flow; logits
         ``(B, num_classes)``.
 
     Raises:
-        ValueError: On construction, for another fusion.
+        ValueError: On construction, for another fusion, or if networks of that family take
+            optical flow themselves.
     """
 
     def __init__(
         self,
-        rgb: VideoResNet,
-        flow: VideoResNet,
+        create: Callable[..., VideoResNet],
         *,
-        flow_channels: int,
-        fusion: Fusion = "logits",
+        num_classes: int,
+        stream: str,
+        stream_options: Mapping[str, Any] | None,
+        fusion: Fusion,
     ) -> None:
         super().__init__()
         if fusion not in get_args(Fusion):
             raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
-        change_inputs(flow, flow_channels)
-        self.rgb, self.flow, self.fusion = rgb, flow, fusion
-        self.inputs = rgb.inputs + flow_channels
-        self.num_features = rgb.num_features + flow.num_features
+        options = {**(stream_options or {}), "num_classes": num_classes}
+        self.rgb, self.flow = create(stream, **options), create(stream, **options)
+        if self.rgb.inputs != 3:
+            raise ValueError(
+                f"stream must be a family of networks that see colours, got {stream!r}"
+            )
+        self.flow.change_inputs(2 * FLOW_FRAMES)
+        self.fusion = fusion
+        self.inputs = self.rgb.inputs + self.flow.inputs
+        self.num_features = self.rgb.num_features + self.flow.num_features
 
     def forward(self, clip: Tensor) -> Tensor:
         """Logits ``(B, num_classes)`` of clips ``(B, inputs, T, H, W)``."""
@@ -78,34 +84,6 @@ class TwoStream(nn.Module):
         return torch.logaddexp(rgb.log_softmax(1), flow.log_softmax(1)) - math.log(2)
 
 
-def build(
-    create: Callable[..., VideoResNet],
-    *,
-    num_classes: int,
-    stream: str,
-    stream_options: Mapping[str, Any] | None,
-    fusion: Fusion,
-) -> TwoStream:
-    """Build both streams and put them together.
-
-    Args:
-        create: builds a network of a family on the same backbone.
-        num_classes: logits.
-        stream: family of both networks: ``"c2d"``, ``"trn"``, ``"tsm"`` ...
-        stream_options: options of both.
-        fusion: see :class:`TwoStream`.
-
-    Raises:
-        ValueError: If networks of that family take optical flow themselves.
-    """
-    rgb, flow = (
-        create(stream, num_classes=num_classes, **(stream_options or {})) for _ in range(2)
-    )
-    if rgb.inputs != 3:
-        raise ValueError(f"stream must be a family of networks that see colours, got {stream!r}")
-    return TwoStream(rgb, flow, flow_channels=2 * FLOW_FRAMES, fusion=fusion)
-
-
 TWO_STREAM = Family(
     name="two_stream",
     label="Two-stream",
@@ -113,5 +91,5 @@ TWO_STREAM = Family(
     paper="Simonyan, Zisserman, Two-Stream Convolutional Networks, NIPS 2014",
     flow_frames=FLOW_FRAMES,
     options={"stream": "c2d", "stream_options": None, "fusion": "logits"},
-    build=build,
+    build=TwoStream,
 )

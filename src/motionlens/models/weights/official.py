@@ -4,11 +4,9 @@ Names are those of their TensorFlow graph (``group1/block2/conv1/weights``). Ker
 ``(*window, inputs, outputs)``: 5-D in the backbone, 4-D in a module's MLP, 2-D in the last layer.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -74,44 +72,34 @@ def load_official(
     Warns:
         UserWarning: If a norm's epsilon or a module's metric is not the authors'.
     """
-    _refuse_scaled_offsets(model)
+    targets, own = official_targets(model), model.state_dict()
+    _check_form(model)
     given = below(variables, prefix)
     ignored = [name for name in given if _is_training_state(name, given)]
-    left = {name: value for name, value in given.items() if name not in set(ignored)}
-    targets, own = official_targets(model), model.state_dict()
+    found = {name: value for name, value in given.items() if name not in set(ignored)}
+    problems: dict[str, list[str]] = {
+        "missing": [prefix + name for name in targets if name not in found],
+        "left over": [prefix + name for name in found if name not in targets],
+        "of another shape": [],
+        "with wrong numbers": [],
+    }
     values: dict[str, Tensor] = {}
-    missing, misfits, broken = [], [], []
-    for name, entry in targets.items():
-        if name not in left:
-            missing.append(prefix + name)
-            continue
-        value = left.pop(name)
-        if (problem := wrong_numbers(name, value)) is not None:
-            broken.append(f"{prefix}{name} {problem}")
-            continue
-        fitted = fit(to_torch_layout(value), own[entry])
-        if fitted is None:
-            wanted = _their_shape(own[entry])
-            misfits.append(f"{prefix}{name} {tuple(value.shape)} instead of {wanted}")
+    for name in [name for name in targets if name in found]:
+        value, target = found[name], own[targets[name]]
+        if (wrong := wrong_numbers(name, value)) is not None:
+            problems["with wrong numbers"].append(f"{prefix}{name} {wrong}")
+        elif (fitted := fit(to_torch_layout(value), target)) is None:
+            misfit = f"{prefix}{name} {tuple(value.shape)} instead of {_their_shape(target)}"
+            problems["of another shape"].append(misfit)
         else:
-            values[entry] = fitted
-    problems = [
-        f"{len(names)} {what}: {_listed(names)}"
-        for what, names in (
-            ("missing", missing),
-            ("left over", [prefix + name for name in left]),
-            ("of another shape", misfits),
-            ("with wrong numbers", broken),
-        )
-        if names
-    ]
-    if problems:
+            values[targets[name]] = fitted
+    told = [f"{len(names)} {what}: {_listed(names)}" for what, names in problems.items() if names]
+    if told:
         raise ValueError(
-            f"variables must be those of this network, one for each of its parameters; "
-            f"{'; '.join(problems)}"
+            "variables must be those of this network, one for each of its parameters; "
+            + "; ".join(told)
         )
     model.load_state_dict(values, strict=False)
-    _warn_of_form(model)
     return OfficialReport(
         {prefix + name: entry for name, entry in targets.items()},
         tuple(prefix + name for name in ignored),
@@ -136,7 +124,14 @@ def official_targets(model: nn.Module) -> dict[str, str]:
             "model must be a VideoResNet or a CorrespondenceProposal, "
             f"got {type(model).__name__}, which the authors do not have"
         )
-    return {f"{official_layer(layer)}/{leaf}": entry for layer, leaf, entry in _entries(model)}
+    targets = {}
+    for layer, module in model.named_modules():
+        leaves = _NORM_LEAVES if isinstance(module, _BatchNorm) else _LAYER_LEAVES
+        own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        for name, _ in own:
+            if name != "num_batches_tracked":
+                targets[f"{official_layer(layer)}/{leaves[name]}"] = f"{layer}.{name}"
+    return targets
 
 
 def to_torch_layout(value: Any) -> Tensor:
@@ -198,28 +193,24 @@ def wrong_numbers(name: str, value: Any) -> str | None:
     return None
 
 
-def _refuse_scaled_offsets(model: nn.Module) -> None:
-    for module in model.modules():
-        if isinstance(module, CorrespondenceProposal) and module.offset_scale != 1:
+def _check_form(model: nn.Module) -> None:
+    """Refuse or warn of what no variable says and makes it another network than the authors'."""
+    modules = [m for m in model.modules() if isinstance(m, CorrespondenceProposal)]
+    for module in modules:
+        if module.offset_scale != 1:
             raise ValueError(
                 "model must have CP modules with offset_scale=1 as the authors' have, got "
                 f"{module.offset_scale:g}; build it with conventions='official'"
             )
-
-
-def _warn_of_form(model: nn.Module) -> None:
-    """Warn of what no variable says and makes it another network than the authors'."""
-    modules = list(model.modules())
-    metrics = {m.search.metric for m in modules if isinstance(m, CorrespondenceProposal)} - {"l2"}
-    epsilons = {m.eps for m in modules if isinstance(m, _BatchNorm)}
+    found: list[tuple[str, Any, Any]] = []
+    found += [("modules search by", "l2", module.search.metric) for module in modules]
     wanted = CONVENTIONS["official"].norm_eps
-    for what, theirs, found in (
-        ("modules search by", "l2", metrics),
-        ("norms have an epsilon of", f"{wanted:g}", epsilons - {wanted}),
-    ):
-        for value in found:
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
+    found += [("norms have an epsilon of", wanted, norm.eps) for norm in norms]
+    for what, theirs, ours in dict.fromkeys(found):
+        if ours != theirs:
             warnings.warn(
-                f"the authors' {what} {theirs}, this one's {value}: its answers will differ",
+                f"the authors' {what} {theirs}, this one's {ours}: its answers will differ",
                 stacklevel=3,
             )
 
@@ -228,17 +219,6 @@ def _their_shape(target: Tensor) -> tuple[int, ...]:
     """The shape of a parameter's variable, as far as ours says it."""
     shape = tuple(target.shape)
     return shape if len(shape) < 2 else (*shape[2:], shape[1], shape[0])
-
-
-def _entries(model: nn.Module) -> Iterator[tuple[str, str, str]]:
-    """Layer, the authors' leaf, and full name of all parameters and statistics."""
-    for layer, module in model.named_modules():
-        leaves = _NORM_LEAVES if isinstance(module, _BatchNorm) else _LAYER_LEAVES
-        own = [name for name, _ in module.named_parameters(recurse=False)]
-        own += [name for name, _ in module.named_buffers(recurse=False)]
-        for name in own:
-            if name != "num_batches_tracked":
-                yield layer, leaves[name], f"{layer}.{name}"
 
 
 def _network_layer(name: str) -> str:

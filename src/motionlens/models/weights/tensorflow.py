@@ -1,7 +1,5 @@
 """Variables out of TensorFlow's files: a checkpoint of the authors, or a tensorpack ``.npz``."""
 
-from __future__ import annotations
-
 import os
 import re
 import zipfile

@@ -1,7 +1,5 @@
 """Start a network from other weights: what fits is taken, the rest is told or refused."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -183,11 +181,9 @@ def _head_rows(
     """The head with the rows of classes that the source knows by name, and their names."""
     known = weights.class_names
     kept = [name for name in class_names if name in known]
+    # Compared with their rows left out: those of the source are as many as its names.
     fits = all(
-        name in own
-        and name in source
-        and own[name].shape[1:] == source[name].shape[1:]
-        and source[name].shape[0] == len(known)
+        name in own and name in source and source[name].shape == (len(known), *own[name].shape[1:])
         for name in _HEAD
     )
     if not kept or not fits:

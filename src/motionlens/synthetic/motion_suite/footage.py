@@ -83,7 +83,8 @@ class Footage:
     def size(self, seed: int, *, short_side: int) -> tuple[int, int]:
         """Rows and columns of what :meth:`run` returns for this seed."""
         height, width = self._sizes[self._choose(np.random.default_rng(seed))]
-        return _scaled(height, width, short_side)
+        scale = short_side / min(height, width)
+        return max(round(height * scale), short_side), max(round(width * scale), short_side)
 
     def run(
         self, seed: int, part: Part, num_frames: int, short_side: int, *, running: bool
@@ -109,11 +110,6 @@ class Footage:
 def _stretch(num_frames: int, part: Part) -> range:
     low, high = STRETCHES[part]
     return range(round(low * num_frames), round(high * num_frames))
-
-
-def _scaled(height: int, width: int, short_side: int) -> tuple[int, int]:
-    scale = short_side / min(height, width)
-    return max(round(height * scale), short_side), max(round(width * scale), short_side)
 
 
 @lru_cache(maxsize=32)

@@ -7,17 +7,13 @@ direction: neither a frame nor a nearby border tells how something moves.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
 from motionlens.synthetic.motion_suite.scenes import Boxes, Rng, Setting
 
 
-def passing(
-    rng: Rng, setting: Setting, extent: float, step: tuple[float, float]
-) -> list[tuple[int, int, Boxes]]:
+def passing(rng: Rng, setting: Setting, extent: float, step: tuple[float, float]) -> list[Boxes]:
     """Boxes of things of one size that cross the view one after another with the same step.
 
     The place runs around a torus that is larger than the view by the size of the thing. A thing
@@ -31,14 +27,17 @@ def passing(
         step: rows and columns per frame.
 
     Returns:
-        For each of them its first frame, the frame after its last, and all boxes.
+        Boxes of each, nan in the frames in which it is not there.
     """
     span = setting.size + extent
     places = rng.uniform(0, span, 2) + np.arange(setting.num_frames)[:, None] * np.array(step)
     turns = np.floor(places / span)
     boxes = _boxes(places - turns * span - extent, extent)
-    starts = [0, *(np.flatnonzero(np.diff(turns, axis=0).any(1)) + 1), setting.num_frames]
-    return [(int(a), int(b), _only(boxes, int(a), int(b))) for a, b in pairwise(starts)]
+    # The number of the thing that is there in each frame.
+    numbers = np.cumsum([False, *np.diff(turns, axis=0).any(1)])
+    return [
+        np.where((numbers == number)[:, None], boxes, np.nan) for number in range(numbers[-1] + 1)
+    ]
 
 
 def bouncing(rng: Rng, setting: Setting, extent: float, steps: NDArray[np.float64]) -> Boxes:
@@ -71,9 +70,3 @@ def any_direction(rng: Rng, speed: float) -> NDArray[np.float64]:
 
 def _boxes(places: NDArray[np.float64], extent: float) -> Boxes:
     return np.concatenate([places, np.full_like(places, extent)], axis=1)
-
-
-def _only(boxes: Boxes, first: int, stop: int) -> Boxes:
-    kept = np.full_like(boxes, np.nan)
-    kept[first:stop] = boxes[first:stop]
-    return kept

@@ -47,7 +47,7 @@ def draw_direction(rng: Rng, setting: Setting, class_name: str) -> Scene:
     tracks = []
     for _ in range(NUM_TARGETS):
         extent = setting.px(rng.uniform(*TARGET_PX))
-        for _, _, boxes in passing(rng, setting, extent, (speed * row, speed * column)):
+        for boxes in passing(rng, setting, extent, (speed * row, speed * column)):
             tracks.append(Track("target", boxes, draw_look(rng, setting)))
     return _compose(rng, setting, tracks)
 
@@ -129,7 +129,10 @@ def draw_collision(rng: Rng, setting: Setting, class_name: str) -> Scene:
     middle = (setting.num_frames - 1) / 2
     touch = middle + rng.uniform(-middle / 4, middle / 4)
     times = np.arange(setting.num_frames) - touch
-    comes, goes = _movers(rng, class_name)
+    if class_name == "nobody":
+        comes = goes = int(rng.integers(2))  # 0 is the left one
+    else:
+        comes, goes = (0, 1) if class_name == "left_hits_right" else (1, 0)
     mover = np.where(times < 0, comes, goes)
     away = speed * np.abs(times)
     line = rng.uniform(side, setting.size - side)
@@ -140,14 +143,6 @@ def draw_collision(rng: Rng, setting: Setting, class_name: str) -> Scene:
         boxes[:, 1] += np.where(mover == place, away if place else -away, 0)
         tracks.append(Track(role, boxes, draw_look(rng, setting)))
     return _compose(rng, setting, tracks)
-
-
-def _movers(rng: Rng, class_name: str) -> tuple[int, int]:
-    """Who comes and who goes: 0 left, 1 right."""
-    if class_name == "nobody":
-        one = int(rng.integers(2))
-        return one, one
-    return (0, 1) if class_name == "left_hits_right" else (1, 0)
 
 
 HIDING_PX, BAR_PX = 12.0, 15.0

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import numpy as np
 from PIL import Image, ImageDraw
 
-from motionlens._utils.files import write_atomically
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 
 _GAP_PX, _NAME_PX = 2, 112
@@ -28,14 +24,3 @@ def draw_samples(suite: MotionSuite) -> Image.Image:
         strip = np.pad(frames, ((0, 0), (0, _GAP_PX), (0, _GAP_PX), (0, 0)), constant_values=255)
         sheet.paste(Image.fromarray(np.concatenate(list(strip), axis=1)), (_NAME_PX, top))
     return sheet
-
-
-def write_samples(path: Path, suite: MotionSuite) -> None:
-    """Write what :func:`draw_samples` draws as PNG.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    file = io.BytesIO()
-    draw_samples(suite).save(file, "PNG")
-    write_atomically(path, file.getvalue())

@@ -44,6 +44,7 @@ class MotionSuite:
         setting: likewise.
         class_names: in the order of the labels.
         footage: the videos that pictures are cut from; None without.
+        about: everything that determines the clips, for JSON.
 
     Raises:
         ValueError: If a value is out of its range, or the footage is too short.
@@ -90,7 +91,7 @@ class MotionSuite:
             self._draw = partial(draw_camera, size_of=size_of)
         self._seed = seed
         self._key = zlib.crc32(task.encode())
-        self._about = {
+        self.about: dict[str, Any] = {
             "version": VERSION,
             "task": task,
             "difficulty": difficulty,
@@ -100,10 +101,6 @@ class MotionSuite:
             "size": size,
             "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
         }
-
-    def about(self) -> dict[str, Any]:
-        """Everything that determines the clips, for JSON."""
-        return dict(self._about)
 
     def label(self, part: Part, i: int) -> int:
         """Label of a clip; each run of as many clips as classes holds every class once."""

@@ -160,12 +160,11 @@ def _claim(folder: Path, suite: MotionSuite) -> None:
     if is_prepared(folder) and not (folder / SUITE_FILE).is_file():
         raise ValueError(f"{folder}: holds another prepared data set; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = suite.about()
-    if found := claim(folder / SUITE_FILE, wanted):
+    if found := claim(folder / SUITE_FILE, suite.about):
         name, value = found
         raise ValueError(
-            f"{folder}: holds a motion suite with {name} {value}, not {wanted[name]}; name another "
-            "folder or remove it"
+            f"{folder}: holds a motion suite with {name} {value}, not {suite.about[name]}; name "
+            "another folder or remove it"
         )
 
 
