@@ -24,12 +24,9 @@ from motionlens.export.parity import (
     random_clips,
 )
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.runner import Video
+from motionlens.inference.runner import Video, video_name
 
 HALF_A_GREY_LEVEL = 0.5 / 255
-
-# These loggers speak to the developers of the exporters.
-CHATTY = ("torch.onnx", "torch.export", "torch._inductor", "onnxscript", "onnx_ir")
 
 
 def export_recognizer(
@@ -71,7 +68,7 @@ def export_recognizer(
     check_writable(path.parent)
     card = recognizer.card
     channels, T, size, _ = card.clip_shape
-    clips = [(_name(video), recognizer.load_clip(video)[None]) for video in videos]
+    clips = [(video_name(video), recognizer.load_clip(video)[None]) for video in videos]
     with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, _quiet(), torch.no_grad():
         draft = Path(folder, path.name)
         reference = prepare(recognizer.model, "reference")
@@ -95,21 +92,14 @@ def export_recognizer(
     return parity
 
 
-def _name(video: Video) -> str:
-    return os.fspath(video) if isinstance(video, (str, os.PathLike)) else "array"
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hide the exporters' warnings and log messages."""
-    loggers = [logging.getLogger(name) for name in CHATTY]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
+    """Hide the exporters' warnings and log messages, which speak to their developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+    finally:
+        logging.disable(before)

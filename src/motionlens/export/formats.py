@@ -72,7 +72,11 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
     Raises:
         ValueError: If the opset cannot express the graph.
     """
-    card, shape = traced.card, traced.input_shape
+    card, graph = traced.card, traced.program.graph
+    (clips,) = graph.find_nodes(
+        op="placeholder", target=traced.program.graph_signature.user_inputs[0]
+    )
+    shape = clips.meta["val"].shape  # numbers, and symbols for dimensions of any size
     try:
         exported = torch.onnx.export(
             traced.program.run_decompositions({torch.ops.aten.frexp.Tensor: _frexp}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,13 +30,6 @@ class TracedNetwork:
     program: ExportedProgram
     card: ModelCard
     min_frames: int
-
-    @property
-    def input_shape(self) -> tuple[Any, ...]:
-        """Shape of the clips: numbers, and symbols for dimensions of any size."""
-        (name,) = self.program.graph_signature.user_inputs
-        (node,) = (node for node in self.program.graph.nodes if node.name == name)
-        return tuple(node.meta["val"].shape)
 
 
 class BothOutputs(nn.Module):

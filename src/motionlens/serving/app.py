@@ -79,7 +79,8 @@ def create_app(
     for path, name in _FILES.items():
         app.add_route(path, partial(_file, STATIC / name), include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _add_error_handlers(app)
+    for kind in (HTTPException, RequestValidationError, VideoError, Exception):
+        app.add_exception_handler(kind, _answer_error)
     # The middleware added last sees a request first.
     app.add_middleware(UploadLimits, paths=UPLOADS, config=config, metrics=metrics)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
@@ -92,21 +93,13 @@ def _file(path: Path, _: Request) -> Response:
     return FileResponse(path)
 
 
-def _add_error_handlers(app: FastAPI) -> None:
-    @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> Response:
+async def _answer_error(_: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException):
         return error_response(error.status_code, str(error.detail), error.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid_values(_: Request, error: RequestValidationError) -> Response:
+    if isinstance(error, VideoError):
+        return error_response(422, one_line(error))
+    if isinstance(error, RequestValidationError):
         first: Any = error.errors()[0]
         where = ".".join(str(name) for name in first["loc"] if name != "body")
         return error_response(422, f"{where}: {first['msg']}; /docs says what is expected")
-
-    @app.exception_handler(VideoError)
-    async def no_video(_: Request, error: VideoError) -> Response:
-        return error_response(422, one_line(error))
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> Response:
-        return error_response(500, f"unexpected {type(error).__name__}; the server's log says more")
+    return error_response(500, f"unexpected {type(error).__name__}; the server's log says more")

@@ -14,19 +14,8 @@ R = TypeVar("R")
 
 # Frames of clips, uint8 (B, n, 3, h, w) -> one row per clip, (B, D).
 Forward = Callable[[Tensor], Tensor]
-
-
-class _Batch:
-    """Clips that go through the network together.
-
-    Attributes:
-        entries: each clip, and where its row goes.
-        is_closed: set once no clip can join any more.
-    """
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[Tensor, Future[Tensor]]] = []
-        self.is_closed = threading.Event()
+# Clips that go through the network together, and where the row of each goes.
+Batch = list[tuple[Tensor, Future[Tensor]]]
 
 
 class NetworkThread:
@@ -43,8 +32,8 @@ class NetworkThread:
     def __init__(self, forward: Forward, *, max_batch: int, max_wait_s: float) -> None:
         self._forward, self._max_batch, self._max_wait_s = forward, max_batch, max_wait_s
         self._thread = ThreadPoolExecutor(1, "motionlens-network")
-        self._lock = threading.Lock()
-        self._batch: _Batch | None = None  # the last one in the queue, while clips can join it
+        self._changed = threading.Condition()
+        self._batch: Batch | None = None  # the last one in the queue, while clips can join it
         self._unfinished: set[Future[Any]] = set()
 
     @property
@@ -59,13 +48,13 @@ class NetworkThread:
             RuntimeError: If the thread is closed.
         """
         future: Future[Tensor] = Future()
-        with self._lock:
+        with self._changed:
             if self._batch is None:
-                batch = _Batch()
+                batch: Batch = []
                 self._thread.submit(self._run, batch)
                 self._batch = batch
-            self._batch.entries.append((clip, future))
-            if len(self._batch.entries) == self._max_batch:
+            self._batch.append((clip, future))
+            if len(self._batch) == self._max_batch:
                 self._close_batch()
         return self._watch(future)
 
@@ -75,13 +64,13 @@ class NetworkThread:
         Raises:
             RuntimeError: If the thread is closed.
         """
-        with self._lock:
+        with self._changed:
             self._close_batch()  # clips that come later do not overtake the call
             return self._watch(self._thread.submit(function))
 
     def close(self) -> None:
         """Finish what waits and end the thread. Closing twice does nothing."""
-        with self._lock:
+        with self._changed:
             self._close_batch()
         self._thread.shutdown()
 
@@ -91,16 +80,15 @@ class NetworkThread:
         return future
 
     def _close_batch(self) -> None:
-        if self._batch is not None:
-            self._batch.is_closed.set()
-            self._batch = None
+        self._batch = None
+        self._changed.notify()
 
-    def _run(self, batch: _Batch) -> None:
-        batch.is_closed.wait(self._max_wait_s)
-        with self._lock:
+    def _run(self, batch: Batch) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: batch is not self._batch, self._max_wait_s)
             if batch is self._batch:
-                self._close_batch()
-        entries = [entry for entry in batch.entries if entry[1].set_running_or_notify_cancel()]
+                self._batch = None
+        entries = [entry for entry in batch if entry[1].set_running_or_notify_cancel()]
         if not entries:
             return
         clips, futures = zip(*entries, strict=True)

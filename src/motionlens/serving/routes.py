@@ -53,7 +53,6 @@ Top = Annotated[int, Form(ge=1, description="number of labels")]
     response_model=PredictionAnswer,
     responses=_ERRORS,
     summary="Recognize a video",
-    response_description="The labels.",
 )
 async def predict(service: Served, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
@@ -66,7 +65,6 @@ async def predict(service: Served, file: Video, top: Top = 5) -> Any:
     response_model=PredictionAnswer,
     responses=_ERRORS,
     summary="Recognize the frames of one clip",
-    response_description="The labels.",
 )
 async def predict_pictures(
     service: Served,
@@ -83,7 +81,6 @@ async def predict_pictures(
     response_model=ExplanationAnswer,
     responses=_ERRORS,
     summary="Explain what was matched with what",
-    response_description="The labels, and what each module matched.",
 )
 async def explain(
     service: Served,
@@ -111,12 +108,7 @@ async def explain(
     return Response(answer, media_type="application/json")
 
 
-@router.get(
-    "/model",
-    response_model=ModelAnswer,
-    summary="Describe the recognizer",
-    response_description="The recognizer.",
-)
+@router.get("/model", response_model=ModelAnswer, summary="Describe the recognizer")
 async def model(service: Served) -> Any:
     """The network, its labels, its modules with their k, and the server's limits."""
     recognizer, config = service.recognizer, service.config
@@ -140,11 +132,7 @@ async def model(service: Served) -> Any:
     }
 
 
-@router.get(
-    "/healthz",
-    summary="Check that the server is up",
-    response_description="It is.",
-)
+@router.get("/healthz", summary="Check that the server is up")
 async def healthz() -> dict[str, str]:
     """`{"status": "ok"}` while the server is up."""
     return {"status": "ok"}

@@ -46,22 +46,6 @@ class FramesAnswer(BaseModel):
     times_s: list[float] = Field(description="their times, seconds since the video's first frame")
 
 
-class RegionAnswer(BaseModel):
-    """The region of each frame that the network saw, in pixels of the video."""
-
-    top: float
-    left: float
-    height: float
-    width: float
-
-
-class GridAnswer(BaseModel):
-    """A module's grid, which divides the region into equal cells."""
-
-    rows: int
-    columns: int
-
-
 class ProposalAnswer(BaseModel):
     """A similar position in another frame."""
 
@@ -86,7 +70,7 @@ class ModuleAnswer(BaseModel):
     """What one correspondence module matched."""
 
     name: str
-    grid: GridAnswer
+    grid: dict[str, int] = Field(description="rows and columns of cells that divide the region")
     k: int = Field(description="proposals per position")
     channels: int = Field(description="the most wins that a proposal can have")
     positions: list[PositionAnswer] = Field(description="largest change first")
@@ -100,27 +84,13 @@ class ExplanationAnswer(BaseModel):
     path: str
     predictions: list[LabelAnswer] = Field(description="all labels, best first")
     frames: FramesAnswer
-    region: RegionAnswer
+    region: dict[str, float] = Field(
+        description="what the network saw of each frame: top, left, height, width, in its pixels"
+    )
     modules: list[ModuleAnswer]
     pictures: list[str] | None = Field(
         default=None, description="the frames as data: URLs (JPEG or PNG), scaled down"
     )
-
-
-class ModelModuleAnswer(BaseModel):
-    """A correspondence module of the network."""
-
-    name: str
-    k: int
-    metric: str
-
-
-class LimitsAnswer(BaseModel):
-    """What the server accepts."""
-
-    max_upload_mb: float
-    max_megapixels: float
-    max_waiting: int
 
 
 class ModelAnswer(BaseModel):
@@ -128,9 +98,9 @@ class ModelAnswer(BaseModel):
 
     name: str = Field(description="name of the network")
     classes: list[str]
-    modules: list[ModelModuleAnswer]
+    modules: list[dict[str, str | int]] = Field(description="name, k and metric of each")
     explains: bool = Field(description="whether POST /explain works")
     card: dict[str, Any] = Field(description="the model card")
     pictures: int = Field(description="number of pictures that POST /predict/pictures takes")
-    limits: LimitsAnswer
+    limits: dict[str, float] = Field(description="max_upload_mb, max_megapixels, max_waiting")
     version: str = Field(description="version of motionlens")
