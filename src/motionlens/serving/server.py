@@ -69,20 +69,18 @@ def _listen(host: str, port: int) -> socket.socket:
     """Listen before any network is loaded, so that a taken port is reported at once."""
     if not 0 <= port < 65536:
         raise ValueError(f"port must lie in 0..65535, got {port}")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    is_v6 = ":" in host
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    dual = is_v6 and socket.has_dualstack_ipv6()
     try:
-        listener.bind((host, port))
         # From now on clients wait instead of being refused.
-        listener.listen(128)
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=dual)
     except OSError as error:
-        listener.close()
+        reason = str(error.strerror).partition(" (while")[0]  # create_server adds the address
         raise ValueError(
-            f"host and port must be free to listen on, {host}:{port} is not "
-            f"({error.strerror or error}); give another --port or --host"
+            f"host and port must be free to listen on, {host}:{port} is not ({reason}); "
+            "give another --port or --host"
         ) from None
-    return listener
 
 
 def _address(host: str, listener: socket.socket) -> str:
