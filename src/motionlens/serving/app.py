@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
@@ -21,7 +21,7 @@ from motionlens.inference.recognizer import Recognizer
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.middleware import RequestMetrics, UploadLimits
-from motionlens.serving.routes import UPLOADS, router
+from motionlens.serving.routes import router, uploads
 from motionlens.serving.schemas import error_response
 from motionlens.serving.service import Service
 from motionlens.video.frames import VideoError
@@ -75,6 +75,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.metrics = metrics
+    app.include_router(uploads)
     app.include_router(router)
     for path, name in _FILES.items():
         app.add_route(path, partial(_file, STATIC / name), include_in_schema=False)
@@ -82,11 +83,16 @@ def create_app(
     for kind in (HTTPException, RequestValidationError, VideoError, Exception):
         app.add_exception_handler(kind, _answer_error)
     # The middleware added last sees a request first.
-    app.add_middleware(UploadLimits, paths=UPLOADS, config=config, metrics=metrics)
+    app.add_middleware(UploadLimits, paths=_paths(uploads), config=config, metrics=metrics)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
-    paths = {route.path for route in (*router.routes, *app.routes) if hasattr(route, "path")}
+    paths = _paths(uploads, router, app)
     app.add_middleware(RequestMetrics, metrics=metrics, paths=paths)
     return app
+
+
+def _paths(*routers: APIRouter | FastAPI) -> set[str]:
+    routes = (route for router in routers for route in router.routes)
+    return {route.path for route in routes if hasattr(route, "path")}
 
 
 def _file(path: Path, _: Request) -> Response:

@@ -16,16 +16,12 @@ from motionlens.report.prediction import Prediction
 from motionlens.serving.schemas import (
     ErrorAnswer,
     ExplanationAnswer,
+    LabelAnswer,
     ModelAnswer,
     PredictionAnswer,
 )
 from motionlens.serving.service import Service
 from motionlens.serving.uploads import clean_name
-
-router = APIRouter()
-
-# The routes that take uploads, whose limits are checked before the body is read.
-UPLOADS = ("/predict", "/predict/pictures", "/explain")
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     413: {"model": ErrorAnswer, "description": "The upload is too large."},
@@ -36,6 +32,10 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         "headers": {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}},
     },
 }
+
+router = APIRouter()
+# The routes that take uploads, whose limits are checked before the body is read.
+uploads = APIRouter(responses=_ERRORS)
 
 
 async def _service(request: Request) -> Service:
@@ -48,39 +48,26 @@ Video = Annotated[UploadFile, File(description="a video file in a format that FF
 Top = Annotated[int, Form(ge=1, description="number of labels")]
 
 
-@router.post(
-    "/predict",
-    response_model=PredictionAnswer,
-    responses=_ERRORS,
-    summary="Recognize a video",
-)
-async def predict(service: Served, file: Video, top: Top = 5) -> Any:
+@uploads.post("/predict", summary="Recognize a video")
+async def predict(service: Served, file: Video, top: Top = 5) -> PredictionAnswer:
     """The most probable labels, from one clip in the middle of the video."""
     found = await service.predict(file.file, clean_name(file.filename), top)
     return _prediction(found)
 
 
-@router.post(
-    "/predict/pictures",
-    response_model=PredictionAnswer,
-    responses=_ERRORS,
-    summary="Recognize the frames of one clip",
-)
+@uploads.post("/predict/pictures", summary="Recognize the frames of one clip")
 async def predict_pictures(
     service: Served,
     files: Annotated[list[UploadFile], File(description="JPEG or PNG, in temporal order")],
     top: Top = 5,
-) -> Any:
+) -> PredictionAnswer:
     """The most probable labels of the frames of one clip; `GET /model` has their number."""
     found = await service.predict_pictures([file.file for file in files], top)
     return _prediction(found)
 
 
-@router.post(
-    "/explain",
-    response_model=ExplanationAnswer,
-    responses=_ERRORS,
-    summary="Explain what was matched with what",
+@uploads.post(
+    "/explain", summary="Explain what was matched with what", response_model=ExplanationAnswer
 )
 async def explain(
     service: Served,
@@ -150,9 +137,7 @@ async def metrics(request: Request) -> Response:
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-def _prediction(found: Prediction) -> dict[str, Any]:
+def _prediction(found: Prediction) -> PredictionAnswer:
     pairs = zip(found.labels, found.probabilities, strict=True)
-    return {
-        "path": found.path,
-        "predictions": [{"label": label, "probability": value} for label, value in pairs],
-    }
+    labels = [LabelAnswer(label=label, probability=value) for label, value in pairs]
+    return PredictionAnswer(path=found.path, predictions=labels)
