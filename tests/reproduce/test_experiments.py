@@ -142,9 +142,8 @@ def test_a_stored_run_says_which_videos_are_wrong(tmp_path, motionlens_command):
     options = ["--canvas", "box", "--models", "c2d", "--seeds", 1, *ALONE]
     motionlens_command("reproduce", "toy", "--out", out, *options)
     note = json.loads((out / "runs" / "box_c2d_s0" / "reproduced.json").read_text())
-    run = note["run"]
-    assert run["validation"][-1] == pytest.approx(1 - len(run["wrong"]) / 200)
-    assert {int(step) for step in run["by_step"]} == {7, 8, 9}
+    assert note["validation"][-1] == pytest.approx(1 - len(note["wrong"]) / 200)
+    assert {int(step) for step in note["by_step"]} == {7, 8, 9}
 
 
 def test_a_failing_system_leaves_the_others(tmp_path, motionlens_command, monkeypatch):

@@ -8,21 +8,20 @@ from motionlens.reproduce.grids import EXPERIMENTS, planned_runs
 
 LONG = ["8x3", "4x7", "2x21"]
 SHORT = ["8x1", "4x2", "2x7"]
-TABLES = [(name, table) for name, experiment in EXPERIMENTS.items() for table in experiment.poster]
+TABLES = [experiment.poster for experiment in EXPERIMENTS.values() if experiment.poster]
 
 
 def test_no_number_of_the_scrambled_table_is_quoted():
-    (table,) = EXPERIMENTS["ablation-k"].poster
-    assert all(f == [None, None] for row in table["rows"].values() for f in row)
-    (motion,) = EXPERIMENTS["motion"].poster
-    assert motion["rows"]["CPNet"][1] == [None, 83.95]
+    assert not EXPERIMENTS["ablation-k"].poster
+    assert EXPERIMENTS["motion"].poster["rows"]["CPNet"][1] == "/ 83.95"
 
 
 def test_every_table_is_whole():
-    assert len(TABLES) == 7
-    for _, table in TABLES:
-        assert all(len(row) == len(table["columns"]) for row in table["rows"].values())
-        assert set(table.get("parameters", ())) <= set(table["rows"])
+    assert len(TABLES) == 5
+    for table in TABLES:
+        for row in table["rows"].values():
+            assert len(row) == len(table["columns"])
+            assert all(isinstance(text, str) for text in row)
 
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
@@ -47,12 +46,11 @@ def test_grids_are_whole(name, kind, budget):
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
 @pytest.mark.parametrize(
-    ("name", "number"),
-    [("ablation-count", 0), ("ablation-k", 0), ("ablation-stage", 0), ("kinetics", 0)],
+    ("name", "number"), [("ablation-count", 5), ("ablation-stage", 4), ("kinetics", 5)]
 )
 def test_the_posters_rows_are_filled(name, number, budget):
     runs = planned_runs(EXPERIMENTS[name].videos, budget, num_frames=300)
-    assert set(EXPERIMENTS[name].poster[number]["rows"]) <= {run.row for run in runs}
+    assert set(list(EXPERIMENTS[name].poster["rows"])[:number]) <= {run.row for run in runs}
 
 
 def test_every_family_is_a_row():
@@ -79,7 +77,7 @@ def test_speeds_span_the_same_time():
 )
 def test_clips_fit_the_videos(num_frames, stride, speeds):
     budget = BUDGETS["small"].fitted(num_frames)
-    assert (budget.stride, budget.recipe["clip"]["frame_stride"]) == (stride, stride)
+    assert budget.recipe["clip"]["frame_stride"] == stride
     blocks = EXPERIMENTS["speed"].videos
     runs = planned_runs(blocks, budget, num_frames=num_frames, models=["c2d"])
     assert [run.name for run in runs] == [f"c2d_{speed}_s0" for speed in speeds]

@@ -11,7 +11,7 @@ from motionlens.reproduce.results import (
     Figure,
     cell_text,
     make_cell,
-    published_text,
+    published,
     results_page,
 )
 
@@ -37,19 +37,17 @@ def page_lines(experiment, cells, parameters=None):
 
 
 @pytest.mark.parametrize(
-    ("figures", "text"),
-    [
-        ((56.9, 79.5), "56.9 / 79.5"),
-        ((None, 83.9), "/ 83.9"),
-        ((84.7, None), "84.7 /"),
-        ((None, None), ""),
-        ((), ""),
-        ((10.1,), "10.1"),
-        ((61.0, 83.1), "61.0 / 83.1"),
-    ],
+    ("text", "number"),
+    [("56.9 / 79.5", 56.9), ("/ 83.9", None), ("84.7 /", 84.7), ("", None), ("10.1", 10.1)],
 )
-def test_what_cannot_be_read_stays_blank(figures, text):
-    assert published_text(figures) == text
+def test_what_cannot_be_read_stays_blank(text, number):
+    poster = {"columns": ["a"], "rows": {"C2D": [text]}}
+    cells = [make_cell(row, "here", [Figure(0.5)]) for row in ("C2D", "CPNet")]
+    found = published(poster, cells)
+    assert found == ({} if number is None else {("C2D", "here"): number})
+    two = {"columns": ["a", "b"], "rows": {"C2D": [text, "1"]}}
+    assert published(two, cells) == {}
+    assert published({**two, "columns": ["here", "b"]}, cells) == found
 
 
 def test_cells():

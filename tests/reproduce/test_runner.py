@@ -1,6 +1,5 @@
 import json
 import os
-from functools import partial
 
 import pytest
 import torch
@@ -12,7 +11,7 @@ from motionlens.reproduce.runner import RUNS, Work, carry_out, opened
 
 ABOUT = {
     "experiment": "none", "measures": "Nothing", "unit": "%", "command": "none", "budget": "small",
-    "machine": {"device": "none", "torch": "none"}, "poster": [], "picture": None, "notes": [],
+    "machine": {"device": "none", "torch": "none"}, "poster": {}, "picture": None, "notes": [],
 }  # fmt: skip
 
 
@@ -25,7 +24,7 @@ def runs(*names):
 
 def carried_out(out, planned, perform, jobs):
     lines = []
-    work = Work(runs=planned, perform=perform, read=lambda run: ({}, {"here": Figure(0.5)}))
+    work = Work(runs=planned, perform=perform, read=lambda run, note: ({}, {"here": Figure(0.5)}))
     with opened(out, {"experiment": "none"}):
         found = carry_out(out, work, ABOUT, jobs=jobs, say=lines.append)
     assert found == json.loads((out / "results.json").read_text())
@@ -34,8 +33,7 @@ def carried_out(out, planned, perform, jobs):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_one_that_fails_leaves_the_others(tmp_path, jobs):
-    perform = partial(killed_runs.perform, folder=tmp_path / RUNS)
-    found, lines = carried_out(tmp_path, runs("one", "failing", "three"), perform, jobs)
+    found, lines = carried_out(tmp_path, runs("one", "failing", "three"), killed_runs.perform, jobs)
     assert [run.get("error") for run in found["runs"]] == [None, "it fails", None]
     assert (found["planned_runs"], found["finished_runs"]) == (3, 2)
     assert [cell["row"] for cell in found["cells"]] == ["one", "three"]
@@ -43,8 +41,7 @@ def test_one_that_fails_leaves_the_others(tmp_path, jobs):
 
 
 def test_one_that_ends_its_process_leaves_the_others(tmp_path):
-    perform = partial(killed_runs.perform, folder=tmp_path / RUNS)
-    found, _ = carried_out(tmp_path, runs("one", "killed", "three", "four"), perform, 2)
+    found, _ = carried_out(tmp_path, runs("one", "killed", "three", "four"), killed_runs.perform, 2)
     errors = {run["name"]: run.get("error") for run in found["runs"]}
     assert errors.pop("killed") == "its process was killed, perhaps for its memory"
     assert errors == {"one": None, "three": None, "four": None}
@@ -55,8 +52,7 @@ def test_one_that_ends_its_process_leaves_the_others(tmp_path):
 
 
 def test_with_one_job_no_other_process_is_started(tmp_path):
-    perform = partial(killed_runs.perform, folder=tmp_path / RUNS)
-    carried_out(tmp_path, runs("one", "two"), perform, 1)
+    carried_out(tmp_path, runs("one", "two"), killed_runs.perform, 1)
     note = json.loads((tmp_path / RUNS / "two" / "reproduced.json").read_text())
     assert note == {"process": os.getpid(), "threads": torch.get_num_threads()}
 

@@ -27,7 +27,6 @@ class Budget:
         name: of the budget.
         backbone: of models that are put side by side.
         resnet18: options of the ResNet-18 of the ablations.
-        stride: between the frames of a clip.
         toy_epochs: factor on the epochs of toy networks.
         runtime_s: seconds of measuring each network.
         recipe: fields of the recipe; None where a recipe file of the package is taken.
@@ -36,7 +35,6 @@ class Budget:
     name: str
     backbone: str
     resnet18: Mapping[str, Any]
-    stride: int
     toy_epochs: int
     runtime_s: float
     recipe: Mapping[str, Any] | None
@@ -49,9 +47,9 @@ class Budget:
         if self.recipe is None:
             return self
         clip = self.recipe["clip"]
-        stride = max(1, min(self.stride, (num_frames - 1) // max(1, clip["num_frames"] - 1)))
-        recipe = {**self.recipe, "clip": {**clip, "frame_stride": stride}}
-        return replace(self, stride=stride, recipe=recipe)
+        most = (num_frames - 1) // max(1, clip["num_frames"] - 1)
+        stride = max(1, min(clip["frame_stride"], most))
+        return replace(self, recipe={**self.recipe, "clip": {**clip, "frame_stride": stride}})
 
 
 BUDGETS = {
@@ -118,8 +116,7 @@ def base_recipe(
         values = read_recipe_file(packaged_recipe(packaged))
     if recipe is not None:
         values = _merged(values, read_recipe_file(recipe))
-    given = {n: v for n, v in vars(listing or ListingConfig()).items() if v != _DEFAULTS[n]}
-    values = _merged(values, {"listing": given, "data": data, "validation": validation})
+    values = _merged(values, {"listing": changed(listing), "data": data, "validation": validation})
     found = recipe_from({**values, "out": "OUT", "device": device})
     optim = found.optim
     clips = found.devices * found.num_nodes * optim.accumulate
@@ -145,7 +142,10 @@ def packaged_recipe(name: str) -> Path:
     raise ValueError(f"the recipe {name} did not come with this installation; give --recipe FILE")
 
 
-_DEFAULTS = vars(ListingConfig())
+def changed(listing: ListingConfig | None) -> dict[str, Any]:
+    """What of a listing differs from the default."""
+    default = vars(ListingConfig())
+    return {n: v for n, v in vars(listing or ListingConfig()).items() if v != default[n]}
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

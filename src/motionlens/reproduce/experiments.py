@@ -21,22 +21,10 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.report.plots.lines import draw_curves
 from motionlens.reproduce import runtime, toy_training, video_training
-from motionlens.reproduce.arguments import (
-    check_arguments,
-    check_counts,
-    command_line,
-    listing_options,
-)
-from motionlens.reproduce.budgets import (
-    BUDGETS,
-    Budget,
-    base_recipe,
-    find_budget,
-    usual_length,
-)
+from motionlens.reproduce.arguments import check_arguments, check_counts, command_line
+from motionlens.reproduce.budgets import Budget, base_recipe, changed, find_budget, usual_length
 from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned_runs
 from motionlens.reproduce.landing import with_landing
-from motionlens.reproduce.motion_speed import measure_speed, speed_note
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
 from motionlens.reproduce.results import Results
 from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
@@ -108,7 +96,7 @@ def reproduce(
         **{"data": data, "validation": validation, "recipe": recipe},
         **{"init": init, "epochs": epochs, "devices": devices},
     }
-    check_arguments(experiment, training, {"seeds": seeds, "jobs": jobs})
+    check_arguments(experiment, training, seeds=seeds, jobs=jobs)
     folder, where = Path(out or DEFAULT_OUT / f"{name}_{budget}"), resolve_device(device)
     num_seeds = 1 if experiment.one_seed else seeds or NUM_SEEDS
     chosen = partial(planned_runs, models=models, seeds=num_seeds)
@@ -117,15 +105,19 @@ def reproduce(
         work = _video_work(experiment, folder / RUNS, limits, chosen, training | more)
     elif experiment.toy:
         work = _toy_work(experiment, folder / RUNS, chosen(experiment.toy, limits, canvas=canvas))
-        jobs = jobs or min(usable_cores(), _MOST_JOBS)
+        jobs = jobs or _toy_jobs()
     else:
-        runs = chosen(experiment.runtime, limits)
-        work = _runtime_work(folder / RUNS, runs, where, limits.runtime_s)
+        runtime.forget_other_machines(folder / RUNS, where)
+        work = Work(
+            runs=chosen(experiment.runtime, limits),
+            perform=partial(runtime.measure, device=where, seconds=limits.runtime_s),
+            read=runtime.read,
+        )
     options = {**training, "budget": budget, "seeds": seeds, "canvas": canvas, "models": models}
-    command = command_line(f"reproduce {name}", options | listing_options(listing))
+    options |= {f"listing.{option}": value for option, value in changed(listing).items()}
+    about = _about(experiment, work, budget, command_line(f"reproduce {name}", options), where)
     plan = {"experiment": name, "budget": budget, **({"recipe": work.recipe} if data else {})}
     with opened(folder, plan):
-        about = _about(experiment, work, budget=budget, command=command, device=where)
         carry_out(folder, work, about, jobs=jobs or 1, say=say)
         _draw_proposals(experiment, work, folder)
     return folder
@@ -164,30 +156,28 @@ def toy(
         ValueError: If an option is unknown or out of range, or the folder cannot be used.
     """
     options = {"k": k, "offset_scale": offset_scale, "head": head}
-    check_counts({"seeds": seeds, "epochs": epochs, "k": k})
-    experiment, folder, device = find_experiment("toy"), Path(out), torch.device("cpu")
+    check_counts(seeds=seeds, epochs=epochs, k=k)
+    experiment, folder = find_experiment("toy"), Path(out)
     own = {name: value for name, value in options.items() if value is not None}
+    budget = find_budget("small")
     runs = [
         replace(
             run,
             epochs=epochs or run.epochs,
             options={**run.options, **(own if run.choice == "cpnet" else {})},
         )
-        for run in planned_runs(
-            experiment.toy, BUDGETS["small"], canvas=canvas, models=models, seeds=seeds
-        )
+        for run in planned_runs(experiment.toy, budget, canvas=canvas, models=models, seeds=seeds)
     ]
     for run in runs[: len(runs) // seeds]:
         # All before the first, so that a mistake is met early: k against the grid, for example.
         toy_training.build(run)(toy_training.validation_videos(canvas).clips()[:1])
     told = {"canvas": canvas, "seeds": seeds, "models": models, "epochs": epochs, **options}
-    command, work = command_line("toy", told), _toy_work(experiment, folder / RUNS, runs)
+    work = _toy_work(experiment, folder / RUNS, runs)
+    about = _about(experiment, work, "small", command_line("toy", told), torch.device("cpu"))
     with opened(folder, {"experiment": "toy"}, anew=True):
         for run in runs:
             (folder / RUNS / run.name / REPRODUCED_FILE).unlink(missing_ok=True)
-        about = _about(experiment, work, budget="small", command=command, device=device)
-        jobs = min(usable_cores(), _MOST_JOBS)
-        results = carry_out(folder, work, about, jobs=jobs, say=say)
+        results = carry_out(folder, work, about, jobs=_toy_jobs(), say=say)
         _draw_proposals(experiment, work, folder)
         _add_toy_files(folder, canvas, results)
     return folder
@@ -209,12 +199,8 @@ def _video_work(
     recipe, facts = video_training.fitted_to_data(
         base_recipe(budget, packaged, **training), cache=budget.name == "small"
     )
-    planned = chosen(experiment.videos, budget, num_frames=num_frames)
-    if experiment.measures_speed:
-        pixels = measure_speed(recipe)
-        facts |= {"pixels_per_frame": pixels, "notes": [speed_note(pixels)]}
     return Work(
-        runs=planned,
+        runs=chosen(experiment.videos, budget, num_frames=num_frames),
         perform=partial(video_training.train_and_store, runs=runs, base=recipe),
         read=partial(video_training.read, runs=runs, base=recipe),
         recipe=video_training.fixed_fields(recipe),
@@ -223,35 +209,27 @@ def _video_work(
 
 
 def _toy_work(experiment: Experiment, runs: Path, planned: Sequence[Run]) -> Work:
-    read = with_landing if experiment.landing else toy_training.read
     for name, value in _KEEP_MEMORY.items():
         os.environ.setdefault(name, value)
     return Work(
         runs=planned,
         perform=partial(toy_training.train_and_store, runs=runs),
-        read=partial(read, runs=runs),
+        read=partial(with_landing, runs=runs) if experiment.landing else toy_training.read,
         facts={"class_names": list(CLASS_NAMES)},
     )
 
 
-def _runtime_work(runs: Path, planned: Sequence[Run], device: torch.device, seconds: float) -> Work:
-    runtime.forget_other_machines(runs, device)
-    return Work(
-        runs=planned,
-        perform=partial(runtime.measure_and_store, runs=runs, device=device, seconds=seconds),
-        read=partial(runtime.read, runs=runs),
-    )
+def _toy_jobs() -> int:
+    return min(usable_cores(), _MOST_JOBS)
 
 
 def _about(
-    experiment: Experiment, work: Work, *, budget: str, command: str, device: torch.device
+    experiment: Experiment, work: Work, budget: str, command: str, device: torch.device
 ) -> dict[str, Any]:
     """What the results say beside cells and runs."""
     summaries = {run.row: run.summary for run in work.runs if run.summary}
     notes = ["; ".join(f"{row}: {text}" for row, text in summaries.items()) + "."]
-    notes = [*(notes if summaries else ()), *work.facts.get("notes", ())]
     rows = {run.row for run in work.runs}
-    notes += [text for row, text in experiment.row_notes.items() if row in rows]
     return {
         "experiment": experiment.name,
         "measures": experiment.measures,
@@ -264,7 +242,11 @@ def _about(
         **work.facts,
         "poster": experiment.poster,
         "picture": experiment.picture,
-        "notes": [*notes, *experiment.notes],
+        "notes": [
+            *(notes if summaries else ()),
+            *(text for row, text in experiment.row_notes.items() if row in rows),
+            *experiment.notes,
+        ],
     }
 
 

@@ -48,16 +48,13 @@ class Experiment:
         measures: a sentence without a full stop.
         unit: of the cells; accuracies are stored in 0 to 1 and shown in %.
         one_seed: whether more seeds are never run.
-        picture: ``kind`` (rows, matrix or lines), ``title``, and for lines ``steps``; or None.
+        picture: title of the picture of the table; None for no picture.
         proposals: choices whose proposals are drawn.
         landing: whether the share of proposals that land on the toy's block is measured.
-        measures_speed: whether the speed of the motion in the videos is measured.
         notes: sentences below the table.
         row_notes: likewise, each shown with its row.
-        pages: earlier results of the same, in docs/results.
-        poster: what the poster printed: tables with ``title``, ``columns``, ``rows`` (label to one
-            or two numbers for each column, null where they cannot be read), perhaps
-            ``parameters`` (millions) and ``decimals``.
+        poster: what the poster printed: ``columns``, and ``rows``: label to a text for each column,
+            with blanks for what cannot be read.
         recipe: file of the package for the full budget; None for that of the data set.
         videos: blocks, see above.
         toy: likewise.
@@ -70,14 +67,12 @@ class Experiment:
     measures: str
     unit: Literal["%", "videos a second"] = "%"
     one_seed: bool = False
-    picture: Mapping[str, Any] | None = None
+    picture: str | None = None
     proposals: Sequence[str] = ()
     landing: bool = False
-    measures_speed: bool = False
     notes: Sequence[str] = ()
     row_notes: Mapping[str, str] = field(default_factory=dict)
-    pages: Sequence[str] = ()
-    poster: Sequence[Mapping[str, Any]] = ()
+    poster: Mapping[str, Any] = field(default_factory=dict)
     recipe: str | None = None
     videos: Sequence[Block] = ()
     toy: Sequence[Block] = ()
@@ -204,7 +199,8 @@ def _expanded(block: Block, budget: Budget) -> Iterator[Run]:
         for column, cell in block.get("columns", {canvas or ACCURACY: {}}).items():
             clip = {**row.get("clip", {}), **cell.get("clip", {})}
             if clip.get("frame_stride") == "fitted":
-                clip["frame_stride"] = budget.stride
+                assert budget.recipe is not None  # of the full budget, rows name their stride
+                clip["frame_stride"] = budget.recipe["clip"]["frame_stride"]
             yield Run(
                 name="_".join(str(word) for word in (canvas, choice, cell.get("run")) if word),
                 row=label,

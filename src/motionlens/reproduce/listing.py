@@ -26,18 +26,16 @@ def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]
         What the poster calls it (``"ours"`` if it is not on it), the command that reproduces it,
         its status, and where the result lies (empty if there is none).
     """
-    found: dict[str, list[tuple[str, Path]]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     for path, content in _results(folders):
-        found.setdefault(content["experiment"], []).append((_status(content), path.parent))
+        found.setdefault(content["experiment"], []).append((_status(content), _shown(path.parent)))
     rows = []
     for name, experiment in EXPERIMENTS.items():
         command = f"motionlens reproduce {name}{_COMMAND[experiment.needs]}"
-        pages = [STORED / page for page in experiment.pages if (STORED / page).is_file()]
-        states = [*found.get(name, []), *(("done before, by hand", page) for page in pages)]
         missing = "needs data" if experiment.needs == "data" else "not run"
         for shown in experiment.shown_as:
-            rows += [(shown, command, status, _shown(place)) for status, place in states]
-            rows += [] if states else [(shown, command, missing, "")]
+            for status, place in found.get(name, [(missing, "")]):
+                rows.append((shown, command, status, place))
     return rows
 
 

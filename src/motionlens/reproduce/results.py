@@ -1,7 +1,4 @@
-"""The results of an experiment: cells, ``results.json``, and the page made from it.
-
-``results.json`` holds all that page and picture show, so that either can be made again from it.
-"""
+"""The results of an experiment: cells, ``results.json``, and the page and picture made from it."""
 
 from __future__ import annotations
 
@@ -17,13 +14,11 @@ from numpy.typing import NDArray
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
 from motionlens._utils.tables import markdown_table
+from motionlens.report.plots.rows import draw_rows
 from motionlens.report.statistics import Interval, bootstrap_mean
-from motionlens.reproduce.drawing import draw_results
 
 RESULTS_FILE, PAGE_FILE, PICTURE_FILE = "results.json", "results.md", "results.png"
 
-# A table of the poster with more columns than this is not put beside ours, but below.
-_MOST_BESIDE = 3
 _HOW_TO_READ = (
     "Accuracy in %: the mean over seeds ± their standard deviation, then (in brackets) where the "
     "mean lies with 95 % confidence if the same number of videos is drawn anew, then / top-5 where "
@@ -61,7 +56,7 @@ def make_cell(row: str, column: str, figures: Sequence[Figure]) -> dict[str, Any
         "mean": statistics.mean(values),
         "deviation": statistics.stdev(values) if len(values) > 1 else None,
         "values": values,
-        "interval": None if interval is None else list(interval),
+        "interval": interval and list(interval),
         "top5": statistics.mean(top5) if top5 else None,
     }
 
@@ -93,8 +88,8 @@ def errors_of(run: Mapping[str, Any]) -> list[str]:
     return found + [f"{name}: {look['error']}" for name, look in looks.items() if "error" in look]
 
 
-def write_results(out: Path, results: Results) -> list[Path]:
-    """Write ``results.json``, ``results.md`` and perhaps a picture; returns the files.
+def write_results(out: Path, results: Results) -> None:
+    """Write ``results.json``, ``results.md`` and perhaps ``results.png``.
 
     Raises:
         OSError: If they cannot be written.
@@ -102,28 +97,27 @@ def write_results(out: Path, results: Results) -> list[Path]:
     text = json.dumps(results, indent=1, default=list) + "\n"
     write_atomically(out / RESULTS_FILE, text.encode())
     write_atomically(out / PAGE_FILE, results_page(results).encode())
-    written = [out / RESULTS_FILE, out / PAGE_FILE]
     if results["cells"] and results["picture"]:
-        draw_results(results, out / PICTURE_FILE)
-        written.append(out / PICTURE_FILE)
-    return written
+        _draw(results, out / PICTURE_FILE)
 
 
 def results_page(results: Results) -> str:
     """The page in Markdown: what was measured, the table, how to read it, what failed."""
-    parts = [f"# {results['experiment']}", f"{results['measures']}.", f"    {results['command']}"]
-    parts.append(_progress(results))
+    seconds = sum(float(run.get("seconds", 0)) for run in results["runs"])
+    minutes = f", {seconds / 60:.0f} minutes of training" if seconds >= 60 else ""
+    parts = [
+        f"# {results['experiment']}",
+        f"{results['measures']}.",
+        f"    {results['command']}",
+        f"Budget {results['budget']}, {results['finished_runs']} of {results['planned_runs']} runs"
+        f"{minutes}; {results['machine']['device']}, torch {results['machine']['torch']}.",
+    ]
     if "data" in results:
         parts.append(
             f"Data: {results['data']}, {results['num_train']} training and "
             f"{results['num_validation']} validation videos, {len(results['class_names'])} classes."
         )
     parts.append(_table(results))
-    for table in results["poster"]:
-        if len(table["columns"]) > _MOST_BESIDE:
-            parts.append(f"The poster's table {table['title']}; blank is what cannot be read:")
-            rows = [[row, *_poster_cells(table, row)] for row in table["rows"]]
-            parts.append(markdown_table(["", *table["columns"]], rows).rstrip())
     parts += [_HOW_TO_READ] if results["unit"] == "%" else []
     parts += results["notes"]
     failed = [run for run in results["runs"] if errors_of(run)]
@@ -133,34 +127,25 @@ def results_page(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _progress(results: Results) -> str:
-    seconds = sum(float(run.get("seconds", 0)) for run in results["runs"])
-    text = (
-        f"Budget {results['budget']}, {results['finished_runs']} of {results['planned_runs']} runs"
-    )
-    text += f", {seconds / 60:.0f} minutes of training" if seconds >= 60 else ""
-    return f"{text}; {results['machine']['device']}, torch {results['machine']['torch']}."
-
-
 def _table(results: Results) -> str:
-    """Our cells, and the poster's beside them where it has few columns."""
-    beside = [table for table in results["poster"] if len(table["columns"]) <= _MOST_BESIDE]
+    """Our cells, and the poster's beside them; rows in its order if it has all of ours."""
     cells = {(cell["row"], cell["column"]): cell for cell in results["cells"]}
     columns = list(dict.fromkeys(column for _, column in cells))
     sizes = {run["row"]: run["parameters"] for run in results["runs"] if "parameters" in run}
-    has_published = any(table.get("parameters") for table in beside)
+    poster = {"columns": [], "rows": {}, **results["poster"]}
+    ours = list(dict.fromkeys(row for row, _ in cells))
+    rows = [*([] if set(ours) <= set(poster["rows"]) else ours), *poster["rows"]]
+    lines = [
+        [
+            row,
+            *([_size(sizes.get(row))] if sizes else []),
+            *(cell_text(cells.get((row, column)), results["unit"]) for column in columns),
+            *poster["rows"].get(row, [""] * len(poster["columns"])),
+        ]
+        for row in dict.fromkeys(rows)
+    ]
     heads = ["", *(["parameters"] if sizes else []), *columns]
-    heads += [f"poster: {column}" for table in beside for column in table["columns"]]
-    heads += ["poster: parameters"] if has_published else []
-    lines = []
-    for row in _ordered(list(dict.fromkeys(row for row, _ in cells)), beside):
-        line = [row, *([_size(sizes.get(row))] if sizes else [])]
-        line += [cell_text(cells.get((row, column)), results["unit"]) for column in columns]
-        line += [text for table in beside for text in _poster_cells(table, row)]
-        if has_published:
-            published = [size for t in beside if (size := (t.get("parameters") or {}).get(row))]
-            line.append(f"{published[0]:.1f} M" if published else "")
-        lines.append(line)
+    heads += [f"poster: {column}" for column in poster["columns"]]
     return markdown_table(heads, lines).rstrip()
 
 
@@ -178,28 +163,46 @@ def cell_text(cell: Mapping[str, Any] | None, unit: str) -> str:
     return text if cell["top5"] is None else f"{text} / {scale * cell['top5']:.1f}"
 
 
-def published_text(numbers: Sequence[float | None], decimals: int = 1) -> str:
-    """The poster's numbers, ``56.9 / 79.5``; blank where they cannot be read or are not given."""
-    if all(number is None for number in numbers):
-        return ""
-    texts = ("" if number is None else f"{number:.{decimals}f}" for number in numbers)
-    return " / ".join(texts).strip()
-
-
-def _ordered(ours: list[str], poster: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Rows in the order of the poster's table that has all of ours; else ours first."""
-    first = next(
-        (list(table["rows"]) for table in reversed(poster) if set(ours) <= set(table["rows"])), ours
-    )
-    return list(dict.fromkeys([*first, *(row for table in poster for row in table["rows"])]))
-
-
-def _poster_cells(table: Mapping[str, Any], row: str) -> list[str]:
-    numbers = table["rows"].get(row, [()] * len(table["columns"]))
-    return [published_text(each, table.get("decimals", 1)) for each in numbers]
-
-
 def _size(parameters: int | None) -> str:
     if parameters is None:
         return ""
     return f"{parameters / 1e6:.2f} M" if parameters >= 1e5 else f"{parameters:,}"
+
+
+def _draw(results: Results, path: Path) -> None:
+    """Draw the cells beside the poster's first numbers."""
+    percent, classes = results["unit"] == "%", results.get("class_names")
+    columns = {cell["column"] for cell in results["cells"]}
+    # Parts of an accuracy, such as "box, up/down", are in the table alone.
+    cells = [
+        cell
+        for cell in results["cells"]
+        if "," not in cell["column"] or cell["column"].split(",")[0] not in columns
+    ]
+    draw_rows(
+        cells,
+        path,
+        title=results["picture"],
+        label="validation accuracy, %" if percent else results["unit"],
+        published=published(results["poster"], cells),
+        chance=100 / len(classes) if classes and percent else None,
+        scale=100.0 if percent else 1.0,
+    )
+
+
+def published(
+    poster: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, str], float]:
+    """The poster's first number for each cell, where it can be read.
+
+    A poster with a single column has what is measured in any.
+    """
+    found, columns = {}, poster.get("columns", [])
+    for cell in cells:
+        row, column = cell["row"], cell["column"]
+        if row in poster.get("rows", ()) and (column in columns or len(columns) == 1):
+            text = poster["rows"][row][columns.index(column) if column in columns else 0]
+            first = text.split("/")[0]
+            if first.strip():
+                found[row, column] = float(first)
+    return found

@@ -29,11 +29,15 @@ from motionlens.reproduce.results import (
     make_cell,
     write_results,
 )
-from motionlens.training.run_folder import REPRODUCED_FILE
+from motionlens.training.run_folder import REPRODUCED_FILE, flattened
 
 RUNS = "runs"
 _PLAN_FILE, _LOCK_FILE = "plan.json", ".lock"
 _KILLED = "its process was killed, perhaps for its memory"
+# What a run left in its folder: JSON.
+Note = Mapping[str, Any]
+# A run's entry in the results, and its cells by their columns.
+Found = tuple[dict[str, Any], dict[str, Figure]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,15 +46,15 @@ class Work:
 
     Attributes:
         runs: in the order of the table.
-        perform: does a run and leaves a run folder.
-        read: what a finished run found: its entry in the results, and its cells by their columns.
+        perform: does a run, and returns the note that is kept of it.
+        read: what a finished run found.
         recipe: what the runs share, as plain values; None if they have no recipe.
         facts: what the results say of the data.
     """
 
     runs: Sequence[Run]
-    perform: Callable[[Run], None]
-    read: Callable[[Run], tuple[dict[str, Any], dict[str, Figure]]]
+    perform: Callable[[Run], Note]
+    read: Callable[[Run, Note], Found]
     recipe: Mapping[str, Any] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,12 +65,7 @@ def is_done(run: Path) -> bool:
 
 
 def carry_out(
-    out: Path,
-    work: Work,
-    about: Mapping[str, Any],
-    *,
-    jobs: int,
-    say: Callable[[str], None],
+    out: Path, work: Work, about: Mapping[str, Any], *, jobs: int, say: Callable[[str], None]
 ) -> Results:
     """Do the runs that are not there, and write the results anew after each.
 
@@ -83,41 +82,59 @@ def carry_out(
         KeyboardInterrupt: If it is interrupted; finished runs are kept.
         OSError: If the results cannot be written.
     """
-    entries: dict[str, dict[str, Any]] = {}
-    figures: dict[str, dict[str, Figure]] = {}
-    results = _results(about, work.runs, entries, figures)
-
-    def take(run: Run, error: str | None, remark: str = "") -> None:
-        nonlocal results
+    name = about["experiment"]
+    everything: dict[str, Found] = {}
+    results = _results(about, work.runs, everything)
+    for run, error, remark in _attempts(out, work, jobs, lambda run: say(f"{name}: {run.label}")):
         entry = {"name": run.name, "row": run.row, "model": run.model, "seed": run.seed}
+        figures: dict[str, Figure] = {}
         try:
-            found, figures[run.name] = ({"error": error}, {}) if error else work.read(run)
-            entry |= found
+            if error is None:
+                text = (out / RUNS / run.name / REPRODUCED_FILE).read_text(encoding="utf-8")
+                found, figures = work.read(run, json.loads(text))
+                entry |= found
         except Exception as damage:
-            entry["error"] = failure(damage)
-        entries[run.name] = entry
-        values = [_shown(f.value, about["unit"]) for f in figures.get(run.name, {}).values()]
-        values += [f"failed: {text}" for text in errors_of(entry)]
-        place = f"{about['experiment']} {len(entries)}/{len(work.runs)}"
+            error = failure(damage)
+        everything[run.name] = entry | ({"error": error} if error else {}), figures
+        unit, scale = (" %", 100) if about["unit"] == "%" else (f" {about['unit']}", 1)
+        values = [f"{scale * figure.value:.1f}{unit}" for figure in figures.values()]
+        values += [f"failed: {text}" for text in errors_of(everything[run.name][0])]
+        place = f"{name} {len(everything)}/{len(work.runs)}"
         say(f"{place}: {run.label}: {', '.join(values)}{remark}")
-        results = _results(about, work.runs, entries, figures)
+        results = _results(about, work.runs, everything)
         write_results(out, results)
+    return results
 
-    done = [run for run in work.runs if is_done(out / RUNS / run.name)]
-    missing = [run for run in work.runs if run not in done]
+
+def _attempts(
+    out: Path, work: Work, jobs: int, announce: Callable[[Run], None]
+) -> Iterator[tuple[Run, str | None, str]]:
+    """Each run as it is done, with what went wrong and a remark; those that are there first."""
+    missing = [run for run in work.runs if not is_done(out / RUNS / run.name)]
+    yield from ((run, None, " (was there)") for run in work.runs if run not in missing)
 
     def announced() -> Iterator[Run]:
         for run in missing:
-            say(f"{about['experiment']}: {run.label}")
+            announce(run)
             yield run
 
-    for run in done:
-        take(run, None, " (was there)")
     num_workers = jobs if jobs > 1 and len(missing) > 1 else 0
-    attempt = partial(_attempt, work.perform)
+    attempt = partial(_attempt, work.perform, out / RUNS)
     for number, error in run_in_processes(attempt, announced(), num_workers=num_workers):
-        take(missing[number], _KILLED if isinstance(error, Lost) else error)
-    return results
+        yield missing[number], _KILLED if isinstance(error, Lost) else error, ""
+
+
+def _attempt(perform: Callable[[Run], Note], runs: Path, run: Run) -> str | None:
+    """Do a run in this process; returns what went wrong, if anything did."""
+    try:
+        note = perform(run)
+        (runs / run.name).mkdir(exist_ok=True)
+        # Written last: its presence says that the run is complete.
+        text = json.dumps(note, indent=1) + "\n"
+        write_atomically(runs / run.name / REPRODUCED_FILE, text.encode())
+    except Exception as error:
+        return failure(error)
+    return None
 
 
 @contextmanager
@@ -126,7 +143,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
 
     Args:
         out: made if absent.
-        plan: what all calls with this folder must agree in; as it is in JSON.
+        plan: what all calls with this folder must agree in.
         anew: whether an earlier plan does not matter.
 
     Raises:
@@ -151,7 +168,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
 def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
     path = out / _PLAN_FILE
     try:
-        before, now = _flat(json.loads(path.read_text(encoding="utf-8"))), _flat(plan)
+        before, now = flattened(json.loads(path.read_text(encoding="utf-8"))), flattened(plan)
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}); name another folder with --out") from None
     for name in sorted(before.keys() | now.keys()):
@@ -162,42 +179,22 @@ def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
             )
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        is_nested = isinstance(value, dict) and value
-        flat |= _flat(value, f"{prefix}{name}.") if is_nested else {f"{prefix}{name}": value}
-    return flat
-
-
-def _attempt(perform: Callable[[Run], None], run: Run) -> str | None:
-    """Do a run in this process; returns what went wrong, if anything did."""
-    try:
-        perform(run)
-    except Exception as error:
-        return failure(error)
-    return None
-
-
-def _shown(value: float, unit: str) -> str:
-    return f"{100 * value:.1f} %" if unit == "%" else f"{value:.2f} {unit}"
-
-
 def _results(
-    about: Mapping[str, Any],
-    runs: Sequence[Run],
-    entries: Mapping[str, dict[str, Any]],
-    figures: Mapping[str, Mapping[str, Figure]],
+    about: Mapping[str, Any], runs: Sequence[Run], everything: Mapping[str, Found]
 ) -> Results:
     """What there is so far, in the order of the table; see :mod:`motionlens.reproduce.results`."""
     cells: dict[tuple[str, str], list[Figure]] = {}
+    entries = []
     for run in runs:
-        for column, figure in figures.get(run.name, {}).items():
-            cells.setdefault((run.row, column), []).append(figure)
+        if run.name in everything:
+            entry, figures = everything[run.name]
+            entries.append(entry)
+            for column, figure in figures.items():
+                cells.setdefault((run.row, column), []).append(figure)
     return {
         **about,
         "planned_runs": len(runs),
-        "finished_runs": sum(not errors_of(entry) for entry in entries.values()),
+        "finished_runs": sum(not errors_of(entry) for entry in entries),
         "cells": [make_cell(*place, found) for place, found in cells.items()],
-        "runs": [entries[run.name] for run in runs if run.name in entries],
+        "runs": entries,
     }

@@ -8,25 +8,24 @@ from typing import Any
 
 import torch
 
-from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine
 from motionlens.bench.timing import compare
 from motionlens.models.optimize import optimize
 from motionlens.models.registry import create_model, model_options
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure
+from motionlens.reproduce.runner import Found, Note
 from motionlens.training.run_folder import REPRODUCED_FILE
 
 # Jester's; the poster does not say which network it timed.
 _CLASSES = 27
 
 
-def measure_and_store(run: Run, runs: Path, device: torch.device, seconds: float) -> None:
+def measure(run: Run, device: torch.device, seconds: float) -> dict[str, Any]:
     """Measure a network on clips of its run, one at a time.
 
     Args:
         run: its clip has ``num_frames`` and ``size``.
-        runs: where the run's folder is put.
         device: where to run.
         seconds: that are measured.
 
@@ -44,20 +43,12 @@ def measure_and_store(run: Run, runs: Path, device: torch.device, seconds: float
     with torch.inference_mode():
         found = compare({"": lambda: fast(clip)}, device, seconds=seconds, least=1)[""]
     note = {"frames": frames, "size": size, "parameters": parameters, **found}
-    (runs / run.name).mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"model": run.model, **note, "machine": machine(device)}, indent=1) + "\n"
-    write_atomically(runs / run.name / REPRODUCED_FILE, text.encode())
+    return {**note, "machine": machine(device)}
 
 
-def read(run: Run, runs: Path) -> tuple[dict[str, Any], dict[str, Figure]]:
-    """What was measured: the run's entry in the results, and its cell by its column.
-
-    Raises:
-        OSError: If nothing was.
-        ValueError: If the file is damaged.
-    """
-    entry = json.loads((runs / run.name / REPRODUCED_FILE).read_text(encoding="utf-8"))
-    return entry, {column: Figure(1e3 / entry["median_ms"]) for column in run.looks}
+def read(run: Run, note: Note) -> Found:
+    """What was measured."""
+    return dict(note), {column: Figure(1e3 / note["median_ms"]) for column in run.looks}
 
 
 def forget_other_machines(runs: Path, device: torch.device) -> None:

@@ -7,7 +7,6 @@ megabytes for seconds, and reading videos would take longer than learning from t
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine, versions
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
@@ -27,8 +25,8 @@ from motionlens.models.registry import create_model, model_options
 from motionlens.report.statistics import bootstrap_mean
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure
+from motionlens.reproduce.runner import Found, Note
 from motionlens.synthetic.toy import CLASS_NAMES, Canvas, ToyVideos, moving_blocks
-from motionlens.training.run_folder import REPRODUCED_FILE
 
 NUM_TRAIN, NUM_VALIDATION = 1000, 200
 VALIDATION_SEED = 10_000
@@ -36,7 +34,7 @@ BATCH_SIZE = 32
 LEARNING_RATE = 1e-2
 
 
-def train_and_store(run: Run, runs: Path) -> None:
+def train_and_store(run: Run, runs: Path) -> dict[str, Any]:
     """Train a network and write its run folder, a recognizer of toy videos.
 
     Raises:
@@ -45,30 +43,19 @@ def train_and_store(run: Run, runs: Path) -> None:
     """
     numbers, model = train(run)
     save_checkpoint(runs / run.name, model, toy_card(run))
-    note = {"run": numbers, "versions": versions(), "machine": machine(torch.device("cpu"))}
-    # Written last: its presence says that the run is complete.
-    write_atomically(
-        runs / run.name / REPRODUCED_FILE, (json.dumps(note, indent=1) + "\n").encode()
-    )
+    return {**numbers, "versions": versions(), "machine": machine(torch.device("cpu"))}
 
 
-def read(run: Run, runs: Path) -> tuple[dict[str, Any], dict[str, Figure]]:
-    """What a stored run measured: its entry in the results, and its cells by their columns.
-
-    Raises:
-        OSError: If there is no such run.
-        ValueError: If it is damaged.
-    """
-    note = json.loads((runs / run.name / REPRODUCED_FILE).read_text(encoding="utf-8"))
-    numbers = note.pop("run")
+def read(run: Run, note: Note) -> Found:
+    """What a run measured: all of it, and in three columns."""
     right = np.ones(NUM_VALIDATION)
-    right[numbers["wrong"]] = 0
+    right[note["wrong"]] = 0
     figures = {
-        run.canvas: Figure(numbers["validation"][-1], bootstrap_mean(right), right=right),
-        f"{run.canvas}, left/right": Figure(numbers["left_right"]),
-        f"{run.canvas}, up/down": Figure(numbers["up_down"]),
+        run.canvas: Figure(note["validation"][-1], bootstrap_mean(right), right=right),
+        f"{run.canvas}, left/right": Figure(note["left_right"]),
+        f"{run.canvas}, up/down": Figure(note["up_down"]),
     }
-    return {"canvas": run.canvas, "epochs": run.epochs, **numbers, **note}, figures
+    return {"canvas": run.canvas, "epochs": run.epochs, **note}, figures
 
 
 def build(run: Run) -> nn.Module:
@@ -101,18 +88,18 @@ def train(run: Run) -> tuple[dict[str, Any], nn.Module]:
 
     Returns:
         What was measured, accuracies in 0 to 1, and the network in inference mode. ``validation``
-        has the accuracy after each epoch; ``axis`` counts a video on the right axis as right,
-        whatever the sense; ``left_right`` and ``up_down`` choose between two classes, on their
-        videos; ``by_step`` is the accuracy by the block's pixels a frame; ``wrong`` has the
-        numbers of the validation videos that are not recognized after the last epoch.
+        has the accuracy after each epoch; ``left_right`` and ``up_down`` choose between two
+        classes, on their videos; ``by_step`` is the accuracy by the block's pixels a frame;
+        ``wrong`` has the numbers of the validation videos that are not recognized after the last
+        epoch.
     """
     torch.manual_seed(run.seed)
     train_videos = moving_blocks(NUM_TRAIN, canvas=cast(Canvas, run.canvas), seed=run.seed)
     validation = validation_videos(run.canvas)
     model = build(run)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
-    steps = run.epochs * -(-NUM_TRAIN // BATCH_SIZE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    total = run.epochs * -(-NUM_TRAIN // BATCH_SIZE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=total)
     started = time.perf_counter()
     curve = []
     for _ in range(run.epochs):
@@ -127,16 +114,19 @@ def train(run: Run) -> tuple[dict[str, Any], nn.Module]:
         curve.append(_accuracy(_logits(model, validation), validation.labels))
     seconds = time.perf_counter() - started
     logits = _logits(model, validation)
+    steps = (validation.corners[:, 1] - validation.corners[:, 0]).abs().amax(1)
     numbers = {
         "system": run.row,
         "seed": run.seed,
         "parameters": sum(value.numel() for value in model.parameters()),
         "train": _accuracy(_logits(model, train_videos), train_videos.labels),
         "validation": curve,
-        "axis": (logits.argmax(1) // 2 == validation.labels // 2).float().mean().item(),
         "left_right": _between(logits, validation.labels, "left", "right"),
         "up_down": _between(logits, validation.labels, "up", "down"),
-        "by_step": _by_step(logits, validation),
+        "by_step": {
+            step: _accuracy(logits[steps == step], validation.labels[steps == step])
+            for step in torch.unique(steps).tolist()
+        },
         "seconds": seconds,
         "wrong": (logits.argmax(1) != validation.labels).nonzero()[:, 0].tolist(),
     }
@@ -161,14 +151,6 @@ def _logits(model: nn.Module, videos: ToyVideos) -> Tensor:
 
 def _accuracy(logits: Tensor, labels: Tensor) -> float:
     return (logits.argmax(1) == labels).float().mean().item()
-
-
-def _by_step(logits: Tensor, videos: ToyVideos) -> dict[int, float]:
-    steps = (videos.corners[:, 1] - videos.corners[:, 0]).abs().amax(1)
-    return {
-        step: _accuracy(logits[steps == step], videos.labels[steps == step])
-        for step in torch.unique(steps).tolist()
-    }
 
 
 def _between(logits: Tensor, labels: Tensor, first: str, second: str) -> float:

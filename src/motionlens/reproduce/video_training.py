@@ -8,13 +8,12 @@ import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
 from motionlens._utils.devices import resolve_device
-from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.checkpoint import load_card
@@ -25,12 +24,12 @@ from motionlens.report.evaluation_report import REPORT_FILE
 from motionlens.report.statistics import Interval
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure, failure
+from motionlens.reproduce.runner import Found, Note
 from motionlens.training.fit import fit
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import (
     CHECKPOINT,
-    REPRODUCED_FILE,
     VERSIONS_FILE,
     check_resumable,
     read_metrics,
@@ -69,8 +68,7 @@ def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, An
 
 def fixed_fields(recipe: Recipe) -> dict[str, Any]:
     """What all calls with one folder must agree in, as plain values."""
-    values = {name: value for name, value in asdict(recipe).items() if name not in _FREE}
-    return cast(dict[str, Any], json.loads(json.dumps(values)))
+    return {name: value for name, value in asdict(recipe).items() if name not in _FREE}
 
 
 def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
@@ -98,7 +96,7 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
     )
 
 
-def train_and_store(run: Run, runs: Path, base: Recipe) -> None:
+def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
     """Train a run, or go on with it after its last finished epoch.
 
     Several processes are left to a command of their own, so that each run starts them anew.
@@ -115,17 +113,15 @@ def train_and_store(run: Run, runs: Path, base: Recipe) -> None:
         _train_apart(recipe, resume)
     else:
         fit(recipe, resume=resume, overwrite=not resume and folder.exists(), progress=False)
-    note = {
+    return {
         "seconds": round(time.perf_counter() - began, 1),
         # Then the seconds are those after the interruption.
         "resumed": resume,
         "machine": machine(resolve_device(recipe.device)),
     }
-    # Written last: its presence says that the run is complete.
-    write_atomically(folder / REPRODUCED_FILE, (json.dumps(note) + "\n").encode())
 
 
-def read(run: Run, runs: Path, base: Recipe) -> tuple[dict[str, Any], dict[str, Figure]]:
+def read(run: Run, note: Note, runs: Path, base: Recipe) -> Found:
     """Evaluate a trained run, unless that has been done.
 
     Returns:
@@ -141,27 +137,26 @@ def read(run: Run, runs: Path, base: Recipe) -> tuple[dict[str, Any], dict[str, 
     figures: dict[str, Figure] = {}
     for column, look in run.looks.items():
         name, options = look.get("look", ""), look.get("evaluate", {})
-        folder = Path(recipe.out) / EVALUATION_FOLDER / name
+        folder, key = Path(recipe.out) / EVALUATION_FOLDER / name, name or "evaluation"
         try:
             if not (folder / REPORT_FILE).is_file():
                 workers = recipe.loader.num_workers
                 evaluate(
                     recipe.out, device=recipe.device, out=folder, num_workers=workers, **options
                 )
-            looks[name or "evaluation"], figures[column] = _judged(folder)
-            looks[name or "evaluation"] = {**options, **looks[name or "evaluation"]}
+            found, figures[column] = _judged(folder / REPORT_FILE)
+            looks[key] = {**options, **found}
         except Exception as error:
-            looks[name or "evaluation"] = {"error": failure(error)}
-    return {"model": run.model, "seed": run.seed, **_facts(recipe), "looks": looks}, figures
+            looks[key] = {"error": failure(error)}
+    return {**_facts(recipe), **note, "looks": looks}, figures
 
 
-def _judged(folder: Path) -> tuple[dict[str, Any], Figure]:
-    """What an evaluation found: for the results, and for the cell.
+def _judged(path: Path) -> tuple[dict[str, Any], Figure]:
+    """What the report of an evaluation says: for the results, and for the cell.
 
     Raises:
-        ValueError: If its report is damaged, or no video has a label.
+        ValueError: If it is damaged, or no video has a label.
     """
-    path = folder / REPORT_FILE
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
         videos = [video for video in report["videos"] if video["label"] is not None]
@@ -178,13 +173,9 @@ def _judged(folder: Path) -> tuple[dict[str, Any], Figure]:
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} cannot be used ({error}); delete its folder") from None
-    return {
-        "figure": "mAP" if multi_label else "top-1",
-        "value": figure.value,
-        "interval": [interval["low"], interval["high"]],
-        "top5": figure.top5,
-        "num_videos": len(videos),
-    }, figure
+    found = {"value": figure.value, "interval": figure.interval, "top5": figure.top5}
+    name = "mAP" if multi_label else "top-1"
+    return {"figure": name, **found, "num_videos": len(videos)}, figure
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
@@ -199,16 +190,9 @@ def _facts(recipe: Recipe) -> dict[str, Any]:
         "command": f"motionlens train --config runs/{folder.name}/recipe.yaml --out NEW",
         "recipe": values,
         "options": dict(card.options),
-        "clip": {
-            "num_frames": card.sampling.num_frames,
-            "frame_stride": card.sampling.frame_stride,
-            "size": card.preprocessing.size,
-            "short_side": card.preprocessing.short_side,
-        },
         "parameters": parameters,
         "epochs": int(history[-1]["epoch"]),
         "train_accuracy": history[-1].get("train_accuracy"),
-        **json.loads((folder / REPRODUCED_FILE).read_text(encoding="utf-8")),
         "versions": json.loads((folder / VERSIONS_FILE).read_text(encoding="utf-8")),
     }
 

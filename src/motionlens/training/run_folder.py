@@ -129,8 +129,8 @@ def check_resumable(recipe: Recipe) -> None:
     """
     run = Path(recipe.out)
     check_checkpoint_exists(run)
-    before = _flat(asdict(load_recipe(run / RECIPE_FILE)))
-    now = _flat(asdict(recipe))
+    before = flattened(asdict(load_recipe(run / RECIPE_FILE)))
+    now = flattened(asdict(recipe))
     changed = [
         name
         for name in sorted(before.keys() | now.keys())
@@ -220,11 +220,12 @@ def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
     write_atomically(run / METRICS_FILE, text.getvalue().encode())
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots; tuples become lists, as in YAML and JSON."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            flat.update(_flat(value, f"{prefix}{name}."))
+            flat.update(flattened(value, f"{prefix}{name}."))
         else:
             flat[prefix + name] = list(value) if isinstance(value, tuple) else value
     return flat

@@ -1,40 +1,14 @@
-import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from motionlens.report.plots.lines import draw_curves, draw_lines, draw_scaling, line_style
+from motionlens.report.plots.lines import draw_curves, draw_scaling, line_style
 from motionlens.report.plots.style import COLOURS
 
 
 def by_label(axes):
     """Lines of a plot by the name in the legend."""
     return {line.get_label(): line for line in axes.get_lines()}
-
-
-def test_lines(tmp_path, drawn):
-    line = [(21.0, 40.0, 30.0, 50.0), (3.0, 90.0, 80.0, 95.0)]
-    draw_lines(
-        {"CPNet": line, "C3D": line}, tmp_path / "l.png",
-        title="t", x_label="x", y_label="y", chance=25.0,
-    )  # fmt: skip
-    axes = drawn[0].axes[0]
-    # In the order of the quantity, however it came.
-    assert list(axes.get_lines()[1].get_ydata()) == [90.0, 40.0]
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["3", "21"]
-
-
-def test_intervals_are_bars_and_equal_systems_lie_side_by_side(tmp_path, drawn):
-    line = [(21.0, 40.0, 30.0, 50.0), (3.0, 90.0, 80.0, 95.0)]
-    draw_lines({"a": line, "b": line}, tmp_path / "l.png", title="t", x_label="x", y_label="y")
-    axes = drawn[0].axes[0]
-    assert "chance" not in [text.get_text() for text in axes.texts]
-    first, second = (
-        np.array(bars.get_segments()) for bars in axes.collections
-    )  # bar, end, coordinate
-    assert first[:, :, 1].tolist() == second[:, :, 1].tolist() == [[80, 95], [30, 50]]
-    assert (first[:, :, 0] < second[:, :, 0]).all()
-    np.testing.assert_allclose((first + second)[:, 0, 0] / 2, [3, 21])
 
 
 def test_picture_is_written(tmp_path):

@@ -1,63 +1,21 @@
-"""Values of several systems over a quantity: accuracy over epochs or speed, cost over frames."""
+"""Values of several systems over a quantity: accuracy over epochs, cost over frames."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from motionlens.report.plots.style import (
     CHANCE_LINE,
     COLOURS,
     LINE_STYLES,
-    MARKERS,
     Style,
     Target,
     new_figure,
     save,
 )
-
-
-def draw_lines(
-    lines: Mapping[str, Sequence[tuple[float, float, float, float]]],
-    path: Target,
-    *,
-    title: str,
-    x_label: str,
-    y_label: str,
-    chance: float | None = None,
-) -> None:
-    """Draw percentages over a logarithmic axis, intervals as pale bars.
-
-    Args:
-        lines: name of the system to its points: the quantity (above 0), the value, and the lower
-            and upper bound of its interval.
-        path: of the picture; the suffix names the format.
-        title: above it.
-        x_label: what the quantity is.
-        y_label: what the value is.
-        chance: the value of guessing; None if it has none.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    figure, (axes,) = new_figure(7.2, 4.4)
-    ticks = _log_ticks(axes, [point[0] for line in lines.values() for point in line])
-    if chance is not None:
-        _draw_chance(axes, ticks[0], chance)
-    for number, (name, line) in enumerate(lines.items()):
-        x, y, low, high = np.array(sorted(line)).T
-        # Side by side, so that equal systems do not hide each other's bars.
-        x = x * (1 + 0.018 * (number - (len(lines) - 1) / 2))
-        style = line_style(number) | {"marker": MARKERS[number % len(MARKERS)], "markersize": 5}
-        axes.vlines(x, low, high, color=style["color"], alpha=0.35, linewidth=2.5)
-        axes.plot(x, y, label=name, **style)
-    axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, 103))
-    axes.set_title(title, fontsize=11)
-    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
-    save(figure, path)
 
 
 def draw_curves(
@@ -76,7 +34,8 @@ def draw_curves(
         OSError: If the file cannot be written.
     """
     figure, (axes,) = new_figure(7, 4)
-    _draw_chance(axes, 1, 100 * chance)
+    axes.axhline(100 * chance, **CHANCE_LINE)
+    axes.text(1, 100 * chance + 1, "chance", color="#666666", fontsize=8)
     for number, (name, runs) in enumerate(curves.items()):
         values = 100 * np.array(runs)
         epochs = np.arange(1, values.shape[1] + 1)
@@ -109,8 +68,10 @@ def draw_scaling(
     for number, (name, points) in enumerate(costs.items()):
         frames, milliseconds = zip(*sorted(points), strict=True)
         axes.plot(frames, milliseconds, marker="o", label=name, **line_style(number))
-    axes.set(yscale="log", xlabel="frames", ylabel="milliseconds")
-    _log_ticks(axes, [frames for points in costs.values() for frames, _ in points])
+    axes.set(xscale="log", yscale="log", xlabel="frames", ylabel="milliseconds")
+    ticks = sorted({frames for points in costs.values() for frames, _ in points})
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
     axes.set_title(title, fontsize=11)
     axes.legend(frameon=False)
     save(figure, path)
@@ -120,17 +81,3 @@ def line_style(number: int) -> Style:
     """Colour and line style of a system by its number; pairs repeat only after 63 systems."""
     style = LINE_STYLES[(number + number // len(COLOURS)) % len(LINE_STYLES)]
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": style}
-
-
-def _log_ticks(axes: Axes, values: Sequence[float]) -> list[float]:
-    """Make the x axis logarithmic with a tick at each value; returns the ticks in order."""
-    ticks = sorted(set(values))
-    axes.set_xscale("log")
-    axes.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
-    axes.minorticks_off()
-    return ticks
-
-
-def _draw_chance(axes: Axes, x: float, chance: float) -> None:
-    axes.axhline(chance, **CHANCE_LINE)
-    axes.text(x, chance + 1, "chance", color="#666666", fontsize=8)

@@ -28,7 +28,6 @@ COLOURS = (
     *("#882255", "#888888"),
 )
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
-MARKERS = "osD^vPXh<>"
 # One hue from light to dark reads with any colour vision, and in grey.
 SHADES = "Blues"
 CHANCE_LINE: Style = {"color": "#888888", "linewidth": 0.9, "linestyle": ":", "zorder": 0}
