@@ -2,13 +2,16 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from motionlens import Recognizer, pretrained
 from motionlens.datasets.list_files import read_list
-from motionlens.reproduce.pretraining import CLASS_NAMES, MEANINGS
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.video.writing import encode_exactly
 
+DATA = Path(__file__).parents[2] / "benchmarks" / "pretraining_data.yaml"
+MEANINGS = yaml.safe_load(DATA.read_text())["meanings"]
+CLASS_NAMES = tuple(yaml.safe_load(DATA.read_text())["class_names"])
 REALMOTION = {"zoom_in": "closer", "zoom_out": "away", "static": "still"}
 
 

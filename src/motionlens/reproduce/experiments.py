@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,8 @@ _MOST_JOBS = 8
 # system in between, which has to clear every page anew. For networks with few channels on many
 # positions that takes longer than the training itself.
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+# Fields of a recipe that may differ from call to call: the runs stay the same.
+_FREE = ("out", "device", "devices", "num_nodes", "loader", "log", "seed")
 # Of the toy's clips: slow enough to watch.
 _FPS = 2
 
@@ -203,7 +205,7 @@ def _video_work(
         runs=chosen(experiment.videos, budget, num_frames=num_frames),
         perform=partial(video_training.train_and_store, runs=runs, base=recipe),
         read=partial(video_training.read, runs=runs, base=recipe),
-        recipe=video_training.fixed_fields(recipe),
+        recipe={field: value for field, value in asdict(recipe).items() if field not in _FREE},
         facts=facts,
     )
 

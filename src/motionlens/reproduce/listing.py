@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,14 @@ def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]
         its status, and where the result lies (empty if there is none).
     """
     found: dict[str, list[tuple[str, str]]] = {}
-    for path, content in _results(folders):
-        found.setdefault(content["experiment"], []).append((_status(content), _shown(path.parent)))
+    for path in _result_files(folders):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # another program's
+        if isinstance(content, dict) and "experiment" in content:
+            state = _status(content), _shown(path.parent)
+            found.setdefault(content["experiment"], []).append(state)
     rows = []
     for name, experiment in EXPERIMENTS.items():
         command = f"motionlens reproduce {name}{_COMMAND[experiment.needs]}"
@@ -39,19 +45,14 @@ def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]
     return rows
 
 
-def _results(folders: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _result_files(folders: Sequence[Path]) -> Iterable[Path]:
+    """Each file once, whatever the folders have in common."""
     paths = [
-        p
+        path
         for folder in folders
-        for p in (folder / RESULTS_FILE, *sorted(folder.glob(f"*/{RESULTS_FILE}")))
+        for path in (*folder.glob(RESULTS_FILE), *sorted(folder.glob(f"*/{RESULTS_FILE}")))
     ]
-    for path in {path.resolve(): path for path in paths if path.is_file()}.values():
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            continue  # another program's
-        if isinstance(content, dict) and content.get("experiment") in EXPERIMENTS:
-            yield path, content
+    return {path.resolve(): path for path in paths}.values()
 
 
 def _status(content: dict[str, Any]) -> str:
@@ -59,13 +60,11 @@ def _status(content: dict[str, Any]) -> str:
     state = "done" if finished == planned else f"begun, {finished} of {planned} runs"
     seeds = content.get("num_seeds")
     what = f"budget {content.get('budget')}, {seeds} {'seed' if seeds == 1 else 'seeds'}"
-    return f"{state} ({', '.join([what, *([content['data']] if content.get('data') else [])])})"
+    return f"{state} ({what}{', ' + content['data'] if content.get('data') else ''})"
 
 
 def _shown(path: Path) -> str:
     """Relative to the working directory or the checkout, where it lies inside."""
-    absolute = path.absolute()
-    for top in (Path.cwd(), STORED.parents[1]):
-        if absolute.is_relative_to(top):
-            return str(absolute.relative_to(top))
-    return str(absolute)
+    tops = (Path.cwd(), STORED.parents[1])
+    inside = [top for top in tops if path.absolute().is_relative_to(top)]
+    return str(path.absolute().relative_to(inside[0]) if inside else path.absolute())

@@ -37,8 +37,6 @@ from motionlens.training.run_folder import (
 
 # Frames of so few videos fit into any memory.
 _MOST_CACHED = 1000
-# Fields of a recipe that may differ from call to call: the runs stay the same.
-_FREE = ("out", "device", "devices", "num_nodes", "loader", "log", "seed")
 
 
 def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, Any]]:
@@ -64,11 +62,6 @@ def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, An
         "num_validation": len(validation),
         "class_names": list(train_part.class_names),
     }
-
-
-def fixed_fields(recipe: Recipe) -> dict[str, Any]:
-    """What all calls with one folder must agree in, as plain values."""
-    return {name: value for name, value in asdict(recipe).items() if name not in _FREE}
 
 
 def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:

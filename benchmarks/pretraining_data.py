@@ -3,7 +3,7 @@
 Tasks of the motion suite side by side, with one set of classes: patches that move, a square that
 grows or shrinks, a window that moves over painted pictures and over footage.
 
-    python -m motionlens.reproduce.pretraining data/box --footage FILE...
+    python benchmarks/pretraining_data.py data/box --footage FILE...
     motionlens train --config recipes/pretrained_nano.yaml --data data/box --out runs/box
 """
 
@@ -46,7 +46,7 @@ def write_mixture(
     Args:
         folder: made if absent.
         footage: videos for the ingredients that want some, long enough for all parts.
-        mixture: what it is made of, see ``pretraining.yaml``.
+        mixture: what it is made of, see ``pretraining_data.yaml``.
         seed: of everything.
         num_workers: processes that draw; 0 for this one.
 
@@ -84,7 +84,7 @@ def write_mixture(
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the data set that the command line asks for."""
     parser = argparse.ArgumentParser(
-        prog="python -m motionlens.reproduce.pretraining", description=__doc__
+        prog="python benchmarks/pretraining_data.py", description=__doc__
     )
     parser.add_argument("out", help="folder for the data set")
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")

@@ -1,18 +1,19 @@
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import load_description, load_part
-from motionlens.reproduce.pretraining import (
-    CLASS_NAMES,
-    FLIP_PAIRS,
-    MEANINGS,
-    MIXTURE,
-    main,
-    write_mixture,
-)
 from motionlens.synthetic.motion_suite.tasks import TASKS
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "pretraining_data.py"
+spec = importlib.util.spec_from_file_location("pretraining_data", SCRIPT)
+script = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(script)
+CLASS_NAMES, FLIP_PAIRS, MEANINGS = script.CLASS_NAMES, script.FLIP_PAIRS, script.MEANINGS
+MIXTURE, main, write_mixture = script.MIXTURE, script.main, script.write_mixture
 
 FEW = {
     "camera_easy": {"task": "camera", "difficulty": "easy", "num_train": 7},
