@@ -116,17 +116,13 @@ def base_recipe(
         values = read_recipe_file(packaged_recipe(packaged))
     if recipe is not None:
         values = _merged(values, read_recipe_file(recipe))
-    values = _merged(values, {"listing": changed(listing), "data": data, "validation": validation})
-    found = recipe_from({**values, "out": "OUT", "device": device})
-    optim = found.optim
-    clips = found.devices * found.num_nodes * optim.accumulate
-    return replace(
-        found,
-        init=init or found.init,
-        devices=devices,
-        num_nodes=1,
-        optim=replace(optim, epochs=epochs or optim.epochs, accumulate=max(1, clips // devices)),
-    )
+    given = {"data": data, "validation": validation, "device": device, "out": "OUT"}
+    given |= {"init": init} if init is not None else {}
+    optim = {"epochs": epochs} if epochs is not None else {}
+    found = recipe_from(_merged(values, {**given, "listing": changed(listing), "optim": optim}))
+    clips = found.devices * found.num_nodes * found.optim.accumulate
+    optimization = replace(found.optim, accumulate=max(1, clips // devices))
+    return replace(found, devices=devices, num_nodes=1, optim=optimization)
 
 
 def packaged_recipe(name: str) -> Path:

@@ -42,12 +42,12 @@ def measure_landing(model: ToyNet, videos: ToyVideos) -> dict[str, float]:
         corners = videos.corners[number : number + _BATCH]
         (found,) = explain_clips(model, videos.clips()[number : number + _BATCH]).values()
         first = torch.arange(0, side, stride)
-        exact = _touched(corners, first, first + stride)
+        exact = touched_cells(corners, first, first + stride)
         kept = (found.wins > 0) & exact[..., None]
         total += int(kept.sum())
         indices = found.proposals.indices.clamp(min=0)
         for place, cells in enumerate(
-            (exact, _touched(corners, first - stride, first + 2 * stride))
+            (exact, touched_cells(corners, first - stride, first + 2 * stride))
         ):
             hit = torch.gather(cells.flatten(1), 1, indices.flatten(1)).view_as(indices)
             hits[place] += int((kept & hit).sum())
@@ -64,17 +64,17 @@ def with_landing(run: Run, note: Note, runs: Path) -> Found:
     return {**entry, "landing": landing}, figures
 
 
-def _touched(corners: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def touched_cells(corners: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Which cells hold a pixel of the block.
 
     Args:
-        corners: of the block, ``(B, T, 2)``.
+        corners: of the block, ``(..., 2)``.
         low: first pixel of each row of cells; of each column likewise.
         high: the pixel behind its last.
 
     Returns:
-        Bool ``(B, T, S)``.
+        Bool ``(..., S)``.
     """
     corner = corners[..., None]
     inside = (corner < high) & (low < corner + BLOCK_PX)
-    return (inside[..., 0, :, None] & inside[..., 1, None, :]).flatten(2)
+    return (inside[..., 0, :, None] & inside[..., 1, None, :]).flatten(-2)

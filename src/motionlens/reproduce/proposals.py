@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from motionlens.datasets.parts import open_parts
@@ -12,6 +13,7 @@ from motionlens.explain.correspondences import Correspondences, Match, explain_c
 from motionlens.explain.drawing.overview import Strip, draw_comparison, draw_strips, strongest_place
 from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.recognizer import Recognizer
+from motionlens.reproduce.landing import touched_cells
 from motionlens.reproduce.toy_training import first_of_each_class, validation_videos
 from motionlens.synthetic.toy import CLASS_NAMES
 from motionlens.training.run_folder import run_recipe
@@ -53,13 +55,10 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Tensor, s
         side: of the canvas, pixels.
     """
     H, W = found.grid
-    rows = sorted({int(corner[0] + d) * H // side for d in (0, 1)})
-    columns = sorted({int(corner[1] + d) * W // side for d in (0, 1)})
-    cells = [(row, column) for row in rows for column in columns]
-    row, column = max(
-        cells, key=lambda cell: float(found.change[clip, frame, cell[0] * W + cell[1]])
-    )
-    return found.of_clip(clip).match(frame, row, column)
+    first = torch.arange(0, side, side // H)
+    on_block = touched_cells(corner, first, first + side // H)
+    change = found.change[clip, frame].masked_fill(~on_block, -torch.inf)
+    return found.of_clip(clip).match(frame, *divmod(int(change.argmax()), W))
 
 
 def draw_video_proposals(run: Path, path: Path) -> None:

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.process_pool import Lost, run_in_processes
+from motionlens.datasets.prepared import claim
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import (
     Figure,
@@ -153,30 +154,22 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
     out.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(out / _LOCK_FILE, timeout=0):
-            if not anew and (out / _PLAN_FILE).is_file():
-                _check_plan(out, plan)
+            if anew:
+                (out / _PLAN_FILE).unlink(missing_ok=True)
+            wanted = flattened(plan)
+            if before := claim(out / _PLAN_FILE, wanted):
+                name, value = before
+                raise ValueError(
+                    f"{out} must hold the same reproduction, {name} was {value}, is "
+                    f"{wanted[name]}; name another folder with --out"
+                )
             (out / RUNS).mkdir(exist_ok=True)
-            write_atomically(out / _PLAN_FILE, (json.dumps(plan, indent=1) + "\n").encode())
             yield
     except Timeout:
         raise ValueError(
             f"{out} must not be worked in by two calls, and another one is under way; wait for it, "
             "or name another folder with --out"
         ) from None
-
-
-def _check_plan(out: Path, plan: Mapping[str, Any]) -> None:
-    path = out / _PLAN_FILE
-    try:
-        before, now = flattened(json.loads(path.read_text(encoding="utf-8"))), flattened(plan)
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}); name another folder with --out") from None
-    for name in sorted(before.keys() | now.keys()):
-        if before.get(name) != now.get(name):
-            raise ValueError(
-                f"{out} must hold the same reproduction, {name} was {before.get(name)}, is "
-                f"{now.get(name)}; name another folder with --out"
-            )
 
 
 def _results(
