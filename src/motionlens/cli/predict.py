@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     ):
         num_done += 1
         if is_main() and args.json:
-            print(_as_json(prediction), flush=True)
+            print(json.dumps(prediction.to_dict(digits=6), ensure_ascii=False), flush=True)
         elif is_main():
             predictions.append(prediction)
     if predictions:
@@ -85,12 +85,6 @@ def _stream(args: argparse.Namespace) -> int:
         except VideoError as error:
             failures(video, error)
     return failures.status(num_done)
-
-
-def _as_json(prediction: Prediction) -> str:
-    pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-    labels = [{"label": label, "probability": round(value, 6)} for label, value in pairs]
-    return json.dumps({"path": prediction.path, "predictions": labels}, ensure_ascii=False)
 
 
 def _print_table(predictions: list[Prediction]) -> None:

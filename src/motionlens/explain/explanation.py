@@ -147,12 +147,11 @@ class Explanation:
             ValueError: If ``top`` is below 1.
         """
         T, H, W = self.frames.shape[:3]
-        pairs = zip(self.prediction.labels, self.prediction.probabilities, strict=True)
         return {
             "format": FORMAT,
             "version": FORMAT_VERSION,
+            **self.prediction.to_dict(),
             "path": self.path,
-            "predictions": [{"label": label, "probability": value} for label, value in pairs],
             "frames": {
                 "count": T,
                 "height": H,

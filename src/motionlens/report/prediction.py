@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -27,6 +28,17 @@ class Prediction:
     def label(self) -> str:
         """The most probable label."""
         return self.labels[0]
+
+    def to_dict(self, *, digits: int | None = None) -> dict[str, Any]:
+        """Path and labels, best first, as plain values, for JSON.
+
+        Args:
+            digits: decimals of the probabilities; None for all.
+        """
+        rounded = [p if digits is None else round(p, digits) for p in self.probabilities]
+        pairs = zip(self.labels, rounded, strict=True)
+        labels = [{"label": label, "probability": value} for label, value in pairs]
+        return {"path": self.path, "predictions": labels}
 
 
 def best_labels(

@@ -12,11 +12,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.models.capture import correspondence_modules
-from motionlens.report.prediction import Prediction
 from motionlens.serving.schemas import (
     ErrorAnswer,
     ExplanationAnswer,
-    LabelAnswer,
     ModelAnswer,
     PredictionAnswer,
 )
@@ -48,22 +46,24 @@ Video = Annotated[UploadFile, File(description="a video file in a format that FF
 Top = Annotated[int, Form(ge=1, description="number of labels")]
 
 
-@uploads.post("/predict", summary="Recognize a video")
-async def predict(service: Served, file: Video, top: Top = 5) -> PredictionAnswer:
+@uploads.post("/predict", summary="Recognize a video", response_model=PredictionAnswer)
+async def predict(service: Served, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
     found = await service.predict(file.file, clean_name(file.filename), top)
-    return _prediction(found)
+    return found.to_dict()
 
 
-@uploads.post("/predict/pictures", summary="Recognize the frames of one clip")
+@uploads.post(
+    "/predict/pictures", summary="Recognize the frames of one clip", response_model=PredictionAnswer
+)
 async def predict_pictures(
     service: Served,
     files: Annotated[list[UploadFile], File(description="JPEG or PNG, in temporal order")],
     top: Top = 5,
-) -> PredictionAnswer:
+) -> Any:
     """The most probable labels of the frames of one clip; `GET /model` has their number."""
     found = await service.predict_pictures([file.file for file in files], top)
-    return _prediction(found)
+    return found.to_dict()
 
 
 @uploads.post(
@@ -135,9 +135,3 @@ async def metrics(request: Request) -> Response:
     """Requests by path and status, their duration, batch sizes, and how many wait."""
     text = generate_latest(request.app.state.metrics.registry)
     return Response(text, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-
-
-def _prediction(found: Prediction) -> PredictionAnswer:
-    pairs = zip(found.labels, found.probabilities, strict=True)
-    labels = [LabelAnswer(label=label, probability=value) for label, value in pairs]
-    return PredictionAnswer(path=found.path, predictions=labels)

@@ -13,6 +13,7 @@ from motionlens.inference.streaming.windows import Window, WindowStream
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.plots.timeline import check_picture_name, draw_timeline
+from motionlens.report.prediction import best_labels
 
 
 def watch(
@@ -138,20 +139,10 @@ def event_line(path: str, event: Event) -> str:
 
 def window_line(path: str, window: Window, class_names: Sequence[str], top: int) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
-    values, order = window.probabilities.sort(descending=True, stable=True)
-    pairs = zip(order[:top].tolist(), values[:top].tolist(), strict=True)
-    return json.dumps(
-        {
-            "type": "window",
-            "path": path,
-            "start_s": round(window.start_s, 3),
-            "end_s": round(window.end_s, 3),
-            "predictions": [
-                {"label": class_names[i], "probability": round(value, 6)} for i, value in pairs
-            ],
-        },
-        ensure_ascii=False,
-    )
+    found = best_labels(class_names, path, window.probabilities, top).to_dict(digits=6)
+    times_s = {"start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
+    line = {"type": "window", "path": path, **times_s, "predictions": found["predictions"]}
+    return json.dumps(line, ensure_ascii=False)
 
 
 def as_srt(events: Iterable[Event]) -> str:
