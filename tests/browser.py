@@ -21,7 +21,7 @@ ARGUMENTS = [
 
 
 def find_chromium():
-    """Path of the browser; skips, or fails with MOTIONLENS_REQUIRE_BROWSER=1, where there is none."""
+    """Path of the browser; without one skips, or fails with MOTIONLENS_REQUIRE_BROWSER=1."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     lacks = []
     if importlib.util.find_spec("playwright") is None:
