@@ -4,8 +4,6 @@ Names are imported when they are first used: ``motionlens.CorrespondenceProposal
 ``motionlens.fit`` brings in Lightning.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

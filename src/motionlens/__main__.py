@@ -1,7 +1,5 @@
 """``python -m motionlens``, which torchrun and srun start, is the command ``motionlens``."""
 
-from __future__ import annotations
-
 from motionlens.cli.main import main
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """How many cores there are to use, and how many processes decode on them."""
 
-from __future__ import annotations
-
 import os
 
 _MOST_WORKERS = 8

@@ -1,7 +1,5 @@
 """CSV with a line of headings: read by column names, written in one step."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Sequence

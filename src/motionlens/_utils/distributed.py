@@ -3,8 +3,6 @@
 Every function does the right thing where there is one process only, which needs no set-up.
 """
 
-from __future__ import annotations
-
 import atexit
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Small parts of error messages: the nearest known word, and any message on one line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches

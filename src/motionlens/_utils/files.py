@@ -1,7 +1,5 @@
 """Reading text with a clear error, and writing files so that nobody ever finds half of one."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

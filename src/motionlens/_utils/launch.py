@@ -3,8 +3,6 @@
 Needs no PyTorch: a command knows before it loads anything whether it is the one that writes.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

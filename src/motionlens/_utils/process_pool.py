@@ -5,8 +5,6 @@ neither ends one that hangs. In pebble all processes answer through one pipe, so
 while it sends frames spoils it for the others.
 """
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import os

@@ -1,7 +1,5 @@
 """One way to make a table: for the terminal, and as Markdown for files."""
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Collection, Iterable, Sequence

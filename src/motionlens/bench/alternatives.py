@@ -3,8 +3,6 @@
 Not made slow on purpose: it takes the fastest plain PyTorch operations for its way.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """The suite of ``motionlens bench`` that reads videos: from a file or folder to a clip."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path

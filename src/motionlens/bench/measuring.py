@@ -1,7 +1,5 @@
 """Run the suites of ``motionlens bench`` and write what they measured."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Results of ``motionlens bench``: as JSON with the machine and versions, as tables in Markdown."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The suites of ``motionlens bench``: which cases, and what is run side by side in each."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple

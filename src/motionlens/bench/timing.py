@@ -4,8 +4,6 @@ A turn is a few runs of one alternative, the first of which does not count: it p
 others left in caches and gave back to the system.
 """
 
-from __future__ import annotations
-
 import os
 import statistics
 import time

@@ -1,7 +1,5 @@
 """Options that several commands share, and how they reach the functions that do the work."""
 
-from __future__ import annotations
-
 import argparse
 import inspect
 import sys

@@ -1,7 +1,5 @@
 """What `watch` and `predict --stream` share: the options of a stream, and how signals end it."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys

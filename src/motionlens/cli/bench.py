@@ -4,8 +4,6 @@ Alternatives run in turns. A cell holds milliseconds (median), how many times ou
 peak memory of tensors.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from typing import get_args

@@ -1,7 +1,5 @@
 """Put evaluated runs side by side: what each is, how well it did, how certain the difference is."""
 
-from __future__ import annotations
-
 import argparse
 
 from motionlens._utils.tables import Output, console_table

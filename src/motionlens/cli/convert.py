@@ -4,8 +4,6 @@ Reading a checkpoint needs TensorFlow: pip install '.[tensorflow]'. A tensorpack
 ImageNet, which their training starts from, needs nothing more.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from motionlens.cli import _arguments as shared

@@ -1,7 +1,5 @@
 """Write the features that a network computes of videos: for search and clustering."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 

@@ -1,7 +1,5 @@
 """Evaluate a recognizer on labelled videos: accuracies and confusion matrix."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

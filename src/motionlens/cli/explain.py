@@ -1,7 +1,5 @@
 """Show what a recognizer matched with what in videos: data and pictures."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -3,8 +3,6 @@
 The suffix of the file chooses the format: .onnx, or .pt2 for torch.export and AOTInductor.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """List the models, or describe one of them, a trained run or an exported file."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path

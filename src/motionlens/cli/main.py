@@ -5,8 +5,6 @@ imported only when it is chosen, so that ``motionlens --help`` does not wait for
 with ``parse(arguments, prog)`` makes its own parser.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import os

@@ -1,7 +1,5 @@
 """Write a data set of generated videos whose classes only motion tells apart."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Recognize what videos show: label and probability per file, or with --stream events over time."""
 
-from __future__ import annotations
-
 import argparse
 import json
 

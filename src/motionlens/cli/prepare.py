@@ -1,7 +1,5 @@
 """Check a copy of a data set and write an index of its usable videos; nothing of it is changed."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

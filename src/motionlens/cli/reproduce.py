@@ -3,8 +3,6 @@
 Runs are kept: the same command goes on where an interrupted one was, and adds seeds and models.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Serve a page on which clips are recognized and show what was matched, and its HTTP interface."""
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 

@@ -3,8 +3,6 @@
 The short name of 'motionlens reproduce toy' for one canvas; it trains anew each time.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

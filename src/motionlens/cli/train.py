@@ -1,7 +1,5 @@
 """Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any

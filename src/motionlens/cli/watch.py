@@ -4,8 +4,6 @@ Ctrl-C ends it after the events so far. The status is then 0 for a source withou
 (camera, address, pipe), and 130 for a file, which was not read to its end.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from motionlens.cli import _arguments as shared

@@ -1,7 +1,5 @@
 """Decoded frames of a whole data set, kept in memory."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -5,8 +5,6 @@ Gool: "Fast Optical Flow using Dense Inverse Search", ECCV 2016) takes about a m
 pair of small frames, where the TV-L1 of the two-stream papers takes many times that.
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Any
 

@@ -3,8 +3,6 @@
 Letters: T frames, H W rows and columns of the frames, h = w = size those of the clip.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

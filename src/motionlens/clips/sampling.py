@@ -1,7 +1,5 @@
 """How many frames a video has -> which of them make a clip. Numbers only; nothing is read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -1,7 +1,5 @@
 """Index, sampling and transform -> clips, and batches of them; the same ones for the same seed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -3,8 +3,6 @@
 Letters: n distinct frames of a video, S clips, T frames of a clip, H W rows and columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial

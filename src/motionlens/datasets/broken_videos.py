@@ -1,7 +1,5 @@
 """Find the videos of an index that cannot be read, before training depends on them."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Collection, Iterable, Mapping

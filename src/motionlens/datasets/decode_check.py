@@ -3,8 +3,6 @@
 A check that was interrupted goes on where it stopped, and no video ends it.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import warnings

@@ -1,7 +1,5 @@
 """Read lists of videos: CSV with almost any separator, or JSON lines."""
 
-from __future__ import annotations
-
 import csv
 import json
 import math

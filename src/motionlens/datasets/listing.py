@@ -1,7 +1,5 @@
 """Index the videos of class folders or of a list, and split them into parts."""
 
-from __future__ import annotations
-
 import os
 import warnings
 import zlib

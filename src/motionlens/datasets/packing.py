@@ -1,7 +1,5 @@
 """Pack a prepared data set into shards; see :mod:`motionlens.video.shards`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping

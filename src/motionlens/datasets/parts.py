@@ -1,7 +1,5 @@
 """From declared data to the videos of its parts."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import replace

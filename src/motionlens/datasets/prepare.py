@@ -3,8 +3,6 @@
 The copy itself is neither changed nor copied.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What ``motionlens prepare`` found, as numbers and as a page to read."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass

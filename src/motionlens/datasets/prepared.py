@@ -4,8 +4,6 @@ dataset.json     class names in order, rate of frame folders, classes that swap 
 train.csv        path,label,start,end,num_frames; likewise validation.csv and, if any, test.csv
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Write shards: decode videos in processes, make JPEGs of their frames, put them into tar files."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

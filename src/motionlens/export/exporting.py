@@ -1,7 +1,5 @@
 """Export with a check: the file appears only if it computes the same as the network."""
 
-from __future__ import annotations
-
 import logging
 import os
 import tempfile

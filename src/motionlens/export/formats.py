@@ -1,7 +1,5 @@
 """From a graph to a file in every format, and back to a function."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

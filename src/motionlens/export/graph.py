@@ -1,7 +1,5 @@
 """From a network to a graph: one trace, from which every format is written."""
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Our own checkpoint, weights and model card in one folder: writing, finding and reading it."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The authors' TensorFlow weights as a recognizer."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Pooled features of many videos, written to a file."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Evaluate a recognizer on videos: one or several views of every video, each video once."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace

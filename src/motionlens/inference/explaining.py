@@ -1,7 +1,5 @@
 """A clip's frames -> what the network matched with what, by the runner that predicts."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Explanations of several videos, written to files."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Hugging Face hub: files from it, and a recognizer's files to it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The one way from videos to logits: decode -> views -> batched forward."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence

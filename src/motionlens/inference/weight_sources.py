@@ -1,7 +1,5 @@
 """Weights to start from, wherever they lie: a file, one of our checkpoints, the hub."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

@@ -4,8 +4,6 @@ A ``cpnet_nano`` trained on the motion suite; what it knows and what it does not
 ``README.md`` beside it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 # Beside a run folder's name, what commands and `Recognizer.from_pretrained` know it by.

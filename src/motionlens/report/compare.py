@@ -1,7 +1,5 @@
 """Evaluated runs side by side: what each is, how well it did, and how certain the difference is."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """An event of a stream: a label, from when to when."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The files of an evaluation."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from motionlens.report.evaluation_report import EvaluationReport

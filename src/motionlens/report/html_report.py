@@ -1,7 +1,5 @@
 """An evaluation as one HTML file that needs nothing beside it: no scripts, no requests."""
 
-from __future__ import annotations
-
 import base64
 import io
 from pathlib import Path

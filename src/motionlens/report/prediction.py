@@ -1,7 +1,5 @@
 """What a video shows: the most probable of a recognizer's labels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

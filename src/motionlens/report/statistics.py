@@ -3,8 +3,6 @@
 Letters: V videos, K classes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

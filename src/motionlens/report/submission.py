@@ -1,7 +1,5 @@
 """Predictions in the form in which a data set's leaderboard took them."""
 
-from __future__ import annotations
-
 from pathlib import Path, PurePath
 
 from motionlens._utils.csv_files import as_csv

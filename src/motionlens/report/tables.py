@@ -1,7 +1,5 @@
 """An evaluation report as tables for the terminal."""
 
-from __future__ import annotations
-
 import numpy as np
 from rich.table import Table
 

@@ -1,7 +1,5 @@
 """What the user may ask of an experiment, and the command line that asks for it."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Mapping
 from typing import Any

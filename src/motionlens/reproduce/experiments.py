@@ -1,7 +1,5 @@
 """The Python side of ``motionlens reproduce`` and ``motionlens toy``."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace

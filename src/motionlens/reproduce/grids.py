@@ -20,8 +20,6 @@ columns        label: {run, clip, look, evaluate}; run ends the names of runs, l
                evaluation
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path

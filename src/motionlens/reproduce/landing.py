@@ -1,7 +1,5 @@
 """Where the proposals of the toy's block lie: on the block of another frame, or beside it?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Which tables and figures have been reproduced, with which budget, and where the results lie."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path

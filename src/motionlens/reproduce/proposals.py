@@ -1,7 +1,5 @@
 """Pictures of what trained networks match: on the toy's block, and in the user's videos."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The results of an experiment: cells, ``results.json``, and the page and picture made from it."""
 
-from __future__ import annotations
-
 import json
 import statistics
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ results.md     the table; results.png the picture
 runs/          a run folder for each run; reproduced.json in it says that it is complete
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

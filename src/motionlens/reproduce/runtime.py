@@ -1,7 +1,5 @@
 """Videos a second through whole networks."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

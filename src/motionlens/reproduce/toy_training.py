@@ -5,8 +5,6 @@ several previous methods". `fit` is not used here: these networks see a training
 megabytes for seconds, and reading videos would take longer than learning from them.
 """
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any, cast

@@ -1,7 +1,5 @@
 """Networks that are trained on the user's videos with `fit`, and judged with `evaluate`."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The web application: routes, pages, error handlers and middleware."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial

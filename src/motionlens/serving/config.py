@@ -1,7 +1,5 @@
 """The limits of a server."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field, fields
 

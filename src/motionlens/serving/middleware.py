@@ -1,7 +1,5 @@
 """ASGI middleware: limits on uploads, request metrics and security headers."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Collection

@@ -1,7 +1,5 @@
 """The thread that runs the network: clips that wait at the same time go through it together."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The routes of the HTTP interface."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """The answers of the HTTP interface, from which its OpenAPI description is made."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

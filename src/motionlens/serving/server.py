@@ -1,7 +1,5 @@
 """Run the web application in this process."""
 
-from __future__ import annotations
-
 import os
 import socket
 import warnings

@@ -1,7 +1,5 @@
 """From an upload to an answer: a few threads decode, one thread runs the network."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import io

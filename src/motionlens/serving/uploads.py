@@ -1,7 +1,5 @@
 """Uploads: videos, which are checked before a decoder opens them, and the pictures of a clip."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import tempfile

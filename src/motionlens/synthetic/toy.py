@@ -4,8 +4,6 @@ Drawn in memory, seeded, nothing to download. Poster: "Toy Example: A Failing of
 methods".
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a training run starts from: videos, card, network with its first weights, loaders."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Checkpoints of a run: written in one step, refused when damaged."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What several training processes do together, once Lightning has joined them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """The exponential moving average (EMA) of the weights, validated and kept in their place."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

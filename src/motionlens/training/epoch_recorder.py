@@ -1,7 +1,5 @@
 """What is written and printed after each epoch, and when training stops early."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Train a recognizer from a recipe, with Lightning."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import sys

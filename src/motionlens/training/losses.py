@@ -3,8 +3,6 @@
 Letters: B clips, K classes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

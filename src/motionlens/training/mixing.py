@@ -3,8 +3,6 @@
 Letters: B clips, T frames, H W rows and columns, K classes.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The Lightning module: loss, optimiser and metrics around a network."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Optimiser, learning-rate schedule and batch-norm momentum of a recipe, in plain PyTorch."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ A recipe is written as YAML with the same names; on the command line ``--optim.l
 field. No torch in here, so that ``motionlens train --help`` answers at once.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal

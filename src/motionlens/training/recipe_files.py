@@ -1,7 +1,5 @@
 """Recipes as YAML: read with every key checked, written so that they read back equal."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace

@@ -11,8 +11,6 @@ checkpoints/last.ckpt  the full state of training, for --resume
 tensorboard/         event files
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

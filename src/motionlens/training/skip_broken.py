@@ -1,7 +1,5 @@
 """Leaving out videos that cannot be read, for all processes alike, where a recipe asks for it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from motionlens._utils.distributed import gather_objects, is_main, own_share

@@ -3,8 +3,6 @@
 Letters: K classes, T frames, h w rows and columns of a clip.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from numpy.typing import NDArray

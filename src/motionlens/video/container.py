@@ -1,7 +1,5 @@
 """Video containers: opening them, and what they declare of themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

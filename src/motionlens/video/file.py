@@ -1,7 +1,5 @@
 """Anything that shows frames -> frames by their numbers; video files by random access."""
 
-from __future__ import annotations
-
 import os
 import warnings
 from collections.abc import Iterator

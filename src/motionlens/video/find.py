@@ -1,7 +1,5 @@
 """Finding videos on a disk by their names; no file is opened."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The numbers of a video file's frames: which frame is shown when, and where decoding may begin."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Letters: T frames, H W rows and columns.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from abc import ABC, abstractmethod

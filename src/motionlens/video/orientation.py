@@ -1,7 +1,5 @@
 """Decoded frames -> upright pictures, as a player shows them."""
 
-from __future__ import annotations
-
 import struct
 from typing import Any, NamedTuple
 

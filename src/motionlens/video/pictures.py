@@ -1,7 +1,5 @@
 """Videos that need no video decoder: a folder of pictures, an array in memory."""
 
-from __future__ import annotations
-
 import re
 from abc import abstractmethod
 from pathlib import Path

@@ -12,8 +12,6 @@ Packets and decoded frames go in; frames as a player shows them come out:
 presentation in units of the stream's ``time_base``.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any

@@ -10,8 +10,6 @@ clip is read frame by frame, in any order, and nothing else of the shard. A vide
 path ``train-000003.tar/00000012``.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass

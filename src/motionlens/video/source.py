@@ -1,7 +1,5 @@
 """What a user names -> a source of frames: cameras, addresses, pipes, files, arrays."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

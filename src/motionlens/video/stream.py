@@ -4,8 +4,6 @@
 does not know how long it is. The frames of a file are the same, and so are their pixels.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Frames -> a video file."""
 
-from __future__ import annotations
-
 import io
 import os
 from fractions import Fraction

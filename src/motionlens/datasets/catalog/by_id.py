@@ -1,7 +1,5 @@
 """Data sets whose lists name videos by number: Jester and both versions of Something-Something."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Published results are on the test videos of a split, so these become the validation part.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

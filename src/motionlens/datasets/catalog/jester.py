@@ -1,7 +1,5 @@
 """Jester: hand gestures in front of webcams, as folders of pictures."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from motionlens.datasets.catalog.by_id import read_by_id

@@ -1,7 +1,5 @@
 """Kinetics-400, -600 and -700: clips of ten seconds from videos on the web."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -1,7 +1,5 @@
 """Find the files of a copy: published copies differ in folders and in letter case."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path

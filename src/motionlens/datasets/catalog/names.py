@@ -3,8 +3,6 @@
 Class names come from the official files of the user's own copy; none are stored here.
 """
 
-from __future__ import annotations
-
 import os
 
 from motionlens._utils.errors import nearest

@@ -1,7 +1,5 @@
 """The user's own data: folders of class folders, and lists."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

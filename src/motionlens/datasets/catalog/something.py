@@ -1,7 +1,5 @@
 """Something-Something: hands doing something with something, in both published versions."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 from pathlib import Path

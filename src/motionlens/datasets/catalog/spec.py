@@ -1,7 +1,5 @@
 """What the catalogue knows of a data set, and what the lists of a copy say."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence

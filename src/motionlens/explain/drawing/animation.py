@@ -1,7 +1,5 @@
 """Proposals of one position as an animation: the clip runs, and matched cells light up."""
 
-from __future__ import annotations
-
 import io
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Arrows from a position to its proposals."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The files of an explanation: its data and its pictures."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Frames of a clip on a sheet: which are shown, and how much a module changed them as colours."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib

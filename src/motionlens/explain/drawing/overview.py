@@ -1,7 +1,5 @@
 """An explanation as pictures: proposals, changes, all modules, several videos."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

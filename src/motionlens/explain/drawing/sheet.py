@@ -3,8 +3,6 @@
 One unit is one inch, x to the right and y down, so that text and pictures never overlap.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Sequence

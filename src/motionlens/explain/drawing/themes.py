@@ -1,7 +1,5 @@
 """Colours of pictures, on white paper and on dark pages."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 # Okabe-Ito: distinct with any colour vision, on dark frames and on white paper.

@@ -3,8 +3,6 @@
 A file waits for the network. A live source cannot wait, so its frames are dropped.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

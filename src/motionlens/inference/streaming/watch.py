@@ -1,7 +1,5 @@
 """Follow a stream: a line per event as soon as it is over, subtitles and a timeline at the end."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Overlapping windows of a source, each with its logits, in constant memory."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Accuracy over confidence: how far the probabilities of predictions can be trusted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

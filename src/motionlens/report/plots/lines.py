@@ -1,7 +1,5 @@
 """Values of several systems over a quantity: accuracy over epochs, cost over frames."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

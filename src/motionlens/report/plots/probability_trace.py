@@ -1,7 +1,5 @@
 """The probabilities of a whole stream in a bounded number of values, for pictures."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """Measured rows one below the other: mean, interval, single runs, and published values."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A timeline: one row per label, with its events as bars over its probability in grey."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from pathlib import Path

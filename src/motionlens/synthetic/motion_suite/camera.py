@@ -1,7 +1,5 @@
 """Task: how does the camera move? Windows over the user's footage, or over a painted picture."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -3,8 +3,6 @@
 Training, validation and test use different stretches of every video.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from functools import lru_cache

@@ -5,8 +5,6 @@ the place is uniform in every frame, the first and the last included, at any spe
 direction: neither a frame nor a nearby border tells how something moves.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

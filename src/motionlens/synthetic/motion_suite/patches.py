@@ -3,8 +3,6 @@
 Background and distractors do not depend on the label, so they cannot give it away.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from motionlens.synthetic.motion_suite.motions import any_direction, bouncing, passing, resting

@@ -1,7 +1,5 @@
 """Draw the frames of a scene."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image

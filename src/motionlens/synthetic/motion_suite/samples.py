@@ -1,7 +1,5 @@
 """One clip of each class side by side, as a picture."""
 
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image, ImageDraw
 

@@ -3,8 +3,6 @@
 Letters: T frames. Rows and columns count pixels from the top left corner of the view.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """The clips of a suite: scene, label and pixels, each from the number of the clip alone."""
 
-from __future__ import annotations
-
 import os
 import zlib
 from collections.abc import Sequence

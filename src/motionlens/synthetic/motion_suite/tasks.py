@@ -1,7 +1,5 @@
 """The tasks of the motion suite: what each asks, its classes, and which of them swap."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

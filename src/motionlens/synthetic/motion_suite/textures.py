@@ -3,8 +3,6 @@
 Letters: H W rows and columns.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -7,8 +7,6 @@ truth_train.csv      the tracks of all objects, one row per object and frame, in
 train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.prepared`
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
