@@ -89,7 +89,7 @@ def assert_arrows_end_on_the_block(model, videos):
     (found,) = explain_clips(model, videos.clips()).values()
     on_block = total = 0
     for video, corners in enumerate(videos.corners.tolist()):
-        match = block_match(found, video, 1, corners[1], 32)
+        match = block_match(found, video, 1, videos.corners[video, 1], 32)
         sheet = Sheet()
         layout = sheet.lay_out(range(4), (32, 32))
         draw_match(sheet, layout, match)
