@@ -25,7 +25,8 @@ def test_many_classes_stay_a_small_picture():
 
 
 def test_a_strip_holds_the_frames_in_order():
-    mean, std = (torch.tensor(v).view(3, 1, 1, 1) for v in (CARD.mean, CARD.std))
+    values = (CARD.preprocessing.mean, CARD.preprocessing.std)
+    mean, std = (torch.tensor(value).view(3, 1, 1, 1) for value in values)
     levels = torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1).expand(3, 3, 4, 4)
     strip = clip_strip((levels - mean) / std, CARD, is_right=True)
     assert strip.shape == (10, 18, 3)

@@ -36,7 +36,7 @@ class ServingConfig:
             if name == "max_wait_ms":
                 if not 0 <= value <= 10_000:
                     raise ValueError(f"{name} must lie in 0..10000, got {value:g}")
-            elif entry.type == "float" and not 0 < value < float("inf"):
+            elif entry.type is float and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be a number above 0, got {value:g}")
-            elif entry.type == "int" and value < 1:
+            elif entry.type is int and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")

@@ -10,7 +10,6 @@ from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import Window, WindowStream
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
-from motionlens.report.plots.timeline import check_picture_name, draw_timeline
 from motionlens.report.prediction import best_labels
 
 
@@ -81,6 +80,8 @@ def watch(
         Path(srt).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(Path(srt), as_srt(events).encode())
     if timeline and (num_events or not broken):
+        from motionlens.report.plots.timeline import draw_timeline
+
         Path(timeline).parent.mkdir(parents=True, exist_ok=True)
         draw_timeline(
             events,
@@ -111,6 +112,9 @@ def _check_files(
     if srt and timeline and Path(srt).resolve() == Path(timeline).resolve():
         raise ValueError(f"srt and timeline must be two files, got {srt} for both")
     if timeline:
+        # Loads matplotlib, which nothing but a timeline needs.
+        from motionlens.report.plots.timeline import check_picture_name
+
         check_picture_name(timeline)
 
 
