@@ -70,10 +70,7 @@ def fresh_recognizer(model: str) -> Recognizer:
     """With random weights and modules that are no longer the identity."""
     names = ("left", "right", "up", "down")
     card = ModelCard(
-        model=model,
-        class_names=names,
-        sampling=Sampling(8, 3),
-        preprocessing=Preprocessing(64, 72),
+        model=model, class_names=names, sampling=Sampling(8, 3), preprocessing=Preprocessing(64, 72)
     )
     torch.manual_seed(0)
     network = card.build()

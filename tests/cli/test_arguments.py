@@ -20,8 +20,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "run",
-    ["run", "empty", "nowhere", "net.onnx", "owner/name", "hub:owner/name", pretrained.NAME],
+    "run", ["run", "empty", "nowhere", "net.onnx", "owner/name", "hub:owner/name", pretrained.NAME]
 )
 def test_what_is_a_recognizer_is_taken_for_one(folder, capsys, run):
     assert split_run(run, ["a.mp4"]) == (run, ["a.mp4"])

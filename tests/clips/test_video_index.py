@@ -55,8 +55,7 @@ def test_numbers_are_sorted_as_numbers():
 
 
 @pytest.mark.parametrize(
-    ("names", "hint"),
-    [(["aa", "b"], "did you mean 'aa'"), (["left", "b"], "known: left, b")],
+    ("names", "hint"), [(["aa", "b"], "did you mean 'aa'"), (["left", "b"], "known: left, b")]
 )
 def test_unknown_class(names, hint):
     with pytest.raises(ValueError, match=f"class 'a' is not among the class names; {hint}"):

@@ -90,10 +90,7 @@ def test_numbers_as_labels(write):
         ("a.mp4,left\nb.mp4\n", "must have a comma, semicolon or tab"),
         ("a.mp4,left,1,2,3\n", "line 1 must have 2 to 4 columns .* got 5"),
         ("label,x,path\nleft,1,a.mp4\nleft,2\n", "line 3 must have 3 columns .* got 2"),
-        (
-            "path,label\n1.mp4,Pushing, left\n",
-            "line 2 has 3 columns, but .* names 2; put",
-        ),
+        ("path,label\n1.mp4,Pushing, left\n", "line 2 has 3 columns, but .* names 2; put"),
         ("a.mp4,left||right\n", "a class on either side of each |, got 'left||right'"),
         ("a.mp4,left\n,right\n", "line 2 must have a path, got ''"),
         ("a.mp4,\n", "line 1 must have a label, got ''"),

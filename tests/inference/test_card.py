@@ -82,10 +82,7 @@ def test_refusals(change, message):
         ("[1]", "with 'model' and 'class_names'"),
         (json.dumps({**VALUES, "colour": 1}), "known fields only, got colour"),
         (json.dumps({"model": "m", "class_names": ["a"]}), "must be complete"),
-        (
-            json.dumps({**VALUES, "class_names": None}),
-            "must be a list of strings, got None",
-        ),
+        (json.dumps({**VALUES, "class_names": None}), "must be a list of strings, got None"),
         (json.dumps({**VALUES, "format_version": "1"}), "must be a number, got '1'"),
         ("[" * 100_000, "must be JSON"),
     ],

@@ -9,12 +9,7 @@ from PIL import Image
 
 from motionlens.report import html_report
 from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.report.html_report import (
-    frame_strip,
-    worst_confusions,
-    worst_mistakes,
-    write_html,
-)
+from motionlens.report.html_report import frame_strip, worst_confusions, worst_mistakes, write_html
 
 VOID = {"meta", "img"}
 

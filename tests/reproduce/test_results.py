@@ -7,13 +7,7 @@ import pytest
 
 from motionlens.report.statistics import Interval
 from motionlens.reproduce.grids import EXPERIMENTS
-from motionlens.reproduce.results import (
-    Figure,
-    cell_text,
-    make_cell,
-    published,
-    results_page,
-)
+from motionlens.reproduce.results import Figure, cell_text, make_cell, published, results_page
 
 STORED = Path(__file__).parents[2] / "docs" / "results" / "reproduce"
 

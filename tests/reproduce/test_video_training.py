@@ -203,11 +203,7 @@ def test_speed_and_motion(videos, tmp_path, motionlens_command):
     assert status == 0, err
     found = results(out)
     names = {run["name"] for run in found["runs"]}
-    assert names >= {
-        "cpnet_8x1_s0",
-        "cpnet_4x2_s0",
-        "cpnet_2x7_s0",
-    }
+    assert names >= {"cpnet_8x1_s0", "cpnet_4x2_s0", "cpnet_2x7_s0"}
     names = ("num_frames", "frame_stride")
     clips = {tuple(run["recipe"]["clip"][name] for name in names) for run in found["runs"]}
     assert clips == {(8, 1), (4, 2), (2, 7)}

@@ -10,12 +10,7 @@ import pytest
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
 
-NETWORK = {
-    "widths": [4, 8, 8, 8],
-    "modules": {"res3": 1, "res4": 1},
-    "k": 2,
-    "stem_stride": 2,
-}
+NETWORK = {"widths": [4, 8, 8, 8], "modules": {"res3": 1, "res4": 1}, "k": 2, "stem_stride": 2}
 
 
 @pytest.fixture(scope="session")

@@ -36,11 +36,7 @@ class Lost:
 
 
 def run_in_processes(
-    work: Callable[[T], R],
-    tasks: Iterable[T],
-    *,
-    num_workers: int,
-    deadline_s: float | None = None,
+    work: Callable[[T], R], tasks: Iterable[T], *, num_workers: int, deadline_s: float | None = None
 ) -> Generator[tuple[int, R | Lost]]:
     """Work on tasks in processes; one that crashes or hangs is killed, replaced and reported.
 

@@ -61,10 +61,7 @@ def console_table(
 
 
 def markdown_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    left: Collection[int] = (0,),
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: Collection[int] = (0,)
 ) -> str:
     """A Markdown table, one line per row, padded so that it also reads well as plain text.
 

@@ -36,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
-        "--submission",
-        help="file for the predictions, in the form of the data set's leaderboard",
+        "--submission", help="file for the predictions, in the form of the data set's leaderboard"
     )
     parser.add_argument(
         "--skip_broken",

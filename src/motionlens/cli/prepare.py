@@ -49,9 +49,7 @@ def add_arguments(parser: Any) -> None:
         help="open every video and count its frames, decode all of them, or only see what is there",
     )
     parser.add_argument(
-        "--num_workers",
-        type=int,
-        help="processes that check and pack; by default one per CPU core",
+        "--num_workers", type=int, help="processes that check and pack; by default one per CPU core"
     )
     parser.add_argument(
         "--min_frames", type=int, default=2, help="videos with fewer frames are left out"

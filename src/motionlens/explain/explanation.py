@@ -10,13 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
-from motionlens.explain.correspondences import (
-    Correspondences,
-    Match,
-    Position,
-    Region,
-    cell_region,
-)
+from motionlens.explain.correspondences import Correspondences, Match, Position, Region, cell_region
 
 if TYPE_CHECKING:
     from motionlens.report.prediction import Prediction

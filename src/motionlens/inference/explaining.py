@@ -13,12 +13,7 @@ from motionlens.video.frames import Frames
 
 
 def explain_frames(
-    runner: Runner,
-    frames: Frames,
-    numbers: NDArray[np.int64],
-    *,
-    path: str,
-    k: int | None = None,
+    runner: Runner, frames: Frames, numbers: NDArray[np.int64], *, path: str, k: int | None = None
 ) -> Explanation:
     """What :meth:`motionlens.Recognizer.explain` returns, for frames that have been read already.
 

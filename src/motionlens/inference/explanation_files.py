@@ -5,12 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from motionlens._utils.files import check_writable
-from motionlens.explain.drawing.files import (
-    Animation,
-    PictureFormat,
-    ThemeName,
-    write_explanation,
-)
+from motionlens.explain.drawing.files import Animation, PictureFormat, ThemeName, write_explanation
 from motionlens.explain.drawing.overview import Place, draw_comparison, strongest_place
 from motionlens.explain.drawing.themes import THEMES
 from motionlens.explain.explanation import Explanation

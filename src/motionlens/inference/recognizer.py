@@ -202,11 +202,7 @@ class Recognizer(Runner):
                 on_error(name, row)
 
     def embed(
-        self,
-        videos: Video | VideoList,
-        *,
-        batch_size: int = 8,
-        num_workers: int | None = None,
+        self, videos: Video | VideoList, *, batch_size: int = 8, num_workers: int | None = None
     ) -> Tensor:
         """The pooled features of videos, from one clip in the middle of each.
 

@@ -270,10 +270,7 @@ def _num_views(video: DecodedVideo, plan: ViewPlan) -> int:
 
 
 def _views(
-    decoded: Iterable[DecodedVideo],
-    plan: ViewPlan,
-    waiting: deque[DecodedVideo],
-    skip_broken: bool,
+    decoded: Iterable[DecodedVideo], plan: ViewPlan, waiting: deque[DecodedVideo], skip_broken: bool
 ) -> Iterator[View]:
     """The views of all videos, which join those that wait for their rows."""
     for position, video in enumerate(decoded):

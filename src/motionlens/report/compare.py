@@ -12,12 +12,7 @@ import numpy as np
 from motionlens._utils.csv_files import read_csv
 from motionlens._utils.tables import markdown_table
 from motionlens.report.evaluation_report import REPORT_FILE, EvaluationReport
-from motionlens.report.statistics import (
-    Interval,
-    bootstrap_map_difference,
-    bootstrap_mean,
-    mcnemar,
-)
+from motionlens.report.statistics import Interval, bootstrap_map_difference, bootstrap_mean, mcnemar
 from motionlens.report.tables import percent_range
 
 EVALUATION_FOLDER = "evaluation"

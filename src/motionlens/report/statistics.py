@@ -10,10 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multilabel_average_precision,
-)
+from torchmetrics.functional.classification import multiclass_accuracy, multilabel_average_precision
 
 NUM_BINS = 15
 NUM_RESAMPLES = 1000

@@ -26,12 +26,7 @@ from motionlens.reproduce.runner import Found, Note
 from motionlens.training.fit import fit
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import save_recipe
-from motionlens.training.run_folder import (
-    CHECKPOINT,
-    VERSIONS_FILE,
-    check_resumable,
-    read_metrics,
-)
+from motionlens.training.run_folder import CHECKPOINT, VERSIONS_FILE, check_resumable, read_metrics
 
 # Frames of so few videos fit into any memory.
 _MOST_CACHED = 1000

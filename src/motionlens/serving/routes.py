@@ -10,12 +10,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.models.capture import correspondence_modules
-from motionlens.serving.schemas import (
-    ErrorAnswer,
-    ExplanationAnswer,
-    ModelAnswer,
-    PredictionAnswer,
-)
+from motionlens.serving.schemas import ErrorAnswer, ExplanationAnswer, ModelAnswer, PredictionAnswer
 from motionlens.serving.service import Service
 from motionlens.serving.uploads import clean_name
 

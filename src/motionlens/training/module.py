@@ -47,11 +47,7 @@ class TrainingModule(pl.LightningModule):
     """
 
     def __init__(
-        self,
-        model: nn.Module,
-        recipe: Recipe,
-        card: ModelCard,
-        open_loaders: Callable[[], Loaders],
+        self, model: nn.Module, recipe: Recipe, card: ModelCard, open_loaders: Callable[[], Loaders]
     ) -> None:
         super().__init__()
         self.model, self.recipe, self.card = model, recipe, card

@@ -151,10 +151,7 @@ class EventDetector:
     def take(self, window: Window) -> list[Event]:
         """Take the next window of a stream; see :meth:`update`."""
         return self.update(
-            window.start_s,
-            window.end_s,
-            window.probabilities.numpy(),
-            after_gap=window.after_gap,
+            window.start_s, window.end_s, window.probabilities.numpy(), after_gap=window.after_gap
         )
 
     def take_all(self, windows: Iterable[Window]) -> Iterator[Event]:

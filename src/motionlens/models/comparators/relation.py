@@ -120,10 +120,6 @@ TRN = Family(
     summary="relations of frames",
     paper="Zhou et al., Temporal Relational Reasoning in Videos, ECCV 2018",
     consensus=MultiScaleRelation,
-    options=lambda backbone: {
-        "scales": 8,
-        "hidden": min(256, backbone.widths[-1]),
-        "subsets": 3,
-    },
+    options=lambda backbone: {"scales": 8, "hidden": min(256, backbone.widths[-1]), "subsets": 3},
     toy={"scales": 4, "hidden": 32, "subsets": 3},
 )

@@ -37,12 +37,7 @@ class SomethingBaseline(nn.Module):
     """
 
     def __init__(
-        self,
-        *,
-        num_classes: int,
-        width: float,
-        channel_dropout: float,
-        dropout: float,
+        self, *, num_classes: int, width: float, channel_dropout: float, dropout: float
     ) -> None:
         super().__init__()
         if width <= 0:

@@ -13,7 +13,7 @@ _OURS: Style = {"color": COLOURS[0], "linestyle": ""}
 _MEAN: Style = {"label": "here, mean of runs", **_OURS, "marker": "o", "markersize": 6, "zorder": 4}
 _RUN: Style = {"label": "one run", **_OURS, "marker": "|", "markersize": 9, "zorder": 3}
 _INTERVAL: Style = {
-    **{"label": "95 % interval", "color": COLOURS[0], "linewidth": 2.2, "alpha": 0.55},
+    **{"label": "95 % interval", "color": COLOURS[0], "linewidth": 2.2, "alpha": 0.55}
 }
 _PUBLISHED: Style = {
     **{"label": "poster, its own data and machine", "color": COLOURS[1], "linestyle": ""},

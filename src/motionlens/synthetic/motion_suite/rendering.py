@@ -48,11 +48,7 @@ def _windows(scene: Scene, setting: Setting, footage: Footage | None, part: Part
         pictures = [Image.fromarray(painted.astype(np.uint8))] * setting.num_frames
     else:
         pictures = footage.run(
-            scene.ground.seed,
-            part,
-            setting.num_frames,
-            side,
-            running=setting.difficulty.running,
+            scene.ground.seed, part, setting.num_frames, side, running=setting.difficulty.running
         )
     boxes = scene.tracks[0].boxes
     views = [

@@ -96,11 +96,7 @@ TASKS: dict[str, Task] = {
         draw=draw_camera,
         horizontal_flip={"pan_left": "pan_right"},
         vertical_flip={"pan_up": "pan_down"},
-        time_reversal={
-            "pan_left": "pan_right",
-            "pan_up": "pan_down",
-            "zoom_in": "zoom_out",
-        },
+        time_reversal={"pan_left": "pan_right", "pan_up": "pan_down", "zoom_in": "zoom_out"},
     ),
 }
 
