@@ -1,6 +1,7 @@
 import huggingface_hub
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from motionlens import pretrained
@@ -39,6 +40,16 @@ def test_round_trip(saved):
     clip = torch.randn(1, 3, 4, 32, 32)
     assert torch.equal(loaded(clip), model(clip))
     assert sorted(path.name for path in folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
+
+
+def test_equal_weights_are_equal_files_that_say_their_format(saved, tmp_path):
+    folder, model, card = saved
+    for number in range(5):  # safetensors itself writes metadata in any order
+        save_checkpoint(tmp_path / str(number), model, card)
+        again = (tmp_path / str(number) / WEIGHTS_FILE).read_bytes()
+        assert again == (folder / WEIGHTS_FILE).read_bytes()
+    with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+        assert file.metadata()["format"] == "pt"
 
 
 @pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,6 +67,35 @@ def test_json_holds_figures_and_videos():
     second = values["videos"][1]
     assert (second["path"], second["label"], second["predicted"]) == ("1.mp4", "a", "b")
     assert second["probabilities"] == pytest.approx([0.05, 0.9, 0.05])
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities", "message"),
+    [
+        ([], np.zeros((0, 3), np.float32), "at least one video"),
+        ([0], np.zeros((2, 3), np.float32), r"probabilities \(1, 3\), got \(1,\) and \(2, 3\)"),
+    ],
+)
+def test_shapes_must_agree(labels, probabilities, message):
+    with pytest.raises(ValueError, match=message):
+        EvaluationReport(
+            class_names=("a", "b", "c"),
+            paths=tuple("x" for _ in labels),
+            labels=np.array(labels, np.int64),
+            probabilities=probabilities,
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": np.zeros((4, 2), bool)}, r"targets must be \(4, 3\), got \(4, 2\)"),
+        ({"windows": ((None, None),)}, "windows must be 4, one per video, got 1"),
+    ],
+)
+def test_more_shapes_must_agree(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(WORKED, **change)
 
 
 def test_unlabelled_videos_are_in_no_figure():

@@ -1,6 +1,7 @@
 """Our own checkpoint, weights and model card in one folder: writing, finding and reading it."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -39,10 +40,10 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    # The checksum is in the weights' own file, so that the two can never be of different times. It
-    # is the only entry: safetensors writes several in any order, and equal weights are equal files.
-    content = save(state, metadata={_CHECKSUM: _checksum(state)})
-    write_atomically(folder / WEIGHTS_FILE, content)
+    # The checksum is in the weights' own file, so that the two can never be of different times.
+    # Other libraries, transformers among them, want to read "pt".
+    content = save(state, metadata={"format": "pt", _CHECKSUM: _checksum(state)})
+    write_atomically(folder / WEIGHTS_FILE, _with_sorted_metadata(content))
     write_atomically(folder / CARD_FILE, card.to_json().encode())
 
 
@@ -145,6 +146,16 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
     if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
         raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
     return state
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """A safetensors file with its metadata in order: safetensors writes it in any order."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the weights begin at a multiple of 8 bytes
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def _checksum(state: Mapping[str, Tensor]) -> str:

@@ -58,6 +58,9 @@ class EvaluationReport:
         broken: path and reason of each video that could not be decoded. They count nowhere else.
         settings: what the metrics depend on besides data and weights, such as ``k``.
         fps: frames per second of videos that are folders of pictures; not written to files.
+
+    Raises:
+        ValueError: On construction, if there is no video, or the shapes do not agree.
     """
 
     class_names: tuple[str, ...]
@@ -69,6 +72,20 @@ class EvaluationReport:
     broken: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     fps: float = 12.0
+
+    def __post_init__(self) -> None:
+        V, K = len(self.paths), len(self.class_names)
+        if not V:
+            raise ValueError("a report needs at least one video, got none")
+        if self.labels.shape != (V,) or self.probabilities.shape != (V, K):
+            raise ValueError(
+                f"labels must be ({V},) and probabilities ({V}, {K}), got {self.labels.shape} "
+                f"and {self.probabilities.shape}"
+            )
+        if self.targets is not None and self.targets.shape != (V, K):
+            raise ValueError(f"targets must be ({V}, {K}), got {self.targets.shape}")
+        if self.windows is not None and len(self.windows) != V:
+            raise ValueError(f"windows must be {V}, one per video, got {len(self.windows)}")
 
     @property
     def num_videos(self) -> int:
