@@ -54,6 +54,8 @@ def test_shares_hold_every_clip_once_and_are_equally_long(clips, processes):
 
 
 def test_repeated_travels_to_workers():
-    found = pickle.loads(pickle.dumps(Repeated(3, 2)))
+    again = Repeated(3)
+    again.time = 2
+    found = pickle.loads(pickle.dumps(again))
     assert (found, found.time, type(found)) == (3, 2, Repeated)
     assert type(pickle.loads(pickle.dumps(Padding(3)))) is Padding

@@ -55,10 +55,10 @@ def test_numbers_are_sorted_as_numbers():
 
 
 @pytest.mark.parametrize(
-    ("names", "hint"), [(["aa", "b"], "did you mean 'aa'"), (["left", "b"], "known: left, b")]
+    ("names", "hint"), [(["aa", "b"], ", did you mean 'aa'"), (["left", "b"], "; known: left, b")]
 )
 def test_unknown_class(names, hint):
-    with pytest.raises(ValueError, match=f"class 'a' is not among the class names; {hint}"):
+    with pytest.raises(ValueError, match=f"class 'a' is not among the class names{hint}"):
         VideoIndex.of(Path("list.csv"), ENTRIES, names)
 
 
@@ -78,6 +78,8 @@ def test_videos_with_several_labels_have_targets():
     assert index.class_names == ("a", "b", "c")
     assert index.labels.tolist() == [1, 2, -1]
     assert index.targets.astype(int).tolist() == [[1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    assert [index.entry(i).label for i in range(3)] == ["a|b", "c", ""]
+    assert index.entry(1).labels == ["c"]
     assert not index.is_labelled
     assert index.counts() == {"a": 1, "b": 1, "c": 1}
     assert index.subset([1, 2]).targets.shape == (2, 3)

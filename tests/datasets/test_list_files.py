@@ -139,12 +139,12 @@ def test_missing_list(tmp_path):
 )
 def test_forms_of_lists_by_id(tmp_path, text, rows):
     (tmp_path / "l.csv").write_text(text)
-    assert read_ids(tmp_path / "l.csv") == rows
+    assert pairs(read_ids(tmp_path / "l.csv")) == rows
 
 
 def test_a_line_without_number(tmp_path):
     (tmp_path / "l.csv").write_text("1;Left\n;Right\n")
-    with pytest.raises(ValueError, match="l.csv: line 2 must have a number"):
+    with pytest.raises(ValueError, match="l.csv: line 2 must have a path, got ''"):
         read_ids(tmp_path / "l.csv")
 
 

@@ -18,8 +18,22 @@ def test_repr_tells_shapes_not_pixels():
     assert len(Frames(DATA, TIMES, 10.0)) == 2
 
 
+@pytest.mark.parametrize("data", [DATA.float(), DATA[0], DATA.permute(0, 2, 3, 1), DATA[:0]])
+def test_refuses_other_data(data):
+    with pytest.raises(ValueError, match=r"data must be uint8 \(T, 3, H, W\)"):
+        Frames(data, TIMES, 10.0)
+
+
+@pytest.mark.parametrize("times_s", [TIMES.float(), TIMES[:1]])
+def test_refuses_other_times(times_s):
+    with pytest.raises(ValueError, match=r"times_s must be float64 \(2,\)"):
+        Frames(DATA, times_s, 10.0)
+
+
 @pytest.mark.parametrize("fps", [0.0, -1.0, math.nan, math.inf])
 def test_refuses_other_rates(fps):
+    with pytest.raises(ValueError, match="fps must be above 0"):
+        Frames(DATA, TIMES, fps)
     with pytest.raises(ValueError, match="fps must be above 0"):
         open_video(np.zeros((2, 4, 4, 3), np.uint8), fps=fps)
 

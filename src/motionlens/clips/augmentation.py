@@ -11,8 +11,16 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from motionlens.clips.preprocessing import Preprocessing, check_frames, resize_frames
-from motionlens.clips.symmetries import Label, LabelSymmetries, ResolvedSymmetries
+from motionlens.clips.preprocessing import Preprocessing, resize_frames
+from motionlens.clips.symmetries import (
+    AXES,
+    Label,
+    LabelSymmetries,
+    Swaps,
+    draw_symmetries,
+    label_after,
+)
+from motionlens.video.frames import check_frames
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class ClipTransform:
         if not 0 < low <= high:
             raise ValueError(f"ratio must be 0 < least <= greatest, got {self.ratio}")
         # Resolved now, so that a mistake in the pairs is found before the first clip.
-        _ = self._resolved
+        _ = self._swaps
 
     def __call__(
         self, frames: Tensor, label: Label, rng: np.random.Generator | int
@@ -123,11 +131,10 @@ class ClipTransform:
         """
         rng = np.random.default_rng(rng)
         crop = self._draw_crop(check_frames(frames), rng)
-        applied = self._resolved.draw(rng)
-        mirrored = (applied.time_reversal, applied.vertical_flip, applied.horizontal_flip)
-        crop = crop.flip([axis for axis, is_on in zip((0, 2, 3), mirrored, strict=True) if is_on])
+        applied = draw_symmetries(self._swaps, rng)
+        crop = crop.flip([AXES[name] for name in applied])
         values = self.colors((crop / 255).contiguous(), rng)
-        return self.preprocessing.normalize(values), self._resolved.label_after(label, applied)
+        return self.preprocessing.normalize(values), label_after(label, applied, self._swaps)
 
     def shrink(self, frames: Tensor) -> Tensor:
         """Frames as small as can be without the smallest crop having to be enlarged.
@@ -146,7 +153,7 @@ class ClipTransform:
         return resize_frames(frames, (math.ceil(height * scale), math.ceil(width * scale)))
 
     @cached_property
-    def _resolved(self) -> ResolvedSymmetries:
+    def _swaps(self) -> Swaps:
         return self.symmetries.resolve(self.class_names)
 
     def _draw_crop(self, frames: Tensor, rng: np.random.Generator) -> Tensor:

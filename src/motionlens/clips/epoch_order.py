@@ -1,9 +1,6 @@
 """In which order clips are seen, and how processes share them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +18,6 @@ class Repeated(int):
     """
 
     time: int
-
-    def __new__(cls, index: int, time: int) -> Repeated:  # noqa: D102
-        self = super().__new__(cls, index)
-        self.time = time
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Repeated, (int(self), self.time)
 
 
 def shuffled_order(num_clips: int, rng: np.random.Generator) -> list[int]:
@@ -58,7 +47,10 @@ def balanced_order(labels: NDArray[np.int64], rng: np.random.Generator) -> list[
             if place == 0:
                 turn = rng.permutation(clips)
             index = int(turn[place])
-            order.append(Repeated(index, time) if time else index)
+            if time:
+                index = Repeated(index)
+                index.time = time
+            order.append(index)
     return [order[place] for place in rng.permutation(len(order))]
 
 

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motionlens._utils.optional import require
+from motionlens.video.frames import check_frames
 
 # Motion of so many pixels is 1 in a clip, and more is cut off.
 BOUND_PX = 20.0
@@ -35,12 +36,8 @@ def optical_flow(frames: Tensor) -> Tensor:
         ImportError: If OpenCV is not installed; the message says how to install it.
         ValueError: For frames of another kind.
     """
-    if frames.dtype != torch.uint8 or frames.dim() != 4 or frames.shape[1] != 3:
-        raise ValueError(
-            f"frames must be uint8 (T, 3, H, W), got {frames.dtype} {tuple(frames.shape)}"
-        )
+    H, W = check_frames(frames).shape[2:]
     cv2 = require("cv2", "flow")
-    H, W = frames.shape[2:]
     missing = max(_LEAST_SIDE_PX - H, 0), max(_LEAST_SIDE_PX - W, 0)
     grey = _grey(frames)
     if any(missing):

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motionlens.clips.optical_flow import clip_with_flow
+from motionlens.video.frames import check_frames
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -129,18 +130,3 @@ def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(frames.shape[2:]) == size:
         return frames
     return F.interpolate(frames, size, mode="bilinear", antialias=True, align_corners=False)
-
-
-def check_frames(frames: Tensor) -> Tensor:
-    """The frames, if they are uint8 ``(T, 3, H, W)`` and not empty.
-
-    Raises:
-        ValueError: If they are not.
-    """
-    shape = tuple(frames.shape)
-    if frames.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or 0 in shape:
-        raise ValueError(
-            f"frames must be uint8 (T, 3, H, W), got {frames.dtype} {shape}; "
-            "take them from a reader, before any normalisation"
-        )
-    return frames

@@ -1,25 +1,21 @@
 """Flips and time reversal that know what they do to a label: a move to the left goes right."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import combinations
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.errors import nearest
+
 Label = TypeVar("Label", int, NDArray[np.bool_])
+# Allowed symmetries, by name: int64 ``(K,)``, the label that each label becomes.
+Swaps = Mapping[str, NDArray[np.int64]]
 
-
-class AppliedSymmetries(NamedTuple):
-    """Which symmetries a clip undergoes."""
-
-    horizontal_flip: bool
-    vertical_flip: bool
-    time_reversal: bool
+# Each symmetry with the axis of frames ``(T, 3, H, W)`` that it reverses.
+AXES = {"horizontal_flip": 3, "vertical_flip": 2, "time_reversal": 0}
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,8 @@ class LabelSymmetries:
 
     Example:
         >>> symmetries = LabelSymmetries(horizontal_flip={"move_left": "move_right"})
-        >>> resolved = symmetries.resolve(["move_left", "move_right", "zoom_in"])
-        >>> resolved.label_after(0, AppliedSymmetries(True, False, False))
+        >>> swaps = symmetries.resolve(["move_left", "move_right", "zoom_in"])
+        >>> label_after(0, ["horizontal_flip"], swaps)
         1
     """
 
@@ -43,7 +39,7 @@ class LabelSymmetries:
     vertical_flip: Mapping[str, str] | None = None
     time_reversal: Mapping[str, str] | None = None
 
-    def resolve(self, class_names: Sequence[str]) -> ResolvedSymmetries:
+    def resolve(self, class_names: Sequence[str]) -> Swaps:
         """Turn names into labels.
 
         Args:
@@ -53,68 +49,52 @@ class LabelSymmetries:
             ValueError: If a name is unknown or in two pairs, or two symmetries contradict each
                 other: applied in either order they must lead to the same class.
         """
-        permutations: dict[str, NDArray[np.int64] | None] = {}
-        for field in AppliedSymmetries._fields:
-            pairs = getattr(self, field)
-            permutations[field] = None if pairs is None else _swap(field, pairs, class_names)
-        declared = {field: swap for field, swap in permutations.items() if swap is not None}
-        for (one, first), (other, second) in combinations(declared.items(), 2):
+        declared = {name: getattr(self, name) for name in AXES}
+        swaps = {
+            name: _swap(name, pairs, class_names)
+            for name, pairs in declared.items()
+            if pairs is not None
+        }
+        for (one, first), (other, second) in combinations(swaps.items(), 2):
             differing = np.flatnonzero(first[second] != second[first])
             if len(differing):
                 raise ValueError(
                     f"{one} and {other} must lead to the same class in either order, for "
                     f"{class_names[differing[0]]!r} they do not; correct their pairs"
                 )
-        return ResolvedSymmetries(**permutations)
+        return swaps
 
 
-@dataclass(frozen=True, eq=False)
-class ResolvedSymmetries:
-    """Symmetries in terms of labels.
+def draw_symmetries(swaps: Swaps, rng: np.random.Generator) -> list[str]:
+    """Choose each allowed symmetry with probability one half; returns their names."""
+    # Always three numbers, so that declaring one symmetry leaves other draws as they were.
+    coins = rng.random(len(AXES)) < 0.5
+    return [name for name, coin in zip(AXES, coins, strict=True) if coin and name in swaps]
 
-    Attributes:
-        horizontal_flip: int64 ``(K,)``, the label that each label becomes; None: not allowed.
-        vertical_flip: the same.
-        time_reversal: the same.
+
+def label_after(label: Label, applied: Iterable[str], swaps: Swaps) -> Label:
+    """The label of a clip that has undergone symmetries.
+
+    Args:
+        label: the clip's label before, in ``0..K - 1``; or its targets, ``(K,)``.
+        applied: names of symmetries, all of which must be allowed.
+        swaps: of the allowed symmetries.
     """
-
-    horizontal_flip: NDArray[np.int64] | None = None
-    vertical_flip: NDArray[np.int64] | None = None
-    time_reversal: NDArray[np.int64] | None = None
-
-    def draw(self, rng: np.random.Generator) -> AppliedSymmetries:
-        """Choose each allowed symmetry with probability one half."""
-        # Always three numbers, so that declaring one symmetry leaves other draws as they were.
-        coins = rng.random(3) < 0.5
-        return AppliedSymmetries(
-            *(
-                bool(coin) and getattr(self, field) is not None
-                for field, coin in zip(AppliedSymmetries._fields, coins, strict=True)
-            )
-        )
-
-    def label_after(self, label: Label, applied: AppliedSymmetries) -> Label:
-        """The label of a clip that has undergone symmetries.
-
-        Args:
-            label: the clip's label before, in ``0..K - 1``; or its targets, ``(K,)``.
-            applied: symmetries, all of which must be allowed.
-        """
-        for field, is_applied in applied._asdict().items():
-            if is_applied:
-                swap = getattr(self, field)
-                # A swap is its own inverse, so that indexing with it moves targets as well.
-                label = int(swap[label]) if isinstance(label, int) else label[swap]
-        return label
+    for name in applied:
+        # A swap is its own inverse, so that indexing with it moves targets as well.
+        swap = swaps[name]
+        label = int(swap[label]) if isinstance(label, int) else label[swap]
+    return label
 
 
 def _swap(field: str, pairs: Mapping[str, str], class_names: Sequence[str]) -> NDArray[np.int64]:
     labels = {name: label for label, name in enumerate(class_names)}
     for name in (name for pair in pairs.items() for name in pair):
         if name not in labels:
-            near = get_close_matches(name, class_names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(class_names)}"
-            raise ValueError(f"{field} must name classes, {name!r} is none; {hint}")
+            raise ValueError(
+                f"{field} must name classes, {name!r} is none{nearest(name, class_names)}; "
+                f"known: {', '.join(class_names)}"
+            )
     swap = np.arange(len(class_names), dtype=np.int64)
     partner: dict[str, str] = {}
     for pair in pairs.items():

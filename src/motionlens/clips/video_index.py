@@ -6,9 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +34,11 @@ class ListEntry(NamedTuple):
     label: str
     start_s: float = math.nan
     end_s: float = math.nan
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the classes; none if unknown."""
+        return self.label.split(LABEL_SEPARATOR) if self.label else []
 
     @property
     def window(self) -> tuple[float | None, float | None]:
@@ -79,7 +83,7 @@ class VideoIndex:
     flip_pairs: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(getattr(self, n)) for n in ("paths", "labels", "starts_s", "ends_s")}
+        lengths = set(map(len, self.columns().values()))
         if len(lengths) > 1:
             raise ValueError(
                 f"paths, labels, starts_s and ends_s must be equally long, got {sorted(lengths)}; "
@@ -111,14 +115,15 @@ class VideoIndex:
         Raises:
             ValueError: If an entry's class is not among ``class_names``.
         """
-        label_sets = [e.label.split(LABEL_SEPARATOR) if e.label else [] for e in entries]
+        label_sets = [entry.labels for entry in entries]
         found = {label for labels in label_sets for label in labels}
         names = tuple(_sort_names(found) if class_names is None else class_names)
         numbers = {name: label for label, name in enumerate(names)}
         for name in sorted(found - numbers.keys()):
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
-            raise ValueError(f"{root}: class {name!r} is not among the class names; {hint}")
+            raise ValueError(
+                f"{root}: class {name!r} is not among the class names{nearest(name, names)}; "
+                f"known: {', '.join(names)}"
+            )
         first = [numbers[labels[0]] if labels else -1 for labels in label_sets]
         index = cls(
             root=root,
@@ -167,10 +172,15 @@ class VideoIndex:
         reader.warn_of_stillness()
         return reader
 
+    def entry(self, i: int) -> ListEntry:
+        """Clip ``i`` as a list names it."""
+        shown = self.labels[[i]] if self.targets is None else np.flatnonzero(self.targets[i])
+        label = LABEL_SEPARATOR.join(self.class_names[n] for n in shown if n >= 0)
+        return ListEntry(str(self.paths[i]), label, float(self.starts_s[i]), float(self.ends_s[i]))
+
     def window(self, i: int) -> tuple[float | None, float | None]:
         """Start and end of clip ``i`` in its video, seconds; None where it has none."""
-        start, end = float(self.starts_s[i]), float(self.ends_s[i])
-        return None if np.isnan(start) else start, None if np.isnan(end) else end
+        return self.entry(i).window
 
     @property
     def is_labelled(self) -> bool:
@@ -208,9 +218,11 @@ class VideoIndex:
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> VideoIndex:
         """The videos at ``indices``, in that order, with all class names."""
         chosen = np.asarray(indices, dtype=np.int64)
-        columns = ["paths", "labels", "starts_s", "ends_s"]
-        columns += ["targets"] if self.targets is not None else []
-        return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
+        return replace(self, **{name: column[chosen] for name, column in self.columns().items()})
+
+    def columns(self) -> dict[str, Any]:
+        """The arrays with a row per video, by the names of their attributes."""
+        return {name: v for name, v in vars(self).items() if isinstance(v, np.ndarray)}
 
     def counts(self) -> dict[str, int]:
         """Number of videos of each class, by name, in the order of the labels."""

@@ -26,7 +26,12 @@ Rows = Iterator[tuple[int, dict[str, Any]]]
 
 
 def read_list(
-    path: Path, separator: str | None = None, *, pattern: str = "{}", labelled: bool = True
+    path: Path,
+    separator: str | None = None,
+    *,
+    pattern: str = "{}",
+    labelled: bool = True,
+    columns: Sequence[str] = tuple(_HEADINGS),
 ) -> list[ListEntry]:
     """Read a list of videos.
 
@@ -40,6 +45,7 @@ def read_list(
             tab if None.
         pattern: makes a path of the first column, such as ``videos/{}.mp4``; holds ``{}`` once.
         labelled: every line must have a label; else it may be empty.
+        columns: of CSV whose first line does not name them.
 
     Returns:
         The entries in the order of the file, at least one.
@@ -54,31 +60,25 @@ def read_list(
     else:
         if separator is None:
             separator = _guess_separator(path, [line for _, line in lines])
-        rows = _csv_rows(path, lines, separator, tuple(_HEADINGS), num_needed=2)
+        rows = _csv_rows(path, lines, separator, columns, num_needed=2 if labelled else 1)
     entries = [_entry(f"{path}: line {number}", row, labelled) for number, row in rows]
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
 
 
-def read_ids(path: Path) -> list[tuple[str, str]]:
+def read_ids(path: Path) -> list[ListEntry]:
     """Read a list with ``id;label`` or ``id`` on each line, or with a first line of headings.
 
     Returns:
-        Name of the video and its label, which is empty where the list does not tell.
+        Number of each video, as its path, and its label, which is empty where the list has none.
 
     Raises:
         ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
     """
-    lines = _numbered_lines(path)
     # Names of classes hold commas, so a semicolon decides.
-    separator = ";" if ";" in lines[0][1] else ","
-    found = []
-    for number, row in _csv_rows(path, lines, separator, ("path", "label"), num_needed=1):
-        if not row["path"]:
-            raise ValueError(f"{path}: line {number} must have a number, got {row}; correct it")
-        found.append((row["path"], row.get("label", "")))
-    return found
+    separator = ";" if ";" in _numbered_lines(path)[0][1] else ","
+    return read_list(path, separator, labelled=False, columns=("path", "label"))
 
 
 def _numbered_lines(path: Path) -> list[tuple[int, str]]:

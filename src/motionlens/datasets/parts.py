@@ -1,9 +1,10 @@
 """From declared data to the videos of its parts."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,7 @@ def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
     else:
         train = open_all(source.data, source.listing)
         validation = open_all(source.validation, source.listing)
-    validation = validation.with_classes(train.class_names)
-    if train.targets is not None or validation.targets is not None:
-        train, validation = train.with_targets(), validation.with_targets()
+    train, validation = _alike(train, validation.with_classes(train.class_names))
     for name, part in (("training", train), ("validation", validation)):
         if not len(part):
             raise ValueError(
@@ -119,19 +118,19 @@ def _open_split(
 
 def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
     """The videos of two parts, which may lie under different roots."""
-    parts = (first, second.with_classes(first.class_names))
+    parts = _alike(first, second.with_classes(first.class_names))
     paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
-    targets = None
-    if any(part.targets is not None for part in parts):
-        targets = np.concatenate([part.with_targets().targets for part in parts])
-    return replace(
-        first,
-        paths=np.array(paths, dtype=np.str_),
-        labels=np.concatenate([part.labels for part in parts]),
-        starts_s=np.concatenate([part.starts_s for part in parts]),
-        ends_s=np.concatenate([part.ends_s for part in parts]),
-        targets=targets,
-    )
+    rows: dict[str, Any] = {
+        name: np.concatenate([part.columns()[name] for part in parts])
+        for name in parts[0].columns()
+    }
+    return replace(parts[0], **rows | {"paths": np.array(paths, dtype=np.str_)})
+
+
+def _alike(*parts: VideoIndex) -> Sequence[VideoIndex]:
+    """Parts that all have targets, if one of them has."""
+    has_targets = any(part.targets is not None for part in parts)
+    return [part.with_targets() for part in parts] if has_targets else parts
 
 
 def _existing(data: str | os.PathLike[str]) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import (
@@ -123,7 +123,7 @@ def prepare(
         class_names=copy.class_names,
         root=_root_of(copy.folder, folder),
         fps=fps,
-        multi_label=any(LABEL_SEPARATOR in e.label for part in copy.parts.values() for e in part),
+        multi_label=any(len(e.labels) > 1 for part in copy.parts.values() for e in part),
         flip_pairs=spec.flip_pairs(copy.class_names),
     )
     save_description(folder, prepared)
@@ -175,7 +175,7 @@ def _report(
     class_counts: dict[str, dict[Part, int]] = {name: {} for name in copy.class_names}
     for part, entry, _, fault, _ in videos:
         parts_of[_key(entry)].append(part)
-        for label in entry.label.split(LABEL_SEPARATOR) if entry.label and not fault else ():
+        for label in () if fault else entry.labels:
             class_counts[label][part] = class_counts[label].get(part, 0) + 1
     official = spec.num_videos if copy.num_videos is None else copy.num_videos
     return PrepareReport(

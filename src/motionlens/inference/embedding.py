@@ -4,12 +4,11 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
 from motionlens._utils.files import check_file
-from motionlens.clips.video_index import LABEL_SEPARATOR, VideoIndex
+from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
 from motionlens.datasets.source import ListingConfig, Split
@@ -90,7 +89,9 @@ def embed_videos(
             if isinstance(row, Tensor):
                 num_videos += 1
                 if writer:
-                    writer.add(FeatureRow(path, _label(index, i), *index.window(i), row.numpy()))
+                    writer.add(
+                        FeatureRow(path, index.entry(i).label, *index.window(i), row.numpy())
+                    )
             elif on_broken:
                 on_broken(path, row)
             if on_progress and is_main():
@@ -99,13 +100,3 @@ def embed_videos(
     finally:
         if writer:
             writer.discard()
-
-
-def _label(index: VideoIndex, i: int) -> str:
-    """Names of the classes that a video shows; empty if that is not known."""
-    if index.labels[i] < 0:
-        return ""
-    if index.targets is None:
-        return str(index.class_names[index.labels[i]])
-    shown = np.flatnonzero(index.targets[i])
-    return str(LABEL_SEPARATOR.join(index.class_names[label] for label in shown))

@@ -214,6 +214,5 @@ def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -
             f"views {views} are mirrored, and nobody has told which classes swap then; give "
             "flip_pairs, {} if none does, or take other crops"
         )
-    resolved = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
-    assert resolved.horizontal_flip is not None
-    return torch.from_numpy(resolved.horizontal_flip)
+    swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
+    return torch.from_numpy(swaps["horizontal_flip"])

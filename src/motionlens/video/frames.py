@@ -43,11 +43,23 @@ class Frames:
             The memory may be laid out channels-last.
         times_s: float64 ``(T,)``, seconds since the video's first frame.
         fps: frames per second of the video (on average), not of this choice of frames.
+
+    Raises:
+        ValueError: If a shape, a type or a value is none of these.
     """
 
     data: Tensor
     times_s: Tensor
     fps: float
+
+    def __post_init__(self) -> None:
+        check_frames(self.data, "data")
+        if self.times_s.dtype != torch.float64 or self.times_s.shape != self.data.shape[:1]:
+            raise ValueError(
+                f"times_s must be float64 ({len(self)},), one time per frame, got "
+                f"{self.times_s.dtype} {tuple(self.times_s.shape)}; give a time for each frame"
+            )
+        check_fps(self.fps)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -58,6 +70,21 @@ class Frames:
         return (
             f"Frames({t} frames of {w}x{h} px, {first:.3f} to {last:.3f} s, {self.fps:.4g} per s)"
         )
+
+
+def check_frames(frames: Tensor, name: str = "frames") -> Tensor:
+    """The frames, if they are uint8 ``(T, 3, H, W)`` and not empty.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    shape = tuple(frames.shape)
+    if frames.dtype != torch.uint8 or len(shape) != 4 or shape[1] != 3 or 0 in shape:
+        raise ValueError(
+            f"{name} must be uint8 (T, 3, H, W), got {frames.dtype} {shape}; "
+            "take them from a reader, before any normalisation"
+        )
+    return frames
 
 
 def check_fps(fps: float) -> None:

@@ -21,8 +21,13 @@ def write_video(
         fps: frames per second.
 
     Raises:
+        ValueError: For another shape or type, or odd sizes.
         OSError: If the file cannot be written.
     """
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ValueError(f"frames must be uint8 (T, H, W, 3), got {frames.dtype} {frames.shape}")
+    if frames.shape[1] % 2 or frames.shape[2] % 2:
+        raise ValueError(f"frames must have even H and W, got {frames.shape[1]}x{frames.shape[2]}")
     with av.open(os.fspath(path), "w") as container:
         _encode(container, container.add_stream("libx264", rate=fps), frames)
 

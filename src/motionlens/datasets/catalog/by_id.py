@@ -9,30 +9,26 @@ from motionlens.datasets.catalog.spec import OfficialCopy
 from motionlens.datasets.list_files import read_ids
 from motionlens.datasets.prepared import Part
 
-# Number of the video and name of its class, which is empty if the list does not tell.
-IdRow = tuple[str, str]
+_VIDEO_SUFFIXES = (".webm", ".mp4", ".avi")
 
 
 def read_by_id(
     root: Path,
     *,
-    lists: Sequence[str],
-    labels: Sequence[str],
-    folders: Sequence[str],
-    suffixes: Sequence[str],
-    read_rows: Callable[[Path], list[IdRow]] = read_ids,
+    name: str,
+    list_suffix: str = ".csv",
+    as_pictures: bool = True,
+    read_rows: Callable[[Path], list[ListEntry]] = read_ids,
     read_classes: Callable[[Path], Sequence[str]] = read_lines,
 ) -> OfficialCopy:
     """Read lists by number and find the videos.
 
     Args:
         root: the copy.
-        lists: possible names of the list of a part, with ``{}`` for the part; the official one
-            first.
-        labels: of the file with the classes.
-        folders: of the folder of the videos; the official one first.
-        suffixes: of a video, ``""`` for a frame folder; the official one first.
-        read_rows: reads a list.
+        name: with which the names of its files begin, such as ``"jester-v1"``.
+        list_suffix: of its lists, ``"jester-v1-train.csv"`` and so on.
+        as_pictures: the official videos are frame folders, else WebM.
+        read_rows: reads a list; the paths are the numbers of the videos.
         read_classes: reads the file with the classes, in the order of their labels.
 
     Raises:
@@ -40,22 +36,23 @@ def read_by_id(
     """
     copy = LocalCopy(root)
     # Many copies have no test part: a server scored results on it.
-    paths = copy.part_lists(lists)
+    paths = copy.part_lists([f"{name}-{{}}{list_suffix}", f"{{}}{list_suffix}"])
     rows = {part: read_rows(path) for part, path in paths.items()}
     sources = list(paths.values())
     notes = [] if "test" in paths else ["There is no list of the test part, so it is left out."]
+    labels = f"{name}-labels{list_suffix}"
     try:
-        classes = copy.find_list("the class names", labels)
+        classes = copy.find_list("the class names", [labels, f"labels{list_suffix}"])
     except ValueError:
         notes.append(
-            f"There is no {labels[0]}: the classes are those of the lists, in alphabetical order."
+            f"There is no {labels}: the classes are those of the lists, in alphabetical order."
         )
-        class_names: Sequence[str] = sorted(
-            {label for r in rows.values() for _, label in r if label}
-        )
+        class_names: Sequence[str] = sorted({e.label for r in rows.values() for e in r if e.label})
     else:
         sources.append(classes)
         class_names = read_classes(classes)
+    folders = (f"20bn-{name}", name, "videos", "frames", "rawframes")
+    suffixes = ("", *_VIDEO_SUFFIXES) if as_pictures else (*_VIDEO_SUFFIXES, "")
     return OfficialCopy(
         folder=root,
         parts=_find_videos(copy, rows, folders, suffixes),
@@ -67,7 +64,7 @@ def read_by_id(
 
 def _find_videos(
     copy: LocalCopy,
-    rows: Mapping[Part, Sequence[IdRow]],
+    rows: Mapping[Part, Sequence[ListEntry]],
     names: Sequence[str],
     suffixes: Sequence[str],
 ) -> dict[Part, list[ListEntry]]:
@@ -77,17 +74,16 @@ def _find_videos(
         # Some copies have one folder per part.
         folders = copy.folders([*names, *PART_WORDS[part], ""])
         home = next(iter(folders), "") or names[0]
-        entries = []
-        for video, label in part_rows:
-            path = copy.find_first(f"{f}/{video}{s}" for f in folders for s in suffixes)
+        parts[part] = []
+        for row in part_rows:
+            path = copy.find_first(f"{f}/{row.path}{s}" for f in folders for s in suffixes)
             num_found += path is not None
-            entries.append(ListEntry(path or f"{home}/{video}{suffixes[0]}", label))
-        parts[part] = entries
+            parts[part].append(row._replace(path=path or f"{home}/{row.path}{suffixes[0]}"))
     if not num_found:
         first = next(iter(parts.values()))[0]
-        places = ", ".join(names)
         raise ValueError(
             f"{copy.root}: must hold the videos, none that is listed is there; looked for "
-            f"{first.path} and the like in {places}, train, validation and {copy.root} itself"
+            f"{first.path} and the like in {', '.join(names)}, train, validation and {copy.root} "
+            "itself"
         )
     return parts

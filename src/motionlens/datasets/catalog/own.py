@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
+from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
 from motionlens.datasets.list_files import read_list
@@ -80,16 +80,8 @@ def _drawn(listing: ListingConfig) -> str:
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
     """The entries of an index, with paths relative to a folder."""
-    entries = []
-    for i in range(len(index)):
-        if index.targets is not None:
-            shown = (n for n, t in zip(index.class_names, index.targets[i], strict=True) if t)
-            label = LABEL_SEPARATOR.join(shown)
-        else:
-            label = index.class_names[index.labels[i]]
-        start_s, end_s = float(index.starts_s[i]), float(index.ends_s[i])
-        entries.append(ListEntry(_relative(index.path(i), folder), label, start_s, end_s))
-    return entries
+    paths = (_relative(index.path(i), folder) for i in range(len(index)))
+    return [index.entry(i)._replace(path=path) for i, path in enumerate(paths)]
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from motionlens._utils.files import read_text
-from motionlens.datasets.catalog.by_id import IdRow, read_by_id
+from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.catalog.by_id import read_by_id
 from motionlens.datasets.catalog.locating import DOWNLOAD, read_lines
 from motionlens.datasets.catalog.spec import DatasetSpec
 
@@ -21,7 +22,7 @@ def class_of_template(template: str) -> str:
     return template.replace("[", "").replace("]", "")
 
 
-def _read_json_rows(path: Path) -> list[IdRow]:
+def _read_json_rows(path: Path) -> list[ListEntry]:
     rows = []
     videos = _read_json(path, list)
     for number, video in enumerate(videos, start=1):
@@ -33,7 +34,7 @@ def _read_json_rows(path: Path) -> list[IdRow]:
             raise ValueError(
                 f"{path}: video {number} must have a template that is text, got {template!r}"
             )
-        rows.append((str(key), class_of_template(template)))
+        rows.append(ListEntry(str(key), class_of_template(template)))
     if not rows:
         raise ValueError(f"{path}: names no video; download the list again")
     return rows
@@ -68,10 +69,7 @@ SOMETHING_V1 = DatasetSpec(
     "something-something-v1-{train,validation,test}.csv",
     reader=partial(
         read_by_id,
-        lists=("something-something-v1-{}.csv", "{}.csv"),
-        labels=("something-something-v1-labels.csv", "labels.csv"),
-        folders=("20bn-something-something-v1", "something-something-v1", "videos", "frames"),
-        suffixes=("", ".webm", ".mp4", ".avi"),
+        name="something-something-v1",
         # The order of the official file means nothing.
         read_classes=lambda path: sorted(read_lines(path)),
     ),
@@ -88,10 +86,9 @@ SOMETHING_V2 = DatasetSpec(
     layout="20bn-something-something-v2/ID.webm; labels/{train,validation,test,labels}.json",
     reader=partial(
         read_by_id,
-        lists=("something-something-v2-{}.json", "{}.json"),
-        labels=("something-something-v2-labels.json", "labels.json"),
-        folders=("20bn-something-something-v2", "something-something-v2", "videos", "frames"),
-        suffixes=(".webm", ".mp4", ".avi", ""),
+        name="something-something-v2",
+        list_suffix=".json",
+        as_pictures=False,
         read_rows=_read_json_rows,
         read_classes=_read_json_classes,
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from motionlens._utils.errors import nearest
-from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry
+from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import Part
 
 
@@ -130,7 +130,7 @@ def _check_labels(root: Path, copy: OfficialCopy) -> None:
                     f"{root}: the {part} list must name the class of every video, it does not for "
                     f"{entry.path}; take the official list"
                 )
-            for label in entry.label.split(LABEL_SEPARATOR) if entry.label else ():
+            for label in entry.labels:
                 if label not in known:
                     raise ValueError(
                         f"{root}: every class of the {part} list must be in the class file, "
