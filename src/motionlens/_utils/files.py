@@ -2,43 +2,40 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 
-class PendingFile:
-    """A file that is being written beside its place, and takes it in one step.
+@contextmanager
+def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
+    """Write a file beside its place, which it takes in one step at the end of the block.
+
+    If the block raises, nothing changes: what lay there before stays.
 
     Args:
-        path: the place; what lies there stays until then.
+        path: the place.
         mode: as of ``open``.
         **options: likewise.
 
-    Attributes:
-        file: to write into.
+    Raises:
+        OSError: If the file cannot be written.
     """
-
-    def __init__(self, path: Path, mode: str = "wb", **options: Any) -> None:
-        self._path = path
-        handle, self._temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        self.file: IO[Any] = os.fdopen(handle, mode, **options)
-
-    def place(self) -> Path:
-        """Put the file into its place; returns that."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, mode, **options) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         # mkstemp files are private; the result should follow the user's umask like any other.
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(self._temporary, 0o666 & ~umask)
-        os.replace(self._temporary, self._path)
-        return self._path
-
-    def discard(self) -> None:
-        """Remove the file, if it has not been put into its place."""
-        self.file.close()
-        Path(self._temporary).unlink(missing_ok=True)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def read_text(path: Path, hint: str) -> str:
@@ -60,13 +57,8 @@ def read_text(path: Path, hint: str) -> str:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader sees the old one or the new one."""
-    pending = PendingFile(path)
-    try:
-        pending.file.write(content)
-        pending.place()
-    except BaseException:
-        pending.discard()
-        raise
+    with replacing(path) as file:
+        file.write(content)
 
 
 def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:

@@ -1,7 +1,8 @@
 """Pooled features of many videos, written to a file."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -12,7 +13,7 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
 from motionlens.datasets.source import ListingConfig, Split
-from motionlens.inference.feature_files import FeatureRow, check_suffix, open_writer
+from motionlens.inference.feature_files import FeatureRow, check_suffix, write_features
 from motionlens.inference.recognizer import OnError, Recognizer
 from motionlens.inference.runner import run_shared
 from motionlens.video.find import expand_folders
@@ -39,7 +40,8 @@ def embed_videos(
     Args:
         recognizer: also one of an exported file.
         videos: an index, whose labels may be unknown; or files and folders of videos.
-        out: ``.npy`` or ``.parquet``, see :func:`motionlens.inference.feature_files.open_writer`.
+        out: ``.npy`` or ``.parquet``, see
+            :func:`motionlens.inference.feature_files.write_features`.
         data: instead of videos: folder of class folders, list file or prepared data set.
         split: part of ``data``; by default the validation part if it has one, else everything.
         listing: how the videos of ``data`` are found.
@@ -82,21 +84,21 @@ def embed_videos(
         skip_broken=True,
     )
     num_videos = 0
-    writer = open_writer(out) if is_main() else None
-    try:
+
+    def rows() -> Iterator[FeatureRow]:
+        nonlocal num_videos
         for i, (_, row) in enumerate(results):
             path = str(index.path(i))
             if isinstance(row, Tensor):
                 num_videos += 1
-                if writer:
-                    writer.add(
-                        FeatureRow(path, index.entry(i).label, *index.window(i), row.numpy())
-                    )
+                label = index.entry(i).label or None
+                yield FeatureRow(path, label, *index.window(i), row.numpy())
             elif on_broken:
                 on_broken(path, row)
             if on_progress and is_main():
                 on_progress(i + 1, len(index))
-        return writer.finish() if writer and num_videos else [], num_videos
-    finally:
-        if writer:
-            writer.discard()
+
+    if is_main():
+        return write_features(Path(out), rows()), num_videos
+    deque(rows(), maxlen=0)
+    return [], num_videos

@@ -1,17 +1,17 @@
 """Feature files: .npy with a .csv beside it, or .parquet. Rows are written as they come."""
 
-from __future__ import annotations
-
 import csv
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.files import PendingFile
+from motionlens._utils.files import replacing
 from motionlens._utils.optional import require
 
 SUFFIXES = (".npy", ".parquet")
@@ -24,7 +24,7 @@ class FeatureRow(NamedTuple):
 
     Attributes:
         path: path of the video.
-        label: name of its class, several as ``one|other``; empty or None if unknown.
+        label: name of its class, several as ``one|other``; None if unknown.
         start_s: start of the segment that was used, seconds; None for the video's start.
         end_s: its end, seconds; None for the video's end.
         values: float32 ``(D,)``.
@@ -51,96 +51,53 @@ def check_suffix(path: str | os.PathLike[str]) -> None:
         require("pyarrow", extra="parquet")
 
 
-def open_writer(path: str | os.PathLike[str]) -> NpyWriter | ParquetWriter:
-    """A writer for the format of a suffix; raises as :func:`check_suffix` does.
+def write_features(path: Path, rows: Iterable[FeatureRow]) -> list[Path]:
+    """Write rows as they come, in constant memory.
 
     ``features.npy`` is float32 ``(V, D)``, and ``features.csv`` beside it has the columns row,
     path, label, start, end. ``features.parquet`` has the columns path, label, start, end and
     features, a list of D float32.
+
+    Args:
+        path: of the file, with a suffix that :func:`check_suffix` accepts.
+        rows: all with the same D.
+
+    Returns:
+        The files, which appear once all rows are written; none if there are no rows.
     """
-    check_suffix(path)
-    return NpyWriter(Path(path)) if Path(path).suffix == ".npy" else ParquetWriter(Path(path))
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        return []
+    write = _write_npy if path.suffix == ".npy" else _write_parquet
+    return write(path, chain([first], rows), len(first.values))
 
 
-class NpyWriter:
-    """Writes rows to two files, which appear when it is finished, complete or not at all."""
-
-    def __init__(self, path: Path) -> None:
+def _write_npy(path: Path, rows: Iterator[FeatureRow], width: int) -> list[Path]:
+    list_path = path.with_suffix(".csv")
+    with (
         # A .npy file begins with its number of rows, which is known last.
-        self._values = tempfile.TemporaryFile(dir=path.parent)
-        self._array = PendingFile(path)
-        self._list = PendingFile(path.with_suffix(".csv"), "w", newline="", encoding="utf-8")
-        self._csv = csv.writer(self._list.file, lineterminator="\n")
-        self._csv.writerow(["row", "path", "label", "start", "end"])
-        self.num_rows = 0
-
-    def add(self, row: FeatureRow) -> None:
-        """Add a row; all have the same D."""
-        self._values.write(row.values.astype("<f4").tobytes())
-        self._csv.writerow([self.num_rows, *row[:-1]])
-        self.num_rows += 1
-
-    def finish(self) -> list[Path]:
-        """Put the files in their places, and return these; needs at least one row."""
-        self._values.flush()
-        rows = np.memmap(self._values, "<f4", "r")
-        np.save(self._array.file, rows.reshape(self.num_rows, -1))
-        self._values.close()
-        return [self._list.place(), self._array.place()]
-
-    def discard(self) -> None:
-        """Remove what was written; does nothing to files that are in their places."""
-        self._values.close()
-        self._array.discard()
-        self._list.discard()
+        tempfile.TemporaryFile(dir=path.parent) as values,
+        replacing(path) as array_file,
+        replacing(list_path, "w", newline="", encoding="utf-8") as list_file,
+    ):
+        table = csv.writer(list_file, lineterminator="\n")
+        table.writerow(["row", "path", "label", "start", "end"])
+        for number, row in enumerate(rows):
+            values.write(row.values.astype("<f4").tobytes())
+            table.writerow([number, *row[:-1]])
+        values.flush()
+        np.save(array_file, np.memmap(values, "<f4", "r").reshape(-1, width))
+    return [list_path, path]
 
 
-class ParquetWriter:
-    """Writes rows to a file, which appears when it is finished, complete or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self._arrow = require("pyarrow", extra="parquet")
-        self._parquet = require("pyarrow.parquet", extra="parquet")
-        self._file = PendingFile(path)
-        self._writer: Any = None
-        self._waiting: list[FeatureRow] = []
-        self.num_rows = 0
-
-    def add(self, row: FeatureRow) -> None:
-        """Add a row; all have the same D."""
-        self._waiting.append(row)
-        self.num_rows += 1
-        if len(self._waiting) == _GROUP_ROWS:
-            self._write_group()
-
-    def finish(self) -> list[Path]:
-        """Put the file in its place, and return that; needs at least one row."""
-        self._write_group()
-        self._writer.close()
-        return [self._file.place()]
-
-    def discard(self) -> None:
-        """Remove what was written; does nothing to a file that is in its place."""
-        if self._writer is not None:
-            self._writer.close()
-        self._file.discard()
-
-    def _write_group(self) -> None:
-        if not self._waiting:
-            return
-        arrow = self._arrow
-        kinds = {
-            "path": arrow.string(),
-            "label": arrow.string(),
-            "start": arrow.float64(),
-            "end": arrow.float64(),
-            "features": arrow.list_(arrow.float32(), len(self._waiting[0].values)),
-        }
-        rows = [row._replace(label=row.label or None) for row in self._waiting]
-        table = arrow.Table.from_pydict(
-            dict(zip(kinds, zip(*rows, strict=True), strict=True)), schema=arrow.schema(kinds)
-        )
-        if self._writer is None:
-            self._writer = self._parquet.ParquetWriter(self._file.file, table.schema)
-        self._writer.write_table(table)
-        self._waiting = []
+def _write_parquet(path: Path, rows: Iterator[FeatureRow], width: int) -> list[Path]:
+    arrow, parquet = (require(name, "parquet") for name in ("pyarrow", "pyarrow.parquet"))
+    text, seconds = arrow.string(), arrow.float64()
+    kinds = {"path": text, "label": text, "start": seconds, "end": seconds}
+    schema = arrow.schema(kinds | {"features": arrow.list_(arrow.float32(), width)})
+    with replacing(path) as file, parquet.ParquetWriter(file, schema) as writer:
+        while group := list(islice(rows, _GROUP_ROWS)):
+            columns = dict(zip(schema.names, zip(*group, strict=True), strict=True))
+            writer.write_table(arrow.Table.from_pydict(columns, schema=schema))
+    return [path]

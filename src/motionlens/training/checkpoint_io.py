@@ -7,7 +7,7 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
 from motionlens._utils.errors import one_line
-from motionlens._utils.files import PendingFile
+from motionlens._utils.files import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -24,13 +24,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Write a checkpoint; see the class."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        pending = PendingFile(path)
-        try:
-            torch.save(checkpoint, pending.file)
-            pending.place()
-        except BaseException:
-            pending.discard()
-            raise
+        with replacing(path) as file:
+            torch.save(checkpoint, file)
 
 
 def check_checkpoint(path: Path) -> None:
