@@ -95,11 +95,6 @@ def test_cells_tile_what_was_seen(recognizer):
     assert explained.box("core", 0, 0) == (top, left, height / 8, width / 8)
     y, x, h, w = explained.box("core", 7, 7)
     assert (y + h, x + w) == pytest.approx((top + height, left + width))
-    for row, column in [(0, 0), (3, 5), (7, 7)]:
-        y, x, h, w = explained.box("core", row, column)
-        assert explained.cell("core", y + h / 2, x + w / 2) == (row, column)
-    assert explained.cell("core", top - 1, left + 1) is None
-    assert explained.cell("core", top + 1, left + width + 0.1) is None
 
 
 def test_holds_the_frames_the_network_saw(recognizer, make_video):

@@ -42,15 +42,15 @@ class Target(NamedTuple):
         frame: number in the clip.
         row: on the grid.
         column: on the grid.
-        wins: channels in which it gave the maximum; 0 for a dropped proposal.
         distance: in feature space, by the module's metric (squared for L2).
+        wins: channels in which it gave the maximum; 0 for a dropped proposal.
     """
 
     frame: int
     row: int
     column: int
-    wins: int
     distance: float
+    wins: int
 
 
 class Match(NamedTuple):
@@ -125,7 +125,7 @@ class Correspondences(NamedTuple):
                 raise ValueError(f"{name} must lie in 0..{stop - 1}, got {value}; name one of them")
         values = (v[frame, row * W + column].tolist() for v in (*self.proposals, self.wins))
         targets = tuple(
-            Target(index // (H * W), index % (H * W) // W, index % W, wins, distance)
+            Target(index // (H * W), index % (H * W) // W, index % W, distance, wins)
             for index, distance, wins in zip(*values, strict=True)
             if index >= 0
         )

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # Of the JSON that `to_dict` gives; the version grows with each incompatible change.
 FORMAT, FORMAT_VERSION = "motionlens.explain", 1
-_ROUNDING = 1e-9  # in cells
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -76,19 +75,6 @@ class Explanation:
         """
         return cell_region(self.module(module).grid, row, column, self.region)
 
-    def cell(self, module: str, y: float, x: float) -> tuple[int, int] | None:
-        """Row and column of the cell at a point of the frames; None outside the region.
-
-        Raises:
-            ValueError: If there is no such module.
-        """
-        H, W = self.module(module).grid
-        top, left, height, width = self.region
-        # A point on the border of two cells, within rounding, belongs to the later one.
-        row = math.floor((y - top) * H / height + _ROUNDING)
-        column = math.floor((x - left) * W / width + _ROUNDING)
-        return (row, column) if 0 <= row < H and 0 <= column < W else None
-
     def ranked(self, module: str, n: int | None = None) -> list[Position]:
         """The n positions that a module changed most, all if None.
 
@@ -111,25 +97,13 @@ class Explanation:
         Raises:
             ValueError: If there is no such module or position.
         """
-        match = self.match(module, frame, row, column)
-        place = row * match.grid[1] + column
-        return {
-            "frame": frame,
-            "row": row,
-            "column": column,
-            "change": float(self.module(module).change[frame, place]),
-            "proposals": [
-                {
-                    "frame": target.frame,
-                    "row": target.row,
-                    "column": target.column,
-                    # Injected proposals have none.
-                    "distance": None if math.isnan(target.distance) else target.distance,
-                    "wins": target.wins,
-                }
-                for target in match.targets
-            ],
-        }
+        found = self.module(module)
+        targets = [target._asdict() for target in found.match(frame, row, column).targets]
+        for target in targets:
+            if math.isnan(target["distance"]):  # an injected proposal has none
+                target["distance"] = None
+        change = float(found.change[frame, row * found.grid[1] + column])
+        return {**Position(frame, row, column, change)._asdict(), "proposals": targets}
 
     def to_dict(self, *, top: int | None = None) -> dict[str, Any]:
         """Everything but the frames as plain values, for JSON.

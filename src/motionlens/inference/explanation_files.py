@@ -1,17 +1,31 @@
 """Explanations of several videos, written to files."""
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
-from motionlens._utils.files import check_writable
-from motionlens.explain.drawing.files import Animation, PictureFormat, ThemeName, write_explanation
-from motionlens.explain.drawing.overview import Place, draw_comparison, strongest_place
+from motionlens._utils.files import check_writable, write_atomically
+from motionlens.explain.drawing.animation import animate
+from motionlens.explain.drawing.overview import (
+    Place,
+    draw_change,
+    draw_comparison,
+    draw_proposals,
+    strongest_place,
+)
 from motionlens.explain.drawing.themes import THEMES
 from motionlens.explain.explanation import Explanation
 from motionlens.inference.recognizer import OnError, Recognizer
 from motionlens.video.find import expand_folders
 from motionlens.video.frames import VideoError
+
+DATA_FILE = "explanation.json"
+
+PictureFormat = Literal["png", "webp", "svg", "pdf"]
+Animation = Literal["gif", "mp4"]
+ThemeName = Literal["light", "dark"]
 
 # A picture that compares more videos would be a long page.
 _MAX_COMPARED = 8
@@ -69,6 +83,7 @@ def explain_videos(
     if out is not None:
         check_writable(out)
     say = on_progress or (lambda _: None)
+    colours = THEMES[theme]
     paths = expand_folders(videos, on_error)
     folders = _folders(Path(out), paths) if out is not None else []
     compared: list[tuple[Explanation, Place]] = []
@@ -85,22 +100,21 @@ def explain_videos(
             continue
         place = _place(explained, module, position)
         if out is not None:
-            write_explanation(
-                explained,
-                place,
-                folders[number],
-                top=top or None,
-                animation=animation,
-                fps=fps,
-                format=format,
-                theme=theme,
-                on_progress=lambda what, name=name: say(f"{name}: {what}"),  # type: ignore[misc]
-            )
+            folder = folders[number]
+            folder.mkdir(parents=True, exist_ok=True)
+            content = json.dumps(explained.to_dict(top=top or None), ensure_ascii=False, indent=1)
+            write_atomically(folder / DATA_FILE, (content + "\n").encode())
+            say(f"{name}: drawing")
+            draw_proposals(explained, place, folder / f"proposals.{format}", theme=colours)
+            draw_change(explained, folder / f"change.{format}", theme=colours)
+            if animation:
+                say(f"{name}: animating")
+                animate(explained, place, folder / f"animation.{animation}", fps=fps, theme=colours)
         say("")
         compared = [*compared, (explained, place)][:_MAX_COMPARED]
         yield explained, place
     if out is not None and len(compared) > 1:
-        draw_comparison(compared, Path(out, f"comparison.{format}"), theme=THEMES[theme])
+        draw_comparison(compared, Path(out, f"comparison.{format}"), theme=colours)
 
 
 def _place(

@@ -10,7 +10,7 @@ from motionlens.explain.drawing.frames import choose_frames, draw_frames
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import DROPPED_COLOUR, KEPT_COLOUR, POSITION_COLOUR
 
-MATCH = Match(1, 0, 3, (Target(0, 1, 2, 5, 0.1), Target(2, 1, 0, 0, 0.2)), (2, 4))
+MATCH = Match(1, 0, 3, (Target(0, 1, 2, 0.1, 5), Target(2, 1, 0, 0.2, 0)), (2, 4))
 REGION = (10.0, 20.0, 20.0, 40.0)
 
 
@@ -52,14 +52,14 @@ def test_cells_are_marked(sheet, layout):
 
 
 def test_wider_for_more_channels(sheet, layout):
-    targets = (Target(0, 0, 0, 1, 0.1), Target(2, 0, 0, 4, 0.2))
+    targets = (Target(0, 0, 0, 0.1, 1), Target(2, 0, 0, 0.2, 4))
     draw_match(sheet, layout, MATCH._replace(targets=targets))
     few, many = arrows(sheet)
     assert few.get_linewidth() < many.get_linewidth()
 
 
 def test_arcs_stay_near_their_row(sheet, layout):
-    draw_match(sheet, layout, MATCH._replace(frame=0, targets=(Target(2, 0, 0, 1, 0.1),)))
+    draw_match(sheet, layout, MATCH._replace(frame=0, targets=(Target(2, 0, 0, 0.1, 1),)))
     sheet.finish()
     (arrow,) = arrows(sheet)
     path = np.concatenate(arrow.get_path().to_polygons(closed_only=False))
@@ -115,7 +115,7 @@ def test_large_frames_are_made_smaller(sheet):
 
 
 def test_frames_with_most_to_see_are_chosen():
-    targets = (Target(19, 0, 0, 3, 0.1), Target(2, 0, 0, 0, 0.2), Target(5, 0, 0, 1, 0.3))
+    targets = (Target(19, 0, 0, 0.1, 3), Target(2, 0, 0, 0.2, 0), Target(5, 0, 0, 0.3, 1))
     match = Match(10, 0, 0, targets, (2, 4))
     assert choose_frames(match, 20, most=20) == list(range(20))
     assert choose_frames(match, 20, most=4) == [2, 5, 10, 19]

@@ -13,7 +13,7 @@ from explained_samples import sample_explanation
 from motionlens.explain.correspondences import Match, Target
 from motionlens.explain.drawing import overview as pictures
 from motionlens.explain.drawing.frames import heat_colours
-from motionlens.explain.drawing.overview import Place, Strip, draw_strip, draw_strips
+from motionlens.explain.drawing.overview import Place, Strip, draw_strips
 from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import DARK, KEPT_COLOUR, LIGHT
 
@@ -44,9 +44,8 @@ def draw(name, path):
         case "proposals_dark":
             pictures.draw_proposals(one, PLACE, path, theme=DARK)
         case "change":
-            pictures.draw_change(one, path, modules=["layer3.0"])
-        case "modules":
-            pictures.draw_modules(sample_explanation(3), Place("layer3.0", 0, 2, 2), path)
+            last = {"layer3.0": one.modules["layer3.0"]}
+            pictures.draw_change(sample_explanation(modules=last), path)
         case "comparison":
             other = sample_explanation(4, (64, 48))
             pictures.draw_comparison([(one, PLACE), (other, PLACE)], path, theme=DARK)
@@ -68,7 +67,7 @@ def difference(one, other):
     return np.abs(np.asarray(one).astype(int) - np.asarray(other)).max(-1)
 
 
-@pytest.mark.parametrize("name", ["proposals", "proposals_dark", "change", "modules", "comparison"])
+@pytest.mark.parametrize("name", ["proposals", "proposals_dark", "change", "comparison"])
 def test_looks_like_the_reference(tmp_path, name):
     """`MOTIONLENS_WRITE_REFERENCES=1 pytest tests/drawing` stores what is drawn now."""
     draw(name, tmp_path / "now.png")
@@ -129,7 +128,8 @@ def test_without_change_nothing_is_coloured():
 @pytest.mark.parametrize(("size", "num_frames"), [((54, 96), 16), ((96, 54), 7), ((48, 48), 2)])
 def test_text_does_not_overlap(tmp_path, sheets, size, num_frames):
     explained = sample_explanation(num_frames, size, path="long/" + "name_" * 40 + ".mp4")
-    pictures.draw_modules(explained, Place("layer3.0", 1, 0, 0), tmp_path / "a.png")
+    for name in explained.modules:
+        pictures.draw_proposals(explained, Place(name, 1, 0, 0), tmp_path / "a.png")
     pictures.draw_change(explained, tmp_path / "b.png")
     for sheet in sheets:
         canvas = sheet.figure.canvas
@@ -152,16 +152,6 @@ def test_strongest_place():
     assert pictures.strongest_place(explained, "layer2.0") == ("layer2.0", 5, 4, 4)
 
 
-def test_same_place_on_another_grid():
-    explained = sample_explanation()
-    place = Place("layer3.0", 1, 2, 5)
-    # The middle of a cell of 6 x 6 is a corner of 12 x 12; the cell after it is taken.
-    assert pictures.same_place(explained, place, "layer2.0") == ("layer2.0", 1, 5, 11)
-    assert pictures.same_place(explained, place, "layer3.0") == place
-    with pytest.raises(ValueError, match="row and column must lie on the grid of layer3.0"):
-        pictures.same_place(explained, Place("layer3.0", 1, 6, 0), "layer2.0")
-
-
 def test_themes_differ_around_the_frames_alone(tmp_path, sheets):
     for theme in (LIGHT, DARK):
         pictures.draw_proposals(sample_explanation(), PLACE, tmp_path / "a.png", theme=theme)
@@ -173,7 +163,7 @@ def test_themes_differ_around_the_frames_alone(tmp_path, sheets):
     )
 
 
-MOVING = Match(1, 0, 3, (Target(0, 1, 2, 5, 0.1), Target(2, 1, 0, 0, 0.2)), (2, 4))
+MOVING = Match(1, 0, 3, (Target(0, 1, 2, 0.1, 5), Target(2, 1, 0, 0.2, 0)), (2, 4))
 BLACK = np.zeros((3, 20, 40, 3), np.uint8)
 
 
@@ -191,10 +181,10 @@ def test_rows_may_differ_in_number_and_size_of_frames(tmp_path):
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 
-def test_a_note_counts_what_is_not_shown():
-    sheet = Sheet()
-    targets = tuple(Target(t, 0, 0, 1, 0.1) for t in range(1, 15))
-    draw_strip(sheet, Strip(np.zeros((15, 4, 4, 3), np.uint8), Match(0, 0, 0, targets, (2, 2)), ""))
-    texts = [text.get_text() for text in sheet.ax.texts]
+def test_a_note_counts_what_is_not_shown(tmp_path, sheets):
+    targets = tuple(Target(t, 0, 0, 0.1, 1) for t in range(1, 15))
+    strip = Strip(np.zeros((15, 4, 4, 3), np.uint8), Match(0, 0, 0, targets, (2, 2)), "")
+    draw_strips([strip], tmp_path / "a.png", "title")
+    texts = [text.get_text() for text in sheets[0].ax.texts]
     assert texts[-1] == "3 proposals lie in frames that are not shown"
     assert sum(text.startswith("frame ") for text in texts) == 12

@@ -1,4 +1,4 @@
-"""An explanation as pictures: proposals, changes, all modules, several videos."""
+"""An explanation as pictures: proposals, changes, several videos."""
 
 import os
 from collections.abc import Sequence
@@ -67,19 +67,6 @@ def strongest_place(explained: Explanation, module: str | None = None) -> Place:
     return Place(name, frame, row, column)
 
 
-def same_place(explained: Explanation, place: Place, module: str) -> Place:
-    """The position of another module whose cell holds the middle of a position's cell.
-
-    Raises:
-        ValueError: If there is no such module or position.
-    """
-    y, x, height, width = explained.box(place.module, place.row, place.column)
-    cell = explained.cell(module, y + height / 2, x + width / 2)
-    if cell is None:
-        raise ValueError(f"row and column must lie on the grid of {place.module}, got {place[2:]}")
-    return Place(module, place.frame, *cell)
-
-
 def draw_proposals(
     explained: Explanation, place: Place, path: str | os.PathLike[str], *, theme: Theme = LIGHT
 ) -> None:
@@ -95,20 +82,9 @@ def draw_proposals(
         ValueError: If there is no such module or position.
         OSError: If it cannot be written.
     """
-    strip = _strip(explained, place, _where(place))
-    draw_strips([strip], path, headline(explained), theme=theme)
-
-
-def draw_modules(
-    explained: Explanation, place: Place, path: str | os.PathLike[str], *, theme: Theme = LIGHT
-) -> None:
-    """Write the proposals of one place in all modules, one strip per module.
-
-    Arguments and errors are those of :func:`draw_proposals`.
-    """
-    places = [same_place(explained, place, name) for name in explained.modules]
-    strips = [_strip(explained, each, _where(each)) for each in places]
-    draw_strips(strips, path, headline(explained), theme=theme)
+    module, frame, row, column = place
+    where = f"{module}: frame {frame} of the clip, row {row}, column {column}"
+    draw_strips([_strip(explained, place, where)], path, headline(explained), theme=theme)
 
 
 def draw_comparison(
@@ -135,33 +111,27 @@ def draw_comparison(
 
 
 def draw_change(
-    explained: Explanation,
-    path: str | os.PathLike[str],
-    *,
-    modules: Sequence[str] | None = None,
-    theme: Theme = LIGHT,
+    explained: Explanation, path: str | os.PathLike[str], *, theme: Theme = LIGHT
 ) -> None:
     """Write how much each module changed each position, one strip per module.
 
     Args:
         explained: of a video.
         path: of the picture; the suffix names the format.
-        modules: block names; None for all.
         theme: its colours.
 
     Raises:
-        ValueError: If there is no such module.
         OSError: If it cannot be written.
     """
     sheet = Sheet(theme)
     sheet.write(headline(explained))
     T, H, W = explained.frames.shape[:3]
-    for name in modules or list(explained.modules):
-        found = explained.module(name)
+    shown = np.linspace(0, T - 1, min(T, MAX_FRAMES)).round().astype(int).tolist()
+    for name, found in explained.modules.items():
         change = found.change.reshape(T, *found.grid).numpy()
         peak = float(change.max())
         sheet.write(f"{name}: up to {peak:.3g}", size=10, space=0.0)
-        layout = sheet.lay_out(_evenly(T, MAX_FRAMES), (H, W), region=explained.region)
+        layout = sheet.lay_out(shown, (H, W), region=explained.region)
         draw_frames(sheet, layout, explained.frames, labels(explained), grey=True)
         draw_heat(sheet, layout, change, peak)
     draw_heat_bar(sheet)
@@ -185,23 +155,17 @@ def draw_strips(
     sheet = Sheet(theme)
     sheet.write(title)
     for strip in strips:
-        draw_strip(sheet, strip)
+        T, H, W = strip.frames.shape[:3]
+        if strip.title:
+            sheet.write(strip.title, size=10, space=0.0)
+        layout = sheet.lay_out(choose_frames(strip.match, T), (H, W), region=strip.region)
+        names = strip.labels or [f"frame {t}" for t in range(T)]
+        draw_frames(sheet, layout, strip.frames, names)
+        if num_hidden := draw_match(sheet, layout, strip.match):
+            note = f"{num_hidden} proposals lie in frames that are not shown"
+            sheet.write(note, size=LABEL_SIZE, muted=True)
     sheet.legend(match_legend(), columns=3)
     sheet.save(path)
-
-
-def draw_strip(sheet: Sheet, strip: Strip) -> None:
-    """Add a strip to a sheet."""
-    T, H, W = strip.frames.shape[:3]
-    labels = strip.labels or [f"frame {t}" for t in range(T)]
-    if strip.title:
-        sheet.write(strip.title, size=10, space=0.0)
-    layout = sheet.lay_out(choose_frames(strip.match, T), (H, W), region=strip.region)
-    draw_frames(sheet, layout, strip.frames, labels)
-    num_hidden = draw_match(sheet, layout, strip.match)
-    if num_hidden:
-        note = f"{num_hidden} proposals lie in frames that are not shown"
-        sheet.write(note, size=LABEL_SIZE, muted=True)
 
 
 def headline(explained: Explanation) -> str:
@@ -219,16 +183,3 @@ def labels(explained: Explanation) -> list[str]:
 def _strip(explained: Explanation, place: Place, title: str) -> Strip:
     match = explained.match(*place)
     return Strip(explained.frames, match, title, explained.region, labels(explained))
-
-
-def _where(place: Place) -> str:
-    return (
-        f"{place.module}: frame {place.frame} of the clip, row {place.row}, column {place.column}"
-    )
-
-
-def _evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of ``count`` frames, evenly spread, with the first and the last."""
-    if count <= most:
-        return list(range(count))
-    return [round(i * (count - 1) / (most - 1)) for i in range(most)]
