@@ -179,9 +179,7 @@ def test_help_names_every_command_and_version(motionlens_command):
     assert motionlens_command("--version")[:2] == (0, f"motionlens {motionlens.__version__}\n")
 
 
-@pytest.mark.parametrize(
-    "command", ["train", "evaluate", "compare", "predict", "embed", "export", "info"]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help(command, motionlens_command):
     status, out, _ = motionlens_command(command, "--help")
     assert status == 0

@@ -1,11 +1,9 @@
 import json
 import shutil
-from types import SimpleNamespace
 
 import pytest
 
 from mini_datasets import NAMES, write_mini
-from motionlens.cli import prepare as command
 from motionlens.cli.main import main
 
 
@@ -91,25 +89,3 @@ def test_prepared_data_train_and_evaluate(tmp_path, motionlens_command):
     status, out, _ = motionlens_command("evaluate", run, "--json", "--num_workers", 0)
     assert status == 0
     assert json.loads(out)["num_videos"] == 4
-
-
-def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
-    times = iter([0.0, 10.0, 31.0, 40.0, 62.0])
-    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(times)))
-    with command._progress("videos checked") as show:
-        for done in (100, 110, 1030, 1050, 2000):
-            show(done, 4000)
-    assert capsys.readouterr().err.splitlines() == [
-        "1,030/4,000 videos checked, 30.0/s, 2 min left",
-        "2,000/4,000 videos checked, 30.6/s, 1 min left",
-    ]
-
-
-def test_bar_does_not_count_what_was_done_before(monkeypatch, capsys):
-    monkeypatch.setattr(command.sys.stderr, "isatty", lambda: True)
-    with command._progress("videos checked") as show:
-        for done in (50, 75, 100):
-            show(done, 100)
-    err = capsys.readouterr().err
-    assert "100/100" in err
-    assert "left" in err

@@ -1,6 +1,7 @@
 import json
 import shutil
 import tarfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ from PIL import Image
 from motion_videos import CLASSES, write_video
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.packing import Packing, pack
-from motionlens.datasets.prepared import PreparedSet, load_part, save_description, save_part
+from motionlens.datasets.prepared import (
+    PACKING_FILE,
+    PreparedSet,
+    load_description,
+    load_part,
+    save_description,
+    save_part,
+)
 from motionlens.video.file import open_video
 
 
@@ -183,3 +191,14 @@ def test_never_packs_over_anything_else(prepared, tmp_path):
     with pytest.raises(ValueError, match="shards must go into a folder of their own"):
         pack(prepared, prepared, PACKING, num_workers=0)
     assert (prepared / "train.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "short_side"), [("jester", 100), ("something-v2", 240), ("mini", 256)]
+)
+def test_frames_have_the_short_side_of_the_data_set(
+    prepared, tmp_path, name, short_side
+):
+    save_description(prepared, replace(load_description(prepared), name=name))
+    pack(prepared, tmp_path / "shards", num_workers=0)
+    assert json.loads((tmp_path / "shards" / PACKING_FILE).read_text())["short_side"] == short_side

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,16 @@ import pytest
 
 from mini_datasets import NAMES, STEPS, classes_of, moving_square, write_file, write_mini
 from motionlens.datasets import decode_check
+from motionlens.datasets import prepare as prepare_module
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.decode_check import check_video
 from motionlens.datasets.parts import open_parts
-from motionlens.datasets.prepare import default_out, prepare
+from motionlens.datasets.prepare import default_out
 from motionlens.datasets.prepared import is_prepared, load_description, load_part
 from motionlens.datasets.source import DataSource
+
+# Processes take longer to start than these videos take to check.
+prepare = partial(prepare_module.prepare, num_workers=0)
 
 
 @pytest.fixture
@@ -331,3 +336,16 @@ def test_reports_are_written(jester):
     text = (out / "report.md").read_text()
     assert text == report.to_markdown()
     assert "train: 12 videos are listed, officially there are 118,562." in text
+
+
+def test_one_process_per_core_checks_by_default(jester, monkeypatch):
+    used = []
+
+    def check_videos(*args, num_workers, **options):
+        used.append(num_workers)
+        return decode_check.check_videos(*args, num_workers=0, **options)
+
+    monkeypatch.setattr(prepare_module, "check_videos", check_videos)
+    monkeypatch.setattr(prepare_module, "usable_cores", lambda: 7)
+    prepare_module.prepare("jester", jester)
+    assert used == [7]

@@ -42,15 +42,15 @@ def bench(
     """Measure speed and memory of alternatives side by side.
 
     Args:
-        suite: which cases.
-        dtype: of weights and features; float32 by default.
+        suite: what is measured.
+        dtype: number format of weights and features, float32 by default.
         batch_size: clips per batch.
-        seconds: for the turns of one case.
+        seconds: seconds for the turns of one case.
         compile: measure compiled alternatives, too.
-        quick: only the smallest case of each kind.
-        device: see :func:`motionlens._utils.devices.resolve_device`.
-        out: folder for ``results.json``, ``tables.md`` and, if networks of several lengths were
-            measured, ``frames.png``.
+        quick: measure only the smallest case of each kind.
+        device: where to run; auto takes an accelerator if there is one.
+        out: folder for results.json, tables.md and, if clips of several lengths were measured,
+            frames.png.
         on_case: called before each case.
 
     Returns:

@@ -2,16 +2,21 @@
 
 import argparse
 import inspect
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+import docstring_parser
 import torch
 
+from motionlens._utils.devices import DEVICES
 from motionlens._utils.distributed import is_main
-from motionlens.datasets.source import ListingConfig, Split
+from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
 from motionlens.pretrained import NAME
@@ -22,12 +27,70 @@ R = TypeVar("R")
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def use_defaults(parser: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
-    """Give each option the default of the function's keyword-only argument of the same name."""
-    arguments = inspect.signature(function).parameters.values()
-    options = [each for each in arguments if each.kind is each.KEYWORD_ONLY]
-    parser.set_defaults(**{each.name: each.default for each in options
-                           if each.default is not each.empty})  # fmt: skip
+def add_options(
+    parser: argparse.ArgumentParser,
+    function: Callable[..., Any],
+    *names: str,
+    prefix: str = "",
+    **special: Mapping[str, Any],
+) -> None:
+    """Make options of the parameters of a Python call, so that each is described once.
+
+    The signature gives name, type, choices and default, the docstring the help.
+
+    Args:
+        parser: the parser that gets the options.
+        function: a function, or a class whose docstring describes its parameters.
+        *names: the parameters; all keyword-only ones if none is named. Those that no word of a
+            command line can stand for, such as callables, are left out.
+        prefix: what the names of the options begin with.
+        **special: arguments of ``add_argument`` by parameter, in place of those that follow from
+            the signature; ``option`` names the option.
+    """
+    typed = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]
+    hints = get_type_hints(typed)
+    described = docstring_parser.parse(inspect.getdoc(function) or "").params
+    helps = {each.arg_name: each.description or "" for each in described}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in names if names else parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        own = {**_SPECIAL.get(name, {}), **special.get(name, {})}
+        settings = _settings(hints[name])
+        if settings is None and not own:
+            continue
+        option = own.pop("option", prefix + name)
+        help, default = _plain(helps.get(name, "")), parameter.default
+        arguments = {"help": help, "default": default, **(settings or {}), **own}
+        if arguments["default"] is parameter.empty:
+            arguments |= {"default": None, "required": True}
+        parser.add_argument(f"--{option}", **arguments)
+
+
+def _settings(hint: Any) -> dict[str, Any] | None:
+    """Arguments of ``add_argument`` for values of a type; None if no word can stand for them."""
+    if hint is bool:
+        return {"action": "store_true"}
+    if hint in (str, int, float):
+        return {"type": hint}
+    origin, members = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return {"choices": members}
+    if isinstance(origin or hint, type) and issubclass(origin or hint, os.PathLike):
+        return {"type": str, "metavar": "PATH"}
+    if origin in (Union, UnionType):
+        found = [settings for member in members if (settings := _settings(member))]
+        # Of `str | PathLike` the second says more.
+        return found[-1] if found else None
+    if origin in (Sequence, tuple) and members[1:] in ((), (...,)):
+        item = _settings(members[0])
+        return item and {**item, "nargs": "+"}
+    return None
+
+
+def _plain(text: str) -> str:
+    """A parameter's description without marks of reStructuredText and without a full stop."""
+    text = re.sub(r":\w+:`~?(?:\w+\.)*(\w+)`", r"\1", text).replace("`", "")
+    return text.removesuffix(".").replace("%", "%%")
 
 
 def call(function: Callable[..., R], args: argparse.Namespace, **others: Any) -> R:
@@ -35,16 +98,6 @@ def call(function: Callable[..., R], args: argparse.Namespace, **others: Any) ->
     names = inspect.signature(function).parameters
     options = {name: value for name, value in vars(args).items() if name in names}
     return function(**options | others)
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add ``--device``."""
-    parser.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda", "mps"],
-        default="auto",
-        help="where to run; auto takes an accelerator if there is one",
-    )
 
 
 def add_run(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
@@ -86,66 +139,24 @@ def _is_data(word: str) -> bool:
     return path.exists() and not is_onnx(word)
 
 
-def add_k(parser: argparse.ArgumentParser) -> None:
-    """Add ``--k``."""
-    parser.add_argument("--k", type=int, help="proposals per position, instead of the model's own")
-
-
-def add_dtype(parser: argparse.ArgumentParser) -> None:
-    """Add ``--dtype``; None stands for float32."""
-    parser.add_argument(
-        "--dtype",
-        type=_dtype,
-        metavar=f"{{{','.join(DTYPES)}}}",
-        help="of the network, fp32 by default; bf16 is faster on processors that have it, and "
-        "rounds",
-    )
-
-
 def _dtype(name: str) -> torch.dtype | None:
     if name not in DTYPES:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(DTYPES)}, got {name}")
     return None if name == "fp32" else DTYPES[name]
 
 
-def add_batch_size(parser: argparse.ArgumentParser) -> None:
-    """Add ``--batch_size``."""
-    parser.add_argument("--batch_size", type=int, help="clips at once")
-
-
-def add_num_workers(parser: argparse.ArgumentParser) -> None:
-    """Add ``--num_workers``."""
-    parser.add_argument(
-        "--num_workers",
-        type=int,
-        help="processes that decode; by default none for fewer than 16 videos, else one per core",
-    )
-
-
-def add_views(parser: argparse.ArgumentParser) -> None:
-    """Add ``--views``."""
-    parser.add_argument(
-        "--views",
-        metavar="CLIPSxCROPS",
-        help="clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; the result "
-        "is their mean",
-    )
-
-
-def add_split(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add ``--split``; its help names the default."""
-    parser.add_argument(
-        "--split", choices=get_args(Split), help=f"part of the data; by default {default}"
-    )
+# What no signature says of options that several commands have.
+_SPECIAL: dict[str, dict[str, Any]] = {
+    "device": {"choices": DEVICES},
+    "dtype": {"type": _dtype, "metavar": f"{{{','.join(DTYPES)}}}"},
+    "views": {"metavar": "CLIPSxCROPS"},
+}
 
 
 def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    parser.add_argument(
-        "--listing.root", help="folder that relative paths in a list are relative to"
-    )
-    parser.add_argument("--listing.separator", help="between the columns of a list")
-    parser.add_argument("--listing.pattern", help="makes paths, such as 'videos/{}.mp4'")
+    names = ("root", "separator", "pattern")
+    add_options(parser, ListingConfig, *names, prefix="listing.", pattern={"default": None})
 
 
 def given_listing(args: argparse.Namespace, base: ListingConfig | None) -> ListingConfig | None:
@@ -156,12 +167,6 @@ def given_listing(args: argparse.Namespace, base: ListingConfig | None) -> Listi
         if name.startswith("listing.") and value is not None
     }
     return replace(base or ListingConfig(), **given) if given else None
-
-
-def show_progress(done: int, total: int) -> None:
-    """Count videos on one line of the terminal."""
-    end = "\n" if done == total else ""
-    print(f"\r{done}/{total} videos", end=end, file=sys.stderr, flush=True)
 
 
 class Failures:

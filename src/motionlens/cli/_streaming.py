@@ -7,52 +7,37 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, get_args
 
 from motionlens.cli import _arguments as shared
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.streaming.events import EventDetector, EventRules, Smoothing
+from motionlens.inference.streaming.events import EventDetector, EventRules
 from motionlens.inference.streaming.watch import watch
 from motionlens.inference.streaming.windows import WindowStream
 from motionlens.video.source import Source
 
-_OPTIONS = (
-    *("hop", "window_s", "start", "end"),
-    *("on", "off", "smoothing", "smoothing_s", "min_duration_s", "merge_gap_s", "background"),
-    *("windows", "srt", "timeline"),
-)
 
-
-def add_stream_arguments(parser: argparse.ArgumentParser) -> None:
+def add_stream_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of windows, events and outputs."""
-    add = parser.add_argument
-    add("--hop", type=int, help="clip frames from one window to the next; a quarter of a clip")
-    add("--window_s", type=float, help="length of a window in seconds, instead of the run's stride")
-    add("--start", type=float, help="start at this second of the source")
-    add("--end", type=float, help="end at this second of the source")
-    add("--on", type=float, help="smoothed probability at which an event begins")
-    add("--off", type=float, help="smoothed probability below which it ends")
-    add("--smoothing", choices=get_args(Smoothing), help="of probabilities over time")
-    add("--smoothing_s", type=float, help="seconds that smoothing reaches back")
-    add("--min_duration_s", type=float, help="leave out shorter events")
-    add("--merge_gap_s", type=float, help="join events of one label with at most this gap")
-    add("--background", nargs="+", metavar="LABEL", help="labels that make no events")
-    add("--windows", action="store_true", help="print a line for every window, too")
-    add("--srt", metavar="FILE", help="write the events as subtitles, at the end")
-    add("--timeline", metavar="FILE", help="draw the events over time: .png, .svg or .pdf")
-    shared.use_defaults(parser, EventRules)
+    shared.add_options(
+        parser,
+        WindowStream,
+        *("hop", "window_s", "start_s", "end_s"),
+        start_s={"option": "start"},
+        end_s={"option": "end"},
+    )
+    shared.add_options(parser, EventRules, background={"metavar": "LABEL"})
+    shared.add_options(parser, watch, "windows", "srt", "timeline")
 
 
 def given_stream_options(args: argparse.Namespace) -> list[str]:
     """Names of those options that were given."""
-    rules = EventRules()
-    return [name for name in _OPTIONS if getattr(args, name) not in (None, False)
-            and getattr(args, name) != getattr(rules, name, None)]  # fmt: skip
+    parser = argparse.ArgumentParser()
+    add_stream_options(parser)
+    defaults = vars(parser.parse_args([]))
+    return [name for name, default in defaults.items() if getattr(args, name) != default]
 
 
-def watch_source(
-    recognizer: Recognizer, source: Source, args: argparse.Namespace, **options: Any
-) -> int:
+def watch_source(recognizer: Recognizer, source: Source, args: argparse.Namespace) -> int:
     """Watch one source as the options say, and print what comes.
 
     Returns:
@@ -61,15 +46,8 @@ def watch_source(
     Raises:
         ValueError: As :func:`motionlens.inference.streaming.watch.watch`.
     """
-    stream = recognizer.stream(
-        source,
-        hop=args.hop,
-        window_s=args.window_s,
-        start_s=args.start,
-        end_s=args.end,
-        batch_size=args.batch_size,
-        **options,
-    )
+    times = {"start_s": args.start, "end_s": args.end}
+    stream = shared.call(WindowStream, args, runner=recognizer, source=source, **times)
     rules = shared.call(EventRules, args, background=tuple(args.background))
     detector = EventDetector(recognizer.class_names, rules)
     with _stopping_on_signals(stream) as seen:

@@ -6,10 +6,9 @@ peak memory of tensors.
 
 import argparse
 import sys
-from typing import get_args
 
 from motionlens._utils.tables import Output, console_table
-from motionlens.bench.measuring import Suite, bench
+from motionlens.bench.measuring import bench
 from motionlens.bench.report import tables
 from motionlens.bench.suites import Case
 from motionlens.cli import _arguments as shared
@@ -17,15 +16,7 @@ from motionlens.cli import _arguments as shared
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--suite", choices=get_args(Suite), help="what is measured")
-    shared.add_dtype(parser)
-    shared.add_batch_size(parser)
-    parser.add_argument("--seconds", type=float, help="for the turns of one case")
-    parser.add_argument("--compile", action="store_true", help="compiled alternatives, too")
-    parser.add_argument("--quick", action="store_true", help="only the smallest case of each kind")
-    parser.add_argument("--out", help="folder for results.json, tables.md and frames.png")
-    shared.add_device(parser)
-    shared.use_defaults(parser, bench)
+    shared.add_options(parser, bench)
 
 
 def run(args: argparse.Namespace) -> int:

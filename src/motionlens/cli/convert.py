@@ -15,22 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("checkpoint", help="model-0.ckpt (or one of its files), or a .npz")
     parser.add_argument("out", help="folder for the recognizer")
-    parser.add_argument("--model", required=True, help="network, such as cpnet_resnet34")
-    parser.add_argument("--labels", help="text file, one label per line in the order of the logits")
-    parser.add_argument("--num_classes", type=int, help="without --labels: 0, 1, 2, ...")
-    parser.add_argument(
-        "--size", type=int, help="pixels; by default 112 for 27 classes (Jester), else 224"
-    )
-    parser.add_argument("--stem_stride", type=int, help="by default 1 up to 112 pixels, else 2")
-    parser.add_argument(
-        "--short_side", type=int, help="of frames before the crop, pixels; by default the size"
-    )
-    parser.add_argument("--num_frames", type=int, help="frames of a clip")
-    parser.add_argument("--frame_stride", type=int, help="step between the frames of a clip")
-    parser.add_argument("--prefix", help="take only the variables below it")
-    parser.add_argument("--overwrite", action="store_true", help="replace a recognizer in OUT")
-    shared.add_k(parser)
-    shared.use_defaults(parser, convert)
+    shared.add_options(parser, convert)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,7 +1,6 @@
 """Evaluate a recognizer on labelled videos: accuracies and confusion matrix."""
 
 import argparse
-import sys
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
@@ -9,6 +8,7 @@ import yaml  # type: ignore[import-untyped]
 from motionlens._utils.distributed import is_main
 from motionlens._utils.tables import Output
 from motionlens.cli import _arguments as shared
+from motionlens.cli._progress import progress
 from motionlens.datasets.source import RECIPE_FILE, DataSource, read_yaml
 from motionlens.inference.evaluation import default_out, evaluate
 from motionlens.report.evaluation_report import EvaluationReport
@@ -21,50 +21,10 @@ MAX_PRINTED_CLASSES = 12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     shared.add_run(parser, optional=False)
-    parser.add_argument(
-        "--data",
-        help="folder of class folders, list file or prepared data set; by default the run's own "
-        "data",
-    )
-    shared.add_split(
-        parser, "the validation part of data that has one or of the run's own data, else everything"
-    )
-    parser.add_argument(
-        "--out",
-        help="folder for the report and its pictures; by default RUN/evaluation, for the test part "
-        "RUN/evaluation_test",
-    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument(
-        "--submission", help="file for the predictions, in the form of the data set's leaderboard"
-    )
-    parser.add_argument(
-        "--skip_broken",
-        action="store_true",
-        help="count and list videos that cannot be decoded, instead of stopping",
-    )
-    shared.add_views(parser)
-    parser.add_argument(
-        "--flip_pairs",
-        type=_mapping,
-        help="classes that swap when a video is mirrored, such as '{left: right}', {} if none "
-        "does; only views of 10 crops are mirrored; by default what the recipe or the data set "
-        "says",
-    )
-    for name, what in (
-        ("num_frames", "frames of a clip"),
-        ("frame_stride", "step between the frames of a clip"),
-        ("size", "rows and columns of the centre and corner crops, pixels"),
-        ("short_side", "length that the short side of frames is resized to, pixels"),
-    ):
-        parser.add_argument(f"--{name}", type=int, help=f"{what}; by default the recognizer's own")
-    shared.add_batch_size(parser)
-    shared.add_num_workers(parser)
-    shared.add_k(parser)
-    shared.add_dtype(parser)
-    shared.add_device(parser)
+    shared.add_options(parser, evaluate, "data")
+    shared.add_options(parser, evaluate, flip_pairs={"type": _mapping, "metavar": "MAPPING"})
     shared.add_listing(parser)
-    shared.use_defaults(parser, evaluate)
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -77,13 +37,14 @@ def _mapping(text: str) -> dict[str, str]:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the report."""
     source = DataSource.of_run(args.run)
-    report = shared.call(
-        evaluate,
-        args,
-        recognizer=args.run,
-        listing=shared.given_listing(args, source.listing if source else None),
-        on_progress=shared.show_progress if sys.stderr.isatty() and is_main() else None,
-    )
+    with progress("videos") as show:
+        report = shared.call(
+            evaluate,
+            args,
+            recognizer=args.run,
+            listing=shared.given_listing(args, source.listing if source else None),
+            on_progress=show,
+        )
     if is_main() and args.json:
         print(report.to_json(), end="")
     elif is_main():

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from typing import get_args
 
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -30,30 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="videos, folders with one picture per frame, or folders with videos inside",
     )
-    parser.add_argument(
-        "--out",
-        default="runs/explain",
-        help="folder for data and pictures; several videos get one folder each inside it",
-    )
-    parser.add_argument("--module", help="block name such as layer3.0; the last module by default")
-    parser.add_argument(
-        "--position",
-        type=_position,
-        metavar="FRAME,ROW,COLUMN",
-        help="on the module's grid, counted from 0; by default the one that it changed most",
-    )
-    shared.add_k(parser)
-    parser.add_argument("--top", type=int, help="positions of each module in the data; 0 for all")
-    parser.add_argument(
-        "--animation", choices=get_args(Animation), help="write a moving picture, too"
-    )
-    parser.add_argument("--fps", type=float, help="frames per second of the animation")
-    parser.add_argument("--format", choices=get_args(PictureFormat), help="of the pictures")
-    parser.add_argument("--theme", choices=get_args(ThemeName), help="of the pictures")
+    shared.add_options(parser, explain_videos, "out", out={"default": "runs/explain"})
+    position = {"type": _position, "metavar": "FRAME,ROW,COLUMN"}
+    shared.add_options(parser, explain_videos, position=position)
     parser.add_argument("--json", action="store_true", help="print the data and write nothing")
-    shared.add_device(parser)
-    for function in (explain_videos, Recognizer.from_pretrained):
-        shared.use_defaults(parser, function)
+    shared.add_options(parser, Recognizer.from_pretrained, "device")
 
 
 def _position(text: str) -> tuple[int, int, int]:

@@ -18,26 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("run", help="run folder, or a model on the Hugging Face hub")
     parser.add_argument("out", help="file to write, ending in .onnx or .pt2")
-    parser.add_argument(
-        "--dynamic_frames",
-        action="store_true",
-        help="accept clips of any number of frames; any number of clips is always accepted",
-    )
-    parser.add_argument(
-        "--opset", type=int, help=f"version of the ONNX operators; {DEFAULT_OPSET} by default"
-    )
-    parser.add_argument(
-        "--aot",
-        action="store_true",
-        help="compile for this machine's kind of processor (.pt2; needs a C++ compiler)",
-    )
-    parser.add_argument(
-        "--clips", nargs="+", metavar="FILE", help="videos to check on, in addition to noise"
-    )
-    parser.add_argument(
-        "--tolerance", type=float, help="largest difference, relative to the outputs' norm"
-    )
-    shared.use_defaults(parser, export_recognizer)
+    videos = {"option": "clips", "metavar": "FILE"}
+    shared.add_options(parser, export_recognizer, videos=videos)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name", nargs="?", help="a model, a run folder or an .onnx file; all models if left out"
     )
-    parser.add_argument("--num_classes", type=int, help="of a model; a run has its own")
-    shared.use_defaults(parser, describe)
+    shared.add_options(parser, describe, "num_classes")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -50,7 +50,7 @@ class UsageError(ValueError):
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str | None:
         """Name a default only where there is one."""
-        if action.default in (None, False, [], ()):
+        if action.default in (None, False, "", ()):
             return action.help
         return super()._get_help_string(action)
 

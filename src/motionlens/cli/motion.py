@@ -5,6 +5,7 @@ from pathlib import Path
 
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
+from motionlens.cli._progress import progress
 from motionlens.synthetic.motion_suite.samples import draw_samples
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
@@ -15,29 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("task", nargs="?", help="which; --list shows all")
     parser.add_argument("out", nargs="?", help="folder for the data set")
-    parser.add_argument(
-        "--difficulty",
-        help="easy, medium or hard: speed, number of distractors, contrast and noise",
-    )
-    parser.add_argument("--num_train", type=int, help="clips of the training part")
-    parser.add_argument("--num_validation", type=int, help="clips of the validation part")
-    parser.add_argument("--num_test", type=int, help="clips of the test part")
-    parser.add_argument("--seed", type=int, help="of all random choices")
-    parser.add_argument("--num_frames", type=int, help="frames of a clip")
-    parser.add_argument("--size", type=int, help="rows and columns of a clip, pixels")
-    parser.add_argument(
-        "--speed",
-        type=float,
-        help="pixels per frame in a view of 64 pixels, instead of the difficulty's own",
-    )
-    parser.add_argument(
-        "--footage",
-        nargs="+",
-        help="videos that patches are cut from, and that windows of camera move over",
-    )
-    parser.add_argument("--num_workers", type=int, help="processes that draw; 0 for this one")
     parser.add_argument("--list", action="store_true", help="show the tasks and end")
-    shared.use_defaults(parser, write_task)
+    shared.add_options(parser, write_task, difficulty={"choices": None})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             "task and out must be given: motionlens motion TASK OUT; --list shows tasks"
         )
-    report = shared.call(write_task, args, folder=args.out, on_progress=shared.show_progress)
+    with progress("clips") as show:
+        report = shared.call(write_task, args, folder=args.out, on_progress=show)
     options = {
         name: getattr(args, name) for name in ("seed", "num_frames", "size", "footage", "speed")
     }

@@ -6,7 +6,7 @@ import json
 from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import add_stream_arguments, given_stream_options, watch_source
+from motionlens.cli._streaming import add_stream_options, given_stream_options, watch_source
 from motionlens.inference.recognizer import Recognizer
 from motionlens.report.prediction import Prediction
 from motionlens.video.find import expand_folders
@@ -19,22 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="videos, or folders with all videos inside"
     )
-    parser.add_argument("--top", type=int, help="labels per video")
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
-    shared.add_batch_size(parser)
-    shared.add_num_workers(parser)
-    shared.add_k(parser)
-    shared.add_dtype(parser)
-    shared.add_device(parser)
+    shared.add_options(parser, Recognizer.predict)
+    shared.add_options(parser, Recognizer.from_pretrained)
     parser.add_argument(
         "--stream",
         action="store_true",
         help="look at all of each video, in overlapping windows, and print one JSON line per "
         "event; the options below are for that",
     )
-    add_stream_arguments(parser)
-    for function in (Recognizer.predict_each, Recognizer.from_pretrained):
-        shared.use_defaults(parser, function)
+    add_stream_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,76 +3,40 @@
 Runs are kept: the same command goes on where an interrupted one was, and adds seeds and models.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
-from motionlens.cli._arguments import add_device, add_listing, given_listing
+from motionlens._utils.launch import launched
+from motionlens._utils.tables import Output, console_table
+from motionlens.cli import _arguments as shared
+from motionlens.reproduce.experiments import DEFAULT_OUT, reproduce
+from motionlens.reproduce.listing import HEADINGS, list_experiments
+from motionlens.reproduce.results import PAGE_FILE, RESULTS_FILE
 
-_OPTIONS = (
-    *("data", "validation", "budget", "models", "seeds", "canvas", "recipe", "init", "epochs"),
-    *("devices", "jobs", "device", "out"),
-)
 
-
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("name", nargs="?", help="of the table or figure; --list shows all")
     parser.add_argument(
         "--list", action="store_true", help="every table and figure, its command and its status"
     )
-    parser.add_argument(
-        "--data", help="as for 'motionlens train': class folders, a list, a prepared set"
-    )
-    parser.add_argument("--validation", help="its validation part, if data does not hold one")
-    add_listing(parser)
-    parser.add_argument(
-        "--budget",
-        choices=["small", "medium", "full"],
-        default="small",
-        help="small: networks of a quarter of the width, 64-pixel clips, 20 epochs; medium: "
-        "ResNet-18, 112 pixels, 40 epochs; full: the authors' recipe",
-    )
-    parser.add_argument(
-        "--models", nargs="+", default=[], help="those of the experiment; all if left out"
-    )
-    parser.add_argument("--seeds", type=int, help="runs of each network, instead of 3")
-    parser.add_argument("--canvas", choices=["box", "wide"], help="of the toy; both if left out")
-    parser.add_argument("--recipe", help="recipe file whose fields replace those of the budget")
-    parser.add_argument(
-        "--init", help="weights that every run starts from, as for 'motionlens train'"
-    )
-    parser.add_argument("--epochs", type=int, help="instead of the budget's")
-    parser.add_argument("--devices", type=int, default=1, help="processes that train together")
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        help="toy networks that are trained at the same time, each on one core; by default one for "
-        "each core, at most 8",
-    )
-    parser.add_argument(
-        "--out",
-        help="folder of runs, results.json, results.md and picture; by default "
-        "runs/reproduce/NAME_BUDGET",
-    )
-    add_device(parser)
+    shared.add_options(parser, reproduce)
+    shared.add_listing(parser)
 
 
-def run(args: Any) -> int:
+def run(args: argparse.Namespace) -> int:
     """Carry out the experiment, or list all; 1 if some runs failed."""
     if args.list:
         return _list(args.out)
     if args.name is None:
         raise ValueError("name must be given; 'motionlens reproduce --list' shows all")
-    from motionlens._utils.launch import launched
-    from motionlens.reproduce.experiments import reproduce
-
     if launched() is not None:
         raise ValueError("reproduce starts processes itself; leave torchrun out, give --devices")
-    options = {name: getattr(args, name) for name in _OPTIONS}
     try:
-        out = reproduce(args.name, listing=given_listing(args, None), say=say, **options)
+        listing = shared.given_listing(args, None)
+        out = shared.call(reproduce, args, listing=listing, say=say)
     except KeyboardInterrupt:
         say("motionlens: stopped; the same command goes on from here")
         raise
@@ -86,9 +50,6 @@ def say(line: str) -> None:
 
 def show(out: Path) -> int:
     """Print the page in a folder of results and what else is there; 1 if some runs failed."""
-    from motionlens._utils.tables import Output
-    from motionlens.reproduce.results import PAGE_FILE, RESULTS_FILE
-
     results = json.loads((out / RESULTS_FILE).read_text(encoding="utf-8"))
     files = [out / RESULTS_FILE, out / PAGE_FILE, *sorted(out.glob("*.png"))]
     console = Output()
@@ -98,14 +59,9 @@ def show(out: Path) -> int:
 
 
 def _list(out: str | None) -> int:
-    from motionlens._utils.tables import Output, console_table
-    from motionlens.reproduce.experiments import DEFAULT_OUT
-    from motionlens.reproduce.listing import HEADINGS, STORED, list_experiments
-
-    folders = [STORED, STORED / "reproduce", DEFAULT_OUT, *([Path(out)] if out else [])]
     table = console_table(
         HEADINGS,
-        list_experiments(folders),
+        list_experiments([DEFAULT_OUT, *([Path(out)] if out else [])]),
         title="Tables and figures of the poster",
         left=range(len(HEADINGS)),
     )

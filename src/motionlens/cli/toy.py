@@ -3,36 +3,23 @@
 The short name of 'motionlens reproduce toy' for one canvas; it trains anew each time.
 """
 
+import argparse
 from pathlib import Path
-from typing import Any
 
+from motionlens._utils.tables import Output
+from motionlens.cli import _arguments as shared
 from motionlens.cli.reproduce import say, show
+from motionlens.reproduce.experiments import toy
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--models", nargs="+", default=[], help="systems to train; all if left out")
-    parser.add_argument("--seeds", type=int, default=3, help="runs of each system")
-    parser.add_argument(
-        "--canvas",
-        choices=["box", "wide"],
-        default="box",
-        help="box: 32x32, as in the poster; wide: 64x64, no border gives the answer away",
-    )
-    parser.add_argument("--epochs", type=int, help="instead of each system's own number")
-    parser.add_argument("--k", type=int, help="proposals per position, instead of 4")
-    parser.add_argument("--offset_scale", type=float, help="factor on offsets, instead of 16")
-    parser.add_argument("--head", choices=["max", "avg"], help="pooling of cpnet, instead of max")
-    parser.add_argument("--out", default="runs/toy", help="folder for numbers and pictures")
+    shared.add_options(parser, toy)
 
 
-def run(args: Any) -> int:
+def run(args: argparse.Namespace) -> int:
     """Train, print the table, write numbers and pictures; 1 if some runs failed."""
-    from motionlens._utils.tables import Output
-    from motionlens.reproduce.experiments import toy
-
-    names = ("models", "seeds", "canvas", "epochs", "k", "offset_scale", "head", "out")
-    status = show(toy(**{name: getattr(args, name) for name in names}, say=say))
+    status = show(shared.call(toy, args, say=say))
     out = Path(args.out)
     if (out / "cpnet").is_dir() and (not args.models or "cpnet" in args.models):
         Output().print(f"next: motionlens explain {out / 'cpnet'} {out / 'clips'}", soft_wrap=True)

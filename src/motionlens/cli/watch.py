@@ -7,7 +7,7 @@ Ctrl-C ends it after the events so far. The status is then 0 for a source withou
 import argparse
 
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import add_stream_arguments, watch_source
+from motionlens.cli._streaming import add_stream_options, watch_source
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.watch import watch
 from motionlens.inference.streaming.windows import WindowStream
@@ -21,26 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", nargs="?", metavar="SOURCE", help="video file, named pipe, or rtsp://... and such"
     )
     parser.add_argument("--camera", help="number of a camera, 0 is the first, or its device file")
-    parser.add_argument(
-        "--real_time",
-        action="store_true",
-        help="play a file at its own speed and drop frames that come too fast, as a live source",
-    )
-    add_stream_arguments(parser)
-    parser.add_argument("--top", type=int, help="labels on the line of a window")
-    shared.add_batch_size(parser)
-    shared.add_k(parser)
-    shared.add_dtype(parser)
-    shared.add_device(parser)
-    for function in (watch, WindowStream, Recognizer.from_pretrained):
-        shared.use_defaults(parser, function)
+    shared.add_options(parser, WindowStream, "batch_size", "real_time")
+    add_stream_options(parser)
+    shared.add_options(parser, watch, "top")
+    shared.add_options(parser, Recognizer.from_pretrained)
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch one source; return 0, or 130 if Ctrl-C ended a file early."""
     source = _source(args)
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
-    ended_by = watch_source(recognizer, source, args, real_time=args.real_time)
+    ended_by = watch_source(recognizer, source, args)
     return 128 + ended_by if ended_by and not is_endless(source) else 0
 
 

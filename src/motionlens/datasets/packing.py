@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from motionlens._utils.cores import usable_cores
 from motionlens.clips.video_index import ListEntry
+from motionlens.datasets.catalog.names import CATALOG
+from motionlens.datasets.catalog.own import LIST
 from motionlens.datasets.decode_check import file_stamp
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (
@@ -37,22 +40,23 @@ class Packing:
     """How frames are stored.
 
     Attributes:
-        short_side: larger frames are shrunk to this short side, pixels.
-        quality: of the JPEGs, 1 to 95.
-        shard_videos: videos per shard; the last one of a part may hold fewer.
+        short_side: short side that larger frames are shrunk to, pixels; by default the data set's
+            own.
+        quality: quality of the packed JPEGs, 1 to 95.
+        shard_videos: videos of a shard; the last one of a part may hold fewer.
 
     Raises:
         ValueError: If a value is out of its range.
     """
 
-    short_side: int = 256
+    short_side: int | None = None
     quality: int = 90
     shard_videos: int = 500
 
     def __post_init__(self) -> None:
         for name, most in (("short_side", 16384), ("quality", 95), ("shard_videos", 99999999)):
             value = getattr(self, name)
-            if not 1 <= value <= most:
+            if value is not None and not 1 <= value <= most:
                 raise ValueError(f"{name} must lie in 1..{most}, got {value}")
 
 
@@ -78,7 +82,7 @@ def pack(
     out: str | os.PathLike[str],
     packing: Packing | None = None,
     *,
-    num_workers: int = 1,
+    num_workers: int | None = None,
     on_progress: OnProgress | None = None,
 ) -> PackReport:
     """Pack a prepared data set into shards, which are a prepared data set themselves.
@@ -92,7 +96,7 @@ def pack(
         source: the prepared data set.
         out: folder for the shards, made if absent.
         packing: how frames are stored; the defaults if None.
-        num_workers: processes that decode; 0 for this one.
+        num_workers: processes that decode; 0 for this one, by default one per CPU core.
         on_progress: called with the number of videos packed and of all.
 
     Raises:
@@ -101,7 +105,10 @@ def pack(
         OSError: If ``out`` cannot be written.
     """
     source, out, packing = Path(source), Path(out), packing or Packing()
+    num_workers = usable_cores() if num_workers is None else num_workers
     description = load_description(source)
+    short_side = packing.short_side or CATALOG.get(description.name, LIST).short_side
+    packing = replace(packing, short_side=short_side)
     lists: Lists = {
         part: read_list(source / f"{part}.csv", ",", labelled=False)
         for part in PARTS
@@ -132,9 +139,7 @@ def pack(
             if not _is_whole(shard, [job.stamp for job in members]):
                 to_do += members
         done += len(jobs) - len(to_do)
-        with closing(
-            encode_all(to_do, packing.short_side, packing.quality, num_workers)
-        ) as encoded:
+        with closing(encode_all(to_do, short_side, packing.quality, num_workers)) as encoded:
             videos = zip(to_do, counted(encoded), strict=True)
             for shard, of_shard in groupby(videos, lambda video: video[0].shard):
                 write_shard(shard, of_shard)

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, get_args
 
+from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.clips.video_index import ListEntry
@@ -46,7 +47,7 @@ def prepare(
     out: str | os.PathLike[str] | None = None,
     *,
     check: CheckLevel = "open",
-    num_workers: int = 0,
+    num_workers: int | None = None,
     min_frames: int = 2,
     on_progress: OnProgress | None = None,
     **options: Any,
@@ -55,17 +56,18 @@ def prepare(
 
     An interrupted call goes on where it stopped when it is made again. Findings are kept in
     ``checked.jsonl`` and hold while a file keeps its size and modification time; of a frame folder
-    those of the folder itself count.
+    those of the folder itself count. A script must call this under ``if __name__ == "__main__":``,
+    because processes are started.
 
     Args:
         spec: a data set of the catalogue, or its name.
         root: folder of the copy.
-        out: the prepared folder; made if absent. By default ``prepared`` inside ``root``.
-        check: ``"open"`` opens every video, counts frames and decodes the first; ``"decode"``
-            decodes all frames; ``"none"`` only looks whether the file exists.
-        num_workers: processes that check; 0 for this one. A script that uses processes must call
-            this under ``if __name__ == "__main__":``.
-        min_frames: videos with fewer frames are left out; at least 1.
+        out: folder for the index, made if absent; by default prepared inside the copy.
+        check: open every video and count its frames, decode all of them, or (none) only see what
+            is there.
+        num_workers: processes that check the videos, 0 for none besides this one; by default one
+            per CPU core.
+        min_frames: videos with fewer frames are left out.
         on_progress: called with the number of videos checked and of all that are there.
         **options: of the data set, such as ``split=2`` for UCF101.
 
@@ -81,6 +83,7 @@ def prepare(
         spec = find_spec(spec)
     if check not in get_args(CheckLevel):
         raise ValueError(f"check must be open, decode or none, got {check!r}")
+    num_workers = usable_cores() if num_workers is None else num_workers
     for name, value, least in (("num_workers", num_workers, 0), ("min_frames", min_frames, 1)):
         if value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}; raise it")

@@ -26,11 +26,11 @@ class ListingConfig:
     """How videos and labels are found.
 
     Attributes:
-        root: What relative paths in a list file are relative to; the list's folder if not given.
-        separator: Between the columns of a list file; guessed if not given.
-        pattern: Makes a path out of a list file's first column, such as "videos/{}.mp4".
-        validation_fraction: Share of each class that validates where no validation part is given.
-        split_seed: Decides which videos these are.
+        root: folder that relative paths in a list are relative to; by default that of the list.
+        separator: what separates the columns of a list; guessed by default.
+        pattern: makes a path of the first column of a list, such as 'videos/{}.mp4'.
+        validation_fraction: share of each class that validates where no validation part is given.
+        split_seed: decides which videos these are.
     """
 
     root: str | None = None

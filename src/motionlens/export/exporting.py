@@ -43,13 +43,13 @@ def export_recognizer(
         recognizer: the recognizer, on any device.
         path: the file, which is replaced as a whole or not at all. Its suffix sets the format:
             ``.onnx``, or ``.pt2`` for ``torch.export``.
-        dynamic_frames: accept clips of any number of frames, not only the card's. (The batch
-            always has any size; rows and columns are always the card's.)
-        opset: version of the ONNX operators, for ``.onnx``; 20 by default.
-        aot: compile for this machine's processor with AOTInductor, for ``.pt2``.
-        videos: videos to check on, in addition to random clips; as for
-            :meth:`motionlens.Recognizer.predict`.
-        tolerance: see :class:`motionlens.export.parity.Parity`.
+        dynamic_frames: accept clips of any number of frames; any number of clips is always
+            accepted, rows and columns are the recognizer's own.
+        opset: version of the ONNX operators, for ``.onnx``; by default 20.
+        aot: compile for this machine's kind of processor with AOTInductor, for ``.pt2``; needs a
+            C++ compiler.
+        videos: videos to check on, in addition to noise.
+        tolerance: largest difference, relative to the outputs' norm.
 
     Returns:
         The comparison with the original.

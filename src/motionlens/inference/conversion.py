@@ -48,17 +48,18 @@ def convert(
             ``.npz`` of ImageNet, the backbone that the authors start from: CP modules then stay
             the identity, and the head stays fresh unless it has as many classes.
         out: folder for the recognizer.
-        model: name of the network.
+        model: name of the network, such as cpnet_resnet34.
         labels: text file, one label per line in the order of the logits.
-        num_classes: without labels, which are then 0, 1, 2, ...
-        size: rows and columns of a clip, pixels; 112 for 27 classes (Jester), else 224.
-        stem_stride: of the network; 1 up to 112 pixels, else 2.
-        short_side: length that frames are resized to before the crop, pixels; ``size`` if None.
+        num_classes: number of classes if no labels are given, which are then numbers.
+        size: rows and columns of a clip, pixels; by default 112 for 27 classes (Jester), else 224.
+        stem_stride: stride of the stem; by default 1 up to 112 pixels, else 2.
+        short_side: length that the short side of frames is resized to before the crop, pixels; by
+            default the size.
         num_frames: frames of a clip.
-        frame_stride: step between them.
+        frame_stride: step between the frames of a clip.
         k: proposals per position, instead of the network's own.
-        prefix: take only the checkpoint's variables below it.
-        overwrite: replace a recognizer in ``out``.
+        prefix: take only the variables below this name.
+        overwrite: replace a recognizer in the folder.
 
     Returns:
         The recognizer's card; in words, what was loaded and what was not; and whether all of the

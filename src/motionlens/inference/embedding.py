@@ -40,12 +40,12 @@ def embed_videos(
     Args:
         recognizer: also one of an exported file.
         videos: an index, whose labels may be unknown; or files and folders of videos.
-        out: ``.npy`` or ``.parquet``, see
-            :func:`motionlens.inference.feature_files.write_features`.
-        data: instead of videos: folder of class folders, list file or prepared data set.
-        split: part of ``data``; by default the validation part if it has one, else everything.
+        out: features.npy, with features.csv beside it, or features.parquet.
+        data: instead of files: folder of class folders, list file or prepared data set.
+        split: part of the data; by default the validation part if it has one, else everything.
         listing: how the videos of ``data`` are found.
-        views: clips and crops of every video, see :class:`motionlens.clips.views.Views`.
+        views: clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; the result is
+            their mean.
         batch_size: views per batch.
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.

@@ -58,32 +58,33 @@ def evaluate(
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
             recognizer, whose own device, k and dtype do not count here.
-        data: folder of class folders, list file, prepared data set, or index; by default what the
-            run was trained on.
-        split: which part of the data; by default the validation part of data that has one or of
-            the run's own data, else everything.
+        data: folder of class folders, list file or prepared data set, in Python also an index; by
+            default the run's own data.
+        split: part of the data; by default the validation part of data that has one or of the
+            run's own data, else everything.
         listing: how the videos are found; by default as in the run's recipe.
-        views: clips and crops of every video, such as ``"8x6"``, see
-            :class:`motionlens.clips.views.Views`.
-        flip_pairs: class names that swap when a video is mirrored, ``{}`` if none does: views of
-            10 crops are mirrored. By default what the recipe or the data set says.
-        num_frames: frames of a clip, instead of those that the recognizer was trained with.
-        frame_stride: step between these frames, instead of the recognizer's own.
-        size: rows and columns of a centre or corner crop, pixels, instead of the recognizer's own.
-        short_side: length that the frames' short side is resized to, pixels, instead of the
+        views: clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; the result is
+            their mean.
+        flip_pairs: classes that swap when a video is mirrored, such as ``{left: right}``, ``{}`` if
+            none does; only views of 10 crops are mirrored; by default what the recipe or the data
+            set says.
+        num_frames: frames of a clip; by default the recognizer's own.
+        frame_stride: step between the frames of a clip; by default the recognizer's own.
+        size: rows and columns of the centre and corner crops, pixels; by default the recognizer's
+            own.
+        short_side: length that the short side of frames is resized to, pixels; by default the
             recognizer's own.
         batch_size: views per batch; changes the result by rounding only.
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.
-        skip_broken: leave videos out that cannot be decoded, and list them in the report.
-        device: see :func:`motionlens._utils.devices.resolve_device`; of several CUDA devices each
-            process takes its own.
+        skip_broken: list videos that cannot be decoded in the report, instead of stopping.
+        device: where to run; auto takes an accelerator if there is one, and each process its own.
         k: proposals per position, instead of the model's own.
-        dtype: of the weights, such as ``torch.bfloat16``; float32 by default.
-        out: folder for the report, see :func:`motionlens.report.files.write_report`; by default
-            ``evaluation`` in the run folder, ``evaluation_test`` for ``split="test"``. For a
-            recognizer that is no run folder the report is written only if ``out`` is given.
-        submission: file for the predictions in the form of the data set's leaderboard.
+        dtype: number format of the weights, float32 by default; bfloat16 is faster on processors
+            that have it, and rounds.
+        out: folder for the report and its pictures; by default ``evaluation`` in the run folder,
+            ``evaluation_test`` for the test part, and none for a recognizer that is no run folder.
+        submission: file for the predictions, in the form of the data set's leaderboard.
         on_progress: called in the main process after every video with the number of videos done
             and of all videos.
 

@@ -52,17 +52,17 @@ def explain_videos(
     Args:
         recognizer: of a network with CP modules.
         videos: files and folders of videos.
-        out: folder of the files; those of several videos are in one folder each inside it, and a
-            picture compares the first 8. None writes nothing.
+        out: folder for data and pictures; several videos get one folder each inside it, and a
+            picture that compares the first 8. In Python None writes nothing.
         k: proposals per position, instead of the model's own.
-        module: block name of the module that is drawn; the last one if None.
-        position: frame, row and column on that module's grid that is drawn; the one that the
-            module changed most if None.
+        module: block name of the module that is drawn, such as layer3.0; by default the last one.
+        position: position that is drawn, on the module's grid, counted from 0; by default the one
+            that the module changed most.
         top: positions of each module in the data; 0 for all.
-        animation: also write a moving picture of this format.
+        animation: write a moving picture, too.
         fps: frames per second of the animation.
-        format: of the pictures.
-        theme: of the pictures.
+        format: format of the pictures.
+        theme: colours of the pictures.
         on_error: called with path and error for each video that cannot be decoded, which is then
             left out.
         on_progress: called with what is done next; with an empty text after each video.

@@ -68,9 +68,10 @@ class Recognizer(Runner):
                 file that `motionlens export` wrote, or the name of a model on the Hugging Face hub,
                 ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the recognizer that
                 comes with the package, unless there is a folder of that name.
-            device: where to run it; ``"auto"`` takes an accelerator if there is one.
+            device: where to run; auto takes an accelerator if there is one.
             k: proposals per position, instead of the model's own.
-            dtype: of the weights, float32 by default.
+            dtype: number format of the weights, float32 by default; bfloat16 is faster on
+                processors that have it, and rounds.
 
         Raises:
             ValueError: If there is no such folder or hub model, its files cannot be used, or an
@@ -138,7 +139,7 @@ class Recognizer(Runner):
             videos: one video or a list: path of a file or of a folder of pictures, uint8 array
                 ``(T, H, W, 3)``, or uint8 tensor ``(T, 3, H, W)`` or ``(T, H, W, 3)``, RGB. In a
                 list of paths a folder stands for all videos in it.
-            top: labels to name, at most all are.
+            top: labels per video, at most all.
             batch_size: clips per batch.
             num_workers: processes that decode a list of paths; by default none for fewer than 16
                 videos, else one per free CPU core.

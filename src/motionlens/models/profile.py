@@ -58,8 +58,8 @@ def describe(
     """Describe a network by its name.
 
     Args:
-        name: as for :func:`motionlens.create_model`, like `num_classes` and the overrides.
-        num_classes: logits.
+        name: as for :func:`motionlens.create_model`, like the overrides.
+        num_classes: number of classes.
         num_frames: frames of a clip; by default those that the network is made for.
         size: rows and columns of a clip, pixels; by default those that the network is made for.
         **overrides: options of the network.

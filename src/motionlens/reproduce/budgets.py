@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml  # type: ignore[import-untyped]
@@ -14,6 +14,8 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.source import ListingConfig
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
+
+BudgetName = Literal["small", "medium", "full"]
 
 # Videos that are opened to learn how long they usually are.
 _OPENED = 15

@@ -20,13 +20,20 @@ from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
 from motionlens.report.plots.lines import draw_curves
 from motionlens.reproduce import runtime, toy_training, video_training
 from motionlens.reproduce.arguments import check_arguments, check_counts, command_line
-from motionlens.reproduce.budgets import Budget, base_recipe, changed, find_budget, usual_length
+from motionlens.reproduce.budgets import (
+    Budget,
+    BudgetName,
+    base_recipe,
+    changed,
+    find_budget,
+    usual_length,
+)
 from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned_runs
 from motionlens.reproduce.landing import with_landing
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
 from motionlens.reproduce.results import Results
 from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
-from motionlens.synthetic.toy import CLASS_NAMES
+from motionlens.synthetic.toy import CLASS_NAMES, Canvas
 from motionlens.training.run_folder import REPRODUCED_FILE
 from motionlens.video.writing import encode_exactly
 
@@ -51,10 +58,10 @@ def reproduce(
     data: str | None = None,
     validation: str | None = None,
     listing: ListingConfig | None = None,
-    budget: str = "small",
+    budget: BudgetName = "small",
     models: Sequence[str] = (),
     seeds: int | None = None,
-    canvas: str | None = None,
+    canvas: Canvas | None = None,
     recipe: str | None = None,
     init: str | None = None,
     epochs: int | None = None,
@@ -68,20 +75,24 @@ def reproduce(
 
     Args:
         name: of the experiment.
-        data: as for :func:`motionlens.fit`; None for experiments that make their own.
+        data: as for 'motionlens train': folder of class folders, list or prepared data set; not
+            for experiments that make their own.
         validation: its validation part, if data does not hold one.
         listing: how videos and labels are found.
-        budget: small, medium or full.
-        models: choices of the experiment; all if empty.
-        seeds: runs of each network, 3 by default.
-        canvas: of the toy; both by default.
+        budget: small: networks of a quarter of the width, 64-pixel clips, 20 epochs; medium:
+            ResNet-18, 112 pixels, 40 epochs; full: the authors' recipe.
+        models: models of the experiment; by default all.
+        seeds: runs of each network; by default 3.
+        canvas: canvas of the toy; by default both.
         recipe: recipe file whose fields replace those of the budget.
-        init: weights that every run starts from.
-        epochs: instead of the budget's.
+        init: weights that every run starts from, as for 'motionlens train'.
+        epochs: epochs, instead of the budget's.
         devices: processes that train together.
-        jobs: toy networks that are trained at the same time; one for each core by default.
-        device: where to run.
-        out: folder of the results, ``runs/reproduce/NAME_BUDGET`` by default.
+        jobs: toy networks that are trained at the same time, each on one core; by default one per
+            core, at most 8.
+        device: where to run; auto takes an accelerator if there is one.
+        out: folder of runs, results.json, results.md and picture; by default
+            runs/reproduce/NAME_BUDGET.
         say: takes lines on how far it is.
 
     Returns:
@@ -127,7 +138,7 @@ def toy(
     *,
     models: Sequence[str] = (),
     seeds: int = NUM_SEEDS,
-    canvas: str = "box",
+    canvas: Canvas = "box",
     epochs: int | None = None,
     k: int | None = None,
     offset_scale: float | None = None,
@@ -138,15 +149,15 @@ def toy(
     """Train the toy networks on one canvas, anew: the experiment ``toy`` with options of its own.
 
     Args:
-        models: rows of the experiment; all if empty.
+        models: networks to train; by default all.
         seeds: runs of each network.
-        canvas: box (32x32, as in the poster) or wide (64x64, where no border tells the answer).
-        epochs: instead of each network's own number.
+        canvas: box: 32x32, as in the poster; wide: 64x64, no border gives the answer away.
+        epochs: epochs, instead of each network's own number.
         k: proposals per position, instead of 4.
         offset_scale: factor on offsets, instead of 16.
-        head: pooling of networks with proposals, max by default.
-        out: folder of the results, of ``curves.png``, and if ``cpnet`` is among the models of
-            ``proposals.png``, the recognizer ``cpnet`` and clips to try it on.
+        head: pooling of cpnet, instead of max.
+        out: folder for the results and curves.png; if cpnet is among the models also for
+            proposals.png, the recognizer cpnet and clips to try it on.
         say: takes lines on how far it is.
 
     Returns:

@@ -18,14 +18,15 @@ def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]
     """Every table and figure of the poster, and what we add: a row for each result.
 
     Args:
-        folders: where results are looked for: each is one, or holds folders of them.
+        folders: where results are looked for besides those that come with the code; each is a
+            folder of results or holds such folders.
 
     Returns:
         What the poster calls it (``"ours"`` if it is not on it), the command that reproduces it,
         its status, and where the result lies (empty if there is none).
     """
     found: dict[str, list[tuple[str, str]]] = {}
-    for path in _result_files(folders):
+    for path in _result_files([STORED, STORED / "reproduce", *folders]):
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:

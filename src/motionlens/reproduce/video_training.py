@@ -23,7 +23,6 @@ from motionlens.report.statistics import Interval
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure, failure
 from motionlens.reproduce.runner import Found, Note
-from motionlens.training.fit import fit
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT, VERSIONS_FILE, check_resumable, read_metrics
@@ -91,6 +90,9 @@ def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
         ValueError: If it fails.
         KeyboardInterrupt: If it is interrupted.
     """
+    # Lightning takes seconds to load, for which 'motionlens reproduce --help' would wait.
+    from motionlens.training.fit import fit
+
     recipe = run_recipe_of(base, run, runs)
     folder = Path(recipe.out)
     resume = (folder / CHECKPOINT).is_file()

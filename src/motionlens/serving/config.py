@@ -9,13 +9,13 @@ class ServingConfig:
     """How much a server accepts at a time.
 
     Attributes:
-        max_upload_mb: largest request, 10^6 bytes.
+        max_upload_mb: largest upload, 10^6 bytes.
         max_megapixels: largest frames of a video, 10^6 pixels; larger ones are refused before
             they are decoded.
         max_batch: most clips in a batch.
         max_wait_ms: how long the first clip of a batch waits for others, milliseconds.
         max_waiting: most uploads that are processed or wait; the next one gets status 503.
-        decode_threads: threads that decode videos; by default one per core, at most 4.
+        decode_threads: threads that decode videos; one per core, at most 4.
         picture_px: longer side of the frames in an explanation, pixels.
 
     Raises:

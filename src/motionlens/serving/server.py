@@ -31,8 +31,8 @@ def serve(
     Args:
         source: anything that :meth:`motionlens.Recognizer.from_pretrained` takes.
         host: address to listen on; ``0.0.0.0`` lets other machines in.
-        port: to listen on; 0 takes a free one.
-        device: see :func:`motionlens._utils.devices.resolve_device`.
+        port: port to listen on; 0 takes a free one.
+        device: where to run; auto takes an accelerator if there is one.
         k: proposals per position, instead of the model's own.
         config: limits; ``ServingConfig()`` if None.
         say: called with the recognizer, the address of the page, and at the end.

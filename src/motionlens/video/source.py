@@ -5,7 +5,6 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from motionlens.video.shards import is_shard_path
 from motionlens.video.stream import DecodedSource, FileSource, FrameSource, ReaderSource
 
 # The number or the name of a camera, an address, or any video.
-Source = Union[int, str, "os.PathLike[str]", NDArray[np.uint8], Tensor]
+Source = int | str | os.PathLike[str] | NDArray[np.uint8] | Tensor
 
 # A camera or a server that is silent for longer is gone.
 _SILENCE_S = 10.0

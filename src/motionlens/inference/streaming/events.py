@@ -29,16 +29,15 @@ class EventRules:
     """How probabilities become events.
 
     Attributes:
-        on: smoothed probability at which a label begins.
+        on: smoothed probability at which an event begins.
         off: smoothed probability below which it ends, at most ``on``.
-        smoothing: ``"exponential"`` moving average, ``"median"`` of the last windows, or
-            ``"none"``.
+        smoothing: exponential moving average, median of the last windows, or none.
         smoothing_s: time constant of the exponential average (it covers 63 % of a step in that
             time), or length of the median's window, seconds. Smoothing delays events, the median
             by half of its window.
-        min_duration_s: shorter events are left out, seconds.
-        merge_gap_s: events of one label with at most this gap become one, seconds. Events are
-            reported that much later.
+        min_duration_s: leave out shorter events, seconds.
+        merge_gap_s: join events of one label with at most this gap, seconds. Events are reported
+            that much later.
         background: labels that make no events.
 
     Raises:

@@ -34,7 +34,7 @@ def watch(
         windows: write a line for every window, too.
         top: labels on the line of a window.
         srt: file for the events as subtitles, written at the end.
-        timeline: picture of the events over time, .png, .svg or .pdf, drawn at the end.
+        timeline: picture of the events over time: .png, .svg or .pdf, drawn at the end.
 
     Returns:
         The number of events.

@@ -52,14 +52,14 @@ class WindowStream:
     Args:
         runner: the network, with its card and device.
         source: see :func:`motionlens.video.source.open_source`.
-        hop: clip frames from one window to the next; ``num_frames // 4`` if None.
-        window_s: length of a window, seconds; the stride then follows from the source's frames
-            per second. None for the card's stride.
+        hop: clip frames from one window to the next; by default a quarter of a clip.
+        window_s: length of a window, seconds, from which the stride follows; by default the
+            recognizer's own stride.
         start_s: skip the frames before this time, seconds.
         end_s: skip the frames from this time on, seconds.
         batch_size: windows per batch, for a source that waits.
-        real_time: treat a file as a live source: no faster than its own clock, and frames are
-            dropped if the network is too slow.
+        real_time: play a file at its own speed and drop frames that come too fast, as a live
+            source.
 
     Attributes:
         name: name of the source in messages.

@@ -77,22 +77,23 @@ def write_task(
     """Write a prepared data set of generated videos.
 
     The same arguments give the same files with any ``num_workers``. An interrupted call goes on
-    where it stopped when it is made again; larger numbers add clips and change none.
+    where it stopped when it is made again; larger numbers add clips and change none. A script that
+    uses processes must call this under ``if __name__ == "__main__":``.
 
     Args:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
         folder: made if absent.
-        difficulty: speed, number of distractors, contrast and noise.
+        difficulty: easy, medium or hard: speed, number of distractors, contrast and noise.
         num_train: training clips, at least 1; classes take turns.
         num_validation: validation clips, at least 1.
         num_test: test clips; 0 for no test part.
-        seed: for everything.
-        num_frames: of a clip.
-        size: rows and columns of a clip, even.
-        footage: videos for patches and windows; each part uses its own stretch of them.
-        speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
-        num_workers: processes that draw; 0 for this one. A script that uses processes must call
-            this under ``if __name__ == "__main__":``.
+        seed: seed of all random choices.
+        num_frames: frames of a clip.
+        size: rows and columns of a clip, pixels, even.
+        footage: videos that patches are cut from, and that windows of camera move over; each part
+            uses its own stretch of them.
+        speed: pixels per frame in a view of 64 pixels, instead of the difficulty's own.
+        num_workers: processes that draw; 0 for this one.
         on_progress: called with the number of clips done and of all.
 
     Raises:

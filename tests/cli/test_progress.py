@@ -1,0 +1,25 @@
+from types import SimpleNamespace
+
+from motionlens.cli import _progress
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
+    times = iter([0.0, 10.0, 31.0, 40.0, 62.0])
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    with _progress.progress("videos checked") as show:
+        for done in (100, 110, 1030, 1050, 2000):
+            show(done, 4000)
+    assert capsys.readouterr().err.splitlines() == [
+        "1,030/4,000 videos checked, 30.0/s, 2 min left",
+        "2,000/4,000 videos checked, 30.6/s, 1 min left",
+    ]
+
+
+def test_bar_does_not_count_what_was_done_before(monkeypatch, capsys):
+    monkeypatch.setattr(_progress.sys.stderr, "isatty", lambda: True)
+    with _progress.progress("videos checked") as show:
+        for done in (50, 75, 100):
+            show(done, 100)
+    err = capsys.readouterr().err
+    assert "100/100" in err
+    assert "left" in err
