@@ -196,9 +196,7 @@ def test_never_packs_over_anything_else(prepared, tmp_path):
 @pytest.mark.parametrize(
     ("name", "short_side"), [("jester", 100), ("something-v2", 240), ("mini", 256)]
 )
-def test_frames_have_the_short_side_of_the_data_set(
-    prepared, tmp_path, name, short_side
-):
+def test_frames_have_the_short_side_of_the_data_set(prepared, tmp_path, name, short_side):
     save_description(prepared, replace(load_description(prepared), name=name))
     pack(prepared, tmp_path / "shards", num_workers=0)
     assert json.loads((tmp_path / "shards" / PACKING_FILE).read_text())["short_side"] == short_side

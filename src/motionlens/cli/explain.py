@@ -8,12 +8,7 @@ from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.explain.drawing.overview import Place
 from motionlens.explain.explanation import Explanation
-from motionlens.inference.explanation_files import (
-    Animation,
-    PictureFormat,
-    ThemeName,
-    explain_videos,
-)
+from motionlens.inference.explanation_files import explain_videos
 from motionlens.inference.recognizer import Recognizer
 
 # Positions of each module in the table.
