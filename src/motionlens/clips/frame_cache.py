@@ -12,8 +12,6 @@ from torch import Tensor
 from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoReader
 
-# Frames decoded at once.
-_CHUNK = 32
 _MAX_THREADS = 8
 
 
@@ -80,5 +78,4 @@ def read_resized(
     Raises:
         VideoError: If a frame cannot be decoded.
     """
-    chunks = [indices[i : i + _CHUNK] for i in range(0, len(indices), _CHUNK)]
-    return torch.cat([resize(reader.read(chunk).data) for chunk in chunks])
+    return torch.cat([resize(frames) for frames in reader.read_in_chunks(indices)])

@@ -13,8 +13,6 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-import numpy as np
-
 from motionlens._utils.errors import one_line
 from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.video.file import open_video
@@ -29,8 +27,6 @@ Stamp = tuple[int, int]
 MISSING = "nothing is there"
 # A process that decodes one video for longer is killed: the decoder hangs.
 DEADLINE_S = 1800.0
-# Decoded at once, so that a long video needs no more memory than a short one.
-_FRAMES_AT_ONCE = 32
 # Asking a file server for one file after the other is slow; it answers several at once.
 _STAT_THREADS, _STATS_AT_ONCE = 8, 500
 # Lines of another version in a file of findings are ignored.
@@ -66,7 +62,7 @@ class Finding(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A video to be checked.
+    """A video to be checked or packed.
 
     Attributes:
         path: of the file or frame folder.
@@ -145,9 +141,8 @@ def check_video(job: Job) -> Finding:
             warnings.simplefilter("always", VideoWarning)
             with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
                 num_frames = reader.num_frames
-                stop = num_frames if job.decode else 1
-                for first in range(0, stop, _FRAMES_AT_ONCE):
-                    reader.read(np.arange(first, min(first + _FRAMES_AT_ONCE, stop)))
+                for _ in reader.read_in_chunks(range(num_frames if job.decode else 1)):
+                    pass
     except VideoError as error:
         return Finding(0, _without_path(error, job.path))
     except Exception as error:  # a file may find a fault in any library; the others go on

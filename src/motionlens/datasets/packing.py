@@ -2,11 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from motionlens._utils.cores import usable_cores
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.catalog.own import LIST
-from motionlens.datasets.decode_check import file_stamp
+from motionlens.datasets.decode_check import Job, OnProgress, Stamp, file_stamp
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import (
     PACKING_FILE,
@@ -27,11 +25,12 @@ from motionlens.datasets.prepared import (
     save_description,
     save_part,
 )
-from motionlens.datasets.shard_writing import NOTHING, Encoded, Job, encode_all, write_shard
+from motionlens.datasets.shard_writing import Encoded, encode_all, write_shard
 from motionlens.video.frames import VideoError
 from motionlens.video.shards import SHARD_SUFFIX, load_table, video_name
 
-OnProgress = Callable[[int, int], None]
+# Stamp of a video that is not there.
+_NOTHING = (-1, -1)
 Lists = dict[Part, list[ListEntry]]
 
 
@@ -122,27 +121,29 @@ def pack(
     def counted(videos: Iterable[Encoded]) -> Iterator[Encoded]:
         nonlocal done
         for video in videos:
-            yield video
             done += 1
             if on_progress:
                 on_progress(done, total)
+            yield video
 
+    folder = source / description.root
     for part, entries in lists.items():
-        jobs = []
-        for row, entry in enumerate(entries):
-            path = source / description.root / entry.path
-            shard = _shard(out, part, packing, row)
-            jobs.append(Job(shard, row, path, entry, description.fps, file_stamp(path) or NOTHING))
-        to_do: list[Job] = []
-        for shard, grouped in groupby(jobs, attrgetter("shard")):
-            members = list(grouped)
-            if not _is_whole(shard, [job.stamp for job in members]):
-                to_do += members
-        done += len(jobs) - len(to_do)
-        with closing(encode_all(to_do, short_side, packing.quality, num_workers)) as encoded:
-            videos = zip(to_do, counted(encoded), strict=True)
-            for shard, of_shard in groupby(videos, lambda video: video[0].shard):
-                write_shard(shard, of_shard)
+        to_do = []
+        for shard, first, members in _shards(out, part, entries, packing):
+            stamps = [file_stamp(folder / entry.path) or _NOTHING for entry in members]
+            if _is_whole(shard, stamps):
+                done += len(members)
+            else:
+                to_do.append((shard, first, members, stamps))
+        jobs = (
+            Job(str(folder / entry.path), *entry.window, description.fps)
+            for _, _, members, _ in to_do
+            for entry in members
+        )
+        with closing(encode_all(jobs, short_side, packing.quality, num_workers)) as encoded:
+            videos = counted(encoded)
+            for shard, first, members, stamps in to_do:
+                write_shard(shard, first, members, stamps, videos)
     return _finish(out, packing, description, lists)
 
 
@@ -175,11 +176,16 @@ def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
         raise ValueError(f"{out}: holds shards {what}; name another folder or remove it")
 
 
-def _shard(out: Path, part: Part, packing: Packing, row: int) -> Path:
-    return out / f"{part}-{row // packing.shard_videos:06}{SHARD_SUFFIX}"
+def _shards(
+    out: Path, part: Part, entries: Sequence[ListEntry], packing: Packing
+) -> Iterator[tuple[Path, int, Sequence[ListEntry]]]:
+    """The shards of a part: path, row of the first video, and the entries."""
+    for number, first in enumerate(range(0, len(entries), packing.shard_videos)):
+        members = entries[first : first + packing.shard_videos]
+        yield out / f"{part}-{number:06}{SHARD_SUFFIX}", first, members
 
 
-def _is_whole(shard: Path, stamps: list[tuple[int, int]]) -> bool:
+def _is_whole(shard: Path, stamps: Sequence[Stamp]) -> bool:
     """Whether a shard holds all of its videos as they are now."""
     try:
         table = load_table(shard)
@@ -198,8 +204,7 @@ def _finish(out: Path, packing: Packing, description: PreparedSet, lists: Lists)
     broken = []
     for part, entries in lists.items():
         packed, num_frames = [], []
-        for first in range(0, len(entries), packing.shard_videos):
-            shard = _shard(out, part, packing, first)
+        for shard, _, _ in _shards(out, part, entries, packing):
             table = load_table(shard)
             for row, n in zip(table.numbers.tolist(), table.num_frames().tolist(), strict=True):
                 packed.append(ListEntry(f"{shard.name}/{video_name(row)}", entries[row].label))

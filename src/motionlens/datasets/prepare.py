@@ -4,7 +4,7 @@ The copy itself is neither changed nor copied.
 """
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -174,10 +174,9 @@ def _judge(part: Part, entry: ListEntry, finding: Finding, min_frames: int) -> _
 def _report(
     spec: DatasetSpec, copy: OfficialCopy, videos: Sequence[_Video], **settings: Any
 ) -> PrepareReport:
-    parts_of: dict[VideoKey, list[Part]] = defaultdict(list)
+    twice = _repeated(videos)
     class_counts: dict[str, dict[Part, int]] = {name: {} for name in copy.class_names}
     for part, entry, _, fault, _ in videos:
-        parts_of[_key(entry)].append(part)
         for label in () if fault else entry.labels:
             class_counts[label][part] = class_counts[label].get(part, 0) + 1
     official = spec.num_videos if copy.num_videos is None else copy.num_videos
@@ -192,8 +191,8 @@ def _report(
         num_classes=len(copy.class_names),
         official_num_classes=spec.num_classes,
         class_counts=class_counts,
-        num_twice=sum(len(parts) > 1 for parts in parts_of.values()),
-        num_leaked=sum(len(set(parts)) > 1 for parts in parts_of.values()),
+        num_twice=len({_key(video.entry) for video, _ in twice}),
+        num_leaked=len({_key(video.entry) for video, other in twice if video.part != other}),
         notes=copy.notes,
         **settings,
     )
@@ -225,18 +224,26 @@ def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
             # An earlier call may have found usable videos here.
             (folder / f"{part}.csv").unlink(missing_ok=True)
     rows: dict[str, list[Sequence[str]]] = {name: [_FAULT_COLUMNS] for name in _FAULT_LISTS}
-    first_part: dict[VideoKey, Part] = {}
-    for part, entry, finding, fault, reason in videos:
-        about = (part, entry.path, entry.label)
-        if fault:
-            rows["missing" if fault == "missing" else "unreadable"].append((*about, reason))
-        if finding.remark:
-            rows["damaged"].append((*about, finding.remark))
-        if (other := first_part.get(_key(entry))) is not None:
-            rows["duplicates"].append((*about, f"also in {other}"))
-        first_part.setdefault(_key(entry), part)
+
+    def add(name: str, video: _Video, reason: str) -> None:
+        rows[name].append((video.part, video.entry.path, video.entry.label, reason))
+
+    for video in videos:
+        if video.fault:
+            add("missing" if video.fault == "missing" else "unreadable", video, video.reason)
+        if video.finding.remark:
+            add("damaged", video, video.finding.remark)
+    for video, other in _repeated(videos):
+        add("duplicates", video, f"also in {other}")
     for name, lines in rows.items():
         write_csv(folder / f"{name}.csv", lines)
+
+
+def _repeated(videos: Sequence[_Video]) -> list[tuple[_Video, Part]]:
+    """Videos that were listed before, each with the part where it came first."""
+    first: dict[VideoKey, _Video] = {}
+    pairs = [(video, first.setdefault(_key(video.entry), video)) for video in videos]
+    return [(video, earlier.part) for video, earlier in pairs if earlier is not video]
 
 
 def _root_of(videos: Path, prepared: Path) -> str:

@@ -16,35 +16,10 @@ from torch import Tensor
 from motionlens._utils.process_pool import Lost, in_order, run_in_processes
 from motionlens.clips.preprocessing import resize_frames
 from motionlens.clips.video_index import ListEntry
-from motionlens.datasets.decode_check import DEADLINE_S
+from motionlens.datasets.decode_check import DEADLINE_S, Job, Stamp
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 from motionlens.video.shards import ShardTable, table_path, video_name
-
-# Decoded at once: large frames are shrunk before many of them fill the memory.
-_CHUNK = 32
-# Stamp of a video that is not there.
-NOTHING = (-1, -1)
-
-
-class Job(NamedTuple):
-    """A video to be packed.
-
-    Attributes:
-        shard: that it goes into.
-        row: of it in the list.
-        path: to open.
-        entry: of the list.
-        fps: frames per second, if it is a frame folder.
-        stamp: size in bytes and time of change in nanoseconds; -1, -1 if nothing is there.
-    """
-
-    shard: Path
-    row: int
-    path: Path
-    entry: ListEntry
-    fps: float
-    stamp: tuple[int, int]
 
 
 class Encoded(NamedTuple):
@@ -56,7 +31,7 @@ class Encoded(NamedTuple):
 
 
 def encode_all(
-    jobs: Sequence[Job], short_side: int, quality: int, num_workers: int
+    jobs: Iterable[Job], short_side: int, quality: int, num_workers: int
 ) -> Generator[Encoded]:
     """The videos as JPEGs, in their order."""
     work = partial(_encode, short_side=short_side, quality=quality)
@@ -70,14 +45,11 @@ def encode_all(
 
 def _encode(job: Job, *, short_side: int, quality: int) -> Encoded:
     """Decode a video, make it smaller, and encode its frames."""
-    start_s, end_s = job.entry.window
     pictures: list[bytes] = []
     try:
-        with open_video(job.path, start_s=start_s, end_s=end_s, fps=job.fps) as reader:
-            for first in range(0, reader.num_frames, _CHUNK):
-                indices = np.arange(first, min(first + _CHUNK, reader.num_frames))
-                frames = _shrink(reader.read(indices).data, short_side)
-                pictures += [_jpeg(frame, quality) for frame in frames]
+        with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
+            for frames in reader.read_in_chunks(range(reader.num_frames)):
+                pictures += [_jpeg(frame, quality) for frame in _shrink(frames, short_side)]
             return Encoded(pictures, reader.fps)
     except VideoError as error:
         return Encoded([], 0.0, str(error))
@@ -97,22 +69,35 @@ def _jpeg(frame: Tensor, quality: int) -> bytes:
     return data.getvalue()
 
 
-def write_shard(shard: Path, videos: Iterable[tuple[Job, Encoded]]) -> None:
-    """Write one shard, then its table, which shows that both are complete."""
+def write_shard(
+    shard: Path,
+    first: int,
+    entries: Sequence[ListEntry],
+    stamps: Sequence[Stamp],
+    videos: Iterable[Encoded],
+) -> None:
+    """Write one shard, then its table, which shows that both are complete.
+
+    Args:
+        shard: the tar file.
+        first: row of its first video in the list that is packed.
+        entries: of its videos.
+        stamps: of their files.
+        videos: as many are taken as there are entries.
+    """
     unfinished = shard.with_name(f".{shard.name}.unfinished")
     table_path(shard).unlink(missing_ok=True)
     numbers, firsts, fps = list[int](), [0], list[float]()
     offsets, sizes = list[int](), list[int]()
-    broken, stamps = dict[int, str](), list[tuple[int, int]]()
+    broken = dict[int, str]()
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for job, video in videos:
-            stamps.append(job.stamp)
+        for row, (entry, video) in enumerate(zip(entries, videos, strict=False), start=first):
             if video.error:
-                broken[job.row] = video.error
+                broken[row] = video.error
                 continue
-            numbers.append(job.row)
+            numbers.append(row)
             fps.append(video.fps)
-            offsets += _add_video(tar, job, video)
+            offsets += _add_video(tar, row, entry, video)
             sizes += map(len, video.pictures)
             firsts.append(len(offsets))
     with unfinished.open("rb") as file:
@@ -132,12 +117,12 @@ def write_shard(shard: Path, videos: Iterable[tuple[Job, Encoded]]) -> None:
     table.save(table_path(shard))
 
 
-def _add_video(tar: tarfile.TarFile, job: Job, video: Encoded) -> list[int]:
+def _add_video(tar: tarfile.TarFile, row: int, entry: ListEntry, video: Encoded) -> list[int]:
     """Add the description and the frames of a video; returns where each frame begins."""
-    name = video_name(job.row)
+    name = video_name(row)
     about = {
-        "label": job.entry.label,
-        "path": job.entry.path,
+        "label": entry.label,
+        "path": entry.path,
         "fps": video.fps,
         "num_frames": len(video.pictures),
     }

@@ -6,7 +6,7 @@ Letters: T frames, H W rows and columns.
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,6 +18,7 @@ from torch import Tensor
 # Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
+_CHUNK = 32
 
 
 class VideoError(ValueError):
@@ -174,6 +175,11 @@ class VideoReader(ABC):
             data = data[torch.from_numpy(places)]
         times_s = torch.from_numpy(self.times_s[wanted])
         return Frames(data=data, times_s=times_s, fps=self.fps)
+
+    def read_in_chunks(self, indices: Sequence[int] | NDArray[np.integer]) -> Iterator[Tensor]:
+        """Read frames as uint8 ``(n, 3, H, W)``, a few at a time: large ones do not pile up."""
+        for first in range(0, len(indices), _CHUNK):
+            yield self.read(indices[first : first + _CHUNK]).data
 
     def warn_of_stillness(self) -> None:
         """Warn if the video has a single frame, which cannot show motion.
