@@ -71,7 +71,9 @@ def test_always_in_range_and_as_many_as_asked_for(n, num_frames, stride, mode, s
 
 @pytest.mark.parametrize("n", [0, -3])
 def test_refuses_a_video_without_frames(n):
-    with pytest.raises(ValueError, match=f"num_frames_in_video must be at least 1, got {n}"):
+    with pytest.raises(
+        ValueError, match=f"num_frames_in_video must be a whole number of at least 1, got {n}"
+    ):
         sample_indices(n, Sampling(3))
 
 

@@ -135,9 +135,9 @@ class TestItems:
         transform = ClipTransform(PREPROCESSING, ("right", "left"))
         with pytest.raises(ValueError, match="transform must have the index's class names"):
             ClipDataset(index, SAMPLING, transform)
-        with pytest.raises(ValueError, match="seed must be at least 0"):
+        with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
             training(seed=-1)
-        with pytest.raises(ValueError, match="epoch must be at least 0"):
+        with pytest.raises(ValueError, match="epoch must be a whole number of at least 0"):
             training().set_epoch(-1)
 
 
@@ -179,9 +179,9 @@ class TestLoader:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-            ({"num_workers": -1}, "num_workers must be at least 0, got -1"),
-            ({"seed": -1}, "seed must be at least 0, got -1"),
+            ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
+            ({"num_workers": -1}, "num_workers must be a whole number of at least 0, got -1"),
+            ({"seed": -1}, "seed must be a whole number of at least 0, got -1"),
         ],
     )
     def test_refuses(self, evaluation, options, message):

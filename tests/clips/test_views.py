@@ -121,9 +121,11 @@ def test_other_texts_are_refused(text):
 
 
 def test_other_numbers_are_refused():
-    with pytest.raises(ValueError, match="num_clips must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_clips must be a whole number of at least 1, got 0"):
         Views.parse("0x3")
     with pytest.raises(ValueError, match="crops must be one of 1, 3, 5, 6, 8, 10 or full, got 4"):
         Views.parse("2x4")
-    with pytest.raises(ValueError, match="num_frames_in_video must be at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match="num_frames_in_video must be a whole number of at least 1, got 0"
+    ):
         Views().clip_indices(0, DENSE)

@@ -197,7 +197,7 @@ class TestSplit:
 
     def test_refuses_other_seeds(self, tmp_path):
         touch(tmp_path, *clips("a", "b"))
-        with pytest.raises(ValueError, match="seed must be at least 0"):
+        with pytest.raises(ValueError, match="seed must be a whole number of at least 0"):
             load_split(tmp_path, ListingConfig(split_seed=-1))
 
     def test_no_warning_without_reason(self, tmp_path):

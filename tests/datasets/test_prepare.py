@@ -318,8 +318,8 @@ def test_a_list_file_is_prepared_beside_it(tmp_path):
     ("changes", "message"),
     [
         ({"check": "closely"}, "check must be open, decode or none, got 'closely'"),
-        ({"num_workers": -1}, "num_workers must be at least 0, got -1"),
-        ({"min_frames": 0}, "min_frames must be at least 1, got 0"),
+        ({"num_workers": -1}, "num_workers must be a whole number of at least 0, got -1"),
+        ({"min_frames": 0}, "min_frames must be a whole number of at least 1, got 0"),
         ({"split": 1}, "split is no option of jester"),
         ({"out": __file__}, "out must be a folder that can be written"),
     ],

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.optical_flow import clip_with_flow
 from motionlens.video.frames import check_frames
 
@@ -49,10 +50,7 @@ class Preprocessing:
     flow_frames: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("size", "short_side"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        check_at_least(1, size=self.size, short_side=self.short_side)
         if self.short_side < self.size:
             raise ValueError(
                 f"short_side must be at least size = {self.size}, got {self.short_side}; raise "

@@ -6,6 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.errors import check_at_least
+
 SamplingMode = Literal["dense", "segments"]
 
 
@@ -33,12 +35,8 @@ class Sampling:
     lead: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_frames", "frame_stride"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        if isinstance(self.lead, bool) or not isinstance(self.lead, int) or self.lead < 0:
-            raise ValueError(f"lead must be a whole number of at least 0, got {self.lead!r}")
+        check_at_least(1, num_frames=self.num_frames, frame_stride=self.frame_stride)
+        check_at_least(0, lead=self.lead)
         if self.mode not in get_args(SamplingMode):
             raise ValueError(f"mode must be one of {get_args(SamplingMode)}, got {self.mode!r}")
 
@@ -86,11 +84,7 @@ def sample_indices(
         >>> sample_indices(9, Sampling(3, mode="segments", lead=1)).tolist()
         [0, 1, 3, 4, 6, 7]
     """
-    if num_frames_in_video < 1:
-        raise ValueError(
-            f"num_frames_in_video must be at least 1, got {num_frames_in_video}; "
-            "there is no frame to choose"
-        )
+    check_at_least(1, num_frames_in_video=num_frames_in_video)
     if sampling.mode == "segments":
         return with_lead(_segments(num_frames_in_video, sampling.num_frames, rng), sampling)
     return with_lead(_dense(num_frames_in_video, sampling, rng), sampling)

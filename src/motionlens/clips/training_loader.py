@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.augmentation import ClipTransform
 from motionlens.clips.epoch_order import (
     Padding,
@@ -84,8 +85,7 @@ class ClipDataset(Dataset[ClipItem]):
                 f"transform must have the index's class names {index.class_names}, got "
                 f"{tuple(transform.class_names)}; build it with those"
             )
-        if seed < 0:
-            raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+        check_at_least(0, seed=seed)
         self.index = index
         self.sampling = sampling
         self.transform = transform
@@ -128,8 +128,7 @@ class ClipDataset(Dataset[ClipItem]):
         Args:
             epoch: at least 0.
         """
-        if epoch < 0:
-            raise ValueError(f"epoch must be at least 0, got {epoch}; count from 0")
+        check_at_least(0, epoch=epoch)
         self._epoch.fill_(epoch)
 
     def fill_cache(self) -> None:
@@ -235,13 +234,8 @@ def build_loader(
         ValueError: If a number is out of its range.
         VideoError: If the cache is to be filled and a video cannot be decoded.
     """
-    for name, value, least in (
-        ("batch_size", batch_size, 1),
-        ("num_workers", num_workers, 0),
-        ("seed", seed, 0),
-    ):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
+    check_at_least(1, batch_size=batch_size)
+    check_at_least(0, num_workers=num_workers, seed=seed)
     if num_workers:
         dataset.fill_cache()
     sampler: Sampler[int] | Sequence[int] | None = None

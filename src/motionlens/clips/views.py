@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.sampling import Sampling, with_lead
 
 FULL: Literal["full"] = "full"
@@ -52,8 +53,7 @@ class Views:
     crops: int | Literal["full"] = 1
 
     def __post_init__(self) -> None:
-        if isinstance(self.num_clips, bool) or self.num_clips < 1:
-            raise ValueError(f"num_clips must be at least 1, got {self.num_clips}")
+        check_at_least(1, num_clips=self.num_clips)
         if self.crops != FULL and self.crops not in CROP_NUMBERS:
             known = ", ".join(map(str, CROP_NUMBERS))
             raise ValueError(f"crops must be one of {known} or {FULL}, got {self.crops!r}")
@@ -118,10 +118,7 @@ class Views:
             [[1, 5], [3, 7]]
         """
         n, S, T = num_frames_in_video, self.num_clips, sampling.num_frames
-        if n < 1:
-            raise ValueError(
-                f"num_frames_in_video must be at least 1, got {n}; there is no frame to choose"
-            )
+        check_at_least(1, num_frames_in_video=n)
         clips, steps = np.arange(S, dtype=np.int64)[:, None], np.arange(T, dtype=np.int64)
         if sampling.mode == "segments":
             # floor((s + (2j + 1) / 2S) * n / T), in whole numbers.

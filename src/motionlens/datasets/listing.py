@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
@@ -153,8 +154,7 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
         VideoWarning: If a class has one video only, which then trains.
     """
     fraction, seed = listing.validation_fraction, listing.split_seed
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+    check_at_least(0, split_seed=seed)
     is_drawn = np.zeros(len(index), dtype=bool)
     single = []
     for label, name in enumerate(index.class_names):

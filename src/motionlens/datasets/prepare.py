@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
+from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import find_spec
@@ -84,9 +85,8 @@ def prepare(
     if check not in get_args(CheckLevel):
         raise ValueError(f"check must be open, decode or none, got {check!r}")
     num_workers = usable_cores() if num_workers is None else num_workers
-    for name, value, least in (("num_workers", num_workers, 0), ("min_frames", min_frames, 1)):
-        if value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value}; raise it")
+    check_at_least(0, num_workers=num_workers)
+    check_at_least(1, min_frames=min_frames)
     folder = default_out(root) if out is None else Path(out)
     check_writable(folder)
     if options.get("fps") is not None:
