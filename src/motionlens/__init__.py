@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from motionlens.inference.recognizer import Recognizer as Recognizer
     from motionlens.inference.streaming.events import EventDetector as EventDetector
     from motionlens.inference.streaming.events import EventRules as EventRules
-    from motionlens.inference.streaming.windows import Window as Window
     from motionlens.models.capture import capture_proposals as capture_proposals
     from motionlens.models.capture import inject_proposals as inject_proposals
     from motionlens.models.correspondence import CorrespondenceProposal as CorrespondenceProposal
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from motionlens.models.registry import list_models as list_models
     from motionlens.ops.proposals import Proposals as Proposals
     from motionlens.report.event import Event as Event
+    from motionlens.report.event import Window as Window
     from motionlens.report.prediction import Prediction as Prediction
     from motionlens.training.fit import fit as fit
     from motionlens.training.recipe import Recipe as Recipe
@@ -42,7 +42,7 @@ _HOME = {
     "Proposals": "motionlens.ops.proposals",
     "Recipe": "motionlens.training.recipe",
     "Recognizer": "motionlens.inference.recognizer",
-    "Window": "motionlens.inference.streaming.windows",
+    "Window": "motionlens.report.event",
     "capture_proposals": "motionlens.models.capture",
     "create_model": "motionlens.models.registry",
     "evaluate": "motionlens.inference.evaluation",

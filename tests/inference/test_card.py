@@ -60,7 +60,7 @@ def test_round_trip():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"class_names": ("a", "a")}, "class_names must be distinct and not empty, got 2 names, 1"),
+        ({"class_names": ("a", "a")}, "got 2 names, more than once: a"),
         ({"class_names": ()}, "got 0 names"),
         ({"num_frames": 0}, "num_frames must be a whole number of at least 1, got 0"),
         ({"short_side": 31}, "short_side must be at least size = 32, got 31"),

@@ -43,11 +43,6 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def local_rank() -> int:
-    """Number of this process among those on the same machine, from 0."""
-    return int(os.environ.get("LOCAL_RANK", "0")) if world_size() > 1 else 0
-
-
 def own_device(device: torch.device) -> torch.device:
     """The device for this process: of several CUDA devices, each process takes its own.
 
@@ -56,7 +51,8 @@ def own_device(device: torch.device) -> torch.device:
     """
     if device.type != "cuda" or device.index is not None or world_size() == 1:
         return device
-    return torch.device("cuda", local_rank() % torch.cuda.device_count())
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    return torch.device("cuda", local_rank % torch.cuda.device_count())
 
 
 @contextmanager
@@ -132,14 +128,10 @@ def gather_rows(rows: Tensor, total: int) -> Tensor:
         )
     if world_size() == 1:
         return rows
-    # Collectives want equally much of every process.
-    padded = rows.new_zeros((-(-total // world_size()), *rows.shape[1:]))
-    padded[: len(rows)] = rows
-    padded = padded.to(_wire())
-    parts = [torch.empty_like(padded) for _ in range(world_size())]
-    dist.all_gather(parts, padded)
-    # Row i of process r is item i * world_size + r.
-    return torch.stack(parts, dim=1).flatten(0, 1)[:total].to(rows.device)
+    found = rows.new_empty((total, *rows.shape[1:]))
+    for number, part in enumerate(gather_objects(rows.cpu())):
+        found[number :: world_size()] = part.to(rows.device)
+    return found
 
 
 def gather_objects(value: T) -> list[T]:
@@ -157,10 +149,3 @@ def gather_objects(value: T) -> list[T]:
 
 def _is_joined() -> bool:
     return dist.is_available() and dist.is_initialized()
-
-
-def _wire() -> torch.device:
-    """Where tensors must lie to be exchanged: somebody else may have joined over NCCL alone."""
-    if "cpu:" in dist.get_backend_config():
-        return torch.device("cpu")
-    return torch.device("cuda", torch.cuda.current_device())

@@ -40,10 +40,7 @@ def versions() -> dict[str, str | None]:
     return {
         "motionlens": __version__,
         "python": platform.python_version(),
-        **{
-            package: _version(package)
-            for package in ("torch", "lightning", "kornia", "av", "numpy")
-        },
+        **{name: _version(name) for name in ("torch", "lightning", "kornia", "av", "numpy")},
         "git": _git_hash(),
     }
 

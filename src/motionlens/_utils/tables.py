@@ -38,8 +38,8 @@ class Output(Console):
 
 
 def console_table(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    headings: Sequence[str | Text],
+    rows: Iterable[Sequence[str | Text]],
     *,
     title: str | None = None,
     left: Collection[int] = (0,),
@@ -80,16 +80,11 @@ def markdown_table(
         | train |  9,537 |
         | test  |     12 |
     """
-    table = Table(box=box.MARKDOWN)
-    for column, heading in enumerate(headings):
-        table.add_column(
-            _markdown_cell(heading),
-            justify="left" if column in left else "right",
-            no_wrap=True,
-            min_width=3,
-        )
-    for row in rows:
-        table.add_row(*map(_markdown_cell, row))
+    cells = ([_markdown_cell(cell) for cell in row] for row in rows)
+    table = console_table([_markdown_cell(heading) for heading in headings], cells, left=left)
+    table.box = box.MARKDOWN
+    for column in table.columns:
+        column.no_wrap, column.min_width = True, 3
     text = io.StringIO()
     Console(file=text, width=_NATURAL_WIDTH, color_system=None).print(table)
     head, rule, *body = (line for line in text.getvalue().splitlines() if line.strip())

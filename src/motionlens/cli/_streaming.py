@@ -92,11 +92,11 @@ def _print_summary(stream: WindowStream, num_events: int) -> None:
     """Print one line about the whole stream on standard error."""
     line = (
         f"{stream.name}: {_count(stream.num_windows, 'window')}, {_count(num_events, 'event')} "
-        f"in {stream.end_s:.1f} s"
+        f"in {stream.feed.end_s:.1f} s"
     )
-    if stream.frames_dropped:
+    if stream.feed.dropped:
         line += (
-            f"; {stream.frames_dropped} of {stream.frames_seen} frames dropped because the network "
+            f"; {stream.feed.dropped} of {stream.feed.seen} frames dropped because the network "
             "was too slow: raise --hop or take a smaller one"
         )
     print(f"motionlens: {line}", file=sys.stderr, flush=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,10 +17,22 @@ from motionlens.models.registry import create_model, model_defaults
 
 FORMAT_VERSION = 1
 
-# Keys of the JSON object, by the part of the card that they belong to.
-_SAMPLING = {"num_frames": "num_frames", "frame_stride": "frame_stride", "sampling_mode": "mode"}
-_PREPROCESSING = ("size", "short_side", "mean", "std")
-_OWN = ("model", "class_names", "options", "multi_label", "license", "format_version")
+# Keys of the JSON object in their order, and which attribute of the card each stands for.
+_ATTRIBUTES = {
+    "model": "model",
+    "class_names": "class_names",
+    "num_frames": "sampling.num_frames",
+    "frame_stride": "sampling.frame_stride",
+    "size": "preprocessing.size",
+    "short_side": "preprocessing.short_side",
+    "options": "options",
+    "sampling_mode": "sampling.mode",
+    "mean": "preprocessing.mean",
+    "std": "preprocessing.std",
+    "multi_label": "multi_label",
+    "license": "license",
+    "format_version": "format_version",
+}
 _REQUIRED = ("model", "class_names", "num_frames", "frame_stride", "size", "short_side")
 
 
@@ -62,10 +76,11 @@ class ModelCard:
         is_list = isinstance(self.class_names, (list, tuple))
         if not is_list or not all(isinstance(name, str) for name in self.class_names):
             raise ValueError(f"class_names must be a list of strings, got {self.class_names!r:.99}")
-        if not self.class_names or len(set(self.class_names)) != len(self.class_names):
+        twice = [name for name, count in Counter(self.class_names).items() if count > 1]
+        if not self.class_names or twice:
             raise ValueError(
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
-                f"{len(set(self.class_names))} of them distinct"
+                f"more than once: {', '.join(twice) or 'none'}"
             )
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
@@ -89,25 +104,16 @@ class ModelCard:
         logits = logits.float()
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, flat."""
+        values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
+        if not self.multi_label:  # cards of a single label keep the form that older versions read
+            del values["multi_label"]
+        return values
+
     def to_json(self) -> str:
         """As a JSON object, flat."""
-        values = {
-            "model": self.model,
-            "class_names": self.class_names,
-            "num_frames": self.sampling.num_frames,
-            "frame_stride": self.sampling.frame_stride,
-            "size": self.preprocessing.size,
-            "short_side": self.preprocessing.short_side,
-            "options": dict(self.options),
-            "sampling_mode": self.sampling.mode,
-            "mean": self.preprocessing.mean,
-            "std": self.preprocessing.std,
-            # Cards of a single label keep the form that older versions read.
-            **({"multi_label": True} if self.multi_label else {}),
-            "license": self.license,
-            "format_version": self.format_version,
-        }
-        return json.dumps(values, indent=2) + "\n"
+        return json.dumps(self.to_dict(), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> ModelCard:
@@ -126,20 +132,22 @@ class ModelCard:
         version = values.get("format_version", FORMAT_VERSION)
         if not isinstance(version, int):
             raise ValueError(f"format_version of a model card must be a number, got {version!r}")
-        unknown = values.keys() - {*_SAMPLING, *_PREPROCESSING, *_OWN}
+        unknown = values.keys() - _ATTRIBUTES.keys()
         if unknown and version <= FORMAT_VERSION:
             names = ", ".join(sorted(unknown))
             raise ValueError(f"a model card must hold known fields only, got {names}")
         if missing := [name for name in _REQUIRED if name not in values]:
             raise ValueError(f"a model card must be complete, it lacks {', '.join(missing)}")
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        sampling = {name: values[key] for key, name in _SAMPLING.items() if key in values}
-        preprocessing = {key: values[key] for key in _PREPROCESSING if key in values}
+        parts: dict[str, dict[str, Any]] = {"": {}, "sampling": {}, "preprocessing": {}}
+        for key in values.keys() - unknown:
+            part, _, name = _ATTRIBUTES[key].rpartition(".")
+            value = values[key]
+            parts[part][name] = tuple(value) if isinstance(value, list) else value
         try:
             return cls(
-                sampling=Sampling(**sampling),
-                preprocessing=Preprocessing(**preprocessing),
-                **{key: values[key] for key in _OWN if key in values},
+                sampling=Sampling(**parts["sampling"]),
+                preprocessing=Preprocessing(**parts["preprocessing"]),
+                **parts[""],
             )
         except TypeError as error:
             raise ValueError(f"a model card must hold values of the right type: {error}") from None

@@ -1,7 +1,6 @@
 """The authors' TensorFlow weights as a recognizer."""
 
 import os
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,7 +126,4 @@ def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None)
         raise ValueError(
             f"labels must hold one line per class, {num_classes}, got {len(names)} in {labels}"
         )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"labels must be distinct, {labels} holds {twice[0]!r} more than once")
     return names

@@ -142,14 +142,18 @@ def evaluate(
             broken[i] = str(row)
         if on_progress and is_main():
             on_progress(i + 1, len(index))
-    parameters = sum(values.numel() for values in model.parameters())
-    report = _make_report(card, index, rows, broken, {
-        "model": card.model, "parameters": parameters, "k": k, "split": split,
-        "dtype": dtype and str(dtype), "views": str(views),
-        "sampling_mode": card.sampling.mode, "num_frames": card.sampling.num_frames,
-        "frame_stride": card.sampling.frame_stride, "size": card.preprocessing.size,
-        "short_side": card.preprocessing.short_side,
-    })  # fmt: skip
+    settings = {
+        "model": card.model,
+        "parameters": sum(values.numel() for values in model.parameters()),
+        "k": k,
+        "split": split,
+        "dtype": dtype and str(dtype),
+        "views": str(views),
+    }
+    clip = card.to_dict()
+    names = ("sampling_mode", "num_frames", "frame_stride", "size", "short_side")
+    settings |= {name: clip[name] for name in names}
+    report = _make_report(card, index, rows, broken, settings)
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
     if submission is not None and is_main():

@@ -1,6 +1,5 @@
 """The routes of the HTTP interface."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
@@ -101,7 +100,7 @@ async def model(service: Served) -> Any:
             for name, module in modules.items()
         ],
         "explains": bool(modules),
-        "card": json.loads(recognizer.card.to_json()),
+        "card": recognizer.card.to_dict(),
         "pictures": service.num_pictures,
         "limits": {
             "max_upload_mb": config.max_upload_mb,

@@ -3,8 +3,7 @@ import json
 import torch
 
 from motionlens.inference.streaming.watch import as_srt, event_line, window_line
-from motionlens.inference.streaming.windows import Window
-from motionlens.report.event import Event
+from motionlens.report.event import Event, Window
 
 
 def event(label="wave", start_s=0.0, end_s=1.0):

@@ -251,7 +251,7 @@ def test_ends_when_told_to_and_when_left():
         if number == 5:
             stream.stop()
     assert 5 <= number <= 5 + 8
-    assert stream.frames_dropped == 0
+    assert stream.feed.dropped == 0
     for _ in recognizer_of().stream(noise(4000), hop=1):
         break
     deadline = time.monotonic() + 10
@@ -278,8 +278,8 @@ def test_a_live_source_drops_frames_for_a_slow_network():
     video = noise(40)  # of 3.3 s
     stream = slow.stream(video, hop=1, real_time=True, batch_size=1)
     found = list(stream)
-    assert stream.frames_seen == 40
-    assert 0 < stream.frames_dropped < 40
+    assert stream.feed.seen == 40
+    assert 0 < stream.feed.dropped < 40
     assert any(window.after_gap for window in found[1:])
     # What is not dropped is exact: no window has a gap inside.
     for window in found:
@@ -297,7 +297,7 @@ def test_a_live_source_loses_nothing_for_a_fast_network(make_video):
     stream = recognizer.stream(path, hop=1, real_time=True, batch_size=64)
     live = torch.stack([window.logits for window in stream])
     assert time.monotonic() - began >= 29 / 20  # it did play in real time
-    assert stream.frames_dropped == 0
+    assert stream.feed.dropped == 0
     at_once = torch.stack([window.logits for window in recognizer.stream(path, hop=1)])
     torch.testing.assert_close(live, at_once, rtol=1e-5, atol=1e-5)
 

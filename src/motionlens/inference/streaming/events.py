@@ -10,16 +10,13 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from motionlens._utils.errors import nearest
-from motionlens.report.event import Event
-
-if TYPE_CHECKING:
-    from motionlens.inference.streaming.windows import Window
+from motionlens.report.event import Event, Window
 
 Smoothing = Literal["exponential", "median", "none"]
 

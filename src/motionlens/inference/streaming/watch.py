@@ -7,8 +7,8 @@ from pathlib import Path
 
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.inference.streaming.events import EventDetector
-from motionlens.inference.streaming.windows import Window, WindowStream
-from motionlens.report.event import Event
+from motionlens.inference.streaming.windows import WindowStream
+from motionlens.report.event import Event, Window
 from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.prediction import best_labels
 
@@ -66,12 +66,7 @@ def watch(
             if windows:
                 write_line(window_line(stream.name, window, detector.class_names, top))
             if trace:
-                trace.add_window(
-                    window.start_s,
-                    window.end_s,
-                    window.probabilities.numpy(),
-                    after_gap=window.after_gap,
-                )
+                trace.add_window(window)
             take(detector.take(window))
     except ValueError as error:
         broken = error
@@ -87,8 +82,8 @@ def watch(
             events,
             timeline,
             class_names=detector.class_names,
-            start_s=stream.start_s,
-            end_s=stream.end_s,
+            start_s=stream.start_s or 0.0,
+            end_s=stream.feed.end_s,
             title=Path(stream.name).name or stream.name,
             trace=trace,
         )
@@ -126,25 +121,19 @@ def event_line(path: str, event: Event) -> str:
         '{"type": "event", "path": "a.mp4", "label": "wave", "start_s": 1.0, "end_s": 2.25, \
 "confidence": 0.9}'
     """
-    return json.dumps(
-        {
-            "type": "event",
-            "path": path,
-            "label": event.label,
-            "start_s": round(event.start_s, 3),
-            "end_s": round(event.end_s, 3),
-            "confidence": round(event.confidence, 6),
-        },
-        ensure_ascii=False,
-    )
+    line = {"type": "event", "path": path, "label": event.label, **_times(event)}
+    return json.dumps(line | {"confidence": round(event.confidence, 6)}, ensure_ascii=False)
 
 
 def window_line(path: str, window: Window, class_names: Sequence[str], top: int) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
     found = best_labels(class_names, path, window.probabilities, top).to_dict(digits=6)
-    times_s = {"start_s": round(window.start_s, 3), "end_s": round(window.end_s, 3)}
-    line = {"type": "window", "path": path, **times_s, "predictions": found["predictions"]}
-    return json.dumps(line, ensure_ascii=False)
+    line = {"type": "window", "path": path, **_times(window)}
+    return json.dumps(line | {"predictions": found["predictions"]}, ensure_ascii=False)
+
+
+def _times(found: Event | Window) -> dict[str, float]:
+    return {"start_s": round(found.start_s, 3), "end_s": round(found.end_s, 3)}
 
 
 def as_srt(events: Iterable[Event]) -> str:

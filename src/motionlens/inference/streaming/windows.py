@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,31 +11,13 @@ from motionlens.clips.sampling import Sampling
 from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
 from motionlens.models.frame_stream import FrameStream, shares_frames
+from motionlens.report.event import Window
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.source import Source, is_endless, open_source, source_name
 
 # A clip frame, uint8 (lead + 1, 3, h, w) with those that optical flow needs before it; its time.
 TimedFrame = tuple[Tensor, float]
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Window:
-    """The answer of a network to one clip of a stream.
-
-    Attributes:
-        start_s: time of the clip's first frame, seconds since the source's first frame.
-        end_s: time of its last frame.
-        logits: float32 ``(num_classes,)``, on the CPU.
-        probabilities: float32 ``(num_classes,)``, from the logits as the model card says.
-        after_gap: whether it is the first window, or the first one after dropped frames.
-    """
-
-    start_s: float
-    end_s: float
-    logits: Tensor
-    probabilities: Tensor
-    after_gap: bool = False
 
 
 class WindowStream:
@@ -64,6 +46,9 @@ class WindowStream:
     Attributes:
         name: name of the source in messages.
         num_windows: windows so far.
+        start_s: time from which on frames are taken, seconds; None for the source's start.
+        feed: reads the source; tells the clip frames ``seen`` and ``dropped`` so far, and
+            ``end_s``, the time of the last frame that was read.
 
     Raises:
         ValueError: If an argument is out of range, or the card has the mode ``segments`` and
@@ -98,12 +83,12 @@ class WindowStream:
         self.name = source_name(source)
         self.num_windows = 0
         self._runner, self._source, self._real_time = runner, source, real_time
-        self._start_s, self._end_s, self._window_s = start_s, end_s, window_s
+        self.start_s, self._end_s, self._window_s = start_s, end_s, window_s
         self._hop, self._batch_frames = hop, batch_size * hop
         self._frame_stream = (
             FrameStream(runner.network, T, hop=hop) if shares_frames(runner.network) else None
         )
-        self._feed = FrameFeed(
+        self.feed = FrameFeed(
             lambda: open_source(source, start_s=start_s, end_s=end_s),
             self._choose_sampling,
             self._preprocessing,
@@ -113,29 +98,9 @@ class WindowStream:
         )
         self._reset()
 
-    @property
-    def start_s(self) -> float:
-        """Time from which on frames are taken, seconds."""
-        return self._start_s or 0.0
-
-    @property
-    def frames_seen(self) -> int:
-        """Clip frames so far, including dropped ones."""
-        return self._feed.seen
-
-    @property
-    def frames_dropped(self) -> int:
-        """Clip frames of a live source that were dropped because the network was too slow."""
-        return self._feed.dropped
-
-    @property
-    def end_s(self) -> float:
-        """Time of the last frame that was read, seconds."""
-        return self._feed.end_s
-
     def stop(self) -> None:
         """End the stream soon. May be called from any thread and from a signal handler."""
-        self._feed.stop()
+        self.feed.stop()
 
     def __iter__(self) -> Iterator[Window]:
         """The windows.
@@ -148,13 +113,13 @@ class WindowStream:
         """
         if self._real_time or is_endless(self._source):
             self._warm_up()  # the first clip takes longest, and live frames do not wait
-        for batch in self._feed.batches(self._batch_frames):
+        for batch in self.feed.batches(self._batch_frames):
             yield from self._windows_of(batch)
-        if self._feed.was_stopped:
+        if self.feed.was_stopped:
             return
         if not self.num_windows:
             yield self._whole_source()
-        for note in self._feed.notes:
+        for note in self.feed.notes:
             warnings.warn(note, VideoWarning, stacklevel=2)
 
     def _warm_up(self) -> None:
@@ -222,9 +187,9 @@ class WindowStream:
         if isinstance(self._source, int) or is_endless(self._source):
             raise VideoError(
                 f"{self.name}: ended before a window was full; one takes "
-                f"{self._sampling.num_frames} frames, {self._feed.stride} frames apart"
+                f"{self._sampling.num_frames} frames, {self.feed.stride} frames apart"
             )
-        with open_video(self._source, start_s=self._start_s, end_s=self._end_s) as reader:
+        with open_video(self._source, start_s=self.start_s, end_s=self._end_s) as reader:
             _, frames = read_clip(reader, self._choose_sampling(reader.fps))
             start_s, end_s = float(reader.times_s[0]), float(reader.times_s[-1])
         clips = self._runner.clips([self._preprocessing.crop(frames.data)])

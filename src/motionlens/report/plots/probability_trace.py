@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motionlens.report.event import Window
+
 
 class ProbabilityTrace:
     """The greatest probability of each label in time bins of equal length.
@@ -46,19 +48,10 @@ class ProbabilityTrace:
         self._rows[pieces] = np.fmax(self._rows[pieces], probabilities)
         self._used = max(self._used, last + 1)
 
-    def add_window(
-        self, start_s: float, end_s: float, probabilities: ArrayLike, *, after_gap: bool
-    ) -> None:
-        """Add a window, which stands for the time around its middle, as it does for events.
-
-        Args:
-            start_s: time of its first frame, seconds.
-            end_s: time of its last frame.
-            probabilities: ``(K,)``.
-            after_gap: whether it is the first window, or the first one after dropped frames.
-        """
-        middle_s = (start_s + end_s) / 2
-        half_s = 0.0 if after_gap else (middle_s - self._last_s) / 2
-        from_s = start_s if after_gap else self._held_s
+    def add_window(self, window: Window) -> None:
+        """Add a window, which stands for the time around its middle, as it does for events."""
+        middle_s = (window.start_s + window.end_s) / 2
+        half_s = 0.0 if window.after_gap else (middle_s - self._last_s) / 2
+        from_s = window.start_s if window.after_gap else self._held_s
         self._last_s, self._held_s = middle_s, middle_s + half_s
-        self.add(from_s, self._held_s, probabilities)
+        self.add(from_s, self._held_s, window.probabilities.numpy())
