@@ -20,9 +20,9 @@ def test_checked_on_noise_and_on_real_clips(tmp_path):
     parity = export_recognizer(
         small_recognizer("toy_c2d"), tmp_path / "new" / "net.onnx", videos=[tmp_path / "left.mp4"]
     )
-    shapes = [(row.name.rpartition("/")[2], row.shape[:3]) for row in parity.rows]
+    shapes = [(row.name.rpartition("/")[2], row.shape[:3]) for row in parity]
     assert shapes == [("random", (1, 3, 4)), ("random", (3, 3, 4)), ("left.mp4", (1, 3, 4))]
-    assert not parity.failed
+    assert all(row.passes for row in parity)
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["net.onnx"]
     assert OnnxNetwork(tmp_path / "new" / "net.onnx").input_shape == ("batch", 3, 4, 16, 16)
 
@@ -54,7 +54,7 @@ def test_a_network_with_a_wrong_weight_is_refused(tmp_path, monkeypatch, change)
 def test_program_of_torch_export(tmp_path):
     path = tmp_path / "net.pt2"
     parity = export_recognizer(small_recognizer(), path, dynamic_frames=True)
-    assert {row.shape[2] for row in parity.rows} == {2, 4, 7}
+    assert {row.shape[2] for row in parity} == {2, 4, 7}
     extra = {"motionlens": ""}
     program = torch.export.load(path, extra_files=extra)
     assert extra["motionlens"] == small_recognizer().card.to_json()
@@ -84,7 +84,7 @@ def test_networks_and_options(model, options, size, tmp_path):
     recognizer = small_recognizer(model, options, size)
     path = tmp_path / "net.onnx"
     parity = export_recognizer(recognizer, path, dynamic_frames=True)
-    assert max(row.relative for row in parity.rows) < 1e-4
+    assert max(row.relative for row in parity) < 1e-4
     assert Recognizer.from_pretrained(path).card == recognizer.card
 
 

@@ -4,13 +4,14 @@ The suffix of the file chooses the format: .onnx, or .pt2 for torch.export and A
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.export.exporting import export_recognizer
 from motionlens.export.formats import DEFAULT_OPSET
-from motionlens.export.parity import Parity, ParityError
+from motionlens.export.parity import ClipParity, ParityError
 from motionlens.inference.recognizer import Recognizer
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
             export_recognizer, args, recognizer=recognizer, path=args.out, videos=args.clips or ()
         )
     except ParityError as error:
-        _print_parity(error.parity)
+        _print_parity(error.rows)
         raise
     _print_file(Path(args.out), recognizer, args)
     _print_parity(parity)
@@ -51,7 +52,7 @@ def _print_file(out: Path, recognizer: Recognizer, args: argparse.Namespace) -> 
     print(f"        features  float32 (batch, {recognizer.model.num_features})")
 
 
-def _print_parity(parity: Parity) -> None:
+def _print_parity(parity: Sequence[ClipParity]) -> None:
     headings = ("clips", "shape", "largest difference", "relative", "with ties", "rounding")
     rows = [
         (
@@ -61,16 +62,16 @@ def _print_parity(parity: Parity) -> None:
             f"{row.relative:.1e}",
             *("" if x is None else f"{x:.1e}" for x in (row.undithered, row.rounding)),
         )
-        for row in parity.rows
+        for row in parity
     ]
     Output().print(console_table(headings, rows, title="Exported against original"))
-    print(f"tolerance {parity.tolerance:g} of the norm of a clip's logits or features")
-    if any(row.undithered is not None for row in parity.rows):
+    print(f"tolerance {parity[0].tolerance:g} of the norm of a clip's logits or features")
+    if any(row.undithered is not None for row in parity):
         print(
             "Real clips are compared with noise of half a grey level: of positions that are "
             "exactly alike, the search may take any."
         )
-    if any(row.rounding is not None for row in parity.rows):
+    if any(row.rounding is not None for row in parity):
         print(
             "Clips with an entry under rounding are so flat that changing them by a millionth "
             "changes the original's output by that much. They may differ by twice that, and show "

@@ -15,8 +15,8 @@ from motionlens.export.formats import find_writer, load_exported
 from motionlens.export.graph import BothOutputs, prepare, trace
 from motionlens.export.parity import (
     TOLERANCE,
+    ClipParity,
     NamedClips,
-    Parity,
     ParityError,
     check_parity,
     random_clips,
@@ -36,7 +36,7 @@ def export_recognizer(
     aot: bool = False,
     videos: Sequence[Video] = (),
     tolerance: float = TOLERANCE,
-) -> Parity:
+) -> list[ClipParity]:
     """Write a recognizer's network to a file, if a check finds that it computes the same.
 
     Args:
@@ -52,7 +52,7 @@ def export_recognizer(
         tolerance: largest difference, relative to the outputs' norm.
 
     Returns:
-        The comparison with the original.
+        The comparison with the original, one row per batch of clips.
 
     Raises:
         ParityError: If the exported network is too far from the original.
@@ -66,24 +66,23 @@ def export_recognizer(
     check_writable(path.parent)
     card = recognizer.card
     channels, T, size, _ = card.clip_shape
-    clips = [(video_name(video), recognizer.load_clip(video)[None]) for video in videos]
+    dither = HALF_A_GREY_LEVEL / max(card.preprocessing.std)
+    clips = [
+        NamedClips(video_name(video), recognizer.load_clip(video)[None], dither) for video in videos
+    ]
     with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, _quiet(), torch.no_grad():
         draft = Path(folder, path.name)
         reference = prepare(recognizer.model, "reference")
         traced = trace(reference, card, dynamic_frames=dynamic_frames)
         write(traced, draft)
         lengths = {max(traced.min_frames, T // 2), T, T + 3} if dynamic_frames else {T}
-        dither = HALF_A_GREY_LEVEL / max(card.preprocessing.std)
         parity = check_parity(
             load_exported(draft),
             BothOutputs(prepare(recognizer.model, "auto")),
-            [
-                *random_clips(size, sorted(lengths), channels=channels),
-                *(NamedClips(name, clip, dither) for name, clip in clips),
-            ],
+            [*random_clips(size, sorted(lengths), channels=channels), *clips],
             tolerance=tolerance,
         )
-        if parity.failed:
+        if not all(row.passes for row in parity):
             raise ParityError(parity)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, draft.read_bytes())

@@ -13,19 +13,8 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.optional import require
 from motionlens._utils.version import __version__
 from motionlens.export.graph import TracedNetwork, first_line
-from motionlens.inference.onnx_network import (
-    CARD_KEY,
-    DIGEST_KEY,
-    INPUT,
-    LICENSE_KEY,
-    MIN_FRAMES_KEY,
-    NO_DIGEST,
-    OPSET_KEY,
-    OUTPUTS,
-    SUFFIX,
-    OnnxNetwork,
-    digest,
-)
+from motionlens.inference import onnx_network
+from motionlens.inference.onnx_network import SUFFIX, OnnxNetwork
 
 DEFAULT_OPSET = 20
 # torch.onnx writes no older one.
@@ -79,8 +68,8 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
         exported = torch.onnx.export(
             traced.program.run_decompositions({torch.ops.aten.frexp.Tensor: _frexp}),
             opset_version=opset,
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
+            input_names=[onnx_network.INPUT],
+            output_names=list(onnx_network.OUTPUTS),
             verbose=False,
         )
         assert exported is not None
@@ -99,15 +88,17 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
     proto.producer_name, proto.producer_version = "motionlens", __version__
     del proto.metadata_props[:]
     for key, text in {
-        CARD_KEY: card.to_json(),
-        LICENSE_KEY: card.license,
-        OPSET_KEY: str(opset),
-        MIN_FRAMES_KEY: str(traced.min_frames),
-        DIGEST_KEY: NO_DIGEST,
+        onnx_network.CARD_KEY: card.to_json(),
+        "license": card.license,
+        onnx_network.OPSET_KEY: str(opset),
+        onnx_network.MIN_FRAMES_KEY: str(traced.min_frames),
+        onnx_network.DIGEST_KEY: onnx_network.NO_DIGEST,
     }.items():
         proto.metadata_props.add(key=key, value=text)
     content: bytes = proto.SerializeToString()
-    path.write_bytes(content.replace(NO_DIGEST.encode(), digest(content).encode(), 1))
+    path.write_bytes(
+        content.replace(onnx_network.NO_DIGEST.encode(), onnx_network.digest(content).encode(), 1)
+    )
 
 
 def write_program(traced: TracedNetwork, path: Path) -> None:
@@ -153,7 +144,10 @@ def load_exported(path: Path) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
 
 
 def _extra_files(traced: TracedNetwork) -> dict[str, str]:
-    return {CARD_KEY: traced.card.to_json(), MIN_FRAMES_KEY: str(traced.min_frames)}
+    return {
+        onnx_network.CARD_KEY: traced.card.to_json(),
+        onnx_network.MIN_FRAMES_KEY: str(traced.min_frames),
+    }
 
 
 def _frexp(x: Tensor) -> tuple[Tensor, Tensor]:

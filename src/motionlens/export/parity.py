@@ -49,6 +49,7 @@ class ClipParity:
         shape: shape of the clips.
         largest: largest difference of a logit.
         relative: largest distance of a clip's logits, or of its features, relative to their norm.
+        tolerance: largest `relative` that passes where rounding does less.
         undithered: for dithered clips, `relative` without the noise; for information.
         rounding: `relative` between the original and itself after a change of the clip's values
             by a millionth, if it was measured.
@@ -58,49 +59,34 @@ class ClipParity:
     shape: tuple[int, ...]
     largest: float
     relative: float
+    tolerance: float
     undithered: float | None = None
     rounding: float | None = None
 
-    def agrees(self, tolerance: float) -> bool:
-        """Whether the two are as near as `tolerance`, or as the original is to itself.
+    @property
+    def passes(self) -> bool:
+        """Whether the two are as near as the tolerance, or as the original is to itself.
 
         The factor of 2 allows for one rounding in each network.
         """
+        tolerance = self.tolerance
         if self.rounding is not None:
             tolerance = max(tolerance, 2 * self.rounding)
         return isfinite(self.relative) and self.relative <= tolerance
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Parity:
-    """The comparison on all clips.
-
-    Attributes:
-        rows: one per batch of clips.
-        tolerance: largest `relative` that passes where rounding does less.
-    """
-
-    rows: tuple[ClipParity, ...]
-    tolerance: float
-
-    @property
-    def failed(self) -> tuple[ClipParity, ...]:
-        """The rows beyond the tolerance, and those whose difference is not finite."""
-        return tuple(row for row in self.rows if not row.agrees(self.tolerance))
 
 
 class ParityError(ValueError):
     """An exported network is too far from its original.
 
     Attributes:
-        parity: the comparison.
+        rows: the comparison, one row per batch of clips.
     """
 
-    def __init__(self, parity: Parity) -> None:
-        self.parity = parity
-        worst = max(parity.failed, key=lambda row: row.relative)
+    def __init__(self, rows: Sequence[ClipParity]) -> None:
+        self.rows = rows
+        worst = max((row for row in rows if not row.passes), key=lambda row: row.relative)
         super().__init__(
-            f"the exported network must agree with the original to {parity.tolerance:g} of the "
+            f"the exported network must agree with the original to {worst.tolerance:g} of the "
             f"outputs' norm, got {worst.relative:.1e} on {worst.name}; nothing was written"
         )
 
@@ -110,19 +96,30 @@ def check_parity(
     original: Network,
     batches: Iterable[NamedClips],
     tolerance: float = TOLERANCE,
-) -> Parity:
-    """Compare an exported network with its original.
+) -> list[ClipParity]:
+    """Compare an exported network with its original, one row per batch of clips.
 
     Args:
         exported: the exported network.
         original: its original.
         batches: the clips.
-        tolerance: see :class:`Parity`.
+        tolerance: largest relative distance that passes where rounding does less.
     """
     chance = torch.Generator().manual_seed(0)
 
     def noise(clips: Tensor) -> Tensor:
         return 2 * torch.rand(clips.shape, generator=chance) - 1
+
+    def compare(name: str, clips: Tensor) -> ClipParity:
+        wanted, found = original(clips), exported(clips)
+        is_alike = found[0].shape == wanted[0].shape
+        return ClipParity(
+            name=name,
+            shape=tuple(clips.shape),
+            largest=(found[0] - wanted[0]).abs().max().item() if is_alike else torch.inf,
+            relative=_relative(found, wanted),
+            tolerance=tolerance,
+        )
 
     def compare_dithered(named: NamedClips, undithered: float) -> ClipParity:
         """The first draw of the noise that agrees, or the best of all.
@@ -133,22 +130,21 @@ def check_parity(
         rows = []
         for _ in range(DRAWS):
             clips = named.clips + noise(named.clips) * named.dither
-            row = _compare(exported, original, named._replace(clips=clips))
-            row = replace(row, undithered=undithered)
-            if not row.agrees(tolerance):
+            row = replace(compare(named.name, clips), undithered=undithered)
+            if not row.passes:
                 wanted = original(clips)
                 rounded = (clips * (1 + noise(clips) * ROUNDING) for _ in range(ROUNDED))
                 row = replace(row, rounding=max(_relative(original(x), wanted) for x in rounded))
-            if row.agrees(tolerance):
+            if row.passes:
                 return row
             rows.append(row)
         return min(rows, key=lambda row: row.relative)
 
     rows = []
     for named in batches:
-        row = _compare(exported, original, named)
+        row = compare(named.name, named.clips)
         rows.append(compare_dithered(named, row.relative) if named.dither else row)
-    return Parity(rows=tuple(rows), tolerance=tolerance)
+    return rows
 
 
 def random_clips(
@@ -160,17 +156,6 @@ def random_clips(
         for B in (1, 3):
             clips = torch.randn(B, channels, T, size, size, generator=chance)
             yield NamedClips("random", clips)
-
-
-def _compare(exported: Network, original: Network, named: NamedClips) -> ClipParity:
-    wanted, found = original(named.clips), exported(named.clips)
-    is_alike = found[0].shape == wanted[0].shape
-    return ClipParity(
-        name=named.name,
-        shape=tuple(named.clips.shape),
-        largest=(found[0] - wanted[0]).abs().max().item() if is_alike else torch.inf,
-        relative=_relative(found, wanted),
-    )
 
 
 def _relative(found: Outputs, wanted: Outputs) -> float:

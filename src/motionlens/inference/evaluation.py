@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
-from motionlens._utils.files import check_file, check_writable
+from motionlens._utils.files import check_file, check_writable, write_atomically
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
@@ -25,7 +25,7 @@ from motionlens.inference.runner import Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
-from motionlens.report.submission import write_submission
+from motionlens.report.submission import submission_text
 
 
 def evaluate(
@@ -157,7 +157,7 @@ def evaluate(
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
     if submission is not None and is_main():
-        write_submission(report, labels, Path(submission))
+        write_atomically(Path(submission), submission_text(report, labels).encode())
     return report
 
 

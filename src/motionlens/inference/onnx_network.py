@@ -23,7 +23,6 @@ CARD_KEY = "motionlens"
 DIGEST_KEY = "motionlens_sha256"
 MIN_FRAMES_KEY = "min_frames"
 OPSET_KEY = "opset"
-LICENSE_KEY = "license"
 
 # Stands for the digest where the digest of a file that states it is taken.
 NO_DIGEST = "0" * 64
@@ -65,22 +64,21 @@ class OnnxNetwork(nn.Module):
             self.card = ModelCard.from_json(metadata[CARD_KEY])
             self.opset = int(metadata.get(OPSET_KEY, 0))
             self.min_frames = int(metadata.get(MIN_FRAMES_KEY, 1))
-            inputs = self._session.get_inputs()
-            found = [output.name for output in self._session.get_outputs()]
         except ValueError as error:
             raise ValueError(f"{self.path} cannot be used: {one_line(error)}") from None
-        names = [clips.name for clips in inputs]
-        if names != [INPUT] or len(inputs[0].shape) != 5 or not set(OUTPUTS) <= set(found):
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        shapes = {each.name: tuple(each.shape) for each in (*inputs, *outputs)}
+        names, found = ([each.name for each in several] for several in (inputs, outputs))
+        if names != [INPUT] or len(shapes[INPUT]) != 5 or not set(OUTPUTS) <= set(found):
             raise ValueError(
                 f"{self.path} must map {INPUT!r} to {' and '.join(map(repr, OUTPUTS))}, "
                 f"got {', '.join(map(repr, names))} to {', '.join(map(repr, found))}; "
                 "export it again"
             )
-        self.input_shape: tuple[int | str, ...] = tuple(inputs[0].shape)
-        logits = self._session.get_outputs()[found.index("logits")].shape[-1]
-        if logits != len(self.card.class_names):
+        self.input_shape: tuple[int | str, ...] = shapes[INPUT]
+        if shapes["logits"][-1] != len(self.card.class_names):
             raise ValueError(
-                f"{self.path} must have a label for each of its {logits} logits, "
+                f"{self.path} must have a label for each of its {shapes['logits'][-1]} logits, "
                 f"got {len(self.card.class_names)}; export it again"
             )
 

@@ -87,15 +87,9 @@ def as_json(summaries: Sequence[RunSummary]) -> str:
 
 def columns(summaries: Sequence[RunSummary]) -> tuple[list[str], list[list[str]]]:
     """Headings and cells of a table, one row per run; differences are in percentage points."""
-    metric = summaries[0].metric
-    headings = ["run", "model", "parameters", "clip, views", "epochs", f"{metric}, %"]
-    if any(summary.top5 is not None for summary in summaries):
-        headings.append("top-5, %")
-    headings.append("against the first")
-    if metric == "top-1":
-        headings.append("p")
-    cells = [_cells(summary) for summary in summaries]
-    return headings, [[row[heading] for heading in headings] for row in cells]
+    rows = [_cells(summary) for summary in summaries]
+    headings = list(rows[0])
+    return headings, [[row.get(heading, "-") for heading in headings] for row in rows]
 
 
 def as_markdown(summaries: Sequence[RunSummary]) -> str:
@@ -105,21 +99,23 @@ def as_markdown(summaries: Sequence[RunSummary]) -> str:
 
 def _cells(run: RunSummary) -> dict[str, str]:
     """The cells of a run by heading."""
-    difference = ""
-    if run.difference is not None and run.difference_interval is not None:
-        bounds = percent_range(run.difference_interval, "+")
-        difference = f"{100 * run.difference:+.1f} ({bounds})"
-    return {
+    cells = {
         "run": run.run,
         "model": run.model,
         "parameters": f"{run.parameters / 1e6:.2f} M",
         "clip, views": f"{run.clip}, {run.views}",
         "epochs": "-" if run.epochs is None else str(run.epochs),
         f"{run.metric}, %": f"{100 * run.value:.1f} ({percent_range(run.interval)})",
-        "top-5, %": "-" if run.top5 is None else f"{100 * run.top5:.1f}",
-        "against the first": difference,
-        "p": "" if run.p_value is None else f"{run.p_value:.2g}",
     }
+    if run.top5 is not None:
+        cells["top-5, %"] = f"{100 * run.top5:.1f}"
+    cells["against the first"] = ""
+    if run.difference is not None and run.difference_interval is not None:
+        bounds = percent_range(run.difference_interval, "+")
+        cells["against the first"] = f"{100 * run.difference:+.1f} ({bounds})"
+    if run.metric == "top-1":
+        cells["p"] = "" if run.p_value is None else f"{run.p_value:.2g}"
+    return cells
 
 
 def _read(run: Path) -> EvaluationReport:

@@ -150,13 +150,6 @@ class EvaluationReport:
         cells = self.labels[self.scored] * K + self.predicted[self.scored]
         return np.bincount(cells, minlength=K * K).reshape(K, K)
 
-    def mistaken_for(self, label: int) -> tuple[int, int]:
-        """The class that a class is most often mistaken for, and how often; 0 times for never."""
-        wrong = self.confusion[label].copy()
-        wrong[label] = 0
-        worst = int(wrong.argmax())
-        return worst, int(wrong[worst])
-
     @cached_property
     def class_counts(self) -> NDArray[np.int64]:
         """Scored videos that show each class, ``(K,)``."""

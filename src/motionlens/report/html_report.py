@@ -121,15 +121,12 @@ def frame_strip(path: str, window: Window = (None, None), fps: float = 12.0) -> 
 
 
 def _confusion(report: EvaluationReport) -> dict[str, Any]:
-    """The matrix as cells of count and share of the row; as a picture if it is large."""
+    """The matrix by name of the true class; as a picture if it is large."""
     if len(report.class_names) > MAX_COUNTED_CLASSES:
         picture = io.BytesIO()
         draw_confusion(report.confusion, report.class_names, picture)
         return {"confusion_plot": _data_uri(picture, "image/png")}
-    rows = []
-    for name, counts in zip(report.class_names, report.confusion.tolist(), strict=True):
-        total = max(sum(counts), 1)
-        rows.append((name, [(count, count / total) for count in counts]))
+    rows = zip(report.class_names, report.confusion.tolist(), strict=True)
     return {"confusion": rows, "confusion_plot": ""}
 
 

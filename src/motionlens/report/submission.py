@@ -1,9 +1,8 @@
 """Predictions in the form in which a data set's leaderboard took them."""
 
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from motionlens._utils.csv_files import as_csv
-from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.video.find import VIDEO_SUFFIXES
@@ -33,20 +32,13 @@ def submission_text(report: EvaluationReport, labels: int | None) -> str:
     return as_csv(rows, ";")
 
 
-def write_submission(report: EvaluationReport, labels: int | None, path: Path) -> None:
-    """Write what :func:`submission_text` says.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    write_atomically(path, submission_text(report, labels).encode())
-
-
 def _plain_text(report: EvaluationReport) -> str:
     names = report.class_names
     if report.is_multi_label:
-        shown = [LABEL_SEPARATOR.join(n for n, p in zip(names, row, strict=True) if p >= _LEAST)
-                 for row in report.probabilities]  # fmt: skip
+        shown = [
+            LABEL_SEPARATOR.join(n for n, p in zip(names, row, strict=True) if p >= _LEAST)
+            for row in report.probabilities
+        ]
         return as_csv([["path", "label"], *zip(report.paths, shown, strict=True)])
     rows = zip(report.paths, report.predicted, report.probabilities, strict=True)
     lines = [[path, names[label], f"{row[label]:.6f}"] for path, label, row in rows]

@@ -26,13 +26,15 @@ def class_rows(report: EvaluationReport) -> list[tuple[str, int, float, str]]:
 
     The last is empty if it is never mistaken, and if a video may show several classes.
     """
+    mistaken = [""] * len(report.class_names)
+    if not report.is_multi_label:
+        wrong = report.confusion.copy()
+        np.fill_diagonal(wrong, 0)
+        worst = zip(wrong.argmax(axis=1), wrong.max(axis=1), strict=True)
+        mistaken = [f"{report.class_names[i]} ({count})" if count else "" for i, count in worst]
     _, values = report.class_metric
-    rows = []
-    for label, name in enumerate(report.class_names):
-        worst, count = (0, 0) if report.is_multi_label else report.mistaken_for(label)
-        mistaken = f"{report.class_names[worst]} ({count})" if count else ""
-        rows.append((name, int(report.class_counts[label]), float(values[label]), mistaken))
-    return rows
+    counts = report.class_counts.tolist()
+    return list(zip(report.class_names, counts, values.tolist(), mistaken, strict=True))
 
 
 def class_table(report: EvaluationReport) -> Table:

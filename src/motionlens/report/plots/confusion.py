@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from motionlens.report.plots.style import SHADES, Style, Target, number_cells, save
+from motionlens.report.plots.style import SHADES, Style, Target, save
 
 # Beyond these numbers of classes, counts do not fit into cells, nor names beside rows.
 MAX_COUNTED_CLASSES = 30
@@ -48,7 +48,12 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
         axes.set_xticks(range(classes), class_names, fontsize=size, **turned)
         axes.set_yticks(range(classes), rows, fontsize=size)
     if has_counts:
-        number_cells(axes, shares, [[str(n) if n else "" for n in row] for row in matrix])
+        for (row, column), number in np.ndenumerate(matrix):
+            if number:
+                colour = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(
+                    column, row, str(number), ha="center", va="center", color=colour, fontsize=9
+                )
     right, total = int(np.trace(matrix)), int(matrix.sum())
     accuracy = f", top-1 {100 * right / total:.1f} %" if total else ""
     axes.set_title(f"{total} videos{accuracy}", fontsize=10)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from motionlens._utils.files import write_atomically
 
@@ -40,17 +37,6 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, l
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def number_cells(axes: Axes, values: NDArray[np.float64], texts: Sequence[Sequence[str]]) -> None:
-    """Write texts into the cells of a drawn matrix, white where its value is above a half."""
-    for (row, column), value in np.ndenumerate(values):
-        if not texts[row][column]:
-            continue
-        colour = "white" if value > 0.5 else "black"
-        axes.text(
-            column, row, texts[row][column], ha="center", va="center", color=colour, fontsize=9
-        )
 
 
 def save(figure: Figure, path: Target, **options: Any) -> None:
