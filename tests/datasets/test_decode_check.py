@@ -8,7 +8,6 @@ from motionlens.datasets import decode_check as checking
 from motionlens.datasets.decode_check import (
     Finding,
     Job,
-    VideoKey,
     append_checked,
     check_each,
     check_video,
@@ -89,8 +88,8 @@ def test_closing_ends_the_processes():
 
 
 VIDEOS = [
-    (VideoKey("ä/1.mp4"), (10, 2**60), False, Finding(8)),
-    (VideoKey("2.mp4", 0.5, 2.25), (11, 3), True, Finding(0, "empty", "cut short")),
+    (("ä/1.mp4", None, None), (10, 2**60), False, Finding(8)),
+    (("2.mp4", 0.5, 2.25), (11, 3), True, Finding(0, "empty", "cut short")),
 ]
 
 

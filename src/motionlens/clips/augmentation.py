@@ -5,7 +5,7 @@ Letters: T frames, H W rows and columns of the frames, h = w = size those of the
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -55,7 +55,8 @@ class ColorJitter:
         from kornia import enhance
 
         # The functions take their amounts from us, not from a random state of their own.
-        brightness, contrast, saturation, hue = map(float, rng.uniform(-1, 1, 4) * self._limits)
+        limits = astuple(self)
+        brightness, contrast, saturation, hue = map(float, rng.uniform(-1, 1, 4) * limits)
         steps = (
             lambda x: enhance.adjust_brightness(x, brightness),
             lambda x: enhance.adjust_contrast(x, 1 + contrast),
@@ -63,13 +64,9 @@ class ColorJitter:
             lambda x: enhance.adjust_hue(x, hue * 2 * math.pi),
         )
         for number in rng.permutation(4):
-            if self._limits[number]:
+            if limits[number]:
                 frames = steps[number](frames)
         return frames
-
-    @property
-    def _limits(self) -> tuple[float, float, float, float]:
-        return self.brightness, self.contrast, self.saturation, self.hue
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,7 @@ def optical_flow(frames: Tensor) -> Tensor:
     H, W = check_frames(frames).shape[2:]
     cv2 = require("cv2", "flow")
     missing = max(_LEAST_SIDE_PX - H, 0), max(_LEAST_SIDE_PX - W, 0)
-    grey = _grey(frames)
-    if any(missing):
-        grey = F.pad(grey[:, None].float(), (0, missing[1], 0, missing[0]), mode="replicate")[:, 0]
+    grey = F.pad(_grey(frames)[:, None], (0, missing[1], 0, missing[0]), mode="replicate")[:, 0]
     pictures = grey.to(torch.uint8).contiguous().cpu().numpy()
     flows = _search(cv2, list(pairwise(pictures)))
     if not flows:
@@ -78,9 +76,9 @@ def clip_with_flow(frames: Tensor, colours: Tensor, flow_frames: int) -> Tensor:
 
 
 def _grey(frames: Tensor) -> Tensor:
-    """Luminance, uint8 ``(T, H, W)``."""
+    """Luminance, whole numbers as float32 ``(T, H, W)``."""
     weights = torch.tensor([0.299, 0.587, 0.114], device=frames.device).view(3, 1, 1)
-    return (frames.float() * weights).sum(1).round().to(torch.uint8)
+    return (frames.float() * weights).sum(1).round()
 
 
 def _search(cv2: Any, pairs: list[tuple[Any, Any]]) -> list[Any]:

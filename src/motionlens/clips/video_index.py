@@ -46,6 +46,11 @@ class ListEntry(NamedTuple):
         start, end = self.start_s, self.end_s
         return None if math.isnan(start) else start, None if math.isnan(end) else end
 
+    @property
+    def key(self) -> tuple[str, float | None, float | None]:
+        """Path and window, by which clips are told apart."""
+        return self.path, *self.window
+
 
 @dataclass(frozen=True, eq=False)
 class VideoIndex:

@@ -21,6 +21,8 @@ from motionlens.video.frames import VideoError, VideoWarning
 CheckLevel = Literal["open", "decode", "none"]
 OnProgress = Callable[[int, int], None]
 
+# A clip: its path as the list has it, start and end in seconds, None for those of the video.
+VideoKey = tuple[str, float | None, float | None]
 # Size in bytes and time of the last change in nanoseconds; of a frame folder those of the folder.
 Stamp = tuple[int, int]
 
@@ -31,20 +33,6 @@ DEADLINE_S = 1800.0
 _STAT_THREADS, _STATS_AT_ONCE = 8, 500
 # Lines of another version in a file of findings are ignored.
 _VERSION = 1
-
-
-class VideoKey(NamedTuple):
-    """A clip as a list names it.
-
-    Attributes:
-        path: as the list has it.
-        start_s: where the clip begins, seconds; None for the start of the video.
-        end_s: where it ends, seconds; None for the end of the video.
-    """
-
-    path: str
-    start_s: float | None = None
-    end_s: float | None = None
 
 
 class Finding(NamedTuple):
@@ -120,9 +108,7 @@ def check_videos(
     def decodes(key: VideoKey) -> bool:
         return check == "decode" or key in decode_again
 
-    jobs = (
-        Job(str(folder / key.path), key.start_s, key.end_s, fps, decodes(key)) for key in waiting
-    )
+    jobs = (Job(str(folder / key[0]), key[1], key[2], fps, decodes(key)) for key in waiting)
     with open_cache(cache) as file, closing(check_each(jobs, num_workers)) as findings:
         for number, finding in findings:
             key = waiting[number]
@@ -190,7 +176,8 @@ def read_checked(path: Path) -> Iterator[Checked]:
                 if version == _VERSION:
                     num_frames, reason, remark = finding
                     found = Finding(int(num_frames), str(reason), str(remark))
-                    yield VideoKey(*key), (size, mtime_ns), bool(decoded), found
+                    name, start_s, end_s = key
+                    yield (name, start_s, end_s), (size, mtime_ns), bool(decoded), found
             except (ValueError, TypeError):
                 continue
 
@@ -232,7 +219,7 @@ def _stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | No
     """Stamp of every video; None if nothing is there."""
 
     def stamp_some(first: int) -> list[Stamp | None]:
-        return [file_stamp(folder / key.path) for key in keys[first : first + _STATS_AT_ONCE]]
+        return [file_stamp(folder / path) for path, *_ in keys[first : first + _STATS_AT_ONCE]]
 
     with ThreadPoolExecutor(_STAT_THREADS) as pool:
         some = pool.map(stamp_some, range(0, len(keys), _STATS_AT_ONCE))

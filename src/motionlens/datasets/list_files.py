@@ -124,17 +124,18 @@ def _csv_rows(
         raise ValueError(f"separator must be one character, got {separator!r}")
     table = [(number, _split(line, separator)) for number, line in lines]
     first = table[0][1]
-    found = {
+    places = {
         column: place
         for column in columns
         for place, cell in enumerate(first)
         if cell.lower() in _HEADINGS[column]
     }
-    has_header = all(column in found for column in columns[:num_needed])
+    has_header = all(column in places for column in columns[:num_needed])
     if has_header:
         table = table[1:]
-        least, most = max(found.values()) + 1, len(first)
+        least, most = max(places.values()) + 1, len(first)
     else:
+        places = {column: place for place, column in enumerate(columns)}
         least, most = num_needed, len(columns)
     for number, cells in table:
         if has_header and len(cells) > most:
@@ -148,10 +149,7 @@ def _csv_rows(
                 f"{path}: line {number} must have {wanted} columns ({', '.join(columns)}), got "
                 f"{len(cells)}; correct it or name the columns in a first line"
             )
-        if has_header:
-            yield number, {name: cells[place] for name, place in found.items()}
-        else:
-            yield number, dict(zip(columns, cells, strict=False))
+        yield number, {name: cells[n] for name, n in places.items() if n < len(cells)}
 
 
 def _split(line: str, separator: str) -> list[str]:

@@ -32,6 +32,8 @@ from motionlens.datasets.prepared import (
     PARTS,
     Part,
     PreparedSet,
+    is_prepared,
+    is_unfinished,
     save_description,
     save_part,
 )
@@ -92,13 +94,14 @@ def prepare(
     if options.get("fps") is not None:
         check_fps(options["fps"])
     copy = spec.read(root, **options)
-    if any(source.parent.resolve() == folder.resolve() for source in copy.sources):
+    is_ours = is_prepared(folder) or is_unfinished(folder)
+    if not is_ours and any((folder / f"{part}.csv").exists() for part in PARTS):
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     fps = spec.fps if copy.fps is None else copy.fps
     found = check_videos(
         copy.folder,
-        (_key(entry) for entries in copy.parts.values() for entry in entries),
+        (entry.key for entries in copy.parts.values() for entry in entries),
         folder / CACHE_FILE,
         check=check,
         fps=fps,
@@ -106,7 +109,7 @@ def prepare(
         on_progress=on_progress,
     )
     videos = [
-        _judge(part, entry, found[_key(entry)], min_frames)
+        _judge(part, entry, found[entry.key], min_frames)
         for part in PARTS
         for entry in copy.parts.get(part, ())
     ]
@@ -157,10 +160,6 @@ class _Video(NamedTuple):
     reason: str
 
 
-def _key(entry: ListEntry) -> VideoKey:
-    return VideoKey(entry.path, *entry.window)
-
-
 def _judge(part: Part, entry: ListEntry, finding: Finding, min_frames: int) -> _Video:
     n, fault, reason = finding.num_frames, "", finding.reason
     if reason:
@@ -191,8 +190,8 @@ def _report(
         num_classes=len(copy.class_names),
         official_num_classes=spec.num_classes,
         class_counts=class_counts,
-        num_twice=len({_key(video.entry) for video, _ in twice}),
-        num_leaked=len({_key(video.entry) for video, other in twice if video.part != other}),
+        num_twice=len({video.entry.key for video, _ in twice}),
+        num_leaked=len({video.entry.key for video, other in twice if video.part != other}),
         notes=copy.notes,
         **settings,
     )
@@ -242,7 +241,7 @@ def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
 def _repeated(videos: Sequence[_Video]) -> list[tuple[_Video, Part]]:
     """Videos that were listed before, each with the part where it came first."""
     first: dict[VideoKey, _Video] = {}
-    pairs = [(video, first.setdefault(_key(video.entry), video)) for video in videos]
+    pairs = [(video, first.setdefault(video.entry.key, video)) for video in videos]
     return [(video, earlier.part) for video, earlier in pairs if earlier is not video]
 
 

@@ -38,26 +38,23 @@ def read_by_id(
     # Many copies have no test part: a server scored results on it.
     paths = copy.part_lists([f"{name}-{{}}{list_suffix}", f"{{}}{list_suffix}"])
     rows = {part: read_rows(path) for part, path in paths.items()}
-    sources = list(paths.values())
     notes = [] if "test" in paths else ["There is no list of the test part, so it is left out."]
     labels = f"{name}-labels{list_suffix}"
     try:
-        classes = copy.find_list("the class names", [labels, f"labels{list_suffix}"])
+        found = copy.find_list("the class names", [labels, f"labels{list_suffix}"])
     except ValueError:
         notes.append(
             f"There is no {labels}: the classes are those of the lists, in alphabetical order."
         )
         class_names: Sequence[str] = sorted({e.label for r in rows.values() for e in r if e.label})
     else:
-        sources.append(classes)
-        class_names = read_classes(classes)
+        class_names = read_classes(found)
     folders = (f"20bn-{name}", name, "videos", "frames", "rawframes")
     suffixes = ("", *_VIDEO_SUFFIXES) if as_pictures else (*_VIDEO_SUFFIXES, "")
     return OfficialCopy(
         folder=root,
         parts=_find_videos(copy, rows, folders, suffixes),
         class_names=tuple(class_names),
-        sources=tuple(sources),
         notes=tuple(notes),
     )
 

@@ -34,12 +34,10 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
     spelling = {name.casefold(): name for name in class_names}
     words: dict[Part, str] = {"train": "train", "validation": "test"}
     homes = copy.folders(["UCF-101", "UCF101", "ucf101", "videos", ""])
-    sources = []
     parts: dict[Part, list[ListEntry]] = {}
     for part, word in words.items():
         names = [f"{word}list{split:02d}.txt"]
         path = copy.find_list(f"the list of split {split}", names, folders)
-        sources.append(path)
         entries = []
         for number, line in enumerate(read_lines(path), start=1):
             # Training lines end in the number of the class.
@@ -57,7 +55,6 @@ def _read_ucf101(root: Path, split: int = 1) -> OfficialCopy:
         folder=root,
         parts=parts,
         class_names=class_names,
-        sources=(*sources, classes),
         num_videos={"train": train, "validation": validation},
         notes=(f"The test videos of split {split} are the validation part.",),
     )
@@ -92,7 +89,6 @@ def _read_hmdb51(root: Path, split: int = 1) -> OfficialCopy:
         folder=root,
         parts=parts,
         class_names=tuple(path.name.removesuffix(ending) for path in lists),
-        sources=tuple(lists),
         notes=(f"The test videos of split {split} are the validation part.",),
     )
 

@@ -56,7 +56,6 @@ def _read(root: Path, number: int) -> OfficialCopy:
         folder=root,
         parts=parts,
         class_names=tuple(sorted({entry.label for entry in entries if entry.label})),
-        sources=tuple(lists.values()),
         notes=tuple(notes),
     )
 

@@ -65,12 +65,7 @@ def _read_list(
         parts = {"train": _entries(halves[0], folder), "validation": _entries(halves[1], folder)}
         notes.append(_drawn(rule))
     return OfficialCopy(
-        folder=folder,
-        parts=parts,
-        class_names=known.class_names,
-        sources=tuple(lists.values()),
-        fps=fps,
-        notes=tuple(notes),
+        folder=folder, parts=parts, class_names=known.class_names, fps=fps, notes=tuple(notes)
     )
 
 

@@ -21,7 +21,6 @@ class OfficialCopy:
         parts: the entries of each part, in the order of its list; a video that was not found
             has its usual path.
         class_names: in the order of the labels.
-        sources: the files that were read, lists and class names.
         num_videos: official number of videos per part, if it depends on the options; else None.
         fps: frames per second of frame folders; None for the data set's own.
         notes: sentences for the reader of the report.
@@ -30,7 +29,6 @@ class OfficialCopy:
     folder: Path
     parts: Mapping[Part, Sequence[ListEntry]]
     class_names: tuple[str, ...]
-    sources: tuple[Path, ...] = ()
     num_videos: Mapping[Part, int] | None = None
     fps: float | None = None
     notes: tuple[str, ...] = ()
