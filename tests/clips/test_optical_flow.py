@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.optical_flow import clip_with_flow, optical_flow
 from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling, sample_indices
+from motionlens.clips.sampling import Sampling, sample_indices, spread_indices
 from motionlens.clips.symmetries import LabelSymmetries
-from motionlens.clips.views import Views
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +117,7 @@ def test_flow_is_what_it_is_in_the_clip_that_is_seen(symmetries, sign):
 def test_frames_that_lead_to_a_clip_s_frames():
     dense = Sampling(3, frame_stride=4, lead=2)
     assert sample_indices(9, dense).tolist() == [0, 0, 0, 2, 3, 4, 6, 7, 8]
-    several = Views(2).clip_indices(12, dense)
+    several = spread_indices(12, dense, 2)
     assert several.tolist() == [[0, 0, 0, 2, 3, 4, 6, 7, 8], [1, 2, 3, 5, 6, 7, 9, 10, 11]]
     with pytest.raises(ValueError, match="lead must be a whole number of at least 0, got -1"):
         Sampling(3, lead=-1)

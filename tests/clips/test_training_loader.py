@@ -225,7 +225,7 @@ class TestCache:
             (evaluation(cache=True), 4, 18, 27),
         ):
             dataset.fill_cache()
-            assert dataset._cache.num_bytes == 10 * frames * rows * columns * 3
+            assert dataset._cache._data.numel() == 10 * frames * rows * columns * 3
 
 
 def test_importing_the_package_is_cheap():

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
+from motionlens.clips.sampling import Sampling, spread_indices
 from motionlens.clips.training_loader import ClipDataset
 from motionlens.clips.view_loader import ViewDataset, ViewPlan, load_videos
 from motionlens.clips.views import Views
@@ -51,7 +51,7 @@ def test_a_frame_that_several_clips_need_is_decoded_once(make_video, tmp_path, n
     (video,) = load(index, Views(9), sampling=Sampling(5, 1))
     # 9 clips of 5 frames from 0, 4, 8, 13, 17, 21, 26, 30 and 35: all 40, two chunks of them.
     assert len(video.frames) == 40
-    wanted = Views(9).clip_indices(40, Sampling(5, 1))
+    wanted = spread_indices(40, Sampling(5, 1), 9)
     for clip, indices in zip(video.clips, wanted, strict=True):
         assert numbers_of(video.frames[clip]) == indices.tolist()
 

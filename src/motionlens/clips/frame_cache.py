@@ -51,11 +51,6 @@ class FrameCache:
             # Each is freed once copied, so that memory is not taken twice.
             self._data[self._offsets[i] : self._offsets[i + 1]] = videos.pop().flatten()
 
-    @property
-    def num_bytes(self) -> int:
-        """Memory that the frames take."""
-        return self._data.numel()
-
     def frames(self, i: int) -> Tensor:
         """Kept frames of video ``i``, uint8 ``(T, 3, H, W)``; not to be written to."""
         block = self._data[self._offsets[i] : self._offsets[i + 1]]

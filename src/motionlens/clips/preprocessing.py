@@ -78,7 +78,8 @@ class Preprocessing:
 
     def resize(self, frames: Tensor) -> Tensor:
         """Frames resized to ``short_side``, uint8; applied twice it changes nothing."""
-        return resize_frames(frames, self._resized(*check_frames(frames).shape[2:]))
+        height, width = check_frames(frames).shape[2:]
+        return resize_frames(frames, scaled_size(height, width, self.short_side))
 
     def region(self, height: int, width: int) -> tuple[float, float, float, float]:
         """The rectangle that the clip shows of frames of that size.
@@ -90,14 +91,10 @@ class Preprocessing:
         Returns:
             Top, left, height and width in pixels of the frames; they need not be whole.
         """
-        rows, columns = self._resized(height, width)
+        rows, columns = scaled_size(height, width, self.short_side)
         top, left = self._crop_corner(rows, columns)
         y, x = height / rows, width / columns
         return top * y, left * x, self.size * y, self.size * x
-
-    def _resized(self, height: int, width: int) -> tuple[int, int]:
-        scale = self.short_side / min(height, width)
-        return round(height * scale), round(width * scale)
 
     def _crop_corner(self, rows: int, columns: int) -> tuple[int, int]:
         return (rows - self.size) // 2, (columns - self.size) // 2
@@ -117,6 +114,12 @@ class Preprocessing:
             return colors
         pictures = frames if frames.dtype == torch.uint8 else (frames * 255).round().byte()
         return clip_with_flow(pictures, colors, self.flow_frames)
+
+
+def scaled_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Rows and columns of frames whose shorter side is resized to ``short_side``."""
+    scale = short_side / min(height, width)
+    return round(height * scale), round(width * scale)
 
 
 def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:

@@ -84,45 +84,70 @@ def sample_indices(
         >>> sample_indices(9, Sampling(3, mode="segments", lead=1)).tolist()
         [0, 1, 3, 4, 6, 7]
     """
+    if rng is None:
+        indices: NDArray[np.int64] = spread_indices(num_frames_in_video, sampling)[0]
+        return indices
     check_at_least(1, num_frames_in_video=num_frames_in_video)
+    n, T = num_frames_in_video, sampling.num_frames
     if sampling.mode == "segments":
-        return with_lead(_segments(num_frames_in_video, sampling.num_frames, rng), sampling)
-    return with_lead(_dense(num_frames_in_video, sampling, rng), sampling)
+        # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
+        # it, so that parts are equal even where T does not divide n, or is greater:
+        #   n = 5, T = 2: [0, 2.5) [2.5, 5)                   middles 1.25 3.75         -> 1 3
+        #   n = 2, T = 4: [0, .5) [.5, 1) [1, 1.5) [1.5, 2)   middles .25 .75 1.25 1.75 -> 0 0 1 1
+        frames = np.floor((np.arange(T) + rng.random(T)) * n / T).astype(np.int64)
+        # (T - tiny) * n / T may round up to n.
+        return _with_lead(np.minimum(frames, n - 1), sampling)
+    # Starts 0..spare keep the clip inside; spare is 0 for a video that has to repeat:
+    #   n = 9, span 5: spare 4, middle start 2 -> 2 4 6 of 0..8
+    #   n = 4, span 5: spare 0, start 0        -> 0 2 4, of which 4 is 0 again
+    start = int(rng.integers(max(n - sampling.span, 0) + 1))
+    return _with_lead((start + np.arange(T) * sampling.frame_stride) % n, sampling)
 
 
-def with_lead(indices: NDArray[np.int64], sampling: Sampling) -> NDArray[np.int64]:
-    """Frames of clips and, before each, those that lead to it.
+def spread_indices(
+    num_frames_in_video: int, sampling: Sampling, num_clips: int = 1
+) -> NDArray[np.int64]:
+    """Choose the frames of several clips that lie evenly in a video.
 
     Args:
-        indices: int64 ``(..., T)``.
-        sampling: says how many lead to a frame.
+        num_frames_in_video: n, at least 1.
+        sampling: of one clip. Dense clips start at ``j * (n - span) / (S - 1)``, rounded
+            down, for clip j; where the video is shorter than a clip, each repeats it from its
+            start. Of segments, clip j takes the frame at the part ``(j + 1/2) / S`` of each.
+        num_clips: S, at least 1. One clip is the middle of the video.
 
     Returns:
-        int64 ``(..., T * (lead + 1))``.
+        int64 ``(S, T * (lead + 1))``; for one clip what :func:`sample_indices` chooses.
+
+    Raises:
+        ValueError: If the video has no frame.
+
+    Example:
+        Three clips of span 5 in 10 frames start at 0, 5 / 2 and 5:
+
+        >>> spread_indices(10, Sampling(3, frame_stride=2), 3).tolist()
+        [[0, 2, 4], [2, 4, 6], [5, 7, 9]]
+
+        Two clips of 2 segments, 0-3 and 4-7, at a quarter and three quarters of each:
+
+        >>> spread_indices(8, Sampling(2, mode="segments"), 2).tolist()
+        [[1, 5], [3, 7]]
     """
+    check_at_least(1, num_frames_in_video=num_frames_in_video)
+    n, S, T = num_frames_in_video, num_clips, sampling.num_frames
+    clips, steps = np.arange(S, dtype=np.int64)[:, None], np.arange(T, dtype=np.int64)
+    if sampling.mode == "segments":
+        # floor((s + (2j + 1) / 2S) * n / T), in whole numbers.
+        return _with_lead((2 * S * steps + 2 * clips + 1) * n // (2 * S * T), sampling)
+    spare = max(n - sampling.span, 0)
+    starts = clips * spare // (S - 1) if S > 1 else np.full_like(clips, spare // 2)
+    return _with_lead((starts + steps * sampling.frame_stride) % n, sampling)
+
+
+def _with_lead(indices: NDArray[np.int64], sampling: Sampling) -> NDArray[np.int64]:
+    """Frames of clips ``(..., T)`` and, before each, those that lead to it."""
     if not sampling.lead:
         return indices
     before = np.arange(-sampling.lead, 1, dtype=np.int64)
     groups: NDArray[np.int64] = np.maximum(indices[..., None] + before, 0)
     return groups.reshape(*indices.shape[:-1], -1)
-
-
-def _dense(n: int, sampling: Sampling, rng: np.random.Generator | None) -> NDArray[np.int64]:
-    # Starts 0..spare keep the clip inside; spare is 0 for a video that has to repeat:
-    #   n = 9, span 5: spare 4, middle start 2 -> 2 4 6 of 0..8
-    #   n = 4, span 5: spare 0, start 0        -> 0 2 4, of which 4 is 0 again
-    spare = max(n - sampling.span, 0)
-    start = spare // 2 if rng is None else int(rng.integers(spare + 1))
-    steps = np.arange(sampling.num_frames, dtype=np.int64)
-    return (start + steps * sampling.frame_stride) % n
-
-
-def _segments(n: int, num_segments: int, rng: np.random.Generator | None) -> NDArray[np.int64]:
-    # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
-    # it, so that parts are equal even where T does not divide n, or is greater:
-    #   n = 5, T = 2: [0, 2.5) [2.5, 5)               middles 1.25 3.75          -> 1 3
-    #   n = 2, T = 4: [0, .5) [.5, 1) [1, 1.5) [1.5, 2)   middles .25 .75 1.25 1.75 -> 0 0 1 1
-    points = np.full(num_segments, 0.5) if rng is None else rng.random(num_segments)
-    frames = np.floor((np.arange(num_segments) + points) * n / num_segments).astype(np.int64)
-    # (T - tiny) * n / T may round up to n.
-    return np.minimum(frames, n - 1)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from motionlens.clips.frame_cache import read_resized
 from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
+from motionlens.clips.sampling import Sampling, spread_indices
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
 from motionlens.video.frames import VideoError, VideoReader
@@ -77,7 +77,7 @@ class ViewPlan:
         """Read the frames that the views need, each once; a broken video tells its error."""
         try:
             with open_reader() as reader:
-                clips = self.views.clip_indices(reader.num_frames, self.sampling)
+                clips = spread_indices(reader.num_frames, self.sampling, self.views.num_clips)
                 wanted, places = np.unique(clips, return_inverse=True)
                 frames = read_resized(reader, wanted, self.preprocessing.resize)
         except VideoError as error:

@@ -1,6 +1,6 @@
 """Which clips and crops of a video an evaluation looks at. Numbers only; nothing is read.
 
-Letters: S clips, T frames of a clip, H W rows and columns of the resized frames.
+Letters: S clips, H W rows and columns of the resized frames.
 """
 
 from __future__ import annotations
@@ -9,11 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from motionlens._utils.errors import check_at_least
-from motionlens.clips.sampling import Sampling, with_lead
 
 FULL: Literal["full"] = "full"
 _ALONG_LONGER_SIDE = (3, 5, 6, 8)
@@ -90,42 +86,6 @@ class Views:
     def has_mirrored(self) -> bool:
         """Whether some views are mirrored left to right."""
         return self.crops == _CORNERS_MIRRORED
-
-    def clip_indices(self, num_frames_in_video: int, sampling: Sampling) -> NDArray[np.int64]:
-        """The frames of each clip.
-
-        Args:
-            num_frames_in_video: n, at least 1.
-            sampling: of one clip. Dense clips start at ``j * (n - span) / (S - 1)``, rounded
-                down, for clip j; where the video is shorter than a clip, each repeats it from its
-                start. Of segments, clip j takes the frame at the part ``(j + 1/2) / S`` of each.
-
-        Returns:
-            int64 ``(S, T * (lead + 1))``; for one clip what ``sample_indices`` chooses.
-
-        Raises:
-            ValueError: If the video has no frame.
-
-        Example:
-            Three clips of span 5 in 10 frames start at 0, 5 / 2 and 5:
-
-            >>> Views(3).clip_indices(10, Sampling(3, frame_stride=2)).tolist()
-            [[0, 2, 4], [2, 4, 6], [5, 7, 9]]
-
-            Two clips of 2 segments, 0-3 and 4-7, at a quarter and three quarters of each:
-
-            >>> Views(2).clip_indices(8, Sampling(2, mode="segments")).tolist()
-            [[1, 5], [3, 7]]
-        """
-        n, S, T = num_frames_in_video, self.num_clips, sampling.num_frames
-        check_at_least(1, num_frames_in_video=n)
-        clips, steps = np.arange(S, dtype=np.int64)[:, None], np.arange(T, dtype=np.int64)
-        if sampling.mode == "segments":
-            # floor((s + (2j + 1) / 2S) * n / T), in whole numbers.
-            return with_lead((2 * S * steps + 2 * clips + 1) * n // (2 * S * T), sampling)
-        spare = max(n - sampling.span, 0)
-        starts = clips * spare // (S - 1) if S > 1 else np.full_like(clips, spare // 2)
-        return with_lead((starts + steps * sampling.frame_stride) % n, sampling)
 
     def crop_boxes(self, height: int, width: int, size: int) -> list[Crop]:
         """The parts of each clip.

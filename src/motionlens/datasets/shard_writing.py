@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from motionlens._utils.process_pool import Lost, in_order, run_in_processes
-from motionlens.clips.preprocessing import resize_frames
+from motionlens.clips.preprocessing import resize_frames, scaled_size
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.decode_check import DEADLINE_S, Job, Stamp
 from motionlens.video.file import open_video
@@ -57,10 +57,9 @@ def _encode(job: Job, *, short_side: int, quality: int) -> Encoded:
 
 def _shrink(frames: Tensor, short_side: int) -> Tensor:
     height, width = frames.shape[2:]
-    scale = short_side / min(height, width)
-    if scale >= 1:
+    if min(height, width) <= short_side:
         return frames
-    return resize_frames(frames, (max(round(height * scale), 1), max(round(width * scale), 1)))
+    return resize_frames(frames, scaled_size(height, width, short_side))
 
 
 def _jpeg(frame: Tensor, quality: int) -> bytes:
