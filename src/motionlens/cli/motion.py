@@ -1,15 +1,12 @@
 """Write a data set of generated videos whose classes only motion tells apart."""
 
 import argparse
-from pathlib import Path
 
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._progress import progress
-from motionlens.synthetic.motion_suite.samples import draw_samples
-from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.synthetic.motion_suite.tasks import TASKS
-from motionlens.synthetic.motion_suite.writing import write_task
+from motionlens.synthetic.motion_suite.writing import SAMPLES_FILE, write_task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the data set and a picture of samples; print counts and the next command."""
+    """Write the data set; print counts and the next command."""
     if args.list:
         _print_tasks()
         return 0
@@ -31,16 +28,10 @@ def run(args: argparse.Namespace) -> int:
         )
     with progress("clips") as show:
         report = shared.call(write_task, args, folder=args.out, on_progress=show)
-    options = {
-        name: getattr(args, name) for name in ("seed", "num_frames", "size", "footage", "speed")
-    }
-    samples = Path(args.out, "samples.png")
-    suite = MotionSuite(args.task, args.difficulty, parts=tuple(report.num_videos), **options)
-    draw_samples(suite).save(samples)
     counts = ", ".join(f"{number:,} {part}" for part, number in report.num_videos.items())
     print(f"{counts} clips, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
     print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
-    print(f"one clip of each: {samples}")
+    print(f"one clip of each: {report.out / SAMPLES_FILE}")
     # Dense with stride 1: a longer step would want more frames than there are.
     clip = f"--clip.num_frames {args.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
     print(f"next: motionlens train --data {report.out} {clip} --out RUN")

@@ -29,11 +29,12 @@ from motionlens.datasets.prepared import (
     save_description,
     save_part,
 )
+from motionlens.synthetic.motion_suite.samples import draw_samples
 from motionlens.synthetic.motion_suite.scenes import Level
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.video.writing import encode_exactly
 
-SUITE_FILE = "motion_suite.json"
+SUITE_FILE, SAMPLES_FILE = "motion_suite.json", "samples.png"
 FPS = 12
 TRUTH_COLUMNS = ("path", "object", "role", "frame", "row", "column", "height", "width")
 
@@ -74,7 +75,7 @@ def write_task(
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> SuiteReport:
-    """Write a prepared data set of generated videos.
+    """Write a prepared data set of generated videos, and a picture with one clip of each class.
 
     The same arguments give the same files with any ``num_workers``. An interrupted call goes on
     where it stopped when it is made again; larger numbers add clips and change none. A script that
@@ -139,6 +140,7 @@ def write_task(
         flip_pairs=suite.task.horizontal_flip,
     )
     save_description(folder, prepared)
+    draw_samples(suite).save(folder / SAMPLES_FILE)
     num_bytes = sum((folder / clip_name(*job)).stat().st_size for job in jobs)
     return SuiteReport(
         out=folder, class_names=suite.class_names, num_videos=counts, num_bytes=num_bytes
