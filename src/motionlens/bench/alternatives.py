@@ -1,6 +1,6 @@
-"""What the CP module is measured against: the published algorithm done plainly.
+"""What the CP module is measured against: a plain implementation of the published algorithm.
 
-Not made slow on purpose: it takes the fastest plain PyTorch operations for its way.
+It uses the fastest PyTorch operations for each step.
 """
 
 import torch
@@ -13,12 +13,12 @@ from motionlens.ops.proposals_reference import search
 
 
 class PlainCorrespondence(nn.Module):
-    """The published algorithm as it is written down: full matrix, topk, concatenated pairs, MLP.
+    """The published algorithm as written: full matrix, topk, concatenated pairs, MLP.
 
-    Shares the weights of a CP module and gives the same answers.
+    It shares the weights of a CP module and gives the same answers.
 
     Args:
-        module: whose work it does.
+        module: the CP module.
     """
 
     socket = "before_relu"

@@ -50,7 +50,7 @@ def _pack(folder: Path, video: str, short_side: int) -> Path:
 
 
 def moving_texture() -> NDArray[np.uint8]:
-    """Smooth noise that moves, so that a codec has the work that it has with real footage."""
+    """Smooth noise that moves, so that a codec has as much work as with real footage."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (40, 80, 3), dtype=np.uint8)
     canvas = np.asarray(

@@ -18,8 +18,8 @@ class Result(TypedDict):
     Attributes:
         name: of the case.
         group: cases of one table.
-        units: what one run gets done, such as ``(1, "clips")``; None for no rate.
-        measured: alternative to measurement.
+        units: what one run processes, such as ``(1, "clips")``; None for no rate.
+        measured: measurement by the name of the alternative.
     """
 
     name: str
@@ -46,10 +46,10 @@ def load(path: Path) -> tuple[list[Result], dict[str, Any]]:
 
 
 def tables(results: Sequence[Result]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Title, headings and rows of one table a group.
+    """Title, headings and rows of one table per group.
 
-    A cell holds milliseconds and, for an alternative, how many times ours it takes; or clips a
-    second where a run has units.
+    A cell holds milliseconds, for an alternative how many times ours that is, clips per second if a
+    run has units, and peak memory.
     """
     found = []
     for group in dict.fromkeys(result["group"] for result in results):

@@ -22,8 +22,8 @@ class Case(NamedTuple):
     Attributes:
         name: such as ``"res4 8x14x14"``.
         group: cases of one table.
-        runs: alternative to what is timed; ours is ``"cpnet"``.
-        units: what one run gets done, for a rate: ``(8, "frames")``; None for no rate.
+        runs: what is timed, by the name of the alternative; ours is ``"cpnet"``.
+        units: what one run processes, for a rate: ``(8, "frames")``; None for no rate.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Setting:
     Attributes:
         device: of all tensors.
         dtype: of weights and features.
-        batch_size: clips at once.
-        compiled: whether compiled alternatives run too; compiling takes a minute a case.
-        quick: the smallest case of each group alone.
+        batch_size: clips per batch.
+        compiled: whether compiled alternatives run too; compiling takes a minute per case.
+        quick: whether only the smallest case of each group runs.
     """
 
     device: torch.device
@@ -75,7 +75,7 @@ def ops_suite(setting: Setting) -> Iterator[Case]:
     for where, frames, size, channels, options in SITES[:1] if setting.quick else SITES:
         module = CorrespondenceProposal(channels, **options)
         for norm in (m for m in module.modules() if isinstance(m, nn.BatchNorm1d)):
-            nn.init.ones_(norm.weight)  # a fresh module ends in a scale of zero
+            nn.init.ones_(norm.weight)  # a new module ends in a scale of zero
         clip = torch.randn(setting.batch_size, channels, frames, size, size)
         module, clip = module.to(setting.device, setting.dtype), _placed(clip, setting)
         name = f"{where} {frames}x{size}x{size}, {channels} channels"
@@ -136,7 +136,7 @@ def _networks(stem_stride: int) -> dict[str, nn.Module]:
 
 
 def _stream_case(setting: Setting) -> Case:
-    """One more frame of a stream: windows of 8 frames, each one frame on."""
+    """One more frame of a stream: windows of 8 frames with a hop of one frame."""
     network = optimize(
         create_model("cpnet_resnet34", num_classes=27, stem_stride=1).to(setting.device),
         dtype=setting.dtype,

@@ -1,7 +1,7 @@
-"""Times and memory of alternatives, taken in turns so that a drifting machine hits all alike.
+"""Times and memory of alternatives, taken in turns so that a drifting machine affects all alike.
 
-A turn is a few runs of one alternative, the first of which does not count: it pays for what the
-others left in caches and gave back to the system.
+A turn is a few runs of one alternative. The first does not count: it refills caches and allocates
+memory that other alternatives displaced.
 """
 
 import os
@@ -22,13 +22,13 @@ RUNS = 4
 
 
 class Measurement(TypedDict):
-    """What one alternative took.
+    """Time and memory of one alternative.
 
     Attributes:
         median_ms: of all counted runs, milliseconds.
         quartiles_ms: the first and the third.
-        peak_mb: the most that tensors took at a time beyond what was there before, 10^6 bytes; None
-            if it was not measured.
+        peak_mb: peak memory of tensors beyond what was allocated before, 10^6 bytes; None if it
+            was not measured.
     """
 
     median_ms: float
@@ -47,10 +47,10 @@ def compare(
     """Measure alternatives A, B, C in turns: AAAAA BBBBB CCCCC AAAAA ...
 
     Args:
-        runs: name to what is timed; called twice before it counts.
-        device: that they run on.
-        seconds: how long all turns together may take, once there were `least`.
-        least: turns at the least.
+        runs: what is timed, by name; called twice before timing starts.
+        device: the device that they run on.
+        seconds: how long all turns together take, unless `least` turns take longer.
+        least: smallest number of turns.
         memory: also measure each one's peak memory, in a run that is not timed.
     """
     for run in runs.values():
@@ -75,9 +75,9 @@ def compare(
 
 
 def peak_memory(run: Run, device: torch.device) -> int:
-    """The most bytes that tensors take at a time during a run, beyond what is there before.
+    """Peak memory of tensors during a run beyond what was allocated before, bytes.
 
-    On a CPU, scratch space that libraries get without PyTorch is not seen.
+    On a CPU, scratch space that libraries allocate without PyTorch does not count.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -87,9 +87,9 @@ def peak_memory(run: Run, device: torch.device) -> int:
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
     release()  # memory that earlier runs left to this one counts too
-    # The profiler would tell of its beginning and end.
+    # Otherwise the profiler prints when it starts and ends.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    # Without `acc_events` torch 2.11 warns of cycles, of which there is but one.
+    # Without `acc_events` torch 2.11 warns of several cycles; there is one.
     with profile(
         activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True
     ) as profiled:

@@ -6,16 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from motionlens._utils.distributed import is_main
 
@@ -25,7 +16,7 @@ _LINE_EVERY_S = 30.0
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left; without a terminal a line every half minute.
+    """A bar with the time left; without a terminal a line every half minute.
 
     Yields:
         The function to be called with the numbers of those that are done and of all.
@@ -37,7 +28,6 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        _Rate(),
         TimeRemainingColumn(),
         TextColumn("left"),
     )
@@ -46,18 +36,11 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
         def show(done: int, total: int) -> None:
             if bar.tasks[task].total is None:
-                # What an earlier call has done does not count for the rate.
+                # What an earlier call has done does not count for the time left.
                 bar.reset(task, total=total, completed=done)
             bar.update(task, completed=done)
 
         yield show
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        """Steps per second."""
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.1f}/s")
 
 
 def _lines(what: str) -> Callable[[int, int], None]:

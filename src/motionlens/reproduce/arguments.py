@@ -1,4 +1,4 @@
-"""What the user may ask of an experiment, and the command line that asks for it."""
+"""Checks of the arguments of an experiment, and the command line that stands for them."""
 
 import shlex
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from motionlens.reproduce.grids import EXPERIMENTS, Experiment
 def check_arguments(
     experiment: Experiment, training: Mapping[str, Any], *, seeds: int | None, jobs: int | None
 ) -> None:
-    """Make sure that the arguments of an experiment go together.
+    """Make sure that the arguments fit the experiment and each other.
 
     Args:
-        experiment: that they are for.
-        training: the data, and arguments of trainings on it.
+        experiment: the experiment.
+        training: the data, and arguments of training on it.
         seeds: runs of each network; None for the default.
         jobs: toy networks at the same time; None for the default.
 
@@ -44,7 +44,7 @@ def check_arguments(
 
 
 def check_counts(**counts: int | None) -> None:
-    """Make sure that numbers that are given are at least 1.
+    """Make sure that the given numbers are at least 1.
 
     Raises:
         ValueError: If one is not.

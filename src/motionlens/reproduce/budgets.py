@@ -1,4 +1,4 @@
-"""How much an experiment may cost, and the recipe that follows from it."""
+"""How much an experiment may cost, and the recipe for it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Budget:
 
     Attributes:
         name: of the budget.
-        backbone: of models that are put side by side.
+        backbone: of the models that are compared.
         resnet18: options of the ResNet-18 of the ablations.
         toy_epochs: factor on the epochs of toy networks.
-        runtime_s: seconds of measuring each network.
+        runtime_s: how long each network is timed, seconds.
         recipe: fields of the recipe; None where a recipe file of the package is taken.
     """
 
@@ -42,7 +42,7 @@ class Budget:
     recipe: Mapping[str, Any] | None
 
     def fitted(self, num_frames: int) -> Budget:
-        """The budget with a stride that lets its clips end with a video of so many frames.
+        """The budget with a stride whose clips fit into a video of so many frames.
 
         The full budget stays as it is: its recipes are the authors'.
         """
@@ -74,7 +74,7 @@ def find_budget(name: str) -> Budget:
 
 
 def usual_length(index: VideoIndex) -> int:
-    """Median number of frames of some videos of an index.
+    """Median number of frames over a sample of an index.
 
     Raises:
         ValueError: If one cannot be opened.
@@ -101,9 +101,9 @@ def base_recipe(
     Args:
         budget: of the experiment.
         packaged: recipe file of the package that the full budget takes.
-        data: see :class:`motionlens.training.recipe.Recipe`; likewise the following.
-        validation: see there.
-        listing: see there; what it leaves at the default is taken from the recipe.
+        data: see :class:`motionlens.training.recipe.Recipe`, as for ``validation``.
+        validation: data of the validation part.
+        listing: how videos are found; fields at their defaults are taken from the recipe.
         recipe: recipe file whose fields replace those of the budget.
         init: weights that all runs start from, instead of the recipe's.
         epochs: instead of the recipe's.
@@ -128,7 +128,7 @@ def base_recipe(
 
 
 def packaged_recipe(name: str) -> Path:
-    """A recipe file that comes with the package, or with the checkout that it lies in.
+    """A recipe file of the package, or of the checkout around it.
 
     Raises:
         ValueError: If it is in neither.
@@ -141,13 +141,13 @@ def packaged_recipe(name: str) -> Path:
 
 
 def changed(listing: ListingConfig | None) -> dict[str, Any]:
-    """What of a listing differs from the default."""
+    """Fields of a listing that differ from the default."""
     default = vars(ListingConfig())
     return {n: v for n, v in vars(listing or ListingConfig()).items() if v != default[n]}
 
 
 def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """The first mapping with what the second says, nested ones likewise."""
+    """The first mapping, updated by the second; nested mappings are merged."""
     merged = dict(first)
     for name, value in second.items():
         nested = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)

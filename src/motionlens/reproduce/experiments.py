@@ -17,7 +17,6 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
-from motionlens.report.plots.lines import draw_curves
 from motionlens.reproduce import runtime, toy_training, video_training
 from motionlens.reproduce.arguments import check_arguments, check_counts, command_line
 from motionlens.reproduce.budgets import (
@@ -31,7 +30,6 @@ from motionlens.reproduce.budgets import (
 from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned_runs
 from motionlens.reproduce.landing import with_landing
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
-from motionlens.reproduce.results import Results
 from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
 from motionlens.synthetic.toy import CLASS_NAMES, Canvas
 from motionlens.training.run_folder import REPRODUCED_FILE
@@ -41,10 +39,10 @@ DEFAULT_OUT = Path("runs", "reproduce")
 NUM_SEEDS = 3
 # Toy networks that are trained at the same time may take 2 GB of memory each.
 _MOST_JOBS = 8
-# Settings of glibc's malloc(3) for processes to be started: freed memory stays with the process.
-# Each step of a training frees large buffers and asks for them again; glibc returns them to the
-# system in between, which has to clear every page anew. For networks with few channels on many
-# positions that takes longer than the training itself.
+# Settings of glibc's malloc(3) in the processes that train: they keep freed memory. Each step frees
+# large buffers and allocates them again; by default glibc returns them to the system in between,
+# which then has to clear every page. For networks with few channels on many positions that takes
+# longer than the training itself.
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # Fields of a recipe that may differ from call to call: the runs stay the same.
 _FREE = ("out", "device", "devices", "num_nodes", "loader", "log", "seed")
@@ -71,7 +69,7 @@ def reproduce(
     out: str | Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Reproduce a table or figure of the poster, or go on with it.
+    """Reproduce a table or figure of the poster, or resume an interrupted reproduction.
 
     Args:
         name: of the experiment.
@@ -93,14 +91,14 @@ def reproduce(
         device: where to run; auto takes an accelerator if there is one.
         out: folder of runs, results.json, results.md and picture; by default
             runs/reproduce/NAME_BUDGET.
-        say: takes lines on how far it is.
+        say: called with lines of progress.
 
     Returns:
         The folder of the results, see :mod:`motionlens.reproduce.runner`.
 
     Raises:
-        ValueError: If the arguments do not go together, or data or folder cannot be used.
-        KeyboardInterrupt: If it is interrupted; the same call goes on from there.
+        ValueError: If the arguments contradict each other, or data or folder cannot be used.
+        KeyboardInterrupt: If it is interrupted; the same call resumes it.
     """
     experiment, limits = find_experiment(name), find_budget(budget)
     training: dict[str, Any] = {
@@ -146,7 +144,7 @@ def toy(
     out: str | Path = "runs/toy",
     say: Callable[[str], None] = lambda line: None,
 ) -> Path:
-    """Train the toy networks on one canvas, anew: the experiment ``toy`` with options of its own.
+    """Train the toy networks on one canvas from scratch: ``toy`` with options of its own.
 
     Args:
         models: networks to train; by default all.
@@ -156,9 +154,9 @@ def toy(
         k: proposals per position, instead of 4.
         offset_scale: factor on offsets, instead of 16.
         head: pooling of cpnet, instead of max.
-        out: folder for the results and curves.png; if cpnet is among the models also for
-            proposals.png, the recognizer cpnet and clips to try it on.
-        say: takes lines on how far it is.
+        out: folder for the results; if cpnet is among the models also for proposals.png, the
+            recognizer cpnet and clips to try it on.
+        say: called with lines of progress.
 
     Returns:
         The folder of the results, see :mod:`motionlens.reproduce.runner`.
@@ -180,7 +178,7 @@ def toy(
         for run in planned_runs(experiment.toy, budget, canvas=canvas, models=models, seeds=seeds)
     ]
     for run in runs[: len(runs) // seeds]:
-        # All before the first, so that a mistake is met early: k against the grid, for example.
+        # A mistake, such as k above the number of positions, shows before the first training.
         toy_training.build(run)(toy_training.validation_videos(canvas).clips()[:1])
     told = {"canvas": canvas, "seeds": seeds, "models": models, "epochs": epochs, **options}
     work = _toy_work(experiment, folder / RUNS, runs)
@@ -188,9 +186,9 @@ def toy(
     with opened(folder, {"experiment": "toy"}, anew=True):
         for run in runs:
             (folder / RUNS / run.name / REPRODUCED_FILE).unlink(missing_ok=True)
-        results = carry_out(folder, work, about, jobs=_toy_jobs(), say=say)
+        carry_out(folder, work, about, jobs=_toy_jobs(), say=say)
         _draw_proposals(experiment, work, folder)
-        _add_toy_files(folder, canvas, results)
+        _add_toy_files(folder, canvas)
     return folder
 
 
@@ -201,14 +199,14 @@ def _video_work(
     chosen: Callable[..., list[Run]],
     training: Mapping[str, Any],
 ) -> Work:
-    """Networks that are trained on videos, with clips that are no longer than these."""
+    """Networks that are trained on videos, with clips that fit into the usual one."""
     spec = spec_of(training["data"])
     packaged = experiment.recipe or (spec.recipe if spec else "modern.yaml")
-    train_part, _ = open_parts(base_recipe(budget, packaged, **training).source)
-    num_frames = usual_length(train_part)
+    parts = open_parts(base_recipe(budget, packaged, **training).source)
+    num_frames = usual_length(parts[0])
     budget = budget.fitted(num_frames)
     recipe, facts = video_training.fitted_to_data(
-        base_recipe(budget, packaged, **training), cache=budget.name == "small"
+        base_recipe(budget, packaged, **training), *parts, cache=budget.name == "small"
     )
     return Work(
         runs=chosen(experiment.videos, budget, num_frames=num_frames),
@@ -237,7 +235,7 @@ def _toy_jobs() -> int:
 def _about(
     experiment: Experiment, work: Work, budget: str, command: str, device: torch.device
 ) -> dict[str, Any]:
-    """What the results say beside cells and runs."""
+    """What the results say besides cells and runs."""
     summaries = {run.row: run.summary for run in work.runs if run.summary}
     notes = ["; ".join(f"{row}: {text}" for row, text in summaries.items()) + "."]
     rows = {run.row for run in work.runs}
@@ -273,18 +271,8 @@ def _draw_proposals(experiment: Experiment, work: Work, out: Path) -> None:
                 draw_toy_proposals(folder, run.canvas, out / f"proposals_{run.canvas}{kind}.png")
 
 
-def _add_toy_files(out: Path, canvas: str, results: Results) -> None:
-    """What ``toy`` leaves besides the results: curves, a recognizer, and clips to try it on."""
-    curves: dict[str, list[list[float]]] = {}
-    for run in results["runs"]:
-        if "validation" in run:
-            curves.setdefault(run["row"], []).append(run["validation"])
-    draw_curves(
-        curves,
-        out / "curves.png",
-        title=f"Toy videos, {canvas} canvas",
-        chance=1 / len(CLASS_NAMES),
-    )
+def _add_toy_files(out: Path, canvas: str) -> None:
+    """What ``toy`` leaves besides the results: a recognizer, and clips to try it on."""
     picture, trained = out / f"proposals_{canvas}.png", out / RUNS / f"{canvas}_cpnet_s0"
     if not picture.is_file():
         return

@@ -1,4 +1,4 @@
-"""Where the proposals of the toy's block lie: on the block of another frame, or beside it?"""
+"""Share of the toy block's proposals that lie on the block in other frames, or next to it."""
 
 from pathlib import Path
 from typing import cast
@@ -15,7 +15,7 @@ from motionlens.reproduce.runner import Found, Note
 from motionlens.reproduce.toy_training import read, validation_videos
 from motionlens.synthetic.toy import BLOCK_PX, ToyVideos
 
-# Clips that are explained together.
+# Clips per batch.
 _BATCH = 20
 
 
@@ -29,9 +29,8 @@ def measure_landing(model: ToyNet, videos: ToyVideos) -> dict[str, float]:
         videos: at least one.
 
     Returns:
-        ``exact``: the share of these proposals, 0 to 1, that lies on a cell which the block
-        touches; ``beside``: on one of those or next to one; ``proposals``: how many survived, of
-        all videos.
+        ``exact``: share of these proposals, 0 to 1, on a cell that the block touches; ``beside``:
+        share on such a cell or next to one; ``proposals``: how many survived in all videos.
     """
     side = videos.frames.shape[-1]
     stride = model.strides[0] * model.strides[1]
@@ -53,7 +52,7 @@ def measure_landing(model: ToyNet, videos: ToyVideos) -> dict[str, float]:
 
 
 def with_landing(run: Run, note: Note, runs: Path) -> Found:
-    """What a toy run found, with where its proposals land in the validation videos."""
+    """The results of a toy run, with where its proposals land in the validation videos."""
     entry, figures = read(run, note)
     model, _ = load_checkpoint(runs / run.name)
     landing = measure_landing(cast(ToyNet, model), validation_videos(run.canvas))
@@ -67,8 +66,8 @@ def touched_cells(corners: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
     Args:
         corners: of the block, ``(..., 2)``.
-        low: first pixel of each row of cells; of each column likewise.
-        high: the pixel behind its last.
+        low: first pixel of each row of cells, and of each column.
+        high: the pixel after its last.
 
     Returns:
         Bool ``(..., S)``.

@@ -15,7 +15,7 @@ _COMMAND = {"data": " --data DATA", "perhaps": " [--data DATA]", "nothing": ""}
 
 
 def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]:
-    """Every table and figure of the poster, and what we add: a row for each result.
+    """Every table and figure of the poster, and our own: a row per result.
 
     Args:
         folders: where results are looked for besides those that come with the code; each is a
@@ -45,7 +45,7 @@ def list_experiments(folders: Sequence[Path]) -> list[tuple[str, str, str, str]]
 
 
 def _result_files(folders: Sequence[Path]) -> Iterable[Path]:
-    """Each file once, whatever the folders have in common."""
+    """Each file once, also if folders overlap."""
     paths = [
         path
         for folder in folders
@@ -63,7 +63,7 @@ def _status(content: dict[str, Any]) -> str:
 
 
 def _shown(path: Path) -> str:
-    """Relative to the working directory or the checkout, where it lies inside."""
+    """A path relative to the working directory or the checkout, if it lies inside."""
     tops = (Path.cwd(), STORED.parents[1])
     inside = [top for top in tops if path.absolute().is_relative_to(top)]
     return str(path.absolute().relative_to(inside[0]) if inside else path.absolute())

@@ -1,4 +1,4 @@
-"""Pictures of what trained networks match: on the toy's block, and in the user's videos."""
+"""Pictures of the proposals of trained networks: on the toy's block, and in the user's videos."""
 
 from pathlib import Path
 
@@ -24,8 +24,8 @@ def draw_toy_proposals(run: Path, canvas: str, path: Path) -> None:
 
     Args:
         run: run folder of a network with a CP module.
-        canvas: on which it was trained.
-        path: of the picture.
+        canvas: the canvas that it was trained on.
+        path: file of the picture.
 
     Raises:
         OSError: If the picture cannot be written.
@@ -46,11 +46,11 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Tensor, s
     """The position on the block that the module changed most, and its proposals.
 
     Args:
-        found: of a batch of clips.
+        found: the correspondences of a batch of clips.
         clip: place in the batch.
-        frame: in which the block is looked for.
-        corner: row and column of the block's top left pixel.
-        side: of the canvas, pixels.
+        frame: frame of the position.
+        corner: row and column of the block's top left pixel in that frame.
+        side: side of the canvas, pixels.
     """
     H, W = found.grid
     first = torch.arange(0, side, side // H)
@@ -60,7 +60,7 @@ def block_match(found: Correspondences, clip: int, frame: int, corner: Tensor, s
 
 
 def draw_video_proposals(run: Path, path: Path) -> None:
-    """Draw what a network matches in one validation video of each of the first classes.
+    """Draw what a network matches in one validation video of each of the first 6 classes.
 
     The position is the one that the last module changes most.
 

@@ -32,8 +32,8 @@ class Figure(NamedTuple):
         value: accuracy or mean average precision in 0 to 1, or what the experiment counts in.
         interval: of the value, if the videos were drawn anew.
         top5: accuracy; None for 5 classes or fewer.
-        right: 1 for each video that was recognized, else 0; None where that is not known.
-        videos: which videos these are; runs on the same ones have an interval in common.
+        right: 1 for each video that was recognized, else 0; None if that is not known.
+        videos: names of these videos; runs on the same ones share an interval.
     """
 
     value: float
@@ -60,9 +60,9 @@ def make_cell(row: str, column: str, figures: Sequence[Figure]) -> dict[str, Any
 
 
 def interval_of_mean(figures: Sequence[Figure]) -> Interval | None:
-    """Where the mean over runs lies, if the videos were others of the same kind.
+    """Interval of the mean over runs for other videos of the same kind, not for other seeds.
 
-    A draw takes the same videos in all runs. It says nothing of other seeds.
+    Each bootstrap draw takes the same videos in all runs.
     """
     if len(figures) == 1:
         return figures[0].interval
@@ -171,7 +171,7 @@ def _draw(results: Results, path: Path) -> None:
     """Draw the cells beside the poster's first numbers."""
     percent, classes = results["unit"] == "%", results.get("class_names")
     columns = {cell["column"] for cell in results["cells"]}
-    # Parts of an accuracy, such as "box, up/down", are in the table alone.
+    # Parts of an accuracy, such as "box, up/down", are in the table only.
     cells = [
         cell
         for cell in results["cells"]
@@ -193,7 +193,7 @@ def published(
 ) -> dict[tuple[str, str], float]:
     """The poster's first number for each cell, where it can be read.
 
-    A poster with a single column has what is measured in any.
+    A single column of the poster stands for all of ours.
     """
     found, columns = {}, poster.get("columns", [])
     for cell in cells:

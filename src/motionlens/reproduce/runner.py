@@ -1,9 +1,9 @@
-"""Carries out an experiment: each run is done once, and all that there is stays in one folder.
+"""Carries out an experiment in one folder; each run is done once.
 
-plan.json      what the folder was begun with
-results.json   everything that was found
+plan.json      what all calls with this folder must agree on
+results.json   all results
 results.md     the table; results.png the picture
-runs/          a run folder for each run; reproduced.json in it says that it is complete
+runs/          a run folder per run; it is complete when it holds reproduced.json
 """
 
 import json
@@ -33,7 +33,7 @@ from motionlens.training.run_folder import REPRODUCED_FILE, flattened
 RUNS = "runs"
 _PLAN_FILE, _LOCK_FILE = "plan.json", ".lock"
 _KILLED = "its process was killed, perhaps for its memory"
-# What a run left in its folder: JSON.
+# What a run stores about itself, as JSON.
 Note = Mapping[str, Any]
 # A run's entry in the results, and its cells by their columns.
 Found = tuple[dict[str, Any], dict[str, Figure]]
@@ -45,10 +45,10 @@ class Work:
 
     Attributes:
         runs: in the order of the table.
-        perform: does a run, and returns the note that is kept of it.
-        read: what a finished run found.
+        perform: does a run and returns the note that is stored.
+        read: turns a finished run and its note into results.
         recipe: what the runs share, as plain values; None if they have no recipe.
-        facts: what the results say of the data.
+        facts: what the results say about the data.
     """
 
     runs: Sequence[Run]
@@ -66,16 +66,16 @@ def is_done(run: Path) -> bool:
 def carry_out(
     out: Path, work: Work, about: Mapping[str, Any], *, jobs: int, say: Callable[[str], None]
 ) -> Results:
-    """Do the runs that are not there, and write the results anew after each.
+    """Do the missing runs, and write the results after each.
 
-    A run that fails is named in the results, and the others go on.
+    A run that fails is named in the results; the others continue.
 
     Args:
         out: folder of the results, which :func:`opened` holds.
-        work: to be done.
-        about: what the results say beside cells and runs.
+        work: the runs.
+        about: what the results say besides cells and runs.
         jobs: runs at the same time, each in a process of its own; 1 for this process.
-        say: takes one line on how far it is.
+        say: called with lines of progress.
 
     Raises:
         KeyboardInterrupt: If it is interrupted; finished runs are kept.
@@ -108,7 +108,7 @@ def carry_out(
 def _attempts(
     out: Path, work: Work, jobs: int, announce: Callable[[Run], None]
 ) -> Iterator[tuple[Run, str | None, str]]:
-    """Each run as it is done, with what went wrong and a remark; those that are there first."""
+    """Each run with its error, if any, and a remark; those that are complete already come first."""
     missing = [run for run in work.runs if not is_done(out / RUNS / run.name)]
     yield from ((run, None, " (was there)") for run in work.runs if run not in missing)
 
@@ -124,7 +124,7 @@ def _attempts(
 
 
 def _attempt(perform: Callable[[Run], Note], runs: Path, run: Run) -> str | None:
-    """Do a run in this process; returns what went wrong, if anything did."""
+    """Do a run in this process; returns its error, if any."""
     try:
         note = perform(run)
         (runs / run.name).mkdir(exist_ok=True)
@@ -138,15 +138,15 @@ def _attempt(perform: Callable[[Run], Note], runs: Path, run: Run) -> str | None
 
 @contextmanager
 def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterator[None]:
-    """The folder of the results, with nobody else working in it.
+    """Lock the folder of the results.
 
     Args:
-        out: made if absent.
-        plan: what all calls with this folder must agree in.
-        anew: whether an earlier plan does not matter.
+        out: the folder, made if absent.
+        plan: what all calls with this folder must agree on.
+        anew: whether to replace an earlier plan.
 
     Raises:
-        ValueError: If the folder cannot be written, was begun with something else, or is worked in.
+        ValueError: If the folder cannot be written, has another plan, or is locked.
     """
     check_writable(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
 def _results(
     about: Mapping[str, Any], runs: Sequence[Run], everything: Mapping[str, Found]
 ) -> Results:
-    """What there is so far, in the order of the table; see :mod:`motionlens.reproduce.results`."""
+    """The results so far, in the order of the table; see :mod:`motionlens.reproduce.results`."""
     cells: dict[tuple[str, str], list[Figure]] = {}
     entries = []
     for run in runs:

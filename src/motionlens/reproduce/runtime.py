@@ -1,4 +1,4 @@
-"""Videos a second through whole networks."""
+"""Videos per second through whole networks."""
 
 import json
 from pathlib import Path
@@ -15,17 +15,17 @@ from motionlens.reproduce.results import Figure
 from motionlens.reproduce.runner import Found, Note
 from motionlens.training.run_folder import REPRODUCED_FILE
 
-# Jester's; the poster does not say which network it timed.
+# As in Jester; the poster does not say which network it timed.
 _CLASSES = 27
 
 
 def measure(run: Run, device: torch.device, seconds: float) -> dict[str, Any]:
-    """Measure a network on clips of its run, one at a time.
+    """Time a network on single clips of its run.
 
     Args:
         run: its clip has ``num_frames`` and ``size``.
         device: where to run.
-        seconds: that are measured.
+        seconds: how long to measure.
 
     Raises:
         ValueError: If the network cannot be built.
@@ -45,12 +45,12 @@ def measure(run: Run, device: torch.device, seconds: float) -> dict[str, Any]:
 
 
 def read(run: Run, note: Note) -> Found:
-    """What was measured."""
+    """The results of a run."""
     return dict(note), {column: Figure(1e3 / note["median_ms"]) for column in run.looks}
 
 
 def forget_other_machines(runs: Path, device: torch.device) -> None:
-    """Delete what was measured on another machine, so that it is measured again."""
+    """Delete measurements of another machine, so that they are repeated."""
     here = machine(device)
     for path in runs.glob(f"*/{REPRODUCED_FILE}"):
         if json.loads(path.read_text(encoding="utf-8"))["machine"] != here:

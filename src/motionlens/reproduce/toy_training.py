@@ -1,8 +1,8 @@
-"""Toy networks: trained on blocks that jump across a canvas, drawn in memory, and stored.
+"""Toy networks, trained on blocks that jump across a canvas, which are drawn in memory.
 
-Every network gets two 3x3 convolutions and its own core module. Poster: "Toy Example: A Failing of
-several previous methods". `fit` is not used here: these networks see a training set of a few
-megabytes for seconds, and reading videos would take longer than learning from them.
+Every network has two 3x3 convolutions and its own core module. Poster: "Toy Example: A Failing of
+several previous methods". `fit` is not used here: these networks train for seconds on a few
+megabytes, and reading videos would take longer than learning from them.
 """
 
 import time
@@ -45,7 +45,7 @@ def train_and_store(run: Run, runs: Path) -> dict[str, Any]:
 
 
 def read(run: Run, note: Note) -> Found:
-    """What a run measured: all of it, and in three columns."""
+    """The results of a run, and its cells in three columns."""
     right = np.ones(NUM_VALIDATION)
     right[note["wrong"]] = 0
     figures = {
@@ -85,11 +85,11 @@ def train(run: Run) -> tuple[dict[str, Any], nn.Module]:
             videos are always the same.
 
     Returns:
-        What was measured, accuracies in 0 to 1, and the network in inference mode. ``validation``
-        has the accuracy after each epoch; ``axis`` counts a video on the right axis as right,
-        whatever the direction; ``left_right`` and ``up_down`` choose between two classes, on their
-        videos; ``by_step`` is the accuracy by the block's pixels per frame; ``wrong`` has the
-        numbers of the validation videos that are not recognized after the last epoch.
+        Measurements, accuracies in 0 to 1, and the network in inference mode. ``validation`` has
+        the accuracy after each epoch; ``axis`` counts a prediction on the right axis as right;
+        ``left_right`` and ``up_down`` choose between two classes, on their videos; ``by_step`` is
+        the accuracy by the block's pixels per frame; ``wrong`` has the numbers of the validation
+        videos that are misclassified after the last epoch.
     """
     torch.manual_seed(run.seed)
     train_videos = moving_blocks(NUM_TRAIN, canvas=cast(Canvas, run.canvas), seed=run.seed)

@@ -1,4 +1,4 @@
-"""Networks that are trained on the user's videos with `fit`, and judged with `evaluate`."""
+"""Networks that are trained on the user's videos with `fit` and evaluated with `evaluate`."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ import torch
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.machine import machine
-from motionlens.datasets.parts import open_parts
+from motionlens.clips.video_index import VideoIndex
 from motionlens.inference.checkpoint import load_card
 from motionlens.inference.evaluation import evaluate
 from motionlens.models.registry import model_options
@@ -31,17 +31,17 @@ from motionlens.training.run_folder import CHECKPOINT, VERSIONS_FILE, check_resu
 _MOST_CACHED = 1000
 
 
-def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, Any]]:
-    """The recipe with what depends on its data, and facts about the data for the results.
+def fitted_to_data(
+    recipe: Recipe, train_part: VideoIndex, validation: VideoIndex, *, cache: bool
+) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe adapted to its data, and facts about the data for the results.
 
     Args:
-        recipe: that all runs share.
+        recipe: the recipe that all runs share.
+        train_part: its training videos.
+        validation: its validation videos.
         cache: whether videos are kept in memory, if they are few.
-
-    Raises:
-        ValueError: If the data cannot be used.
     """
-    train_part, validation = open_parts(recipe.source)
     if cache and len(train_part) + len(validation) <= _MOST_CACHED:
         recipe = replace(recipe, loader=replace(recipe.loader, cache=True))
     # Where the data does not say which classes swap, no clip may be mirrored.
@@ -57,12 +57,12 @@ def fitted_to_data(recipe: Recipe, *, cache: bool) -> tuple[Recipe, dict[str, An
 
 
 def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
-    """The recipe of one run; the base's options are kept where this model has them.
+    """The recipe of one run; it keeps the options of the base that its model has.
 
     Args:
-        base: what all runs share.
+        base: the recipe that all runs share.
         run: sets model, options, clip and seed.
-        runs: where the run's folder lies.
+        runs: folder of the run folders.
 
     Raises:
         ValueError: If the model or one of its options is unknown.
@@ -82,9 +82,9 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
 
 
 def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
-    """Train a run, or go on with it after its last finished epoch.
+    """Train a run, or resume it after its last finished epoch.
 
-    Several processes are left to a command of their own, so that each run starts them anew.
+    Several processes are started by a command of their own.
 
     Raises:
         ValueError: If it fails.
@@ -103,18 +103,18 @@ def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
         fit(recipe, resume=resume, overwrite=not resume and folder.exists(), progress=False)
     return {
         "seconds": round(time.perf_counter() - began, 1),
-        # Then the seconds are those after the interruption.
+        # The seconds are then those after the interruption.
         "resumed": resume,
         "machine": machine(resolve_device(recipe.device)),
     }
 
 
 def read(run: Run, note: Note, runs: Path, base: Recipe) -> Found:
-    """Evaluate a trained run, unless that has been done.
+    """Evaluate a trained run, unless that is done already.
 
     Returns:
-        Its entry in the results, and its cells by their columns; an evaluation that fails is named
-        in the entry.
+        Its entry in the results, and its cells by column; an evaluation that fails is named in the
+        entry.
 
     Raises:
         ValueError: If the folder holds a run of another recipe.
@@ -140,7 +140,7 @@ def read(run: Run, note: Note, runs: Path, base: Recipe) -> Found:
 
 
 def _judged(path: Path) -> tuple[dict[str, Any], Figure]:
-    """What the report of an evaluation says: for the results, and for the cell.
+    """What the results and the cell take from the report of an evaluation.
 
     Raises:
         ValueError: If it is damaged, or no video has a label.
@@ -167,7 +167,7 @@ def _judged(path: Path) -> tuple[dict[str, Any], Figure]:
 
 
 def _facts(recipe: Recipe) -> dict[str, Any]:
-    """What a finished run says of itself."""
+    """Facts about a finished run."""
     folder = Path(recipe.out)
     card = load_card(folder)
     with torch.device("meta"):
