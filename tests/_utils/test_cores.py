@@ -14,5 +14,7 @@ def test_processes_on_a_machine_share_its_cores(monkeypatch):
     assert resolve_num_workers(3) == 3
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert resolve_num_workers(None) == 2
-    with pytest.raises(ValueError, match="num_workers must be at least 0, got -1"):
+    with pytest.raises(
+        ValueError, match="num_workers must be a whole number of at least 0, got -1"
+    ):
         resolve_num_workers(-1)

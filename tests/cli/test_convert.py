@@ -153,7 +153,10 @@ def test_sizes_follow_the_authors_data_sets(
     [
         (["--model", "c2d_nan", "--num_classes", 2], "unknown model 'c2d_nan', did you mean 'c2d"),
         (["--model", "c2d_nano"], "labels or num_classes must be given"),
-        (["--model", "c2d_nano", "--labels", "absent"], "labels must be a text file: absent: No"),
+        (
+            ["--model", "c2d_nano", "--labels", "absent"],
+            "absent cannot be read: No such file or directory; give a text file",
+        ),
         (["--model", "c2d_nano", "--labels", "labels.txt", "--num-classes", 3], "line per class"),
         (["--model", "c2d_nano", "--labels", "twice.txt"], "more than once: a"),
         (["--model", "c2d_resnet18", "--num_classes", 2], "must hold weights of the model's own"),

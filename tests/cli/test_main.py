@@ -152,7 +152,10 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
         (["predict", "nix", "x.mp4"], "nix does not exist"),
         (["predict", "{tmp}", "x.mp4"], "holds no config.json"),
         (["predict", "{run}", "nix.mp4"], "nix.mp4"),
-        (["predict", "{run}", "x.mp4", "--top", "0"], "top must be at least 1, got 0"),
+        (
+            ["predict", "{run}", "x.mp4", "--top", "0"],
+            "top must be a whole number of at least 1, got 0",
+        ),
         (["predict", "{run}", "x.mp4", "--device", "tpu"], "--device"),
         (["predict", "{run}", "x.mp4", "--topp", "1"], "did you mean '--top'?"),
         (["info", "cpnet_nan"], "did you mean 'cpnet_nano'?"),

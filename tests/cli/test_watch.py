@@ -128,7 +128,7 @@ def test_subtitles_and_timeline(run, video, tmp_path, motionlens_command):
         (["{run}", "{video}", "--on", "0.2"], "thresholds must be 0 < off <= on <= 1"),
         (["{run}", "{video}", "--hop", "0"], "hop must be a whole number of at least 1, got 0"),
         (["{run}", "{video}", "--background", "statik"], "did you mean 'static'?"),
-        (["{run}", "{video}", "--top", "0"], "top must be at least 1, got 0"),
+        (["{run}", "{video}", "--top", "0"], "top must be a whole number of at least 1, got 0"),
         (["{run}", "{video}", "--srt", "a.png", "--timeline", "./a.png"], "must be two files"),
         (["{run}", "{video}", "--background", "static", "statik"], "did you mean 'static'?"),
         (["{run}", "{video}", "--timeline", "a.gif"], "a timeline must end in one of .png"),

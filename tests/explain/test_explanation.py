@@ -196,7 +196,7 @@ def test_mistakes(recognizer, exported, tmp_path):
         explained.box("cor", 0, 0)
     with pytest.raises(ValueError, match=r"row must lie in 0\.\.7, got 8"):
         explained.match("core", 0, 8, 0)
-    with pytest.raises(ValueError, match="n must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got 0"):
         explained.ranked("core", 0)
     with pytest.raises(VideoError, match="nothing.mp4"):
         recognizer.explain(tmp_path / "nothing.mp4")

@@ -73,7 +73,7 @@ def test_broken_videos_are_told_and_left_out(recognizer, index, tmp_path):
 def test_nothing_is_written_where_all_is_broken_or_fails(recognizer, index, tmp_path):
     (tmp_path / "x.npy").write_text("old")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
         embed(recognizer, index, tmp_path / "x.npy", batch_size=0)
     for i in range(6):
         index.path(i).write_text("no video")

@@ -167,7 +167,7 @@ def test_half_precision_is_recorded_and_close(run, videos):
 
 
 def test_refusals(run, videos, tmp_path):
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
         evaluate(run, videos, batch_size=0)
     with pytest.raises(ValueError, match="nix does not exist"):
         evaluate(run, tmp_path / "nix")

@@ -180,7 +180,7 @@ def test_a_share_without_videos(index):
 
 
 def test_batch_size_must_be_a_number(index):
-    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
         run(index, Views(), batch_size=0)
 
 
@@ -210,7 +210,9 @@ def test_results_of_several_processes_come_in_the_order_of_the_items(monkeypatch
 
 
 def test_workers_must_be_a_number(index):
-    with pytest.raises(ValueError, match="num_workers must be at least 0, got -1"):
+    with pytest.raises(
+        ValueError, match="num_workers must be a whole number of at least 0, got -1"
+    ):
         run(index, Views(), num_workers=-1)
 
 

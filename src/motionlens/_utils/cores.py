@@ -2,6 +2,8 @@
 
 import os
 
+from motionlens._utils.errors import check_at_least
+
 _MOST_WORKERS = 8
 
 
@@ -24,6 +26,5 @@ def resolve_num_workers(num_workers: int | None) -> int:
     if num_workers is None:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         return min(usable_cores() - 1, _MOST_WORKERS) // processes
-    if num_workers < 0:
-        raise ValueError(f"num_workers must be at least 0, got {num_workers}; 0 starts none")
+    check_at_least(0, num_workers=num_workers)
     return num_workers

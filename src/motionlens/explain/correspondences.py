@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from contextlib import ExitStack
 from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from motionlens._utils.errors import check_at_least
 from motionlens.models.capture import correspondence_modules
 from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
 from motionlens.ops.pair_embedding import pair_responses
@@ -139,8 +139,8 @@ class Correspondences(NamedTuple):
         Raises:
             ValueError: If n is below 1.
         """
-        if n is not None and n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
+        if n is not None:
+            check_at_least(1, n=n)
         H, W = self.grid
         change, order = torch.sort(self.change.flatten(), descending=True, stable=True)
         return [
@@ -187,13 +187,13 @@ def run_explained(
         set_num_proposals(model, k)
     inputs: dict[str, Tensor] = {}
     modules = correspondence_modules(model)
-    with ExitStack() as stack, torch.no_grad():
-        for name, module in modules.items():
+    for name, module in modules.items():
 
-            def keep(_: nn.Module, args: tuple[Any, ...], name: str = name) -> None:
-                inputs[name] = args[0]
+        def keep(_: nn.Module, args: tuple[Any, ...], name: str = name) -> None:
+            inputs[name] = args[0]
 
-            stack.callback(module.register_forward_pre_hook(keep).remove)
+        module.register_forward_pre_hook(keep)
+    with torch.no_grad():
         logits = model(clips)
         return logits, {name: _explain(modules[name], x) for name, x in inputs.items()}
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from motionlens._utils.errors import one_line
-from motionlens._utils.files import check_writable
+from motionlens._utils.files import check_writable, read_text
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
@@ -117,10 +116,7 @@ def _class_names(labels: str | os.PathLike[str] | None, num_classes: int | None)
         if num_classes is None:
             raise ValueError("labels or num_classes must be given; the weights hold no names")
         return tuple(map(str, range(num_classes)))
-    try:
-        lines = Path(labels).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"labels must be a text file: {one_line(error)}") from None
+    lines = read_text(Path(labels), "give a text file with one label per line").splitlines()
     names = tuple(line.strip() for line in lines if line.strip())
     if num_classes is not None and len(names) != num_classes:
         raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (
@@ -76,8 +77,7 @@ def explain_videos(
         VideoError: For a video that cannot be decoded, without ``on_error``.
         OSError: If writing a file fails.
     """
-    if top < 0:
-        raise ValueError(f"top must be at least 0, which is all, got {top}")
+    check_at_least(0, top=top)
     if not fps > 0:
         raise ValueError(f"fps must be above 0, got {fps}")
     if out is not None:

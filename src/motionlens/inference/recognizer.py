@@ -10,6 +10,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
+from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import VideoIndex
 from motionlens.explain.explanation import Explanation
@@ -185,8 +186,7 @@ class Recognizer(Runner):
         Raises:
             ValueError: As :meth:`predict` does.
         """
-        if top < 1:
-            raise ValueError(f"top must be at least 1, got {top}")
+        check_at_least(1, top=top)
         run = run_shared if shared else run_videos
         results = run(
             self,

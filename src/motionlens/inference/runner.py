@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from motionlens._utils.distributed import (
     process_group,
     world_size,
 )
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, ViewPlan, load_videos
@@ -182,8 +183,7 @@ def run_videos(
             to be skipped.
         RuntimeError: If a video has more or fewer views than planned, or is missed or met twice.
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    check_at_least(1, batch_size=batch_size)
     plan = ViewPlan(runner.card.sampling, runner.card.preprocessing, Views.parse(views))
     decoded: Iterable[DecodedVideo]
     if isinstance(videos, VideoIndex):
@@ -293,17 +293,11 @@ def _views(
 
 
 def _batches(views: Iterable[View], batch_size: int) -> Iterator[list[View]]:
-    """Batches of views of one shape, each as soon as it is full; the last one may be empty."""
-    batch: list[View] = []
-    for view in views:
-        if batch and batch[0].frames.shape != view.frames.shape:
+    """Batches of views of one shape, each as soon as it is full; the last one is empty."""
+    for _, alike in groupby(views, key=lambda view: view.frames.shape):
+        while batch := list(islice(alike, batch_size)):
             yield batch
-            batch = []
-        batch.append(view)
-        if len(batch) == batch_size:
-            yield batch
-            batch = []
-    yield batch
+    yield []
 
 
 def _rows(batch: Sequence[View], rows: Tensor, swap: Tensor | None) -> Iterator[Tensor]:

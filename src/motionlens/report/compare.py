@@ -196,7 +196,6 @@ def _summary(run: Path, report: EvaluationReport, first: EvaluationReport | None
     settings = report.settings
     is_dense = settings["sampling_mode"] == "dense"
     step = f"x {settings['frame_stride']}" if is_dense else "spread"
-    measure = _precision if report.is_multi_label else _accuracy
     epochs = None
     if (run / METRICS_FILE).is_file():
         rows = read_csv(run / METRICS_FILE, ["epoch"], hint="train again")
@@ -209,17 +208,25 @@ def _summary(run: Path, report: EvaluationReport, first: EvaluationReport | None
         views=settings["views"],
         epochs=epochs,
         num_videos=report.num_videos,
-        **measure(report, first),
+        **_measures(report, first),
     )
 
 
-def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
+def _measures(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
+    """The metric, and its difference to the first report's."""
+    if report.is_multi_label:
+        once = np.ones(report.num_videos, dtype=np.int64)
+        value = report.ranking.mean_average_precision(once)
+        interval = report.mean_average_precision_interval
+        values: dict[str, Any] = {"metric": "mAP", "value": value, "interval": interval}
+        if first is not None:
+            values["difference"] = value - first.ranking.mean_average_precision(once)
+            interval = bootstrap_map_difference(report.ranking, first.ranking)
+            values["difference_interval"] = interval
+        return values
     right = report.is_right.astype(np.float64)
-    values: dict[str, Any] = {
-        "metric": "top-1",
-        "value": float(right.mean()),
-        "interval": report.top1_interval,
-    }
+    value, interval = float(right.mean()), report.top1_interval
+    values = {"metric": "top-1", "value": value, "interval": interval}
     if len(report.class_names) > 5:
         best = [label in report.ranked_labels(i)[:5] for i, label in enumerate(report.labels)]
         values["top5"] = float(np.mean(best))
@@ -228,18 +235,4 @@ def _accuracy(report: EvaluationReport, first: EvaluationReport | None) -> dict[
         values["difference"] = float(gained.mean())
         values["difference_interval"] = bootstrap_mean(gained)
         values["p_value"] = mcnemar(int((gained > 0).sum()), int((gained < 0).sum()))
-    return values
-
-
-def _precision(report: EvaluationReport, first: EvaluationReport | None) -> dict[str, Any]:
-    once = np.ones(report.num_videos, dtype=np.int64)
-    value = report.ranking.mean_average_precision(once)
-    values: dict[str, Any] = {
-        "metric": "mAP",
-        "value": value,
-        "interval": report.mean_average_precision_interval,
-    }
-    if first is not None:
-        values["difference"] = value - first.ranking.mean_average_precision(once)
-        values["difference_interval"] = bootstrap_map_difference(report.ranking, first.ranking)
     return values

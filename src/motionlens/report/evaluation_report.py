@@ -159,13 +159,10 @@ class EvaluationReport:
     @property
     def class_accuracies(self) -> NDArray[np.float64]:
         """Share of each class that is recognized, ``(K,)``; nan for a class without videos."""
-        unknown = np.full(len(self.class_names), np.nan)
         if self.is_multi_label:
-            return unknown
-        counts = self.class_counts
-        return np.asarray(
-            np.divide(self.confusion.diagonal(), counts, out=unknown, where=counts > 0)
-        )
+            return np.full(len(self.class_names), np.nan)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.confusion.diagonal() / self.class_counts)
 
     @property
     def mean_class_accuracy(self) -> float:

@@ -93,14 +93,12 @@ def calibration(
     places = places.clip(0, num_bins - 1)
     counts = np.bincount(places, minlength=num_bins)
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums = np.bincount(places, values, minlength=num_bins)
-        unknown = np.full(num_bins, np.nan)
-        return np.asarray(np.divide(sums, counts, out=unknown, where=counts > 0))
-
-    return CalibrationBins(
-        counts, mean(confidence.astype(np.float64)), mean(is_right.astype(np.float64))
-    )
+    with np.errstate(invalid="ignore"):
+        confidences, accuracies = (
+            np.bincount(places, values.astype(np.float64), minlength=num_bins) / counts
+            for values in (confidence, is_right)
+        )
+    return CalibrationBins(counts, confidences, accuracies)
 
 
 def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0) -> Interval:

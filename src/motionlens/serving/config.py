@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass, field, fields
 
+from motionlens._utils.errors import check_at_least
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServingConfig:
@@ -38,5 +40,5 @@ class ServingConfig:
                     raise ValueError(f"{name} must lie in 0..10000, got {value:g}")
             elif entry.type is float and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be a number above 0, got {value:g}")
-            elif entry.type is int and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            elif entry.type is int:
+                check_at_least(1, **{name: value})

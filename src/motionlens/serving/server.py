@@ -11,8 +11,7 @@ from motionlens.pretrained import NAME
 from motionlens.serving.config import ServingConfig
 from motionlens.video.frames import VideoWarning
 
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-# What a browser on this machine calls a server that listens there.
+# What a browser calls a server that listens for its own machine only.
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -50,13 +49,14 @@ def serve(
     warnings.filterwarnings("ignore", category=VideoWarning)
     with _listen(host, port) as listener:
         recognizer = Recognizer.from_pretrained(source, device=device, k=k)
-        app = create_app(
-            recognizer, config, allowed_hosts=_LOCAL_NAMES if host in _LOCAL else ("*",)
-        )
+        name = f"[{host}]" if ":" in host else host
+        allowed = _LOCAL_NAMES if name in _LOCAL_NAMES else ("*",)
+        app = create_app(recognizer, config, allowed_hosts=allowed)
         options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": 10}
         server = uvicorn.Server(uvicorn.Config(app, **options))
         say(f"{recognizer!r}")
-        say(f"the page is at {_address(host, listener)} - Ctrl+C ends it")
+        shown = "localhost" if name in ("0.0.0.0", "[::]") else name
+        say(f"the page is at http://{shown}:{listener.getsockname()[1]}/ - Ctrl+C ends it")
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
@@ -79,8 +79,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"host and port must be free to listen on, {host}:{port} is not ({reason}); "
             "give another --port or --host"
         ) from None
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
-    return f"http://{f'[{shown}]' if ':' in shown else shown}:{listener.getsockname()[1]}/"

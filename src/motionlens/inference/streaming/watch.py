@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream
@@ -45,8 +46,7 @@ def watch(
             events so far are written.
         OSError: If writing a file fails.
     """
-    if top < 1:
-        raise ValueError(f"top must be at least 1, got {top}")
+    check_at_least(1, top=top)
     _check_files(stream.name, srt, timeline)
     trace = ProbabilityTrace(len(detector.class_names)) if timeline else None
     events: list[Event] = []

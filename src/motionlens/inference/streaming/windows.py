@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from motionlens._utils.errors import check_at_least
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
@@ -70,9 +71,7 @@ class WindowStream:
         self._sampling, self._preprocessing = runner.card.sampling, runner.card.preprocessing
         T = self._sampling.num_frames
         hop = max(1, T // 4) if hop is None else hop
-        for name, value in (("hop", hop), ("batch_size", batch_size)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        check_at_least(1, hop=hop, batch_size=batch_size)
         if window_s is not None and not 0 < window_s < float("inf"):
             raise ValueError(f"window_s must be seconds above 0, got {window_s}")
         if window_s is None and self._sampling.mode == "segments":
