@@ -92,8 +92,6 @@ def _print_card(card: ModelCard) -> None:
     is_spread = sampling.mode == "segments"
     where = "spread over the video" if is_spread else f"{frames}, from the middle of the video"
     print(f"sampling       {where}")
-    if "offset_scale" in card.options:
-        print(f"offset scale   {card.options['offset_scale']:g}")
     print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
     if card.license:
         print(f"license        {card.license}")

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
 from motionlens._utils.launch import is_first_process
-from motionlens.cli.main import usage_error
+from motionlens.cli.main import Parser, usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
@@ -35,13 +35,16 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     """Parse after a check of the recipe files' keys, with the run's own recipe if it is resumed."""
     parser = ArgumentParser(**about, exit_on_error=False)
     _add_arguments(parser)
-    files = _values(arguments, "--config")
-    out = _values(arguments, "--out")
-    if "--resume" in arguments and not files and out:
-        check_checkpoint_exists(out[-1])
-        files = [str(Path(out[-1]) / RECIPE_FILE)]
-        arguments = ["--config", files[0], *arguments]
-    for path in files:
+    early = Parser(prog=about["prog"], add_help=False, allow_abbrev=False)
+    early.add_argument("--config", action="append", default=[])
+    early.add_argument("--out")
+    early.add_argument("--resume", action="store_true")
+    given, _ = early.parse_known_args(arguments)
+    if given.resume and given.out and not given.config:
+        check_checkpoint_exists(given.out)
+        given.config = [str(Path(given.out) / RECIPE_FILE)]
+        arguments = ["--config", given.config[0], *arguments]
+    for path in given.config:
         read_recipe_file(path)
     try:
         return parser.parse_args(arguments)
@@ -83,14 +86,3 @@ def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
         f"next: motionlens evaluate {recipe.out}\n"
         f"      motionlens predict {recipe.out} VIDEO..."
     )
-
-
-def _values(argv: list[str], option: str) -> list[str]:
-    """All values that an option is given, as ``--option value`` or ``--option=value``."""
-    found = []
-    for position, word in enumerate(argv):
-        if word == option and position + 1 < len(argv):
-            found.append(argv[position + 1])
-        elif word.startswith(f"{option}="):
-            found.append(word.partition("=")[2])
-    return found
