@@ -77,6 +77,12 @@ def test_open_windows(write):
     assert second.end_s == 4
 
 
+@pytest.mark.parametrize("space", ["", "\n "])
+def test_one_json_array(write, space):
+    text = f'[{{"id": 1, "template": "left"}},{space} {{"id": "2", "label": "right", "start": 1}}]'
+    assert pairs(read_list(write(text, "l.json"))) == [("1", "left"), ("2", "right")]
+
+
 def test_numbers_as_labels(write):
     assert pairs(read_list(write('{"path": "a.mp4", "label": 7}\n'))) == [("a.mp4", "7")]
 
@@ -100,7 +106,7 @@ def test_numbers_as_labels(write):
         ("a.mp4,left,3,1\n", "line 1: start must come before end, got 3 and 1"),
         ('{"path": "a.mp4"}\n', "line 1 must have a label, got None"),
         ('{"path": "a.mp4", "label": ["x"]}\n', r"line 1 must have a label, got \['x'\]"),
-        ('{"path": "a.mp4", "label": "x"}\n{oops\n', "line 2 must be one JSON object, it is not"),
+        ('{"path": "a.mp4", "label": "x"}\n{oops\n', "line 2 must be JSON, it is not"),
         (b"\xff\xfe\x00a", "list.csv cannot be read: it is not UTF-8 text"),
     ],
 )
@@ -112,8 +118,10 @@ def test_refuses(write, text, message):
 
 
 def test_refuses_json_that_is_no_lines_of_objects(write):
-    with pytest.raises(ValueError, match="line 1 must be one JSON object, got a list"):
+    with pytest.raises(ValueError, match="video 1 must be one JSON object, got a str"):
         read_list(write('["a.mp4", "left"]\n', "l.jsonl"))
+    with pytest.raises(ValueError, match="line 2 must be one JSON object, got a list"):
+        read_list(write('{"path": "a", "label": "b"}\n["a.mp4", "left"]\n', "l.jsonl"))
 
 
 def test_refuses_a_separator_of_two_characters(write):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from motionlens.clips.video_index import VideoIndex
-from motionlens.video.frames import VideoReader
 
 _MAX_THREADS = 8
 
@@ -38,8 +37,8 @@ class FrameCache:
     ) -> None:
         def decode(i: int) -> Tensor:
             with index.open(i) as reader:
-                frames = read_resized(reader, choose(reader.num_frames), resize)
-            return frames.permute(0, 2, 3, 1).contiguous()
+                chunks = reader.read_in_chunks(choose(reader.num_frames))
+                return torch.cat([resize(frames).permute(0, 2, 3, 1) for frames in chunks])
 
         # The decoder releases the GIL, so threads suffice.
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
@@ -55,22 +54,3 @@ class FrameCache:
         """Kept frames of video ``i``, uint8 ``(T, 3, H, W)``; not to be written to."""
         block = self._data[self._offsets[i] : self._offsets[i + 1]]
         return block.view(self._shapes[i]).permute(0, 3, 1, 2)
-
-
-def read_resized(
-    reader: VideoReader, indices: NDArray[np.int64], resize: Callable[[Tensor], Tensor]
-) -> Tensor:
-    """Read frames and resize them, a few at a time: large frames do not pile up.
-
-    Args:
-        reader: of the video.
-        indices: int64 ``(n,)``, at least one.
-        resize: frames uint8 ``(T, 3, H, W)`` -> frames, uint8.
-
-    Returns:
-        uint8 ``(n, 3, h, w)``.
-
-    Raises:
-        VideoError: If a frame cannot be decoded.
-    """
-    return torch.cat([resize(frames) for frames in reader.read_in_chunks(indices)])

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from motionlens.clips.frame_cache import read_resized
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, spread_indices
 from motionlens.clips.video_index import VideoIndex
@@ -79,7 +78,8 @@ class ViewPlan:
             with open_reader() as reader:
                 clips = spread_indices(reader.num_frames, self.sampling, self.views.num_clips)
                 wanted, places = np.unique(clips, return_inverse=True)
-                frames = read_resized(reader, wanted, self.preprocessing.resize)
+                chunks = reader.read_in_chunks(wanted)
+                frames = torch.cat([self.preprocessing.resize(chunk) for chunk in chunks])
         except VideoError as error:
             nothing = torch.empty(0, 3, 1, 1, dtype=torch.uint8)
             return DecodedVideo(position, name, nothing, torch.empty(0, 0).long(), str(error))

@@ -1,9 +1,9 @@
-"""Read lists of videos: CSV with almost any separator, or JSON lines."""
+"""Read lists of videos: CSV with almost any separator, JSON lines, or one JSON array."""
 
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ _HEADINGS = {
     "end": {"end", "end_s", "end_time", "time_end"},
 }
 
-# Number of a line, its cells by the name of the column.
-Rows = Iterator[tuple[int, dict[str, Any]]]
+# Where a row is, such as "line 3", and its cells by the name of the column.
+Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
 def read_list(
@@ -37,7 +37,8 @@ def read_list(
 
     CSV has the columns path, label and, if wanted, start and end in seconds; or a first line that
     names its columns, in any order, among others that are ignored. JSON lines hold one object per
-    line, with the keys path, label, start, end. Which of the two it is shows in the text.
+    line, with the keys path, label, start, end; a JSON array holds such objects. Which it is shows
+    in the text or the suffix. The headings of published lists, such as ``youtube_id``, are known.
 
     Args:
         path: the file, UTF-8.
@@ -61,7 +62,7 @@ def read_list(
         if separator is None:
             separator = _guess_separator(path, [line for _, line in lines])
         rows = _csv_rows(path, lines, separator, columns, num_needed=2 if labelled else 1)
-    entries = [_entry(f"{path}: line {number}", row, labelled) for number, row in rows]
+    entries = [_entry(f"{path}: {where}", row, labelled) for where, row in rows]
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
@@ -90,18 +91,29 @@ def _numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 
 def _json_rows(path: Path, lines: Sequence[tuple[int, str]]) -> Rows:
-    for number, line in lines:
-        try:
-            row = json.loads(line)
-            reason = "" if isinstance(row, dict) else f"got a {type(row).__name__}"
-        except json.JSONDecodeError as error:
-            reason = f"it is not ({error.msg})"
-        if reason:
+    kind = "line"
+    if lines[0][1].lstrip().startswith("["):
+        kind, whole = "video", _load_json(path, "", "\n".join(line for _, line in lines))
+        rows: Iterable[tuple[int, Any]] = enumerate(whole, start=1)
+    else:
+        rows = ((number, _load_json(path, f"line {number} ", line)) for number, line in lines)
+    for number, row in rows:
+        if not isinstance(row, dict):
             raise ValueError(
-                f"{path}: line {number} must be one JSON object, {reason}; write for example "
-                '{"path": "a.mp4", "label": "left"}'
+                f"{path}: {kind} {number} must be one JSON object, got a {type(row).__name__}; "
+                'write for example {"path": "a.mp4", "label": "left"}'
             )
-        yield number, row
+        columns = {name: key for key in row for name, h in _HEADINGS.items() if key.lower() in h}
+        yield f"{kind} {number}", {name: row[key] for name, key in columns.items()}
+
+
+def _load_json(path: Path, where: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{path}: {where}must be JSON, it is not ({error.msg}); correct it"
+        ) from None
 
 
 def _csv_rows(
@@ -149,7 +161,7 @@ def _csv_rows(
                 f"{path}: line {number} must have {wanted} columns ({', '.join(columns)}), got "
                 f"{len(cells)}; correct it or name the columns in a first line"
             )
-        yield number, {name: cells[n] for name, n in places.items() if n < len(cells)}
+        yield f"line {number}", {name: cells[n] for name, n in places.items() if n < len(cells)}
 
 
 def _split(line: str, separator: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Videos that need no video decoder: a folder of pictures, an array in memory."""
 
+import io
 import re
 from abc import abstractmethod
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from motionlens._utils.errors import one_line
 from motionlens.video.frames import VideoError, VideoReader, check_fps
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -33,17 +35,37 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
 
 
+def read_picture(file: Path | io.BytesIO, name: str, advice: str) -> NDArray[np.uint8]:
+    """One picture, upright: uint8 ``(H, W, 3)``.
+
+    Raises:
+        VideoError: If it cannot be read; with its name and the advice.
+    """
+    try:
+        with Image.open(file) as image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return np.asarray(image.convert("RGB"))
+    # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = one_line(error)
+        raise VideoError(f"{name}: cannot be read as a picture ({reason}); {advice}") from error
+
+
 class PictureReader(VideoReader):
     """A video whose frames are pictures of their own, each decoded without the others."""
 
+    def __init__(self, name: str, num_pictures: int, *, fps: float) -> None:
+        first = self._first_picture = self._picture(0)
+        super().__init__(name, np.arange(num_pictures) / fps, fps=fps, size=first.shape[:2])
+
     @abstractmethod
     def _picture(self, index: int) -> NDArray[np.uint8]:
-        """One frame, ``(H, W, 3)``, of the reader's size."""
+        """One frame, ``(H, W, 3)``, of the first one's size."""
 
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
         data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
         for place, index in enumerate(indices.tolist()):
-            data[place] = self._picture(index)
+            data[place] = self._picture(index) if index else self._first_picture
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
 
@@ -67,32 +89,18 @@ class FolderReader(PictureReader):
                 f"{folder}: holds no pictures (.jpg, .jpeg, .png), so it is not a frame "
                 "folder; name a video file or a folder with one picture per frame"
             )
-        times_s = np.arange(len(self._paths)) / fps
-        super().__init__(str(folder), times_s, fps=fps, size=_read(self._paths[0]).shape[:2])
+        super().__init__(str(folder), len(self._paths), fps=fps)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
-        picture = _read(self._paths[index])
-        height, width, _ = picture.shape
-        if (height, width) != (self.height, self.width):
+        path = self._paths[index]
+        picture = read_picture(path, str(path), "replace or remove it")
+        if index and picture.shape != self._first_picture.shape:
             raise VideoError(
-                f"{self._paths[index]}: pictures of one folder must have one size, the first is "
-                f"{self.width}x{self.height} and this {width}x{height}; resize it or put it into "
-                "another folder"
+                f"{path}: pictures of one folder must have one size, the first is "
+                f"{self.width}x{self.height} and this {picture.shape[1]}x{picture.shape[0]}; "
+                "resize it or put it into another folder"
             )
         return picture
-
-
-def _read(path: Path) -> NDArray[np.uint8]:
-    """One picture, upright: uint8 ``(H, W, 3)``."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VideoError(
-            f"{path}: cannot be read as a picture ({reason}); replace or remove it"
-        ) from error
 
 
 class ArrayReader(VideoReader):

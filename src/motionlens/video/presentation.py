@@ -139,16 +139,6 @@ class Clock:
         self._offset_s = 0.0
         self._last_s = -self._step_s
 
-    @property
-    def is_absolute(self) -> bool:
-        """Whether a stamp alone tells the time, wherever in the stream it comes from."""
-        return not self._counts and self._zero is not None
-
-    def stamp(self, time_s: float) -> int:
-        """The stamp of a time, once the first frame has been read."""
-        assert self._zero is not None
-        return self._zero + int(time_s / self._unit_s)
-
     def read(self, stamp: int | None) -> float:
         """The time of the next frame, by its stamp, or None if it has none."""
         time_s = next_s = self._last_s + self._step_s

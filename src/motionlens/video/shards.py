@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from motionlens._utils.files import write_atomically
 from motionlens.video.frames import VideoError
-from motionlens.video.pictures import PictureReader
+from motionlens.video.pictures import PictureReader, read_picture
 
 SHARD_SUFFIX = ".tar"
 # Number of tables that a process keeps: a thousand videos of 40 frames take 0.5 MB.
@@ -119,7 +118,7 @@ class ShardReader(PictureReader):
     """
 
     def __init__(self, path: Path) -> None:
-        shard = path.parent
+        self._path, shard = path, path.parent
         table = read_table(shard)
         row = int(np.searchsorted(table.numbers, int(path.name))) if path.name.isdecimal() else -1
         if not 0 <= row < len(table) or video_name(int(table.numbers[row])) != path.name:
@@ -130,34 +129,20 @@ class ShardReader(PictureReader):
             self._file = shard.open("rb", buffering=0)
         except OSError as error:
             raise VideoError(f"{shard}: cannot be read ({error.strerror})") from None
-        fps = float(table.fps[row])
-        self.name = str(path)
-        self._first_picture: NDArray[np.uint8] | None = None
         try:
-            self._first_picture = self._picture(0)
+            super().__init__(str(path), len(self._offsets), fps=float(table.fps[row]))
         except BaseException:
             self.close()
             raise
-        times_s = np.arange(len(self._offsets)) / fps
-        super().__init__(self.name, times_s, fps=fps, size=self._first_picture.shape[:2])
 
     def close(self) -> None:
         """Close the shard."""
         self._file.close()
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
-        if index == 0 and self._first_picture is not None:
-            return self._first_picture
         self._file.seek(int(self._offsets[index]))
-        size = int(self._sizes[index])
-        try:
-            content = self._file.read(size)
-            if len(content) < size:
-                raise OSError("it is cut short")
-            with Image.open(io.BytesIO(content)) as image:
-                return np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise VideoError(
-                f"{self.name}: frame {index} cannot be read ({reason}); pack the data set again"
-            ) from None
+        content = self._file.read(int(self._sizes[index]))
+        name, advice = f"{self._path}: frame {index}", "pack the data set again"
+        if len(content) < self._sizes[index]:
+            raise VideoError(f"{name}: cannot be read (it is cut short); {advice}")
+        return read_picture(io.BytesIO(content), name, advice)

@@ -19,6 +19,8 @@ from motionlens.video.stream import DecodedSource, FileSource, FrameSource, Read
 # The number or the name of a camera, an address, or any video.
 Source = int | str | os.PathLike[str] | NDArray[np.uint8] | Tensor
 
+# To a later start of a file an index leads; to an earlier one decoding is as fast.
+_WORTH_SEEKING_S = 10.0
 # A camera or a server that is silent for longer is gone.
 _SILENCE_S = 10.0
 # Sources of these send at their own speed. Others, such as http, can be made to wait, unless they
@@ -64,7 +66,7 @@ def open_source(
         return _open_address(text, name, window)
     if stat.S_ISFIFO(kind):
         return DecodedSource(file_address(path), name, window)
-    if path.is_dir() or is_shard_path(path):
+    if path.is_dir() or is_shard_path(path) or window[0] > _WORTH_SEEKING_S:
         return ReaderSource(open_video(path, start_s=start_s, end_s=end_s, fps=fps))
     check_file(path)
     return FileSource(file_address(path), name, window)

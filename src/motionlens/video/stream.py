@@ -5,7 +5,7 @@ does not know how long it is. The frames of a file are the same, and so are thei
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,9 +27,6 @@ from motionlens.video.container import (
 from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.presentation import Clock, Presentation, has_true_stamps
-
-# To an earlier start decoding is as fast as seeking.
-_WORTH_SEEKING_S = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +120,10 @@ class DecodedSource(FrameSource):
         self._window = window
         self._timeout_s = timeout_s
         timeout = None if timeout_s is None else (timeout_s, timeout_s)
-        self._open = partial(open_container, address, name, timeout=timeout, **options)
-        self._container, self._stream = self._open()
+        self._container, self._stream = open_container(address, name, timeout=timeout, **options)
         self.fps = read_fps(self._stream)
         self._upright: UprightConverter | None = None
-        self._presentation = Presentation()
+        self._presentation = Presentation(by_stamps=has_true_stamps(self._stream))
 
     @property
     def has_length(self) -> bool:
@@ -141,7 +137,9 @@ class DecodedSource(FrameSource):
     def __iter__(self) -> Iterator[SourceFrame]:
         start, end = (edge - TIME_TOLERANCE_S for edge in self._window)
         time_s, num_frames = None, 0
-        for time_s, frame in self._timed_frames(start):
+        clock = Clock(self._stream, self.fps)
+        for stamp, frame in self._presentation.frames(self._packets(), self._stream):
+            time_s = clock.read(stamp)
             num_frames += 1
             self._upright = self._upright or UprightConverter(frame)
             if time_s >= end:
@@ -157,17 +155,6 @@ class DecodedSource(FrameSource):
                 f"{self.name}: no frame lies at or after {self._window[0]:g} s, the last one is at "
                 f"{time_s:.3f} s; correct the window or leave it out"
             )
-
-    def _timed_frames(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
-        """Times and frames; those long before ``start`` may be left out."""
-        clock = Clock(self._stream, self.fps)
-        for stamp, frame in self._frames():
-            yield clock.read(stamp), frame
-
-    def _frames(self) -> Generator[tuple[int | None, av.VideoFrame], None, None]:
-        """The frames to show from here on, with their stamps."""
-        self._presentation = Presentation(by_stamps=has_true_stamps(self._stream))
-        return self._presentation.frames(self._packets(), self._stream)
 
     def _packets(self) -> Iterator[Any]:
         try:
@@ -187,58 +174,17 @@ class DecodedSource(FrameSource):
 
 
 class FileSource(DecodedSource):
-    """The frames of a video file.
+    """The frames of a video file, without an index of the whole file.
 
-    The same as :class:`motionlens.video.file.FileReader` gives, without an index of the whole file;
-    a late start is found by seeking.
-
-    Args:
-        address: for FFmpeg.
-        name: for messages.
-        window: from and to which time, seconds since the first frame.
+    The same as :class:`motionlens.video.file.FileReader` gives.
     """
-
-    _is_whole = True  # nothing was passed over by seeking
-
-    def _timed_frames(self, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
-        clock = Clock(self._stream, self.fps)
-        frames = self._frames()
-        for stamp, frame in frames:
-            time_s = clock.read(stamp)
-            yield time_s, frame
-            # Only once it is known when the first frame is shown, from which times are counted.
-            if start - time_s > _WORTH_SEEKING_S and clock.is_absolute:
-                frames.close()
-                yield from self._after_seeking(clock, start)
-                return
-
-    def _after_seeking(self, clock: Clock, start: float) -> Iterator[tuple[float, av.VideoFrame]]:
-        self._is_whole = False
-        try:
-            self._container.seek(clock.stamp(start - 1.0), stream=self._stream)
-            frames = self._frames()
-            stamp, frame = next(frames, (None, None))
-            time_s = None if stamp is None else clock.read(stamp)
-        except av.error.FFmpegError:
-            time_s = None
-        if time_s is not None and time_s <= start:
-            yield time_s, frame
-        else:  # some containers can only guess where in the file a time lies
-            self._is_whole = True
-            self.close()
-            self._container, self._stream = self._open()
-            clock, frames = Clock(self._stream, self.fps), self._frames()
-        for stamp, frame in frames:
-            yield clock.read(stamp), frame
 
     def _packets(self) -> Iterator[Any]:
         return read_packets(self._container, self._stream)
 
     def _note_end(self, num_frames: int) -> None:
-        if not self._is_whole or not num_frames:
-            return
         announced = num_announced(self._container, self._stream)
-        if announced > self._presentation.num_whole:
+        if num_frames and announced > self._presentation.num_whole:
             self.notes.append(cut_short(self.name, announced, num_frames))
         if self._presentation.num_replaced:
             self.notes.append(

@@ -137,12 +137,12 @@ def test_a_folder_for_each_part(tmp_path):
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
-        ("train", "{", "train.json: is no JSON"),
-        ("train", "{}", "train.json: must hold a list of videos, it holds a dict"),
+        ("train", "[", "train.json: must be JSON, it is not"),
+        ("train", "{}", "train.json: line 1 must have a path, got None"),
         ("train", "[]", "train.json: names no video"),
-        ("train", "[{}]", "train.json: video 1 must have an id"),
-        ("train", '[{"id": 1, "template": 3}]', "video 1 must have a template that is text, got 3"),
-        ("labels", "[]", "labels.json: must hold classes with their numbers, it holds a list"),
+        ("train", "[{}]", "train.json: video 1 must have a path, got None"),
+        ("train", '[{"id": 1, "template": [3]}]', r"video 1 must have a label, got \[3\]"),
+        ("labels", "[]", "labels.json: must give every class its number"),
         ("labels", '{"a": "x"}', "labels.json: must give every class its number"),
     ],
 )

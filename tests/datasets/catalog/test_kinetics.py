@@ -120,11 +120,11 @@ def test_no_list(root):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("label,id\na,b\n", "cannot be used: column 'youtube_id' is missing"),
+        ("label,id\na,b\n", "must tell time_start and time_end of b"),
         ("label,youtube_id,time_start,time_end,split\n", "names no video"),
-        ("label,youtube_id,time_start,time_end,split\na,b,5,x,val\n", "line 2 must have an id and"),
-        ("label,youtube_id,time_start,time_end,split\na,b,5,5,val\n", "starts before it ends"),
-        ("label,youtube_id,time_start,time_end,split\na,,5,9,val\n", "line 2 must have an id"),
+        ("label,youtube_id,time_start,time_end,split\na,b,5,x,val\n", "end must be seconds"),
+        ("label,youtube_id,time_start,time_end,split\na,b,5,5,val\n", "start must come before end"),
+        ("label,youtube_id,time_start,time_end,split\na,,5,9,val\n", "line 2 must have a path"),
     ],
 )
 def test_damaged_lists(root, text, message):

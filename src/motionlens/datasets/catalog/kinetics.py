@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from motionlens._utils.csv_files import read_csv
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import DOWNLOAD, LIST_FOLDERS, PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
+from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.video.file import open_video
 from motionlens.video.find import VIDEO_SUFFIXES
 from motionlens.video.frames import VideoError, VideoWarning
 
-_COLUMNS = ("youtube_id", "time_start", "time_end")
 # Videos named by their id alone are either clips or whole videos: this many are opened to find
 # out, and a clip may be this much longer than listed.
 _NUM_PROBED = 5
@@ -77,31 +76,19 @@ def _scan(root: Path) -> dict[str, list[str]]:
 def _read_part(path: Path, part: Part, found: Mapping[str, Sequence[str]]) -> list[ListEntry]:
     """Entries of a list; only those of videos that are named by their id alone have a window."""
     entries = []
-    for number, row in enumerate(read_csv(path, _COLUMNS, hint=DOWNLOAD), start=2):
-        video, label = row["youtube_id"], row.get("label", "").strip()
-        try:
-            start_s, end_s = float(row["time_start"]), float(row["time_end"])
-        except ValueError:
-            start_s = end_s = math.nan
-        if not video or not 0 <= start_s < end_s:
-            raise ValueError(
-                f"{path}: line {number} must have an id and a time that starts before it ends, got "
-                f"{video!r}, {row['time_start']} and {row['time_end']}; correct it"
-            )
-        start, end = int(start_s), int(end_s)
-        usual = f"{video}_{start:06d}_{end:06d}"
-        names = (usual, f"{video}_{start}_{end}", video)
+    for row in read_list(path, ",", labelled=False):
+        if math.isnan(row.start_s) or math.isnan(row.end_s):
+            raise ValueError(f"{path}: must tell time_start and time_end of {row.path}; {DOWNLOAD}")
+        start, end = int(row.start_s), int(row.end_s)
+        usual = f"{row.path}_{start:06d}_{end:06d}"
+        names = (usual, f"{row.path}_{start}_{end}", row.path)
         name = next((name for name in names if name in found), None)
         if name is None:
-            home = f"{PART_WORDS[part][0]}/{label or '.'}/{usual}.mp4"
-            entries.append(ListEntry(os.path.normpath(home), label))
-            continue
-        entry = ListEntry(_choose(found[name], part, label), label)
-        if name == video:
-            entry = entry._replace(start_s=start_s, end_s=end_s)
-        entries.append(entry)
-    if not entries:
-        raise ValueError(f"{path}: names no video below its first line; {DOWNLOAD}")
+            where = os.path.normpath(f"{PART_WORDS[part][0]}/{row.label or '.'}/{usual}.mp4")
+        else:
+            where = _choose(found[name], part, row.label)
+        is_whole = name == row.path
+        entries.append(row._replace(path=where) if is_whole else ListEntry(where, row.label))
     return entries
 
 

@@ -3,13 +3,13 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from motionlens._utils.files import read_text
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.by_id import read_by_id
 from motionlens.datasets.catalog.locating import DOWNLOAD, read_lines
 from motionlens.datasets.catalog.spec import DatasetSpec
+from motionlens.datasets.list_files import read_list
 
 
 def class_of_template(template: str) -> str:
@@ -23,43 +23,20 @@ def class_of_template(template: str) -> str:
 
 
 def _read_json_rows(path: Path) -> list[ListEntry]:
-    rows = []
-    videos = _read_json(path, list)
-    for number, video in enumerate(videos, start=1):
-        key = video.get("id") if isinstance(video, dict) else None
-        if not isinstance(key, str | int) or isinstance(key, bool):
-            raise ValueError(f"{path}: video {number} must have an id; download the list again")
-        template = video.get("template") or ""
-        if not isinstance(template, str):
-            raise ValueError(
-                f"{path}: video {number} must have a template that is text, got {template!r}"
-            )
-        rows.append(ListEntry(str(key), class_of_template(template)))
-    if not rows:
-        raise ValueError(f"{path}: names no video; download the list again")
-    return rows
+    rows = read_list(path, labelled=False)
+    return [row._replace(label=class_of_template(row.label)) for row in rows]
 
 
 def _read_json_classes(path: Path) -> list[str]:
-    numbers = _read_json(path, dict)
     try:
+        numbers = dict[str, str](json.loads(read_text(path, DOWNLOAD)).items())
         ordered = sorted(numbers, key=lambda name: int(numbers[name]))
-    except (TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         raise ValueError(
-            f"{path}: must give every class its number, such as {{'Closing something': '5'}}"
+            f"{path}: must give every class its number, such as {{'Closing something': '5'}}; "
+            f"{DOWNLOAD}"
         ) from None
     return [class_of_template(name) for name in ordered]
-
-
-def _read_json(path: Path, kind: type) -> Any:
-    try:
-        values = json.loads(read_text(path, DOWNLOAD))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}: is no JSON ({error.msg}); download it again") from error
-    if not isinstance(values, kind):
-        wanted = "a list of videos" if kind is list else "classes with their numbers"
-        raise ValueError(f"{path}: must hold {wanted}, it holds a {type(values).__name__}")
-    return values
 
 
 SOMETHING_V1 = DatasetSpec(
