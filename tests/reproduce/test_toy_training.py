@@ -94,7 +94,7 @@ def test_command(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["--models", "cpnt"], "did you mean 'cpnet'?"),
-        (["--seeds", "0"], "seeds must be at least 1, got 0"),
+        (["--seeds", "0"], "seeds must be a whole number of at least 1, got 0"),
         (["--k", "5000"], "k must be at most (T-1)*S = 768, got 5000"),
         (["--out", "/proc/toy"], "out must be a folder that can be written, /proc/toy"),
         (["--canvas", "round"], "canvas"),

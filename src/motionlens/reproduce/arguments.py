@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from motionlens._utils.errors import check_at_least
 from motionlens.reproduce.grids import EXPERIMENTS, Experiment
 
 
@@ -49,9 +50,7 @@ def check_counts(**counts: int | None) -> None:
     Raises:
         ValueError: If one is not.
     """
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    check_at_least(1, **{name: value for name, value in counts.items() if value is not None})
 
 
 def command_line(name: str, options: Mapping[str, Any]) -> str:

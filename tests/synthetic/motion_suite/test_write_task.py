@@ -127,9 +127,9 @@ def test_difficulties_and_speeds_differ_in_how_fast_things_move():
     [
         ({"task": "directions"}, "task must be one of direction, direction8, .*did you mean"),
         ({"difficulty": "harder"}, "difficulty must be one of .*did you mean 'hard'"),
-        ({"num_train": 0}, "num_train must be at least 1, got 0"),
-        ({"num_test": -1}, "num_test must be at least 0, got -1"),
-        ({"num_workers": -1}, "num_workers must be at least 0, got -1"),
+        ({"num_train": 0}, "num_train must be a whole number of at least 1, got 0"),
+        ({"num_test": -1}, "num_test must be a whole number of at least 0, got -1"),
+        ({"num_workers": -1}, "num_workers must be a whole number of at least 0, got -1"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"size": 33}, "size must be even and lie in 32..512 pixels, got 33"),
         ({"num_frames": 5, "task": "order"}, "num_frames of order must lie in 6..64, got 5"),

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from motionlens._utils.csv_files import write_csv
+from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.process_pool import run_in_processes
 from motionlens.clips.video_index import ListEntry
@@ -104,11 +105,8 @@ def write_task(
         OSError: If the disk is full.
     """
     counts: dict[Part, int] = dict(zip(PARTS, (num_train, num_validation, num_test), strict=True))
-    for part, least in zip(PARTS, (1, 1, 0), strict=True):
-        if counts[part] < least:
-            raise ValueError(f"num_{part} must be at least {least}, got {counts[part]}")
-    if num_workers < 0:
-        raise ValueError(f"num_workers must be at least 0, got {num_workers}; 0 starts none")
+    check_at_least(1, num_train=num_train, num_validation=num_validation)
+    check_at_least(0, num_test=num_test, num_workers=num_workers)
     folder = Path(folder)
     check_writable(folder, "folder")
     counts = {part: number for part, number in counts.items() if number}
