@@ -123,7 +123,7 @@ def test_broken_videos_are_named_and_passed_over(motionlens_command, run, videos
         (["--module", "layer3.1"], "module must be one of layer2.0, layer3.0, got 'layer3.1'"),
         (["--position", "1,2"], "position must be FRAME,ROW,COLUMN such as 3,5,2, got '1,2'"),
         (["--position", "4,0,0"], "frame must lie in 0..3, got 4"),
-        (["--k", "0"], "k must be at least 1, got 0"),
+        (["--k", "0"], "k must be a whole number of at least 1, got 0"),
         (["--top", "-1"], "top must be a whole number of at least 0, got -1"),
         (["--fps", "0"], "fps must be above 0, got 0"),
         (["--out", "/proc/explain"], "out must be a folder that can be written"),

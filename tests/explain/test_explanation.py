@@ -157,7 +157,7 @@ def test_another_k(recognizer):
     video = two_blocks(20, 30)[0]
     assert recognizer.explain(video, k=2).modules["core"].k == 2
     assert recognizer.explain(video).modules["core"].k == 4
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
         recognizer.explain(video, k=0)
     with pytest.raises(ValueError, match=r"k must be at most \(T-1\)\*S = 192, got 193"):
         recognizer.explain(video, k=193)

@@ -138,7 +138,7 @@ def test_other_k_leaves_the_model_as_it_was(recognizer):
             lambda r: r.predict([pictures()], batch_size=0),
             "batch_size must be a whole number of at least 1, got 0",
         ),
-        (lambda r: Recognizer(r.model, CARD, k=0), "k must be at least 1, got 0"),
+        (lambda r: Recognizer(r.model, CARD, k=0), "k must be a whole number of at least 1, got 0"),
         (lambda r: Recognizer(r.model, CARD, device="tpu"), "device must be one of auto, cpu"),
     ],
 )

@@ -23,13 +23,13 @@ def plain_branch(module, x):
     """The module's branch written out: every pair built, norms as norms, float64."""
     x = x.permute(0, 2, 3, 4, 1)
     size = x.shape[2:4]
+    grid = [max(1, length // module.downsample) for length in size]
 
     def normed(layer, values):
         return layer.norm(layer.linear(values).flatten(0, -2)).view(*values.shape[:-1], -1)
 
     if module.bottleneck is not None:
         x = normed(module.bottleneck, x)
-    grid = module.grid(size)
     features = resize_grid(x, grid).flatten(2, 3)
     search = module.search
     indices = knn_proposals(
@@ -181,10 +181,10 @@ def test_more_proposals_may_be_used_than_in_training():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"k": 0}, "k must be at least 1, got 0"),
+        ({"k": 0}, "k must be a whole number of at least 1, got 0"),
         ({"metric": "l1"}, "metric must be one of l2, dot, cosine, got 'l1'"),
-        ({"window": 0}, "window must be at least 1"),
-        ({"downsample": 0}, "downsample must be at least 1, got 0"),
+        ({"window": 0}, "window must be a whole number of at least 1"),
+        ({"downsample": 0}, "downsample must be a whole number of at least 1, got 0"),
         ({"widths": ()}, "widths must name at least one layer"),
         ({"bottleneck": -1}, "got widths=.*, bottleneck=-1"),
     ],
@@ -202,7 +202,7 @@ def test_refusals_of_clips():
         module(torch.zeros(1, 8, 2, 3, 3))
     with pytest.raises(ValueError, match="at least T = 2 frames, got 1"):
         module(torch.zeros(1, 8, 1, 9, 9))
-    with pytest.raises(ValueError, match="k must be at least 1"):
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1"):
         set_num_proposals(module, 0)
     with pytest.raises(ValueError, match="Linear has no CP module"):
         set_num_proposals(torch.nn.Linear(1, 1), 2)

@@ -116,7 +116,7 @@ def test_number_stage_and_k_of_modules_are_options():
         ("cpnet_nano", {"modules": ["layer9.0"]}, "block must be one of layer1.0, .*'layer9.0'"),
         ("cpnet_nano", {"halved": ["res9"]}, "halved must name stages among res2"),
         ("cpnet_nano", {"conventions": "caffe"}, "conventions must be one of torchvision"),
-        ("toy_cpnet", {"head": "median"}, "head must be 'max' or 'avg', got 'median'"),
+        ("toy_cpnet", {"head": "median"}, "head must be one of max, avg, got 'median'"),
         ("toy_c2d", {"strides": (1,)}, "must name 2 layers"),
     ],
 )
@@ -130,7 +130,7 @@ def test_a_clip_of_another_shape_is_refused():
         ValueError, match=r"clip must have shape \(B, 3, T, H, W\), got \(3, 8, 8\)"
     ):
         small("c2d_nano")(torch.zeros(3, 8, 8))
-    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_classes must be a whole number of at least 1, got 0"):
         create_model("c2d_nano", num_classes=0)
 
 

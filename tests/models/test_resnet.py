@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from motionlens.models.backbones import Backbone
 from motionlens.models.resnet import VideoResNet
 
 
@@ -18,10 +19,9 @@ class Negate(nn.Module):
 
 def network(form):
     torch.manual_seed(0)
-    widths = (4, 8, 8, 8)
-    return VideoResNet(
-        "basic", (1, 1, 1, 1), num_classes=2, widths=widths, form=form, stem="small"
-    ).eval()
+    options = {"widths": (4, 8, 8, 8), "stem": "small", "modules": {}}
+    backbone = Backbone(block="basic", depths=(1, 1, 1, 1), **options)
+    return VideoResNet(backbone, num_classes=2, form=form).eval()
 
 
 @pytest.mark.parametrize("form", ["c2d", "c3d"])
@@ -56,7 +56,8 @@ def test_sockets_are_checked():
 
 def test_last_blocks():
     def names(depths, modules):
-        model = VideoResNet("basic", depths, num_classes=2, widths=(8, 8, 8, 8))
+        backbone = Backbone(block="basic", depths=depths, widths=(8, 8, 8, 8), modules={})
+        model = VideoResNet(backbone, num_classes=2)
         return model.block_names(modules)
 
     assert names((3, 4, 6, 3), {"res4": 1, "res3": 2}) == ["layer2.2", "layer2.3", "layer3.5"]

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from motionlens.bench.timing import peak_memory
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding
-from motionlens.ops.pair_norm import PairNorm
 from motionlens.ops.proposals import knn_proposals
 from ops.oracle import pair_features, unfactorised
 
@@ -56,13 +55,10 @@ def test_a_position_without_proposals_gives_zero():
     assert torch.equal(pair_embedding(features, indices, (1, 3), layers)[0, 0], torch.zeros(3, 5))
 
 
-def with_norms(layers, record):
-    """The layers with fresh norms, which tell `record` of their statistics."""
+def with_norms(layers):
+    """The layers with fresh norms, whose running statistics become those of a batch."""
     return [
-        layer._replace(
-            norm=PairNorm(torch.ones_like(layer.bias), torch.zeros_like(layer.bias), 1e-5, record)
-        )
-        for layer in layers
+        layer._replace(norm=torch.nn.BatchNorm1d(len(layer.bias), momentum=1.0)) for layer in layers
     ]
 
 
@@ -70,32 +66,30 @@ def with_norms(layers, record):
 def test_norms_record_the_statistics_of_pairs_that_exist(padded):
     features = torch.randn(1, 3, 4, 2)
     indices = knn_proposals(features, 6, causal=padded).indices
-    seen = []
     layers = random_layers(2, (3, 4), torch.float32)
-    normed = with_norms(layers, lambda mean, variance: seen.append((mean, variance)))
+    normed = with_norms(layers)
     pair_embedding(features, indices, (2, 2), normed, padded=padded)
     # The first layer's sums before its norm are those of a network of one layer without ReLU.
     pairs = pair_features(features, indices, (2, 2))[(indices >= 0)]
     sums = pairs @ layers[0].weight.T + layers[0].bias
-    torch.testing.assert_close(seen[0][0], sums.mean(0))
-    torch.testing.assert_close(seen[0][1], sums.var(0))
-    assert len(seen) == 2
+    torch.testing.assert_close(normed[0].norm.running_mean, sums.mean(0))
+    torch.testing.assert_close(normed[0].norm.running_var, sums.var(0))
+    assert all(layer.norm.num_batches_tracked == 1 for layer in normed)
 
 
 def test_norms_record_once_although_pairs_are_computed_again():
     features = torch.randn(1, 3, 4, 2, requires_grad=True)
     indices = knn_proposals(features, 3).indices
-    seen = []
-    layers = with_norms(random_layers(2, (3, 4), torch.float32), lambda *_: seen.append(0))
+    layers = with_norms(random_layers(2, (3, 4), torch.float32))
     pair_embedding(features, indices, (2, 2), layers).sum().backward()
-    assert len(seen) == 2
+    assert [int(layer.norm.num_batches_tracked) for layer in layers] == [1, 1]
     assert features.grad is not None
 
 
 def test_training_keeps_one_tensor_of_all_pairs():
     features = torch.randn(1, 4, 64, 8, requires_grad=True)
     indices = knn_proposals(features, 8).indices
-    layers = with_norms(random_layers(8, (16, 32), torch.float32), lambda *_: None)
+    layers = with_norms(random_layers(8, (16, 32), torch.float32))
     largest = indices.numel() * 32 * 4  # bytes of the last layer's pairs
 
     def step():
@@ -109,7 +103,7 @@ def test_training_keeps_one_tensor_of_all_pairs():
 def test_one_pair_has_no_variance():
     features = torch.randn(1, 2, 1, 2)
     indices = knn_proposals(features, 1, causal=True).indices
-    layers = with_norms(random_layers(2, (3,), torch.float32), lambda *_: None)
+    layers = with_norms(random_layers(2, (3,), torch.float32))
     with pytest.raises(ValueError, match="norms need at least 2 pairs in training, got 1"):
         pair_embedding(features, indices, (1, 1), layers)
 
@@ -120,7 +114,7 @@ def test_one_pair_has_no_variance():
         ({"grid": (2, 3)}, r"grid must be \(H, W\) with H\*W = S = 4, got \(2, 3\)"),
         ({"indices": torch.zeros(1, 2, 5, 1).long()}, "must agree in B, T and S"),
         (
-            {"layers": [*with_norms(random_layers(3, (2,)), None), *random_layers(3, (2,))[:1]]},
+            {"layers": [*with_norms(random_layers(3, (2,))), *random_layers(3, (2,))[:1]]},
             "layers must all have a norm or none, got both",
         ),
         ({"layers": []}, "at least one layer, got none"),

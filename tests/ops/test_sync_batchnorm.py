@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from motionlens.models.registry import create_model
-from motionlens.ops.pair_norm import PairNorm, normalise, normalised_maximum
+from motionlens.ops.pair_norm import normalise, normalised_maximum
 from motionlens.ops.sync_batchnorm import all_sum_of, convert_sync_batchnorm, sync_batch_norm
 
 
@@ -84,8 +84,11 @@ def test_two_parts_of_pairs_are_normed_as_the_whole(marked):
     gradients = out_gradient.split([3, 2])
 
     def compute(pairs, mark, summed, gradient):
-        own = [t.clone().requires_grad_() for t in (pairs, weight, bias)]
-        norm = PairNorm(own[1], own[2], 1e-3, lambda *_: None, summed)
+        norm = torch.nn.BatchNorm1d(4, eps=1e-3, dtype=torch.float64)
+        norm.load_state_dict({"weight": weight, "bias": bias}, strict=False)
+        if summed is not None:
+            convert_sync_batchnorm(norm, summed)
+        own = [pairs.clone().requires_grad_(), norm.weight, norm.bias]
         hidden, *first = normalise(own[0], mark, norm)
         strongest, *second = normalised_maximum(hidden, mark, norm, K)
         strongest.relu().backward(gradient)

@@ -2,7 +2,7 @@
 
 import os
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 
 _MOST_WORKERS = 8
 

@@ -1,4 +1,4 @@
-"""Small parts of error messages, such as the nearest known word, and the check of whole numbers."""
+"""Small parts of error messages: the nearest known word, and any message on one line."""
 
 import re
 from collections.abc import Iterable
@@ -14,17 +14,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f", did you mean {near[0]!r}?" if near else ""
-
-
-def check_at_least(least: int, **values: object) -> None:
-    """Check that values, by the names of their arguments, are whole numbers of at least ``least``.
-
-    Raises:
-        ValueError: If one is not.
-    """
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
 def one_line(error: BaseException) -> str:

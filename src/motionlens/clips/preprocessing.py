@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens.clips.optical_flow import clip_with_flow
 from motionlens.video.frames import check_frames
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 
 SamplingMode = Literal["dense", "segments"]
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 
 FULL: Literal["full"] = "full"
 _ALONG_LONGER_SIDE = (3, 5, 6, 8)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig

@@ -10,9 +10,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, get_args
 
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
-from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import find_spec

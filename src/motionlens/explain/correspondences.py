@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens.models.capture import correspondence_modules
 from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
 from motionlens.ops.pair_embedding import pair_responses

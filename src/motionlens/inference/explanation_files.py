@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (

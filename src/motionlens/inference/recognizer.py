@@ -10,7 +10,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import VideoIndex
 from motionlens.explain.explanation import Explanation

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.distributed import (
@@ -21,7 +22,6 @@ from motionlens._utils.distributed import (
     process_group,
     world_size,
 )
-from motionlens._utils.errors import check_at_least
 from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, ViewPlan, load_videos

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,8 +42,9 @@ class Backbone:
         k: proposals per position.
         halved: stages whose CP modules search at half resolution.
         widths: channels of res2..res5, before a bottleneck's expansion.
-        stem: see :class:`motionlens.models.resnet.VideoResNet`.
-        dropout: before the linear layer.
+        stem: ``"imagenet"``: 7x7 convolution and max-pool; ``"small"``: 3x3 convolution alone,
+            for small pictures.
+        dropout: before the linear layer, 0 to 1.
         clip: clips that it is made for.
     """
 
@@ -56,16 +57,6 @@ class Backbone:
     stem: Literal["imagenet", "small"] = "imagenet"
     dropout: float = 0.5
     clip: ClipDefaults = _LARGE_CLIP
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of every network on this backbone, with their defaults."""
-        return {
-            "widths": self.widths,
-            "stem_stride": 2,
-            "dropout": self.dropout,
-            "conventions": "torchvision",
-        }
 
 
 BACKBONES = {

@@ -4,6 +4,7 @@ A plug-in maps clips ``(B, C, T, H, W)`` to clips of the same shape and names it
 class attribute ``socket``. Parameter names are torchvision's.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -17,7 +18,7 @@ from motionlens.models.conventions import LayerFactory
 SOCKETS = ("before_conv1", "before_relu", "after_block")
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, ABC):
     """What basic and bottleneck blocks share: the shortcut, the sum, and the sockets.
 
     Args:
@@ -49,6 +50,7 @@ class ResidualBlock(nn.Module):
         # Whether training computes the block twice up to its sum, instead of storing its insides.
         # The plug-ins behind the sum take care of their own memory.
         self.recompute = False
+        self.add_branch(stride, make, number)
 
     def forward(self, x: Tensor, num_frames: int) -> Tensor:
         """Run frames ``(B*T, C, H, W)`` with T = `num_frames`, or clips ``(B, C, T, H, W)``."""
@@ -80,9 +82,13 @@ class ResidualBlock(nn.Module):
         """Whether a plug-in sits anywhere in the block."""
         return any(getattr(self, socket) is not None for socket in SOCKETS)
 
+    @abstractmethod
+    def add_branch(self, stride: int, make: LayerFactory, number: int) -> None:
+        """Add the layers of the branch beside the shortcut; arguments as of the class."""
+
+    @abstractmethod
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut; it draws no random numbers."""
-        raise NotImplementedError
 
     @contextmanager
     def _norms_unrecorded(self) -> Iterator[None]:
@@ -105,14 +111,12 @@ class BasicBlock(ResidualBlock):
 
     expansion = 1
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: int, make: LayerFactory, number: int
-    ) -> None:
-        super().__init__(inputs, outputs, stride, make, number)
-        self.conv1 = make.conv(inputs, outputs, 3, stride, "first", number)
-        self.bn1 = make.norm(outputs)
-        self.conv2 = make.conv(outputs, outputs, 3, 1, "second", number)
-        self.bn2 = make.norm(outputs)
+    def add_branch(self, stride: int, make: LayerFactory, number: int) -> None:
+        """Add the layers of the branch."""
+        self.conv1 = make.conv(self.inputs, self.outputs, 3, stride, "first", number)
+        self.bn1 = make.norm(self.outputs)
+        self.conv2 = make.conv(self.outputs, self.outputs, 3, 1, "second", number)
+        self.bn2 = make.norm(self.outputs)
 
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut."""
@@ -125,24 +129,25 @@ class BottleneckBlock(ResidualBlock):
 
     expansion = 4
 
-    def __init__(
-        self, inputs: int, outputs: int, stride: int, make: LayerFactory, number: int
-    ) -> None:
-        super().__init__(inputs, outputs, stride, make, number)
-        width = outputs // self.expansion
+    def add_branch(self, stride: int, make: LayerFactory, number: int) -> None:
+        """Add the layers of the branch."""
+        width = self.outputs // self.expansion
         first, second = (stride, 1) if make.conventions.stride_on_first else (1, stride)
-        self.conv1 = make.conv(inputs, width, 1, first, "first", number)
+        self.conv1 = make.conv(self.inputs, width, 1, first, "first", number)
         self.bn1 = make.norm(width)
         self.conv2 = make.conv(width, width, 3, second, "second", number)
         self.bn2 = make.norm(width)
-        self.conv3 = make.conv(width, outputs, 1)
-        self.bn3 = make.norm(outputs)
+        self.conv3 = make.conv(width, self.outputs, 1)
+        self.bn3 = make.norm(self.outputs)
 
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut."""
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
         return self.bn3(self.conv3(x))  # type: ignore[no-any-return]
+
+
+BLOCKS: dict[str, type[ResidualBlock]] = {"basic": BasicBlock, "bottleneck": BottleneckBlock}
 
 
 def plug(plugin: nn.Module | None, x: Tensor, num_frames: int) -> Tensor:

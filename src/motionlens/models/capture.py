@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from motionlens._utils.errors import nearest
+from motionlens._utils.checks import check_choice, check_number
 from motionlens.models.correspondence import CorrespondenceProposal
 from motionlens.ops.proposals import Proposals
 
@@ -67,22 +67,12 @@ def inject_proposals(model: nn.Module, indices: Mapping[str, Tensor]) -> Iterato
             shape that does not fit the features.
     """
     modules = correspondence_modules(model)
-    for name, given in indices.items():
-        if name not in modules:
-            raise ValueError(
-                f"indices must name blocks with a CP module ({', '.join(modules) or 'none'}), "
-                f"got {name!r}{nearest(name, modules)}"
-            )
-        if given.min() < (-1 if modules[name].search.may_run_short else 0):
-            raise ValueError(
-                f"indices of block {name!r} must be at least 0, got {int(given.min())}"
-            )
-    searches = {modules[name].search: given for name, given in indices.items()}
-    before = {search: search.given for search in searches}
-    try:
-        for search, given in searches.items():
+    with ExitStack() as stack:
+        for name, given in indices.items():
+            check_choice("a block with a CP module", name, modules)
+            least = -1 if modules[name].search.may_run_short else 0
+            check_number(f"indices of block {name!r}", int(given.min()), least=least)
+            search = modules[name].search
+            stack.callback(setattr, search, "given", search.given)
             search.given = given
         yield
-    finally:
-        for search, given_before in before.items():
-            search.given = given_before

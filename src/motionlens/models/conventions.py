@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_choice
 from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 
 Form = Literal["c2d", "c3d"]
@@ -60,8 +61,7 @@ def find_conventions(name: str) -> Conventions:
     Raises:
         ValueError: If there are none.
     """
-    if name not in CONVENTIONS:
-        raise ValueError(f"conventions must be one of {', '.join(CONVENTIONS)}, got {name!r}")
+    check_choice("conventions", name, CONVENTIONS)
     return CONVENTIONS[name]
 
 
@@ -69,8 +69,8 @@ def find_conventions(name: str) -> Conventions:
 class LayerFactory:
     """Builds convolutions, norms and pools of one form.
 
-    A network whose stem or blocks are something else in places overrides :meth:`conv` or
-    :meth:`in_time`.
+    A network whose stem or blocks are something else in places overrides :meth:`in_time` or
+    :meth:`conv_of_length`.
 
     Attributes:
         form: ``"c2d"`` works on frames ``(B*T, C, H, W)`` with 2D kernels; ``"c3d"`` on clips
@@ -102,31 +102,29 @@ class LayerFactory:
             block: number of that block, counted from 0 through the network.
         """
         in_time = self.in_time(kernel, place, block)
-        return self.conv_of_length(inputs, outputs, kernel, stride, in_time)
+        return self.conv_of_length(inputs, outputs, kernel, stride, in_time, place)
 
     def in_time(self, kernel: int, place: Place, block: int) -> int:
         """Frames that a convolution looks at, if its form has time."""
         return min(kernel, 3)  # a wide stem does not look at as many frames as pixels
 
     def conv_of_length(
-        self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int
+        self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int, place: Place = ""
     ) -> nn.Module:
-        """Convolution with odd kernel that looks at `in_time` frames, if its form has time."""
+        """What stands in a place: a convolution that looks at `in_time` frames, in 3D.
+
+        See :meth:`conv`.
+        """
         # With a stride of 1, and for a 1x1 kernel, both ways of padding are the same.
         same = self.conventions.same_padding and stride > 1 and kernel > 1
         padding, bias = 0 if same else kernel // 2, self.conventions.conv_bias
-        if self.form == "c2d":
-            conv2d = SameConv2d if same else nn.Conv2d
-            return conv2d(inputs, outputs, kernel, stride, padding, bias=bias)
-        conv3d = SameConv3d if same else nn.Conv3d
-        return conv3d(
-            inputs,
-            outputs,
-            (in_time, kernel, kernel),
-            (1, stride, stride),
-            (in_time // 2, padding, padding),
-            bias=bias,
-        )
+        kind: Any = SameConv2d if same else nn.Conv2d
+        size, strides, paddings = [kernel] * 2, [stride] * 2, [padding] * 2
+        if self.form == "c3d":
+            kind = SameConv3d if same else nn.Conv3d
+            size, strides, paddings = [in_time, *size], [1, *strides], [in_time // 2, *paddings]
+        conv: nn.Module = kind(inputs, outputs, size, strides, paddings, bias=bias)
+        return conv
 
     def norm(self, channels: int) -> nn.Module:
         """Batch norm over frames or clips."""

@@ -11,12 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens.models.resize import resize_grid
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding
-from motionlens.ops.pair_norm import PairNorm
 from motionlens.ops.proposals import Impl, Proposals, check_search, knn_proposals
 from motionlens.ops.scoring import Metric
-from motionlens.ops.sync_batchnorm import all_sum_of, update_running_statistics
 
 # Chosen by measurement over several seeds: docs/results/offset_scale.md.
 DEFAULT_OFFSET_SCALE = 16.0
@@ -81,9 +80,7 @@ class CorrespondenceProposal(nn.Module):
         super().__init__()
         if widths is None:
             widths = (bottleneck,) if bottleneck else (max(1, channels // 4), max(1, channels // 2))
-        for name, value in (("channels", channels), ("downsample", downsample)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_at_least(1, channels=channels, downsample=downsample)
         if not widths or min(widths) < 1 or (bottleneck is not None and bottleneck < 1):
             raise ValueError(
                 "widths must name at least one layer, and widths and bottleneck be at least 1, "
@@ -141,12 +138,9 @@ class CorrespondenceProposal(nn.Module):
         x = x.permute(0, 2, 3, 4, 1)
         if self.bottleneck is not None:
             x = self.bottleneck(x)
-        grid = self.grid((x.shape[2], x.shape[3]))
+        H, W = x.shape[2:4]
+        grid = max(1, H // self.downsample), max(1, W // self.downsample)
         return resize_grid(x, grid).flatten(2, 3), grid
-
-    def grid(self, size: tuple[int, int]) -> tuple[int, int]:
-        """Rows and columns that are searched in a clip of ``size = (H, W)``."""
-        return max(1, size[0] // self.downsample), max(1, size[1] // self.downsample)
 
     def pair_layers(self) -> list[PairLayer]:
         """The pair MLP for :func:`motionlens.ops.pair_embedding`; norms folded in inference."""
@@ -269,11 +263,7 @@ class NormedLinear(nn.Module):
         """As a layer of the pair MLP."""
         if self.norm is None or not self.norm.training:
             return PairLayer(*self.folded())
-        record = partial(update_running_statistics, self.norm)
-        norm = PairNorm(
-            self.norm.weight, self.norm.bias, self.norm.eps, record, all_sum_of(self.norm)
-        )
-        return PairLayer(self.linear.weight, self.linear.bias, norm)
+        return PairLayer(self.linear.weight, self.linear.bias, self.norm)
 
 
 def set_num_proposals(model: nn.Module, k: int) -> None:

@@ -1,7 +1,7 @@
 """A family of networks: one way to see motion, on every backbone and in the toy's network."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -72,14 +72,10 @@ class Family:
     def on(self, backbone: Backbone, *, num_classes: int, **options: Any) -> nn.Module:
         """Build the network on a backbone, where the family has no `build` of its own."""
         own = {name: options.pop(name) for name in self.own_options(backbone)}
+        changed = replace(backbone, widths=options.pop("widths"), dropout=options.pop("dropout"))
+        layers = self._layer_maker(own)
         model = VideoResNet(
-            backbone.block,
-            backbone.depths,
-            num_classes=num_classes,
-            form=self.form,
-            stem=backbone.stem,
-            layers=self._layer_maker(own),
-            **options,
+            changed, num_classes=num_classes, form=self.form, layers=layers, **options
         )
         if self.flow_frames:
             model.change_inputs(3 + 2 * self.flow_frames)
@@ -91,7 +87,8 @@ class Family:
                 if self.of_block is not None:
                     here = self.of_block(name, block, options["conventions"], **own)
                 model.attach(name, self.plugin(channels, **here))
-        self._set_consensus(model, own)
+        if self.consensus is not None:
+            model.set_consensus(self.consensus(model.num_features, **own))
         return model
 
     def as_toy(self, *, num_classes: int, **options: Any) -> ToyNet:
@@ -104,7 +101,8 @@ class Family:
             # An early plug-in goes before the second convolution: behind it nothing would follow.
             place, channels = ("between", 0) if self._is_early else ("core", 1)
             setattr(net, place, self.plugin(net.widths[channels], **own))
-        self._set_consensus(net, own)
+        if self.consensus is not None:
+            net.set_consensus(self.consensus(net.num_features, **own))
         return net
 
     @property
@@ -113,8 +111,3 @@ class Family:
 
     def _layer_maker(self, own: Options) -> LayerMaker:
         return LayerFactory if self.layers is None else partial(self.layers, **own)
-
-    def _set_consensus(self, model: VideoResNet | ToyNet, own: Options) -> None:
-        if self.consensus is not None:
-            head = self.consensus(model.num_features, **own)
-            model.set_consensus(head, head.num_features)

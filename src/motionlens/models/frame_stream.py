@@ -4,13 +4,16 @@ Everything below a network's first plug-in works frame by frame, so windows that
 it. Exact: the logits are those of the windows taken one by one.
 """
 
+from typing import TypeGuard
+
 import torch
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens.models.resnet import VideoResNet
 
 
-def shares_frames(model: nn.Module) -> bool:
+def shares_frames(model: nn.Module) -> TypeGuard[VideoResNet]:
     """Whether windows of a stream can share what the model makes of frames alone."""
     return isinstance(model, VideoResNet) and model.form == "c2d" and model.inputs == 3
 
@@ -40,21 +43,14 @@ class FrameStream:
     """
 
     def __init__(self, model: nn.Module, num_frames: int, *, hop: int = 1) -> None:
-        if not isinstance(model, VideoResNet) or model.form != "c2d":
-            kind = getattr(model, "form", type(model).__name__)
+        if not shares_frames(model):
             raise ValueError(
-                f"model must be a VideoResNet that works frame by frame, got {kind}; "
-                "run the windows one by one"
-            )
-        if model.inputs != 3:
-            raise ValueError(
-                f"model must take colours alone, got one of {model.inputs} channels, with optical "
-                "flow among them; run the windows one by one"
+                "model must be a VideoResNet that works frame by frame on colours alone, got "
+                f"{type(model).__name__} of form {getattr(model, 'form', None)} with "
+                f"{getattr(model, 'inputs', 3)} channels; run the windows one by one"
             )
         _check_mode(model)
-        for name, value in (("num_frames", num_frames), ("hop", hop)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+        check_at_least(1, num_frames=num_frames, hop=hop)
         self.model = model
         self.num_frames = num_frames
         self.hop = hop
@@ -92,11 +88,9 @@ class FrameStream:
         passed = min(self._skip, frames.shape[0])
         new = self._each_frame(frames[passed:])
         kept = new if self._kept is None else torch.cat([self._kept, new])
-        logits = []
-        start = 0
-        while kept.shape[0] - start >= self.num_frames:
-            logits.append(self._window(kept[start : start + self.num_frames]))
-            start += self.hop
+        starts = range(0, kept.shape[0] - self.num_frames + 1, self.hop)
+        logits = [self._window(kept[i : i + self.num_frames]) for i in starts]
+        start = len(starts) * self.hop
         beyond = max(0, start - kept.shape[0])
         # Nothing has been changed so far, for anything above may fail.
         self._size = frames.shape[2], frames.shape[3]

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.errors import nearest
 from motionlens.models.backbones import BACKBONES, ClipDefaults
 from motionlens.models.comparators.inflated import I3D
@@ -25,11 +26,9 @@ from motionlens.models.cpnet import CPNET
 from motionlens.models.family import Family
 from motionlens.models.toy_net import TOY_OPTIONS
 
-# Every family, in the order of tables.
-FAMILIES = (
-    *(C2D, C3D, I3D, NON_LOCAL_C2D, ARTNET, TRN, TSM, MFNET, TWO_STREAM, MFF, SOMETHING_3D),
-    CPNET,
-)
+# In the order of tables.
+COMPARATORS = (C2D, C3D, I3D, NON_LOCAL_C2D, ARTNET, TRN, TSM, MFNET, TWO_STREAM, MFF, SOMETHING_3D)
+FAMILIES = (*COMPARATORS, CPNET)
 _TOY_CLIP = ClipDefaults(num_frames=4, frame_stride=1, size=32)
 
 
@@ -67,8 +66,7 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
         >>> model(torch.randn(2, 3, 8, 64, 64)).shape
         torch.Size([2, 7])
     """
-    if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+    check_at_least(1, num_classes=num_classes)
     return _find(name).build(num_classes=num_classes, **model_options(name, **overrides))
 
 
@@ -148,7 +146,8 @@ def _members(family: Family) -> Iterator[tuple[str, Network]]:
         if family.build is not None:
             build = partial(family.build, partial(_create_on, on))
         else:
-            options = {**backbone.options, **options}
+            of_all = {"widths": backbone.widths, "stem_stride": 2, "dropout": backbone.dropout}
+            options = {**of_all, "conventions": "torchvision", **options}
         yield f"{family.name}_{on}", Network(family, clip, options, build)
     if family.clip is not None:
         assert family.build is not None

@@ -1,103 +1,74 @@
 """VideoResNet: one residual network for video; everything else is plugged into its blocks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from torch import Tensor, nn
 
-from motionlens._utils.errors import nearest
-from motionlens.models.blocks import SOCKETS, BasicBlock, BottleneckBlock, ResidualBlock
+from motionlens._utils.checks import check_choice
+from motionlens.models.backbones import Backbone
+from motionlens.models.blocks import BLOCKS, SOCKETS, ResidualBlock
 from motionlens.models.conventions import Form, LayerFactory, LayerMaker, find_conventions
+from motionlens.models.network import VideoNetwork
 
 # The field's names of the stages, and the parameter names of their layers.
 STAGES = {"res2": "layer1", "res3": "layer2", "res4": "layer3", "res5": "layer4"}
 
 
-class VideoResNet(nn.Module):
+class VideoResNet(VideoNetwork):
     """A ResNet for clips, frame by frame (``"c2d"``) or with 3D kernels (``"c3d"``).
 
     Parameter names are torchvision's; a 2D form takes an ImageNet ResNet's weights as they are.
 
     Args:
-        block: ``"basic"`` or ``"bottleneck"``.
-        depths: blocks of res2, res3, res4, res5.
+        backbone: blocks, stem, channels and dropout.
         num_classes: logits.
-        widths: channels of the four stages, before a bottleneck's expansion.
         form: see :class:`motionlens.models.conventions.LayerFactory`.
-        stem: ``"imagenet"``: 7x7 convolution and max-pool; ``"small"``: 3x3 convolution alone,
-            for small pictures.
         stem_stride: of the stem's convolution.
-        dropout: before the linear layer, 0 to 1.
         conventions: a key of :data:`motionlens.models.conventions.CONVENTIONS`.
         layers: builds the layers of a form that differs from both in places.
 
-    Attributes:
-        inputs: channels of a clip; 3, unless optical flow goes with the colours.
-        consensus: None for the mean over frames; else a module from features of frames
-            ``(B, T, C)`` to those of the clip, ``(B, D)``.
-
-    Shapes:
-        Clips float ``(B, inputs, T, H, W)`` of any T, H, W; logits ``(B, num_classes)``.
+    Without a consensus, frames are averaged.
     """
-
-    consensus: nn.Module | None
 
     def __init__(
         self,
-        block: Literal["basic", "bottleneck"],
-        depths: Sequence[int],
+        backbone: Backbone,
         *,
         num_classes: int,
-        widths: Sequence[int] = (64, 128, 256, 512),
         form: Form = "c2d",
-        stem: Literal["imagenet", "small"] = "imagenet",
         stem_stride: int = 2,
-        dropout: float = 0.5,
         conventions: str = "torchvision",
         layers: LayerMaker = LayerFactory,
     ) -> None:
         super().__init__()
         make = layers(form, find_conventions(conventions))
-        block_class: type[ResidualBlock] = {"basic": BasicBlock, "bottleneck": BottleneckBlock}[
-            block
-        ]
+        block_class, is_large = BLOCKS[backbone.block], backbone.stem == "imagenet"
         self.form: Form = form
-        self.inputs = 3
-        channels = widths[0]
-        self.conv1 = make.conv(
-            self.inputs, channels, 7 if stem == "imagenet" else 3, stem_stride, "stem"
-        )
+        channels = backbone.widths[0]
+        self.conv1 = make.conv(self.inputs, channels, 7 if is_large else 3, stem_stride, "stem")
         self.bn1 = make.norm(channels)
         self.relu = nn.ReLU(inplace=True)
-        self.maxpool = make.max_pool() if stem == "imagenet" else nn.Identity()
+        self.maxpool = make.max_pool() if is_large else nn.Identity()
         num_blocks = 0
-        for number, (layer, depth, width) in enumerate(
-            zip(STAGES.values(), depths, widths, strict=True)
-        ):
+        stages = zip(STAGES.values(), backbone.depths, backbone.widths, strict=True)
+        for layer, depth, width in stages:
             blocks = nn.ModuleList()
+            outputs = width * block_class.expansion
             for position in range(depth):
-                stride = 2 if number > 0 and position == 0 else 1
-                outputs = width * block_class.expansion
+                stride = 2 if num_blocks > 0 and position == 0 else 1
                 blocks.append(block_class(channels, outputs, stride, make, num_blocks))
                 channels = outputs
                 num_blocks += 1
             self.add_module(layer, blocks)
         self.register_module("consensus", None)
         self.num_features = channels
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(backbone.dropout)
         self.fc = nn.Linear(channels, num_classes)
         self.apply(make.initialise)
 
-    def forward(self, clip: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of clips ``(B, inputs, T, H, W)``."""
-        return self.forward_head(self.forward_features(clip))
-
     def forward_features(self, clip: Tensor) -> Tensor:
         """The pooled embedding ``(B, num_features)``: mean over T, H and W after res5."""
-        if clip.dim() != 5 or clip.shape[1] != self.inputs:
-            raise ValueError(
-                f"clip must have shape (B, {self.inputs}, T, H, W), got {tuple(clip.shape)}"
-            )
+        self.check(clip)
         T = clip.shape[2]
         x = clip.transpose(1, 2).flatten(0, 1) if self.form == "c2d" else clip
         x = self.stem(x)
@@ -136,25 +107,11 @@ class VideoResNet(nn.Module):
                     nn.init.zeros_(conv.bias)
         self.inputs = inputs
 
-    def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
-        """Let a module put frames together, instead of the mean; the head begins anew.
-
-        Args:
-            consensus: from features of frames ``(B, T, C)`` to ``(B, num_features)``.
-            num_features: of the embedding.
-        """
-        self.consensus, self.num_features = consensus, num_features
-        self.fc = nn.Linear(num_features, self.fc.out_features)
-
     def agree(self, features: Tensor) -> Tensor:
         """The embedding ``(B, num_features)`` of frames' features ``(B, T, C)``."""
         if self.consensus is None:
             return features.mean(1)
         return self.consensus(features)  # type: ignore[no-any-return]
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
-        return self.fc(self.dropout(features))  # type: ignore[no-any-return]
 
     def blocks(self) -> list[tuple[str, ResidualBlock]]:
         """All residual blocks by name (``"layer2.0"``), in the order of the data."""
@@ -176,10 +133,7 @@ class VideoResNet(nn.Module):
             ValueError: For a name that is not a block's; it lists those that are.
         """
         blocks = dict(self.blocks())
-        if name not in blocks:
-            raise ValueError(
-                f"block must be one of {', '.join(blocks)}, got {name!r}{nearest(name, blocks)}"
-            )
+        check_choice("block", name, blocks)
         return blocks[name]
 
     def block_names(self, modules: Mapping[str, int] | Sequence[str]) -> list[str]:
@@ -196,8 +150,7 @@ class VideoResNet(nn.Module):
             return list(modules)
         names = []
         for stage, count in modules.items():
-            if stage not in STAGES:
-                raise ValueError(f"stage must be one of {', '.join(STAGES)}, got {stage!r}")
+            check_choice("stage", stage, STAGES)
             depth = len(getattr(self, STAGES[stage]))
             if not 0 <= count <= depth:
                 raise ValueError(f"{stage} has {depth} blocks, got {count} modules for it")
@@ -214,9 +167,8 @@ class VideoResNet(nn.Module):
         Raises:
             ValueError: For an unknown block or socket, or a socket that is taken.
         """
-        block, socket = self.block(name), getattr(plugin, "socket", None)
-        if socket not in SOCKETS:
-            raise ValueError(f"plugin.socket must be one of {', '.join(SOCKETS)}, got {socket!r}")
+        block, socket = self.block(name), str(getattr(plugin, "socket", None))
+        check_choice("plugin.socket", socket, SOCKETS)
         if getattr(block, socket) is not None:
             raise ValueError(f"socket {socket} of block {name} is taken; attach one plug-in each")
         setattr(block, socket, plugin)

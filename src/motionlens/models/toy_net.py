@@ -11,14 +11,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_choice
 from motionlens.models.blocks import plug
 from motionlens.models.conventions import CONVENTIONS, Form, LayerFactory, LayerMaker
+from motionlens.models.network import VideoNetwork
 
 # Options of every toy network, with their defaults.
 TOY_OPTIONS = {"strides": (2, 1), "widths": (16, 32), "head": "max", "margin": 0}
 
 
-class ToyNet(nn.Module):
+class ToyNet(VideoNetwork):
     """Two convolutions with batch norm and ReLU, a core module or none, pooling, one linear layer.
 
     Args:
@@ -34,11 +36,8 @@ class ToyNet(nn.Module):
         between: maps clips ``(B, widths[0], T, H, W)`` to the same shape, between the two
             convolutions; None until set.
         core: maps clips ``(B, widths[1], T, H, W)`` to the same shape, after them; None until set.
-        consensus: from features of frames ``(B, T, widths[1])`` to the embedding, see
-            :meth:`set_consensus`; None for pooling over frames as over positions.
 
-    Shapes:
-        Clips float ``(B, 3, T, H, W)``; logits ``(B, num_classes)``.
+    With a consensus, only positions are pooled.
     """
 
     def __init__(
@@ -57,8 +56,7 @@ class ToyNet(nn.Module):
             raise ValueError(
                 f"strides and widths must name 2 layers, got {tuple(strides)}, {tuple(widths)}"
             )
-        if head not in ("max", "avg"):
-            raise ValueError(f"head must be 'max' or 'avg', got {head!r}")
+        check_choice("head", head, ("max", "avg"))
         make = layers(form, CONVENTIONS["torchvision"])
         self.form, self.head, self.margin = form, head, margin
         self.conv1 = make.conv(3, widths[0], 3, strides[0], "stem")
@@ -67,24 +65,11 @@ class ToyNet(nn.Module):
         self.bn2 = make.norm(widths[1])
         self.between: nn.Module | None = None
         self.core: nn.Module | None = None
-        self.consensus: nn.Module | None = None
+        self.consensus = None
+        self.dropout = nn.Identity()
         self.widths, self.strides = tuple(widths), tuple(strides)
         self.num_features = widths[1]
         self.fc = nn.Linear(widths[1], num_classes)
-
-    def set_consensus(self, consensus: nn.Module, num_features: int) -> None:
-        """Pool over positions alone, and let a module put frames together.
-
-        Args:
-            consensus: from ``(B, T, widths[1])`` to ``(B, num_features)``.
-            num_features: of the embedding.
-        """
-        self.consensus, self.num_features = consensus, num_features
-        self.fc = nn.Linear(num_features, self.fc.out_features)
-
-    def forward(self, clip: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
-        return self.forward_head(self.forward_features(clip))
 
     def forward_features(self, clip: Tensor) -> Tensor:
         """The pooled embedding ``(B, num_features)``."""
@@ -103,10 +88,6 @@ class ToyNet(nn.Module):
         axes = (2, 3, 4) if self.consensus is None else (3, 4)
         x = x.amax(axes) if self.head == "max" else x.mean(axes)
         return x if self.consensus is None else self.consensus(x.transpose(1, 2))
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
-        return self.fc(features)  # type: ignore[no-any-return]
 
 
 def _black_margin(clip: Tensor, margin: int) -> Tensor:

@@ -1,12 +1,10 @@
 """Tensor operations of the correspondence-proposal module; they need torch alone."""
 
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding, pair_responses
-from motionlens.ops.pair_norm import PairNorm
 from motionlens.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets
 
 __all__ = [
     "PairLayer",
-    "PairNorm",
     "Proposals",
     "gather_neighbors",
     "knn_proposals",

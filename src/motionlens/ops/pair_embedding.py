@@ -4,18 +4,18 @@ Letters: B clips, T frames, S positions of a frame, C channels, K proposals, M c
 Paper: the correspondence embedding layer, ``g_i = max_j MLP([p_j - p_i, f_i, f_j])``.
 """
 
-import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from motionlens.ops.pair_norm import PairNorm, normalise, normalised_maximum
+from motionlens.ops.pair_norm import normalise, normalised_maximum
 from motionlens.ops.proposals import flat_rows, positions
 from motionlens.ops.scoring import full_precision
+from motionlens.ops.sync_batchnorm import update_running_statistics
 
 # Positions whose pairs are embedded at a time in inference on a CPU.
 _PART = 512
@@ -28,13 +28,14 @@ class PairLayer(NamedTuple):
         weight: ``(M, inputs)``; the first layer's inputs are ``[offset (3), query (C),
             neighbour (C)]``.
         bias: ``(M,)`` or None.
-        norm: applied before the ReLU, in all layers or in none; None in inference, where it is
-            folded into the weight.
+        norm: applied before the ReLU, in all layers or in none, by the statistics of all pairs
+            that exist, which go into its running ones; None in inference, where it is folded into
+            the weight.
     """
 
     weight: Tensor
     bias: Tensor | None
-    norm: PairNorm | None = None
+    norm: nn.BatchNorm1d | None = None
 
 
 def pair_embedding(
@@ -93,7 +94,6 @@ def pair_responses(
     layers: Sequence[PairLayer],
     *,
     offset_scale: float = 1.0,
-    padded: bool = True,
 ) -> Tensor:
     """Responses of the MLP to every single pair: :func:`pair_embedding` before its maximum.
 
@@ -107,7 +107,6 @@ def pair_responses(
         grid: see there.
         layers: see there; without norms, as in inference.
         offset_scale: see there.
-        padded: see there.
 
     Returns:
         ``(B, T, S, K, M)``, not negative; zero where the index is -1.
@@ -123,8 +122,7 @@ def pair_responses(
     hidden = _gather_pairs(query, neighbour, rows, features.dtype).relu()
     for layer in layers[1:]:
         hidden = F.linear(hidden, layer.weight, layer.bias).relu()
-    hidden = hidden.view(*indices.shape, -1)
-    return hidden * (indices >= 0)[..., None] if padded else hidden
+    return hidden.view(*indices.shape, -1) * (indices >= 0)[..., None]
 
 
 def _projections(
@@ -165,13 +163,13 @@ def _strongest_in_training(
 
     What comes before the last layer's norm is computed again when gradients are.
     """
+    norms = [layer.norm for layer in layers if layer.norm is not None]
 
     def front(query: Tensor, neighbour: Tensor) -> tuple[Tensor, ...]:
         hidden = _gather_pairs(query, neighbour, rows, dtype)
         statistics: list[Tensor] = []
-        for layer, following in itertools.pairwise(layers):
-            assert layer.norm is not None
-            hidden, *found = normalise(hidden, exists, layer.norm)
+        for norm, following in zip(norms, layers[1:], strict=False):
+            hidden, *found = normalise(hidden, exists, norm)
             statistics += found
             hidden = F.linear(hidden.relu_(), following.weight, following.bias)
         return hidden, *statistics
@@ -179,14 +177,11 @@ def _strongest_in_training(
     hidden, *statistics = checkpoint(
         front, query, neighbour, use_reentrant=False, preserve_rng_state=False
     )
-    last = layers[-1].norm
-    assert last is not None
     K = rows.shape[0] // query.shape[0]
-    strongest, *found = normalised_maximum(hidden, exists, last, K)
+    strongest, *found = normalised_maximum(hidden, exists, norms[-1], K)
     statistics += found
-    for layer, mean, variance in zip(layers, statistics[::2], statistics[1::2], strict=True):
-        assert layer.norm is not None
-        layer.norm.record(mean.detach(), variance.detach())
+    for norm, mean, variance in zip(norms, statistics[::2], statistics[1::2], strict=True):
+        update_running_statistics(norm, mean.detach(), variance.detach())
     return strongest.relu()
 
 

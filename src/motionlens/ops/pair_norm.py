@@ -3,43 +3,25 @@
 Letters: P positions, K pairs of each, M channels.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial, reduce
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from motionlens.ops.sync_batchnorm import AllSum, sync_batch_norm
+from motionlens.ops.sync_batchnorm import AllSum, all_sum_of, sync_batch_norm
 
 
-class PairNorm(NamedTuple):
-    """A batch norm in training: its statistics are those of all pairs that exist.
-
-    Attributes:
-        weight: ``(M,)``.
-        bias: ``(M,)``.
-        eps: added to the variance.
-        record: told mean and unbiased variance, both ``(M,)``, once in each forward pass.
-        all_sum: adds up a tensor over processes, where statistics are those of all their pairs.
-    """
-
-    weight: Tensor
-    bias: Tensor
-    eps: float
-    record: Callable[[Tensor, Tensor], None]
-    all_sum: AllSum | None = None
-
-
-def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Tensor, ...]:
-    """Norm pairs.
+def normalise(pairs: Tensor, exists: Tensor | None, norm: nn.BatchNorm1d) -> tuple[Tensor, ...]:
+    """Norm pairs by the mean and variance of all pairs that exist, as in training.
 
     Args:
         pairs: ``(P*K, M)``.
         exists: bool ``(P*K,)``, or None where all pairs do.
-        norm: see :class:`PairNorm`; nothing is recorded.
+        norm: its running statistics stay as they are.
 
     Returns:
         The normed pairs, zero where none exists; mean and unbiased variance.
@@ -47,14 +29,12 @@ def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Ten
     # Statistics that a momentum of one replaces by those of the batch.
     mean, variance = torch.zeros_like(norm.weight), torch.zeros_like(norm.weight)
     kept = pairs if exists is None else pairs[exists]
-    if norm.all_sum is None:
+    if (all_sum := all_sum_of(norm)) is None:
         normed = F.batch_norm(
             kept, mean, variance, norm.weight, norm.bias, training=True, momentum=1.0, eps=norm.eps
         )
     else:
-        normed, mean, variance = sync_batch_norm(
-            kept, norm.weight, norm.bias, norm.eps, norm.all_sum
-        )
+        normed, mean, variance = sync_batch_norm(kept, norm.weight, norm.bias, norm.eps, all_sum)
     if exists is not None:
         kept, normed = normed, torch.zeros_like(pairs, dtype=normed.dtype)
         normed[exists] = kept
@@ -62,7 +42,7 @@ def normalise(pairs: Tensor, exists: Tensor | None, norm: PairNorm) -> tuple[Ten
 
 
 def normalised_maximum(
-    pairs: Tensor, exists: Tensor | None, norm: PairNorm, K: int
+    pairs: Tensor, exists: Tensor | None, norm: nn.BatchNorm1d, K: int
 ) -> tuple[Tensor, ...]:
     """The maximum over each position's normed pairs, ``(P, M)``; -inf where it has none.
 
@@ -70,7 +50,7 @@ def normalised_maximum(
     tensor of their size; equal maxima share the gradient.
     """
     found: tuple[Tensor, ...] = _NormalisedMaximum.apply(  # type: ignore[no-untyped-call]
-        pairs, norm.weight, norm.bias, norm.eps, exists, K, norm.all_sum
+        pairs, norm.weight, norm.bias, norm.eps, exists, K, all_sum_of(norm)
     )
     return found
 

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from motionlens._utils.checks import check_at_least
 from motionlens.ops import proposals_cpu, proposals_reference
 from motionlens.ops.scoring import METRICS, Metric
 from motionlens.ops.workspace import release
@@ -164,15 +165,11 @@ def check_search(k: int, metric: str = "l2", window: int | None = None) -> None:
     Raises:
         ValueError: If an argument is not as :func:`knn_proposals` takes it.
     """
-    if not isinstance(k, int) or k < 1:
-        raise ValueError(f"k must be at least 1, got {k}; give a whole number")
+    check_at_least(1, k=k)
     if metric not in METRICS:
         raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {metric!r}")
-    if window is not None and (not isinstance(window, int) or window < 1):
-        raise ValueError(
-            f"window must be at least 1 frame on either side, got {window}; give a whole number, "
-            "or None for all"
-        )
+    if window is not None:
+        check_at_least(1, window=window)
 
 
 def _search_on_cuda(

@@ -5,6 +5,7 @@ PyTorch's own works on accelerators only, and not on the pairs of a CP module.
 Letters: P rows, C channels.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -93,16 +94,15 @@ def update_running_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) 
         mean: ``(C,)``.
         variance: unbiased, ``(C,)``.
     """
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
     if norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     share = norm.momentum
     if share is None:  # a plain mean over all batches
         assert norm.num_batches_tracked is not None
         share = 1 / float(norm.num_batches_tracked)
-    norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), share)
-    norm.running_var.lerp_(variance.to(norm.running_var.dtype), share)
+    for running, found in ((norm.running_mean, mean), (norm.running_var, variance)):
+        assert running is not None
+        running.lerp_(found.to(running.dtype), share)
 
 
 class _SyncBatchNorm(_BatchNorm):
@@ -125,23 +125,10 @@ class _SyncBatchNorm(_BatchNorm):
         return normed.view(rows.shape).movedim(-1, 1).contiguous()
 
 
-class SyncBatchNorm1d(_SyncBatchNorm, nn.BatchNorm1d):
-    """See :func:`convert_sync_batchnorm`."""
-
-
-class SyncBatchNorm2d(_SyncBatchNorm, nn.BatchNorm2d):
-    """See :func:`convert_sync_batchnorm`."""
-
-
-class SyncBatchNorm3d(_SyncBatchNorm, nn.BatchNorm3d):
-    """See :func:`convert_sync_batchnorm`."""
-
-
-_KINDS: dict[type[nn.Module], type[_SyncBatchNorm]] = {
-    nn.BatchNorm1d: SyncBatchNorm1d,
-    nn.BatchNorm2d: SyncBatchNorm2d,
-    nn.BatchNorm3d: SyncBatchNorm3d,
-}
+@functools.cache
+def _sharing(kind: type[_BatchNorm]) -> type[_SyncBatchNorm]:
+    """The class of a batch norm of 1, 2 or 3 dimensions that shares its statistics."""
+    return type(f"Sync{kind.__name__}", (_SyncBatchNorm, kind), {})
 
 
 def convert_sync_batchnorm(model: nn.Module, all_sum: AllSum) -> None:
@@ -154,11 +141,10 @@ def convert_sync_batchnorm(model: nn.Module, all_sum: AllSum) -> None:
         all_sum: adds up a tensor over processes.
     """
     for module in model.modules():
-        kind = _KINDS.get(type(module))
-        if kind is not None:
+        if isinstance(module, _BatchNorm) and not isinstance(module, _SyncBatchNorm):
             # In place, so that references to the module and its parameters stay valid.
             shared: Any = module
-            shared.__class__ = kind
+            shared.__class__ = _sharing(shared.__class__)
             shared.all_sum = all_sum
 
 

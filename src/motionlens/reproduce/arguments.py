@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens.reproduce.grids import EXPERIMENTS, Experiment
 
 

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field, fields
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

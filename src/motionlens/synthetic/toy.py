@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from motionlens._utils.checks import check_choice
+
 Canvas = Literal["box", "wide"]
 CANVASES: tuple[str, ...] = get_args(Canvas)
 CLASS_NAMES = ("up", "down", "left", "right")
@@ -61,8 +63,7 @@ def moving_blocks(num_videos: int, *, canvas: Canvas = "box", seed: int = 0) -> 
     """
     if num_videos < 4 or num_videos % 4:
         raise ValueError(f"num_videos must be a multiple of 4 and at least 4, got {num_videos}")
-    if canvas not in CANVASES:
-        raise ValueError(f"canvas must be one of {', '.join(CANVASES)}, got {canvas!r}")
+    check_choice("canvas", canvas, CANVASES)
     rng = np.random.default_rng(seed)
     side, margin = _GEOMETRY[canvas]
     each = num_videos // 4

@@ -29,7 +29,7 @@ from motionlens.training.recipe import Recipe
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Start:
     """What training starts from.
 
@@ -74,14 +74,7 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
                 "none; set it to false"
             )
         model.recompute_blocks()
-    return Start(
-        model=model,
-        card=card,
-        train=train,
-        validation=validation,
-        transform=_transform(recipe, card, train),
-        report=report,
-    )
+    return Start(model, card, train, validation, _transform(recipe, card, train), report)
 
 
 def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
@@ -174,23 +167,19 @@ def build_model(card: ModelCard) -> nn.Module:
     return model.train()
 
 
-def make_loaders(
-    recipe: Recipe, start: Start, train: VideoIndex, validation: VideoIndex
-) -> Loaders:
+def make_loaders(recipe: Recipe, start: Start) -> Loaders:
     """Loaders of this process's training and validation clips.
 
     Args:
         recipe: names batch size, workers and seed.
-        start: says what a clip is, and what becomes of training clips.
-        train: the training videos of all processes.
-        validation: likewise.
+        start: has the videos of all processes.
 
     Raises:
         ValueError: If classes cannot be balanced.
     """
     card, cache = start.card, recipe.loader.cache
-    dataset = ClipDataset(train, card.sampling, start.transform, seed=recipe.seed, cache=cache)
-    held_out = ClipDataset(validation, card.sampling, card.preprocessing, cache=cache)
+    train = ClipDataset(start.train, card.sampling, start.transform, seed=recipe.seed, cache=cache)
+    validation = ClipDataset(start.validation, card.sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,
         "num_workers": resolve_num_workers(recipe.loader.num_workers),
@@ -199,8 +188,8 @@ def make_loaders(
         "world_size": world_size(),
     }
     return (
-        build_loader(dataset, shuffle=True, balanced=recipe.loader.balanced, **common),
-        build_loader(held_out, shuffle=False, **common),
+        build_loader(train, shuffle=True, balanced=recipe.loader.balanced, **common),
+        build_loader(validation, shuffle=False, **common),
     )
 
 
@@ -216,16 +205,9 @@ def _transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransf
         card.class_names,
         min_area=augment.min_area,
         ratio=augment.ratio,
-        colors=ColorJitter(
-            brightness=augment.brightness,
-            contrast=augment.contrast,
-            saturation=augment.saturation,
-            hue=augment.hue,
-        ),
+        colors=ColorJitter(augment.brightness, augment.contrast, augment.saturation, augment.hue),
         symmetries=LabelSymmetries(
-            horizontal_flip=_horizontal_flip(recipe, train),
-            vertical_flip=augment.vertical_flip,
-            time_reversal=augment.time_reversal,
+            _horizontal_flip(recipe, train), augment.vertical_flip, augment.time_reversal
         ),
     )
 

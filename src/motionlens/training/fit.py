@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from motionlens.training.epoch_recorder import Bar, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import (
-    BROKEN_FILE,
     CHECKPOINT,
     TENSORBOARD,
     begun_run,
@@ -95,12 +94,10 @@ def fit(
             console.print(line)
 
         def open_loaders() -> Loaders:
-            train, validation = start.train, start.validation
+            found = start
             if recipe.loader.skip_broken:
-                train, validation, broken = leave_out_broken(run, train, validation, resume=resume)
-                if broken:
-                    console.print(f"{broken} videos cannot be read: {run / BROKEN_FILE}")
-            return make_loaders(recipe, start, train, validation)
+                found = leave_out_broken(start, run, resume=resume, say=console.print)
+            return make_loaders(recipe, found)
 
         module = TrainingModule(start.model, recipe, start.card, open_loaders)
         trainer = _make_trainer(recipe, run, device, console)
@@ -173,15 +170,11 @@ def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path |
 @contextmanager
 def _quiet_lightning() -> Iterator[None]:
     """Silence Lightning's notices on devices, loggers and workers; errors and ours still pass."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=PossibleUserWarning)
-            warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics)\b")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    with warnings.catch_warnings(), ExitStack() as stack:
+        for name in ("lightning.pytorch", "lightning.fabric"):
+            logger = logging.getLogger(name)
+            stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore", category=PossibleUserWarning)
+        warnings.filterwarnings("ignore", module=r"(lightning|torch|torchmetrics)\b")
+        yield

@@ -46,12 +46,12 @@ def mix(
     partner = np.arange(len(counts))
     partner[counts] = rng.permutation(np.flatnonzero(counts))
     if cuts:
-        top, left, rows, columns = _draw_box(clip.shape[3], clip.shape[4], part, rng)
+        H, W = clip.shape[3:]
+        rows, columns = _draw_box(H, W, part, rng)
         mixed = clip.clone()
-        box = (..., slice(top, top + rows), slice(left, left + columns))
-        mixed[box] = clip[partner][box]
+        mixed[..., rows, columns] = clip[partner][..., rows, columns]
         # What was really cut, which the borders of the picture may have made smaller.
-        part = 1 - rows * columns / (clip.shape[3] * clip.shape[4])
+        part = 1 - (rows.stop - rows.start) * (columns.stop - columns.start) / (H * W)
     else:
         mixed = clip * part + clip[partner] * (1 - part)
     target = label if label.dim() == 2 else F.one_hot(label, num_classes).float()
@@ -60,12 +60,13 @@ def mix(
 
 def _draw_box(
     height: int, width: int, kept: float, rng: np.random.Generator
-) -> tuple[int, int, int, int]:
-    """Top, left, rows and columns of a box with a part of ``1 - kept`` of the area, if it fits."""
+) -> tuple[slice, slice]:
+    """Rows and columns of a box with a share of ``1 - kept`` of the area, cut at the borders."""
     side = math.sqrt(1 - kept)
     rows, columns = round(height * side), round(width * side)
     middle_row, middle_column = int(rng.integers(height)), int(rng.integers(width))
-    top, left = max(middle_row - rows // 2, 0), max(middle_column - columns // 2, 0)
-    bottom = min(middle_row - rows // 2 + rows, height)
-    right = min(middle_column - columns // 2 + columns, width)
-    return top, left, max(bottom - top, 0), max(right - left, 0)
+    top, left = middle_row - rows // 2, middle_column - columns // 2
+    return (
+        slice(max(top, 0), min(top + rows, height)),
+        slice(max(left, 0), min(left + columns, width)),
+    )

@@ -53,7 +53,7 @@ class TrainingModule(pl.LightningModule):
         self.model, self.recipe, self.card = model, recipe, card
         self.config = recipe.optim
         self._open_loaders = open_loaders
-        self.loaders: Loaders | None = None
+        self.loaders: Loaders
         classes = len(card.class_names)
         # Without its check, which would end a run at a loss that is not a number.
         self.train_loss = MeanMetric(nan_strategy="disable")
@@ -76,7 +76,6 @@ class TrainingModule(pl.LightningModule):
     @property
     def plan(self) -> StepPlan:
         """How the epoch's clips make steps."""
-        assert self.loaders is not None
         train: Any = self.loaders[0]
         return StepPlan(len(train.dataset), train.batch_size, world_size(), self.config.accumulate)
 
@@ -88,12 +87,10 @@ class TrainingModule(pl.LightningModule):
         """
         progress: Any = self.trainer.fit_loop.epoch_progress.current
         self._set_epoch(progress.processed)
-        assert self.loaders is not None
         return self.loaders[0]
 
     def val_dataloader(self) -> Any:
         """The validation clips."""
-        assert self.loaders is not None
         return self.loaders[1]
 
     def on_train_epoch_start(self) -> None:
@@ -102,7 +99,6 @@ class TrainingModule(pl.LightningModule):
         set_norm_momentum(self.model, self.current_epoch, self.config)
 
     def _set_epoch(self, epoch: int) -> None:
-        assert self.loaders is not None
         self.loaders[0].dataset.set_epoch(epoch)  # type: ignore[attr-defined]
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
@@ -162,10 +158,6 @@ class TrainingModule(pl.LightningModule):
         if self.trainer.is_last_batch and not self.config.sync_batchnorm:
             average_over_processes(self.model.buffers())
 
-    def on_validation_epoch_start(self) -> None:
-        """Forget the clips of earlier epochs; Lightning resets the metrics that it logs."""
-        self._validated = []
-
     def validation_step(self, batch: Batch, number: int) -> None:
         """Measure a batch."""
         logits, label = self.model(batch["clip"]).float(), batch["label"]
@@ -199,7 +191,6 @@ class TrainingModule(pl.LightningModule):
             self._show("validation_confusion", confusion_picture(matrix))
 
     def _mean_average_precision(self) -> Tensor:
-        assert self.loaders is not None
         validation: Any = self.loaders[1].dataset
         # A process may have had no clips.
         nothing = torch.zeros(0, len(self.card.class_names), device=self.device)
@@ -207,6 +198,7 @@ class TrainingModule(pl.LightningModule):
         targets = torch.cat([nothing, *(targets for _, targets in self._validated)])
         logits, targets = (gather_rows(rows, len(validation)) for rows in (logits, targets))
         classes = len(self.card.class_names)
+        self._validated.clear()  # Lightning resets the metrics that it logs, this it does not
         precisions = multilabel_average_precision(logits, targets.long(), classes, average=None)
         # A class that no validation video shows has none; torchmetrics would count it as 0.
         shown = precisions[targets.any(dim=0)]

@@ -50,21 +50,17 @@ def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
             return ONECYCLE_START + (1 - ONECYCLE_START) * (1 - math.cos(math.pi * risen)) / 2
         # The first step would be lost at a rate of nothing.
         return (step + 1) / (config.warmup * num_steps + 1)
-    return max(_fallen(step, num_steps, config), config.min_lr / config.lr)
-
-
-def _fallen(step: int, num_steps: int, config: OptimConfig) -> float:
-    """The factor after the warm-up, without a floor."""
-    done = min(step / num_steps, 1.0)
     if config.schedule == "constant":
-        return 1.0
-    if config.schedule == "step":
+        factor = 1.0
+    elif config.schedule == "step":
+        falls = sum(done >= milestone for milestone in STEP_MILESTONES)
         if config.step_epochs is not None:
-            epoch = step * config.epochs // num_steps
-            return STEP_FACTOR ** (epoch // config.step_epochs)
-        return STEP_FACTOR ** sum(done >= milestone for milestone in STEP_MILESTONES)
-    fallen = (done - config.warmup) / (1 - config.warmup)
-    return (1 + math.cos(math.pi * fallen)) / 2
+            falls = step * config.epochs // num_steps // config.step_epochs
+        factor = STEP_FACTOR**falls
+    else:
+        fallen = (done - config.warmup) / (1 - config.warmup)
+        factor = (1 + math.cos(math.pi * fallen)) / 2
+    return max(factor, config.min_lr / config.lr)
 
 
 def set_norm_momentum(model: nn.Module, epoch: int, config: OptimConfig) -> None:

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from motionlens._utils.checks import check_number
 from motionlens.datasets.source import DataSource, ListingConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -35,7 +36,7 @@ class ClipConfig:
     short_side: int | None = None
 
     def __post_init__(self) -> None:
-        _check_least("clip.", self, num_frames=1, frame_stride=1, size=1, short_side=1)
+        _check(self, "clip.", "num_frames", "frame_stride", "size", "short_side", least=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,18 +78,16 @@ class AugmentConfig:
     cutmix_alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        _check("augment.min_area", self.min_area, above=0, most=1)
-        _check("augment.mix_probability", self.mix_probability, least=0, most=1)
-        for name in ("mixup_alpha", "cutmix_alpha"):
-            _check(f"augment.{name}", getattr(self, name), least=0, below=math.inf)
+        _check(self, "augment.", "min_area", above=0, most=1)
+        _check(self, "augment.", "brightness", "contrast", "saturation", least=0, most=1)
+        _check(self, "augment.", "hue", least=0, most=0.5)
+        _check(self, "augment.", "mix_probability", least=0, most=1)
+        _check(self, "augment.", "mixup_alpha", "cutmix_alpha", least=0, below=math.inf)
         if self.mix_probability and not (self.mixup_alpha or self.cutmix_alpha):
             raise ValueError(
                 f"augment.mix_probability is {self.mix_probability}, but there is nothing to do; "
                 "set augment.mixup_alpha or augment.cutmix_alpha above 0"
             )
-        for name in ("brightness", "contrast", "saturation"):
-            _check(f"augment.{name}", getattr(self, name), least=0, most=1)
-        _check("augment.hue", self.hue, least=0, most=0.5)
         low, high = self.ratio
         if not 0 < low <= high:
             raise ValueError(f"augment.ratio must be 0 < least <= greatest, got {low}, {high}")
@@ -153,18 +152,16 @@ class OptimConfig:
                 "optim.compile and optim.checkpoint_activations exclude each other; set one to "
                 "false"
             )
-        _check_least("optim.", self, epochs=1, batch_size=1, accumulate=1, step_epochs=1)
-        _check_least("optim.", self, weight_decay=0, grad_clip=0)
-        _check("optim.lr", self.lr, above=0)
-        _check("optim.min_lr", self.min_lr, least=0, most=self.lr)
-        _check("optim.ema_decay", self.ema_decay, least=0, below=1)
+        _check(self, "optim.", "epochs", "batch_size", "accumulate", "step_epochs", least=1)
+        _check(self, "optim.", "weight_decay", "grad_clip", least=0)
+        _check(self, "optim.", "lr", above=0)
+        _check(self, "optim.", "min_lr", least=0, most=self.lr)
+        _check(self, "optim.", "ema_decay", "warmup", "label_smoothing", least=0, below=1)
         if self.norm_momentum == "halving" and self.step_epochs is None:
             raise ValueError(
                 "optim.norm_momentum halving needs optim.step_epochs, got none; say every how "
                 "many epochs it halves"
             )
-        _check("optim.warmup", self.warmup, least=0, below=1)
-        _check("optim.label_smoothing", self.label_smoothing, least=0, below=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +185,7 @@ class LoaderConfig:
     skip_broken: bool = False
 
     def __post_init__(self) -> None:
-        _check_least("loader.", self, num_workers=0)
+        _check(self, "loader.", "num_workers", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +202,7 @@ class LogConfig:
     clips: int = 2
 
     def __post_init__(self) -> None:
-        _check_least("log.", self, clips=0)
+        _check(self, "log.", "clips", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +261,8 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        _check_least("", self, k=1, validate_every=1, patience=1, seed=0, devices=1, num_nodes=1)
+        _check(self, "", "k", "validate_every", "patience", "devices", "num_nodes", least=1)
+        _check(self, "", "seed", least=0)
         if self.k is not None and "k" in self.model_options:
             raise ValueError("k must be given once, got it in model_options too; remove one")
 
@@ -283,29 +281,8 @@ class Recipe:
         return {**self.model_options, **({} if self.k is None else {"k": self.k})}
 
 
-def _check_least(prefix: str, config: object, **least: float) -> None:
-    """Check fields against the least values that they may have; None is none."""
-    for name, limit in least.items():
+def _check(config: object, prefix: str, *names: str, **bounds: Any) -> None:
+    """Check that fields lie within the bounds, or are None."""
+    for name in names:
         if (value := getattr(config, name)) is not None:
-            _check(f"{prefix}{name}", value, least=limit)
-
-
-def _check(
-    name: str,
-    value: float,
-    *,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
-) -> None:
-    bounds = (
-        ("at least", least, least is None or value >= least),
-        ("above", above, above is None or value > above),
-        ("at most", most, most is None or value <= most),
-        ("below", below, below is None or value < below),
-    )
-    # Written so that a nan, which compares false with everything, fails too.
-    if not all(holds for _, _, holds in bounds):
-        wanted = " and ".join(f"{word} {limit}" for word, limit, _ in bounds if limit is not None)
-        raise ValueError(f"{name} must be {wanted}, got {value}")
+            check_number(f"{prefix}{name}", value, **bounds)

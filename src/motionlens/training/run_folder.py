@@ -12,16 +12,16 @@ tensorboard/         event files
 """
 
 import csv
-import io
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.machine import versions
 from motionlens.datasets.source import RECIPE_FILE
@@ -34,21 +34,19 @@ BROKEN_FILE = "broken.csv"
 REPRODUCED_FILE = "reproduced.json"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
-# Names are those of motionlens.models.weights, which would bring in torch.
-_FILES = (
-    *(RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, REPRODUCED_FILE),
-    *("config.json", "model.safetensors"),
-)
+# Those of motionlens.inference.checkpoint, which would bring in torch.
+_CARD_FILE, _WEIGHTS_FILE = "config.json", "model.safetensors"
+_OWN_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, REPRODUCED_FILE)
+_FILES = (*_OWN_FILES, _CARD_FILE, _WEIGHTS_FILE)
 _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
 # Where a run waits that is being overwritten.
 _REPLACED = ".replaced"
 
-# A resumed run may use another machine and go on for longer; all else would make it another run.
-# What it started from no longer matters.
-_MAY_CHANGE = {
-    *("out", "data", "validation", "device", "devices", "num_nodes", "listing.root", "init"),
-    *("loader.num_workers", "loader.cache", "optim.epochs", "log"),
-}
+# A resumed run may lie elsewhere, use another machine and go on for longer; all else would make it
+# another run. What it started from no longer matters.
+_PLACES = {"out", "data", "validation", "listing.root", "init"}
+_MACHINE = {"device", "devices", "num_nodes", "loader.num_workers", "loader.cache"}
+_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "log"}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -67,7 +65,7 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     if resume and overwrite:
         raise ValueError("resume and overwrite exclude each other; give one")
     # A recipe alone is what a run leaves that was killed before its first checkpoint.
-    holds_run = any((run / name).exists() for name in (CHECKPOINT, "config.json", _REPLACED))
+    holds_run = any((run / name).exists() for name in (CHECKPOINT, _CARD_FILE, _REPLACED))
     if resume:
         check_resumable(recipe)
     elif holds_run and not overwrite:
@@ -185,7 +183,7 @@ def _move_run(source: Path, target: Path) -> None:
             (source / name).rename(target / name)
 
 
-def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
+def run_recipe(run: str | os.PathLike[str]) -> Recipe:
     """The recipe of a run folder, with ``out`` naming where it lies now.
 
     Raises:
@@ -196,7 +194,7 @@ def run_recipe(run: str | os.PathLike[str], **overrides: Any) -> Recipe:
         raise ValueError(
             f"{run} holds no {RECIPE_FILE}; give a folder that 'motionlens train' wrote"
         )
-    return replace(load_recipe(path, out=os.fspath(run)), **overrides)
+    return load_recipe(path, out=os.fspath(run))
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
@@ -210,12 +208,9 @@ def read_metrics(run: Path) -> list[dict[str, float]]:
 
 def write_metrics(run: Path, rows: list[dict[str, float]]) -> None:
     """Write ``metrics.csv`` anew; columns are all names that occur."""
+    rows = [row | {"epoch": int(row["epoch"])} for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(row | {"epoch": int(row["epoch"])} for row in rows)
-    write_atomically(run / METRICS_FILE, text.getvalue().encode())
+    write_csv(run / METRICS_FILE, [names, *([row.get(n) for n in names] for row in rows)])
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from motionlens.models.backbones import Backbone
 from motionlens.models.comparators.inflated import InflatedLayers
 from motionlens.models.registry import create_model
 from motionlens.models.resnet import VideoResNet
@@ -27,10 +28,9 @@ def test_every_second_block_looks_back_and_on():
 
 
 def test_kernels_of_a_bottleneck_are_long_in_time_alone():
-    model = VideoResNet(
-        "bottleneck", (2, 1, 1, 1), num_classes=2, widths=(4, 4, 4, 4), form="c3d",
-        layers=InflatedLayers,
-    )  # fmt: skip
+    widths = (4, 4, 4, 4)
+    backbone = Backbone(block="bottleneck", depths=(2, 1, 1, 1), widths=widths, modules={})
+    model = VideoResNet(backbone, num_classes=2, form="c3d", layers=InflatedLayers)
     assert list(lengths(model)) == ["conv1", "layer1.0.conv1", "layer2.0.conv1", "layer4.0.conv1"]
     assert model.block("layer1.0").conv1.kernel_size == (3, 1, 1)
     assert model(torch.randn(1, 3, 3, 32, 32)).shape == (1, 2)

@@ -26,5 +26,5 @@ def test_sees_three_flow_frames_and_a_picture():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match="segments must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="segments must be a whole number of at least 1, got 0"):
         create_model("mff_nano", num_classes=3, segments=0)

@@ -68,9 +68,9 @@ def test_order_of_frames_matters():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scales": 1}, "scales must be at least 2, got 1"),
-        ({"subsets": 0}, "subsets must be at least 1, got 0"),
-        ({"hidden": 0}, "hidden must be at least 1, got 0"),
+        ({"scales": 1}, "scales must be a whole number of at least 2, got 1"),
+        ({"subsets": 0}, "subsets must be a whole number of at least 1, got 0"),
+        ({"hidden": 0}, "hidden must be a whole number of at least 1, got 0"),
     ],
 )
 def test_refusals(options, message):

@@ -29,7 +29,7 @@ def test_against_a_loop(channels, divisor, part, num_frames):
 
 @pytest.mark.parametrize("divisor", [1, 9])
 def test_divisor_out_of_range(divisor):
-    with pytest.raises(ValueError, match=f"divisor must lie in 2..8, the channels, got {divisor}"):
+    with pytest.raises(ValueError, match=f"divisor of 8 channels must be .* got {divisor}"):
         TemporalShift(8, divisor=divisor)
 
 

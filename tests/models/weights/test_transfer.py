@@ -42,7 +42,7 @@ def test_a_plain_backbone_into_a_network_with_modules():
     assert set(report.loaded) | set(report.fresh) == {
         name for name in after if not name.endswith("num_batches_tracked")
     }
-    assert report.unused == ("fc.weight", "fc.bias")
+    assert report.unused == ["fc.weight", "fc.bias"]
     assert list(report.lines()) == [
         f"starts from w.pth: {len(report.loaded)} entries as they are",
         "  fresh: layer2.0.before_relu, layer3.0.before_relu, fc",
@@ -65,11 +65,11 @@ def test_rows_of_the_head_are_taken_by_class_name():
     source, model = network(num_classes=2), network(num_classes=3)
     before = model.fc.weight[0].clone()
     report = start_from(model, weights_of(source, class_names=("up", "right")), NAMES)
-    assert report.kept_classes == ("right", "up")
+    assert report.kept_classes == ["right", "up"]
     assert torch.equal(model.fc.weight[1:], source.fc.weight.flip(0))
     assert torch.equal(model.fc.bias[1:], source.fc.bias.flip(0))
     assert torch.equal(model.fc.weight[0], before)
-    assert report.fresh == ("fc.weight", "fc.bias")
+    assert report.fresh == ["fc.weight", "fc.bias"]
     assert "  fresh: fc (all other classes)" in report.lines()
     assert "  rows of the head taken for 2 classes of these names" in report.lines()
 
@@ -79,8 +79,8 @@ def test_the_same_classes_give_the_same_network():
     report = start_from(model, weights_of(source, model="cpnet_nano", class_names=NAMES), NAMES)
     clip = torch.rand(1, 3, 4, 32, 32)
     assert torch.equal(model(clip), source(clip))
-    assert report.fresh == ()
-    assert report.unused == ()
+    assert report.fresh == []
+    assert report.unused == []
 
 
 def test_modules_of_the_source_without_a_place_are_told():

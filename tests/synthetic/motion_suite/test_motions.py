@@ -71,5 +71,5 @@ def test_difficulties():
     assert find_difficulty("easy", 5.0).speed_px == (5.0, 5.0)
     with pytest.raises(ValueError, match="difficulty must be one of easy, medium, hard, got 'har'"):
         find_difficulty("har")
-    with pytest.raises(ValueError, match="speed must be above 0 and at most 24 pixels per frame"):
+    with pytest.raises(ValueError, match="speed must be above 0 and at most 24, got 30; it counts"):
         find_difficulty("easy", 30)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream

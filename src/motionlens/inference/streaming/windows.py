@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from motionlens._utils.errors import check_at_least
+from motionlens._utils.checks import check_at_least
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed

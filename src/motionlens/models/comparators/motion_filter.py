@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_number
 from motionlens.models.family import Family
 from motionlens.models.resnet import STAGES
 
@@ -51,8 +52,7 @@ class MotionFilter(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16) -> None:
         super().__init__()
-        if not 1 <= reduction <= channels:
-            raise ValueError(f"reduction must lie in 1..{channels}, the channels, got {reduction}")
+        check_number(f"reduction of {channels} channels", reduction, least=1, most=channels)
         inner = channels // reduction
         self.reduce = _conv_norm(channels, inner)
         self.expand = _conv_norm(len(SHIFTS) * inner, channels)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens.models.family import Family
 
 
@@ -29,9 +30,7 @@ class SegmentMLP(nn.Module):
         self, channels: int, *, segments: int = 8, reduced: int = 256, hidden: int = 512
     ) -> None:
         super().__init__()
-        for name, value in (("segments", segments), ("reduced", reduced), ("hidden", hidden)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_at_least(1, segments=segments, reduced=reduced, hidden=hidden)
         self.segments = segments
         self.reduce = nn.Linear(channels, reduced)
         self.hidden = nn.Linear(segments * reduced, hidden)

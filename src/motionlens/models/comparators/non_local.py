@@ -6,6 +6,7 @@ Wang, Girshick, Gupta, He: "Non-local Neural Networks", CVPR 2018, section 4.1 a
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_number
 from motionlens.models.family import Family
 
 
@@ -29,8 +30,7 @@ class NonLocal(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        if channels < 2:
-            raise ValueError(f"channels must be at least 2, half of them are used, got {channels}")
+        check_number("channels", channels, least=2, hint="half of them are used")
         inner = channels // 2
         self.query = nn.Conv3d(channels, inner, 1)
         self.key = nn.Conv3d(channels, inner, 1)

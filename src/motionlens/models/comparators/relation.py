@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_at_least
 from motionlens.models.family import Family
 
 
@@ -38,13 +39,8 @@ class MultiScaleRelation(nn.Module):
         self, channels: int, *, scales: int = 8, hidden: int = 256, subsets: int = 3
     ) -> None:
         super().__init__()
-        for name, value, least in (
-            ("scales", scales, 2),
-            ("hidden", hidden, 1),
-            ("subsets", subsets, 1),
-        ):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_at_least(2, scales=scales)
+        check_at_least(1, hidden=hidden, subsets=subsets)
         self.scales, self.subsets = scales, subsets
         self.reduce = nn.Linear(channels, hidden)
         self.relations = nn.ModuleList(

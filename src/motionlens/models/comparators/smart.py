@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from motionlens._utils.checks import check_choice
 from motionlens.models.conventions import LayerFactory, Place
 from motionlens.models.family import Family
 
@@ -106,25 +107,15 @@ class SmartLayers(LayerFactory):
     arrangement: Arrangement = "dense"
 
     def __post_init__(self) -> None:
-        if self.arrangement not in get_args(Arrangement):
-            raise ValueError(
-                f"arrangement must be one of {', '.join(get_args(Arrangement))}, "
-                f"got {self.arrangement!r}"
-            )
+        check_choice("arrangement", self.arrangement, get_args(Arrangement))
 
-    def conv(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int,
-        stride: int = 1,
-        place: Place = "",
-        block: int = 0,
+    def conv_of_length(
+        self, inputs: int, outputs: int, kernel: int, stride: int, in_time: int, place: Place = ""
     ) -> nn.Module:
         """A SMART block where the arrangement has one, else a convolution."""
         if place == "stem" or (place == "second" and self.arrangement == "dense"):
             return SmartConv(self, inputs, outputs, kernel, stride)
-        return super().conv(inputs, outputs, kernel, stride)
+        return super().conv_of_length(inputs, outputs, kernel, stride, in_time)
 
 
 ARTNET = Family(

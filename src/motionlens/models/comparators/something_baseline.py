@@ -6,8 +6,11 @@ sense", ICCV 2017, and the baseline that its authors published with the second v
 
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_number
 from motionlens.models.backbones import ClipDefaults
+from motionlens.models.conventions import CONVENTIONS, LayerFactory
 from motionlens.models.family import Family
+from motionlens.models.network import VideoNetwork
 
 # Channels out and stride in space of each convolution, group by group.
 LAYERS = (
@@ -19,7 +22,7 @@ LAYERS = (
 )
 
 
-class SomethingBaseline(nn.Module):
+class SomethingBaseline(VideoNetwork):
     """Eleven 3D convolutions with norm and ReLU, the mean over all, one linear layer.
 
     Kernels are 3x3x3, the first one 3x5x5; none strides in time. Whole channels are dropped
@@ -40,14 +43,16 @@ class SomethingBaseline(nn.Module):
         self, *, num_classes: int, width: float, channel_dropout: float, dropout: float
     ) -> None:
         super().__init__()
-        if width <= 0:
-            raise ValueError(f"width must be above 0, got {width}")
+        check_number("width", width, above=0)
+        make = LayerFactory("c3d", CONVENTIONS["torchvision"])
         channels, kernel = 3, 5
         groups: list[nn.Module] = []
         for number, group in enumerate(LAYERS):
             for outputs, stride in group:
                 outputs = max(1, round(outputs * width))
-                groups.append(_conv_norm_relu(channels, outputs, kernel, stride))
+                conv = make.conv(channels, outputs, kernel, stride)
+                make.initialise(conv)
+                groups.append(nn.Sequential(conv, make.norm(outputs), nn.ReLU(inplace=True)))
                 channels, kernel = outputs, 3
             if number < len(LAYERS) - 1:
                 groups.append(nn.Dropout3d(channel_dropout))
@@ -56,34 +61,12 @@ class SomethingBaseline(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
 
-    def forward(self, clip: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of clips ``(B, 3, T, H, W)``."""
-        return self.forward_head(self.forward_features(clip))
-
     def forward_features(self, clip: Tensor) -> Tensor:
         """The pooled embedding ``(B, num_features)``."""
-        if clip.dim() != 5 or clip.shape[1] != 3:
-            raise ValueError(f"clip must have shape (B, 3, T, H, W), got {tuple(clip.shape)}")
+        self.check(clip)
         # Weights may be of half precision where clips are not.
         pooled: Tensor = self.features(clip.to(self.fc.weight.dtype)).mean((2, 3, 4))
         return pooled
-
-    def forward_head(self, features: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of pooled embeddings ``(B, num_features)``."""
-        return self.fc(self.dropout(features))  # type: ignore[no-any-return]
-
-
-def _conv_norm_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    conv = nn.Conv3d(
-        inputs,
-        outputs,
-        (3, kernel, kernel),
-        (1, stride, stride),
-        (1, kernel // 2, kernel // 2),
-        bias=False,
-    )
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU(inplace=True))
 
 
 SOMETHING_3D = Family(

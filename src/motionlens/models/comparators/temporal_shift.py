@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motionlens._utils.checks import check_number
 from motionlens.models.family import Family
 from motionlens.models.resnet import STAGES
 
@@ -32,8 +33,7 @@ class TemporalShift(nn.Module):
 
     def __init__(self, channels: int, *, divisor: int = 8) -> None:
         super().__init__()
-        if not 2 <= divisor <= channels:
-            raise ValueError(f"divisor must lie in 2..{channels}, the channels, got {divisor}")
+        check_number(f"divisor of {channels} channels", divisor, least=2, most=channels)
         self.part = channels // divisor
 
     def forward(self, x: Tensor) -> Tensor:

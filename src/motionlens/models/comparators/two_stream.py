@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from motionlens._utils.checks import check_choice
 from motionlens.models.family import Family
+from motionlens.models.network import VideoNetwork
 from motionlens.models.resnet import VideoResNet
 
 Fusion = Literal["logits", "probabilities"]
 FLOW_FRAMES = 5
 
 
-class TwoStream(nn.Module):
+class TwoStream(VideoNetwork):
     """Two networks with the same classes, of which one sees colours and the other optical flow.
 
     Args:
@@ -48,8 +50,7 @@ class TwoStream(nn.Module):
         fusion: Fusion,
     ) -> None:
         super().__init__()
-        if fusion not in get_args(Fusion):
-            raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
+        check_choice("fusion", fusion, get_args(Fusion))
         options = {**(stream_options or {}), "num_classes": num_classes}
         self.rgb, self.flow = create(stream, **options), create(stream, **options)
         if self.rgb.inputs != 3:
@@ -61,16 +62,9 @@ class TwoStream(nn.Module):
         self.inputs = self.rgb.inputs + self.flow.inputs
         self.num_features = self.rgb.num_features + self.flow.num_features
 
-    def forward(self, clip: Tensor) -> Tensor:
-        """Logits ``(B, num_classes)`` of clips ``(B, inputs, T, H, W)``."""
-        return self.forward_head(self.forward_features(clip))
-
     def forward_features(self, clip: Tensor) -> Tensor:
         """Both embeddings one behind the other, ``(B, num_features)``."""
-        if clip.dim() != 5 or clip.shape[1] != self.inputs:
-            raise ValueError(
-                f"clip must have shape (B, {self.inputs}, T, H, W), got {tuple(clip.shape)}"
-            )
+        self.check(clip)
         colours, flow = clip[:, : self.rgb.inputs], clip[:, self.rgb.inputs :]
         streams = [self.rgb.forward_features(colours), self.flow.forward_features(flow)]
         return torch.cat(streams, dim=1)

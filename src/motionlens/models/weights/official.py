@@ -6,7 +6,7 @@ Names are those of their TensorFlow graph (``group1/block2/conv1/weights``). Ker
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +26,21 @@ _NORM_LEAVES = {
     "running_var": "moving_variance",
 }
 _LAYER_LEAVES = {"weight": "weights", "bias": "biases"}
+# What each part of a layer's name becomes, one after the other.
+_RENAMED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (r"^layer(\d)\.(\d+)\.", lambda found: f"group{int(found[1]) - 1}/block{found[2]}/"),
+    (r"^(conv|bn)1$", r"\g<1>0"),
+    (r"downsample\.0", "convshortcut"),
+    (r"downsample\.1", "convshortcut/bn"),
+    (r"\bbn(\d)$", r"conv\1/bn"),
+    (r"before_relu\.", "pointnet/"),
+    (r"projection\.linear", "conv_final"),
+    (r"projection\.norm", "bn_final"),
+    (r"bottleneck\.", "conv_bottle0."),
+    (r"mlp\.", "conv"),
+    (r"\.linear$", ""),
+    (r"\.norm$", "/bn"),
+)
 # Besides those found by their place under a variable's name.
 _COUNTERS = re.compile(r"(.*/)?(global_step|(beta1|beta2)_power)(:0)?")
 _SLOTS = re.compile(r".*/(Momentum|Adam|Adam_1|RMSProp|RMSProp_1|ExponentialMovingAverage)")
@@ -115,11 +130,7 @@ def official_targets(model: nn.Module) -> dict[str, str]:
     Raises:
         ValueError: For a network of another kind.
     """
-    if isinstance(model, CorrespondenceProposal):
-        official_layer = _module_layer
-    elif isinstance(model, VideoResNet):
-        official_layer = _network_layer
-    else:
+    if not isinstance(model, CorrespondenceProposal | VideoResNet):
         raise ValueError(
             "model must be a VideoResNet or a CorrespondenceProposal, "
             f"got {type(model).__name__}, which the authors do not have"
@@ -130,7 +141,7 @@ def official_targets(model: nn.Module) -> dict[str, str]:
         own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
         for name, _ in own:
             if name != "num_batches_tracked":
-                targets[f"{official_layer(layer)}/{leaves[name]}"] = f"{layer}.{name}"
+                targets[f"{_their_layer(layer)}/{leaves[name]}"] = f"{layer}.{name}"
     return targets
 
 
@@ -202,13 +213,12 @@ def _check_form(model: nn.Module) -> None:
                 "model must have CP modules with offset_scale=1 as the authors' have, got "
                 f"{module.offset_scale:g}; build it with conventions='official'"
             )
-    found: list[tuple[str, Any, Any]] = []
-    found += [("modules search by", "l2", module.search.metric) for module in modules]
-    wanted = CONVENTIONS["official"].norm_eps
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-    found += [("norms have an epsilon of", wanted, norm.eps) for norm in norms]
-    for what, theirs, ours in dict.fromkeys(found):
-        if ours != theirs:
+    epsilons = {module.eps for module in model.modules() if isinstance(module, _BatchNorm)}
+    for what, theirs, found in (
+        ("modules search by", "l2", {module.search.metric for module in modules}),
+        ("norms have an epsilon of", CONVENTIONS["official"].norm_eps, epsilons),
+    ):
+        for ours in found - {theirs}:
             warnings.warn(
                 f"the authors' {what} {theirs}, this one's {ours}: its answers will differ",
                 stacklevel=3,
@@ -221,26 +231,11 @@ def _their_shape(target: Tensor) -> tuple[int, ...]:
     return shape if len(shape) < 2 else (*shape[2:], shape[1], shape[0])
 
 
-def _network_layer(name: str) -> str:
-    """``layer2.1.bn1`` is ``group1/block1/conv1/bn``."""
-    block = re.fullmatch(r"layer(\d)\.(\d+)\.(.+)", name)
-    if block is None:
-        return {"conv1": "conv0", "bn1": "conv0/bn"}.get(name, name)
-    stage, number, layer = block.groups()
-    scope = f"group{int(stage) - 1}/block{number}"
-    if layer.startswith("before_relu."):
-        return f"{scope}/pointnet/{_module_layer(layer.removeprefix('before_relu.'))}"
-    layer = {"downsample.0": "convshortcut", "downsample.1": "convshortcut/bn"}.get(layer, layer)
-    return f"{scope}/" + re.sub(r"^bn(\d)$", r"conv\1/bn", layer)
-
-
-def _module_layer(name: str) -> str:
-    """``mlp.0.norm`` is ``conv0/bn``."""
-    layer, _, part = name.rpartition(".")
-    if layer == "projection":
-        return "conv_final" if part == "linear" else "bn_final"
-    scope = "conv_bottle0" if layer == "bottleneck" else layer.replace("mlp.", "conv")
-    return scope if part == "linear" else f"{scope}/bn"
+def _their_layer(name: str) -> str:
+    """``layer2.1.bn1`` is ``group1/block1/conv1/bn``; a module's ``mlp.0.norm`` is ``conv0/bn``."""
+    for pattern, theirs in _RENAMED:
+        name = re.sub(pattern, theirs, name)
+    return name
 
 
 def _is_training_state(name: str, variables: Mapping[str, Any]) -> bool:

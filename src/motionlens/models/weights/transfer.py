@@ -50,12 +50,12 @@ class TransferReport(NamedTuple):
     """
 
     origin: str
-    loaded: tuple[str, ...]
-    inflated: tuple[str, ...]
-    zeroed: tuple[str, ...]
-    fresh: tuple[str, ...]
-    unused: tuple[str, ...]
-    kept_classes: tuple[str, ...]
+    loaded: Sequence[str]
+    inflated: Sequence[str]
+    zeroed: Sequence[str]
+    fresh: Sequence[str]
+    unused: Sequence[str]
+    kept_classes: Sequence[str]
 
     def lines(self) -> Iterator[str]:
         """The report in words."""
@@ -115,15 +115,8 @@ def start_from(
     if _HEAD[0] in source and not kept:
         unused += [name for name in _HEAD if name in source]
     altered = {*inflated, *zeroed, *head}
-    return TransferReport(
-        origin=weights.origin,
-        loaded=tuple(n for n in values if n not in altered and not n.endswith(_COUNT)),
-        inflated=tuple(inflated),
-        zeroed=tuple(zeroed),
-        fresh=tuple(fresh),
-        unused=tuple(unused),
-        kept_classes=tuple(kept),
-    )
+    loaded = [name for name in values if name not in altered and not name.endswith(_COUNT)]
+    return TransferReport(weights.origin, loaded, inflated, zeroed, fresh, unused, kept)
 
 
 def inflate(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

@@ -65,7 +65,7 @@ def draw_camera(
     boxes[:, :2] = middle + path[:, :2] - sides[:, None] / 2
     boxes[:, 2:] = sides[:, None]
     still = np.zeros((setting.num_frames, 2))
-    window = Track("window", boxes, None)
+    window = Track("window", boxes, ground)
     return Scene(tracks=(window,), ground=ground, ground_path=still, seed=draw_seed(rng))
 
 

@@ -71,7 +71,6 @@ def _patches(scene: Scene, setting: Setting, footage: Footage | None, part: Part
 
 def _draw(frames: Canvas, track: Track, footage: Footage | None, part: Part) -> None:
     """Draw one thing into all frames that it is in."""
-    assert track.look is not None
     there = np.flatnonzero(~np.isnan(track.boxes[:, 0]))
     # Whole pixels: sharpness must not tell where between two pixels a thing is.
     corners = np.floor(track.boxes[there, :2]).astype(int).tolist()

@@ -4,12 +4,12 @@ Letters: T frames. Rows and columns count pixels from the top left corner of the
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.errors import nearest
+from motionlens._utils.checks import check_choice, check_number
 
 Boxes = NDArray[np.float64]  # (T, 4): row, column, height, width; nan where it is absent
 Rng = np.random.Generator
@@ -48,37 +48,20 @@ class Difficulty:
     running: bool
 
 
-DIFFICULTIES: dict[str, Difficulty] = {
-    "easy": Difficulty(
-        speed_px=(3.0, 4.0),
-        growth=(1.06, 1.10),
-        num_distractors=0,
-        patch_contrast=1.0,
-        ground_contrast=0.3,
-        ground_speed_px=0.0,
-        noise=0.0,
-        running=False,
-    ),
-    "medium": Difficulty(
-        speed_px=(6.0, 8.0),
-        growth=(1.12, 1.18),
-        num_distractors=2,
-        patch_contrast=0.9,
-        ground_contrast=0.6,
-        ground_speed_px=0.0,
-        noise=3.0,
-        running=True,
-    ),
-    "hard": Difficulty(
-        speed_px=(10.0, 13.0),
-        growth=(1.22, 1.30),
-        num_distractors=4,
-        patch_contrast=0.8,
-        ground_contrast=0.8,
-        ground_speed_px=2.0,
-        noise=6.0,
-        running=True,
-    ),
+# Each attribute of a difficulty, for easy, medium and hard.
+_BY_LEVEL: dict[str, tuple[Any, Any, Any]] = {
+    "speed_px": ((3.0, 4.0), (6.0, 8.0), (10.0, 13.0)),
+    "growth": ((1.06, 1.10), (1.12, 1.18), (1.22, 1.30)),
+    "num_distractors": (0, 2, 4),
+    "patch_contrast": (1.0, 0.9, 0.8),
+    "ground_contrast": (0.3, 0.6, 0.8),
+    "ground_speed_px": (0.0, 0.0, 2.0),
+    "noise": (0.0, 3.0, 6.0),
+    "running": (False, True, True),
+}
+DIFFICULTIES = {
+    level: Difficulty(**{name: values[i] for name, values in _BY_LEVEL.items()})
+    for i, level in enumerate(get_args(Level))
 }
 
 
@@ -92,18 +75,11 @@ def find_difficulty(name: str, speed_px: float | None = None) -> Difficulty:
     Raises:
         ValueError: For an unknown name, or a speed that is not above 0 and at most 24.
     """
-    if name not in DIFFICULTIES:
-        raise ValueError(
-            f"difficulty must be one of {', '.join(DIFFICULTIES)}, got {name!r}"
-            f"{nearest(name, DIFFICULTIES)}"
-        )
+    check_choice("difficulty", name, DIFFICULTIES)
     if speed_px is None:
         return DIFFICULTIES[name]
-    if not 0 < speed_px <= 24:
-        raise ValueError(
-            f"speed must be above 0 and at most 24 pixels per frame, got {speed_px:g}; faster "
-            "things are seen in one frame only"
-        )
+    hint = "it counts pixels per frame, and faster things are seen in one frame only"
+    check_number("speed", speed_px, above=0, most=24, hint=hint)
     return replace(DIFFICULTIES[name], speed_px=(speed_px, speed_px))
 
 
@@ -153,12 +129,12 @@ class Track(NamedTuple):
     Attributes:
         role: ``target``, ``distractor``, ``occluder``, ``window`` and the like.
         boxes: float64 ``(T, 4)``.
-        look: None for a window.
+        look: how it looks; of a window, the picture that it shows a part of.
     """
 
     role: str
     boxes: Boxes
-    look: Look | None
+    look: Look
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.checks import check_at_least, check_choice, check_number
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.synthetic.motion_suite.camera import draw_camera, picture_side
 from motionlens.synthetic.motion_suite.footage import Footage
 from motionlens.synthetic.motion_suite.rendering import render
 from motionlens.synthetic.motion_suite.scenes import Scene, Setting, find_difficulty
-from motionlens.synthetic.motion_suite.tasks import find_task
+from motionlens.synthetic.motion_suite.tasks import TASKS
 
 LEAST_SIZE, MOST_SIZE = 32, 512
 MOST_FRAMES = 64
@@ -67,19 +68,15 @@ class MotionSuite:
         speed: float | None = None,
         parts: Sequence[Part] = PARTS,
     ) -> None:
-        self.task = find_task(task)
+        check_choice("task", task, TASKS)
+        self.task = TASKS[task]
         self.class_names = self.task.class_names
         least = self.task.least_frames
-        if not least <= num_frames <= MOST_FRAMES:
-            raise ValueError(
-                f"num_frames of {task} must lie in {least}..{MOST_FRAMES}, got {num_frames}"
-            )
-        if size % 2 or not LEAST_SIZE <= size <= MOST_SIZE:
-            raise ValueError(
-                f"size must be even and lie in {LEAST_SIZE}..{MOST_SIZE} pixels, got {size}"
-            )
-        if seed < 0:
-            raise ValueError(f"seed must be at least 0, got {seed}; choose another")
+        check_number(f"num_frames of {task}", num_frames, least=least, most=MOST_FRAMES)
+        if size % 2:
+            raise ValueError(f"size must be even, got {size}")
+        check_number("size", size, least=LEAST_SIZE, most=MOST_SIZE)
+        check_at_least(0, seed=seed)
         level = find_difficulty(difficulty, speed)
         self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
         self.footage = Footage(footage, num_frames, parts) if footage else None

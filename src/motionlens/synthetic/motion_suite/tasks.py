@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from motionlens._utils.errors import nearest
 from motionlens.synthetic.motion_suite.camera import MOVES, draw_camera
 from motionlens.synthetic.motion_suite.patches import (
     ORDER_KINDS,
@@ -99,16 +98,3 @@ TASKS: dict[str, Task] = {
         time_reversal={"pan_left": "pan_right", "pan_up": "pan_down", "zoom_in": "zoom_out"},
     ),
 }
-
-
-def find_task(name: str) -> Task:
-    """A task by its name.
-
-    Raises:
-        ValueError: For an unknown name; the nearest is suggested.
-    """
-    if name not in TASKS:
-        raise ValueError(
-            f"task must be one of {', '.join(TASKS)}, got {name!r}{nearest(name, TASKS)}"
-        )
-    return TASKS[name]

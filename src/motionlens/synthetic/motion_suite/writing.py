@@ -5,19 +5,20 @@ train/000000.mp4     the clips; likewise validation/ and, if any, test/
 truth_train.csv      the tracks of all objects, one row per object and frame, in pixels of the view;
                      windows in pixels of the resized footage
 train.csv            the list; with dataset.json, see :mod:`motionlens.datasets.prepared`
+samples.png          one training clip of each class
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from motionlens._utils.checks import check_at_least
 from motionlens._utils.csv_files import write_csv
-from motionlens._utils.errors import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.process_pool import run_in_processes
 from motionlens.clips.video_index import ListEntry
@@ -35,7 +36,8 @@ from motionlens.synthetic.motion_suite.scenes import Level
 from motionlens.synthetic.motion_suite.suite import MotionSuite
 from motionlens.video.writing import encode_exactly
 
-SUITE_FILE, SAMPLES_FILE = "motion_suite.json", "samples.png"
+SUITE_FILE = "motion_suite.json"
+SAMPLES_FILE = "samples.png"
 FPS = 12
 TRUTH_COLUMNS = ("path", "object", "role", "frame", "row", "column", "height", "width")
 
@@ -110,8 +112,7 @@ def write_task(
     folder = Path(folder)
     check_writable(folder, "folder")
     counts = {part: number for part, number in counts.items() if number}
-    build = partial(
-        MotionSuite,
+    suite = MotionSuite(
         task,
         difficulty,
         seed=seed,
@@ -121,24 +122,21 @@ def write_task(
         speed=speed,
         parts=tuple(counts),
     )
-    suite = build()
     _claim(folder, suite)
     jobs = [(part, i) for part, number in counts.items() for i in range(number)]
-    _write_videos(folder, build, jobs, num_workers, on_progress)
+    _write_videos(folder, suite, jobs, num_workers, on_progress)
     for part in PARTS:
         if part in counts:
             _write_lists(folder, suite, part, counts[part])
         else:
             for path in (folder / f"{part}.csv", _truth_path(folder, part)):
                 path.unlink(missing_ok=True)
+    draw_samples(suite).save(folder / SAMPLES_FILE)
+    flips = suite.task.horizontal_flip
     prepared = PreparedSet(
-        name=f"motion-{task}",
-        class_names=suite.class_names,
-        fps=FPS,
-        flip_pairs=suite.task.horizontal_flip,
+        name=f"motion-{task}", class_names=suite.class_names, fps=FPS, flip_pairs=flips
     )
     save_description(folder, prepared)
-    draw_samples(suite).save(folder / SAMPLES_FILE)
     num_bytes = sum((folder / clip_name(*job)).stat().st_size for job in jobs)
     return SuiteReport(
         out=folder, class_names=suite.class_names, num_videos=counts, num_bytes=num_bytes
@@ -169,7 +167,7 @@ def _claim(folder: Path, suite: MotionSuite) -> None:
 
 def _write_videos(
     folder: Path,
-    build: Callable[[], MotionSuite],
+    suite: MotionSuite,
     jobs: Sequence[Job],
     num_workers: int,
     on_progress: OnProgress | None,
@@ -178,8 +176,8 @@ def _write_videos(
         (folder / part).mkdir(exist_ok=True)
     to_do = [job for job in jobs if not (folder / clip_name(*job)).is_file()]
     done = len(jobs) - len(to_do)
-    writer = _Writer(folder, build)
-    with closing(run_in_processes(writer, to_do, num_workers=num_workers)) as written:
+    write = partial(_write_video, folder, suite)
+    with closing(run_in_processes(write, to_do, num_workers=num_workers)) as written:
         for number, lost in written:
             if lost is not None:
                 raise ChildProcessError(
@@ -191,20 +189,9 @@ def _write_videos(
                 on_progress(done, len(jobs))
 
 
-class _Writer:
-    """Writes clips; decodes footage once per process."""
-
-    def __init__(self, folder: Path, build: Callable[[], MotionSuite]) -> None:
-        self._folder = folder
-        self._build = build
-
-    @cached_property
-    def _suite(self) -> MotionSuite:
-        return self._build()
-
-    def __call__(self, job: Job) -> None:
-        frames, _ = self._suite.clip(*job)
-        write_atomically(self._folder / clip_name(*job), encode_exactly(frames, fps=FPS))
+def _write_video(folder: Path, suite: MotionSuite, job: Job) -> None:
+    frames, _ = suite.clip(*job)
+    write_atomically(folder / clip_name(*job), encode_exactly(frames, fps=FPS))
 
 
 def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:
