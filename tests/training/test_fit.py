@@ -178,7 +178,7 @@ def refuses(message, recipe):
         ({"k": 9999}, r"k must be at most \(T-1\)\*S"),
         ({"model": "cpnet_nan"}, "unknown model 'cpnet_nan', did you mean 'cpnet_nano'"),
         ({"model_options": {"kk": 1}}, "has no option 'kk'"),
-        ({"device": "mps" if sys.platform != "darwin" else "cuda"}, "device .* is not to be found"),
+        ({"device": "mps" if sys.platform != "darwin" else "cuda"}, "PyTorch finds no device"),
         ({"clip": ClipConfig(size=16, short_side=8)}, "short_side must be at least size = 16"),
         ({"augment": AugmentConfig(horizontal_flip={"move_lef": "static"})}, "move_lef"),
     ],

@@ -22,7 +22,5 @@ def resolve_device(name: str) -> torch.device:
     if kind not in DEVICES:
         raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
-        raise ValueError(
-            f"device {name!r} is not to be found by PyTorch here; take 'auto' or 'cpu'"
-        )
+        raise ValueError(f"PyTorch finds no device {name!r} here; take 'auto' or 'cpu'")
     return torch.device(name)

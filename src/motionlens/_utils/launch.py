@@ -65,15 +65,13 @@ def is_first_process(environment: Mapping[str, str] = os.environ) -> bool:
 @contextmanager
 def restored_environment() -> Iterator[None]:
     """Afterwards the environment says no more of processes than before."""
-    before = {name: os.environ.get(name) for name in _LEFT_BEHIND}
+    before = {name: os.environ[name] for name in _LEFT_BEHIND if name in os.environ}
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        for name in _LEFT_BEHIND:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _is_slurm_job(environment: Mapping[str, str]) -> bool:

@@ -82,6 +82,7 @@ def embed_videos(
         batch_size=batch_size,
         num_workers=num_workers,
         skip_broken=True,
+        on_progress=on_progress,
     )
     num_videos = 0
 
@@ -95,8 +96,6 @@ def embed_videos(
                 yield FeatureRow(path, label, *index.window(i), row.numpy())
             elif on_broken:
                 on_broken(path, row)
-            if on_progress and is_main():
-                on_progress(i + 1, len(index))
 
     if is_main():
         return write_features(Path(out), rows()), num_videos

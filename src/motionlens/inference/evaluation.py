@@ -1,7 +1,7 @@
 """Evaluate a recognizer on videos: one or several views of every video, each video once."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.runner import Runner, run_shared
+from motionlens.inference.runner import Result, Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
@@ -109,8 +109,9 @@ def evaluate(
     if submission is not None:
         check_file(submission, "submission")
     views = Views.parse(views)
-    labels = _submission_labels(data, source)
+    spec = None
     if not isinstance(data, VideoIndex):
+        spec = spec_of(data or (source.data if source else None))
         data = open_evaluated(source, data, split, listing)
     if flip_pairs is None:
         flip_pairs = known_flip_pairs(source, data)
@@ -123,8 +124,6 @@ def evaluate(
         preprocessing=replace(card.preprocessing, **_given(size=size, short_side=short_side)),
     )
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
-    rows = torch.zeros(len(index), len(card.class_names))
-    broken: dict[int, str] = {}
     results = run_shared(
         runner,
         index,
@@ -134,14 +133,8 @@ def evaluate(
         batch_size=batch_size,
         num_workers=num_workers,
         skip_broken=skip_broken,
+        on_progress=on_progress,
     )
-    for i, (_, row) in enumerate(results):
-        if isinstance(row, Tensor):
-            rows[i] = row
-        else:
-            broken[i] = str(row)
-        if on_progress and is_main():
-            on_progress(i + 1, len(index))
     settings = {
         "model": card.model,
         "parameters": sum(values.numel() for values in model.parameters()),
@@ -153,11 +146,12 @@ def evaluate(
     clip = card.to_dict()
     names = ("sampling_mode", "num_frames", "frame_stride", "size", "short_side")
     settings |= {name: clip[name] for name in names}
-    report = _make_report(card, index, rows, broken, settings)
+    report = _make_report(card, index, results, settings)
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
     if submission is not None and is_main():
-        write_atomically(Path(submission), submission_text(report, labels).encode())
+        text = submission_text(report, spec.submission_labels if spec else None)
+        write_atomically(Path(submission), text.encode())
     return report
 
 
@@ -169,37 +163,27 @@ def default_out(recognizer: str | os.PathLike[str], split: Split | None) -> Path
     return Path(recognizer, f"{EVALUATION_FOLDER}_test" if split == "test" else EVALUATION_FOLDER)
 
 
-def _submission_labels(
-    data: str | os.PathLike[str] | VideoIndex | None, source: DataSource | None
-) -> int | None:
-    """Labels per line of a submission; None if the data set has no leaderboard that is known."""
-    if isinstance(data, VideoIndex):
-        return None
-    spec = spec_of(data or (source.data if source else None))
-    return spec.submission_labels if spec else None
-
-
 def _make_report(
-    card: ModelCard,
-    index: VideoIndex,
-    probabilities: Tensor,
-    broken: Mapping[int, str],
-    settings: Mapping[str, Any],
+    card: ModelCard, index: VideoIndex, results: Iterable[Result], settings: Mapping[str, Any]
 ) -> EvaluationReport:
-    paths = [str(index.path(i)) for i in range(len(index))]
-    kept = [i for i in range(len(index)) if i not in broken]
+    kept, rows, broken = [], [], []
+    for i, (_, row) in enumerate(results):
+        if isinstance(row, Tensor):
+            kept.append(i)
+            rows.append(row)
+        else:
+            broken.append((str(index.path(i)), str(row)))
     if broken and not kept:
-        raise ValueError(f"all {len(index)} videos are broken, the first: {broken[0]}")
-    windows = [index.window(i) for i in kept]
-    has_windows = any(window != (None, None) for window in windows)
+        raise ValueError(f"all {len(index)} videos are broken, the first: {broken[0][1]}")
+    windows = tuple(index.window(i) for i in kept)
     return EvaluationReport(
         class_names=card.class_names,
-        paths=tuple(paths[i] for i in kept),
+        paths=tuple(str(index.path(i)) for i in kept),
         labels=np.asarray(index.labels[kept], dtype=np.int64),
-        probabilities=probabilities[kept].numpy(),
+        probabilities=torch.stack(rows).numpy(),
         targets=None if index.targets is None else index.targets[kept],
-        windows=tuple(windows) if has_windows else None,
-        broken=tuple((paths[i], reason) for i, reason in broken.items()),
+        windows=windows if any(window != (None, None) for window in windows) else None,
+        broken=tuple(broken),
         settings=settings,
         fps=index.fps,
     )

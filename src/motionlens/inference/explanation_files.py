@@ -24,10 +24,6 @@ from motionlens.video.frames import VideoError
 
 DATA_FILE = "explanation.json"
 
-PictureFormat = Literal["png", "webp", "svg", "pdf"]
-Animation = Literal["gif", "mp4"]
-ThemeName = Literal["light", "dark"]
-
 # A picture that compares more videos would be a long page.
 _MAX_COMPARED = 8
 
@@ -41,10 +37,10 @@ def explain_videos(
     module: str | None = None,
     position: tuple[int, int, int] | None = None,
     top: int = 100,
-    animation: Animation | None = None,
+    animation: Literal["gif", "mp4"] | None = None,
     fps: float = 2.0,
-    format: PictureFormat = "png",
-    theme: ThemeName = "light",
+    format: Literal["png", "webp", "svg", "pdf"] = "png",
+    theme: Literal["light", "dark"] = "light",
     on_error: OnError | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Explanation, Place]]:

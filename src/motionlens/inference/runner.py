@@ -17,6 +17,7 @@ from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.distributed import (
     gather_objects,
+    is_main,
     own_device,
     own_share,
     process_group,
@@ -217,6 +218,8 @@ def run_shared(
     runner: Runner,
     videos: VideoIndex | Iterable[Video],
     forward: Callable[[Tensor], Tensor],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Iterator[Result]:
     """:func:`run_videos` with the videos shared by the processes that torchrun started.
@@ -227,6 +230,8 @@ def run_shared(
         runner: as for :func:`run_videos`, like the rest.
         videos: an index of all videos, the same in every process.
         forward: what is wanted of clips.
+        on_progress: called in the main process after every video with the number of videos done
+            and of all videos.
         **options: keyword arguments of :func:`run_videos`.
 
     Raises:
@@ -236,7 +241,11 @@ def run_shared(
         raise ValueError("videos must be a list of paths to be shared among processes")
     with process_group(runner.device):
         own = videos.subset(list(own_share(len(videos))))
-        yield from in_turn(run_videos(runner, own, forward, **options), len(videos))
+        results = in_turn(run_videos(runner, own, forward, **options), len(videos))
+        for done, result in enumerate(results, 1):
+            if on_progress and is_main():
+                on_progress(done, len(videos))
+            yield result
 
 
 def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
