@@ -1,7 +1,5 @@
 """What a measured number depends on besides its settings: the processor and the software."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import os
 import platform
@@ -9,12 +7,11 @@ import re
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from motionlens._utils.version import __version__
-
-if TYPE_CHECKING:
-    import torch
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -23,8 +20,6 @@ def machine(device: torch.device) -> dict[str, Any]:
     Args:
         device: the one that is measured.
     """
-    import torch
-
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return {
         "device": name,

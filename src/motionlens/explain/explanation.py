@@ -1,19 +1,15 @@
 """What a network saw and matched in one video, in pixels of that video."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
 from motionlens.explain.correspondences import Correspondences, Match, Position, Region, cell_region
-
-if TYPE_CHECKING:
-    from motionlens.report.prediction import Prediction
+from motionlens.report.prediction import Prediction
 
 # Of the JSON that `to_dict` gives; the version grows with each incompatible change.
 FORMAT, FORMAT_VERSION = "motionlens.explain", 1

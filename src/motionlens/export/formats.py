@@ -12,7 +12,7 @@ from torch import Tensor
 from motionlens._utils.errors import one_line
 from motionlens._utils.optional import require
 from motionlens._utils.version import __version__
-from motionlens.export.graph import TracedNetwork, first_line
+from motionlens.export.graph import TracedNetwork
 from motionlens.inference import onnx_network
 from motionlens.inference.onnx_network import SUFFIX, OnnxNetwork
 
@@ -75,7 +75,7 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
         assert exported is not None
         proto: Any = exported.model_proto
     except Exception as error:  # torch.onnx raises many kinds
-        message = f"{card.model} cannot be written with opset {opset}: {first_line(error)}"
+        message = f"{card.model} cannot be written with opset {opset}: {one_line(error)[:200]}"
         raise ValueError(message) from error
     names = {str(shape[0]): "batch", str(shape[2]): "num_frames"}
     for value in (*proto.graph.input, *proto.graph.output):
@@ -119,7 +119,7 @@ def write_compiled(traced: TracedNetwork, path: Path) -> None:
             inductor_configs={"aot_inductor.metadata": _extra_files(traced)},
         )
     except Exception as error:  # of inductor or the compiler
-        message = f"{traced.card.model} cannot be compiled: {first_line(error)}; leave out aot"
+        message = f"{traced.card.model} cannot be compiled: {one_line(error)[:200]}; leave out aot"
         raise ValueError(message) from error
 
 

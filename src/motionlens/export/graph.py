@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
+from motionlens._utils.errors import one_line
 from motionlens.inference.card import ModelCard
 from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.models.capture import capture_proposals
@@ -63,7 +64,7 @@ def trace(model: nn.Module, card: ModelCard, *, dynamic_frames: bool = False) ->
     try:
         program = torch.export.export(BothOutputs(model), (clips,), dynamic_shapes=(axes,))
     except Exception as error:  # torch.export raises many kinds
-        raise ValueError(f"{card.model} cannot be exported: {first_line(error)}") from error
+        raise ValueError(f"{card.model} cannot be exported: {one_line(error)[:200]}") from error
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it has paths of this machine
     return TracedNetwork(
@@ -86,12 +87,6 @@ def prepare(model: nn.Module, impl: Literal["auto", "reference"]) -> nn.Module:
         if isinstance(module, ProposalSearch):
             module.impl = impl
     return model
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an error's message; the exporters' messages have pages."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def _fewest_frames(model: nn.Module, clip: Tensor) -> int:
