@@ -2,29 +2,10 @@ import csv
 
 import numpy as np
 import pytest
-import torch
 
-from motion_videos import CLASSES, write_dataset
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
+from motion_videos import write_dataset
 from motionlens.datasets.listing import index_folder
-from motionlens.inference.card import ModelCard
 from motionlens.inference.embedding import embed_videos
-from motionlens.inference.recognizer import Recognizer
-
-CARD = ModelCard(
-    model="cpnet_nano",
-    options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
-    class_names=tuple(CLASSES),
-    sampling=Sampling(4, 2),
-    preprocessing=Preprocessing(16, 16),
-)
-
-
-@pytest.fixture(scope="module")
-def recognizer():
-    torch.manual_seed(0)
-    return Recognizer(CARD.build(), CARD)
 
 
 @pytest.fixture

@@ -6,26 +6,9 @@ import pytest
 import torch
 
 from motion_videos import CLASSES, write_video
-from motionlens.clips.preprocessing import Preprocessing
-from motionlens.clips.sampling import Sampling
-from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.capture import capture_proposals, inject_proposals
 from motionlens.video.frames import VideoError
-
-CARD = ModelCard(
-    model="cpnet_nano",
-    options={"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2},
-    class_names=tuple(CLASSES),
-    sampling=Sampling(4, 2),
-    preprocessing=Preprocessing(16, 16),
-)
-
-
-@pytest.fixture(scope="module")
-def recognizer():
-    torch.manual_seed(0)
-    return Recognizer(CARD.build(), CARD)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +107,7 @@ def test_save_and_load(recognizer, video, tmp_path):
 
 
 def test_other_k_leaves_the_model_as_it_was(recognizer):
-    other = Recognizer(recognizer.model, CARD, k=7)
+    other = Recognizer(recognizer.model, recognizer.card, k=7)
     networks = [recognizer.model, recognizer.network, other.model, other.network]
     ks = [{m.k for m in network.modules() if hasattr(m, "search")} for network in networks]
     assert ks == [{2}, {2}, {2}, {7}]
@@ -138,8 +121,11 @@ def test_other_k_leaves_the_model_as_it_was(recognizer):
             lambda r: r.predict([pictures()], batch_size=0),
             "batch_size must be a whole number of at least 1, got 0",
         ),
-        (lambda r: Recognizer(r.model, CARD, k=0), "k must be a whole number of at least 1, got 0"),
-        (lambda r: Recognizer(r.model, CARD, device="tpu"), "device must be one of auto, cpu"),
+        (
+            lambda r: Recognizer(r.model, r.card, k=0),
+            "k must be a whole number of at least 1, got 0",
+        ),
+        (lambda r: Recognizer(r.model, r.card, device="tpu"), "device must be one of auto, cpu"),
     ],
 )
 def test_refusals(recognizer, call, message):
@@ -163,13 +149,13 @@ def test_hub_names_are_downloaded(recognizer, tmp_path, monkeypatch):
 def test_the_folded_network_predicts_the_same(recognizer, video):
     clip = recognizer.load_clip(video)[None]
     with torch.inference_mode():
-        expected = CARD.probabilities(recognizer.model(clip)[0])
+        expected = recognizer.card.probabilities(recognizer.model(clip)[0])
         features = recognizer.model.forward_features(clip)[0]
     found = recognizer.predict(video)
     assert found.labels[0] == recognizer.class_names[int(expected.argmax())]
     assert found.probabilities == pytest.approx(sorted(expected.tolist())[::-1], abs=1e-5)
     torch.testing.assert_close(recognizer.embed(video), features, rtol=1e-4, atol=1e-5)
-    half = Recognizer(recognizer.model, CARD, dtype=torch.bfloat16).predict(video)
+    half = Recognizer(recognizer.model, recognizer.card, dtype=torch.bfloat16).predict(video)
     assert sum(half.probabilities) == pytest.approx(1, abs=1e-5)
 
 
@@ -182,7 +168,7 @@ def test_proposals_are_captured_and_replaced_in_the_folded_network(recognizer, v
     assert torch.equal(seen[name].indices[0], explained.modules[name].proposals.indices)
     with inject_proposals(network, {name: seen[name].indices}):
         torch.testing.assert_close(recognizer.logits(clip), logits)
-    wide = Recognizer(recognizer.model, CARD, k=7)
+    wide = Recognizer(recognizer.model, recognizer.card, k=7)
     with capture_proposals(wide.network) as seen:
         found = wide.probabilities(clip)[0]
     assert seen[name].indices.shape[-1] == wide.explain(video).modules[name].k == 7
