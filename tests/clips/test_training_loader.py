@@ -224,8 +224,7 @@ class TestCache:
             (training(cache=True), 8, 26, 38),
             (evaluation(cache=True), 4, 18, 27),
         ):
-            dataset.fill_cache()
-            assert dataset._cache._data.numel() == 10 * frames * rows * columns * 3
+            assert dataset.frame_cache._data.numel() == 10 * frames * rows * columns * 3
 
 
 def test_importing_the_package_is_cheap():

@@ -48,8 +48,8 @@ def test_guessed_times_are_not_looked_at():
 def shown(presentation, packets, decoded):
     for one in packets:
         presentation.expect(one)
-    found = [pair for one in decoded for pair in presentation.place(one.pts, one)]
-    return [(stamp, one.pts) for stamp, one in [*found, *presentation.rest()]]
+    found = presentation.present((one.pts, one) for one in decoded)
+    return [(stamp, one.pts) for stamp, one in found]
 
 
 def test_what_does_not_come_out_is_replaced_by_the_one_before():
@@ -85,10 +85,14 @@ def test_packets_without_times_end_the_trust():
 
 def test_keeps_as_much_however_long_it_lasts():
     presentation = Presentation()
-    for pts in range(1000):
-        presentation.expect(packet(pts, is_discard=pts % 3 == 0))
-        list(presentation.place(pts, frame(pts)))
-    assert len(presentation.due) < 4
+
+    def decoded():
+        for pts in range(1000):
+            presentation.expect(packet(pts, is_discard=pts % 3 == 0))
+            yield pts, frame(pts)
+
+    for _ in presentation.present(decoded()):
+        assert len(presentation.due) < 4
 
 
 def test_a_clock_that_goes_back_ends_the_trust():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypedDict
 
 import numpy as np
@@ -91,7 +91,6 @@ class ClipDataset(Dataset[ClipItem]):
         self.transform = transform
         self.seed = seed
         self._use_cache = cache
-        self._cache: FrameCache | None = None
         # In shared memory, because workers that outlive an epoch keep their copy of the data set.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -131,26 +130,25 @@ class ClipDataset(Dataset[ClipItem]):
         check_at_least(0, epoch=epoch)
         self._epoch.fill_(epoch)
 
-    def fill_cache(self) -> None:
-        """Decode everything now, if a cache is wanted and not filled yet.
+    @cached_property
+    def frame_cache(self) -> FrameCache | None:
+        """The frames of all videos, decoded at the first use; None if no cache is wanted.
 
         Raises:
             VideoError: If a video cannot be decoded.
         """
-        if not self._use_cache or self._cache is not None:
-            return
+        if not self._use_cache:
+            return None
         if isinstance(self.transform, ClipTransform):
-            self._cache = FrameCache(self.index, np.arange, self.transform.shrink)
-        else:
-            choose = partial(sample_indices, sampling=self.sampling)
-            self._cache = FrameCache(self.index, choose, self.transform.resize)
+            return FrameCache(self.index, np.arange, self.transform.shrink)
+        choose = partial(sample_indices, sampling=self.sampling)
+        return FrameCache(self.index, choose, self.transform.resize)
 
     def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
-        self.fill_cache()
-        if self._cache is None:
+        if self.frame_cache is None:
             with self.index.open(i) as reader:
                 return reader.read(sample_indices(reader.num_frames, self.sampling, rng)).data
-        kept = self._cache.frames(i)
+        kept = self.frame_cache.frames(i)
         if rng is None:
             return kept
         return kept[torch.from_numpy(sample_indices(len(kept), self.sampling, rng))]
@@ -237,7 +235,7 @@ def build_loader(
     check_at_least(1, batch_size=batch_size)
     check_at_least(0, num_workers=num_workers, seed=seed)
     if num_workers:
-        dataset.fill_cache()
+        _ = dataset.frame_cache  # filled before the workers start
     sampler: Sampler[int] | Sequence[int] | None = None
     if shuffle:
         sampler = EpochSampler(dataset, seed, rank=rank, world_size=world_size, balanced=balanced)

@@ -96,14 +96,14 @@ class FileReader(VideoReader):
         self._path = path
         self._has_warned_of_damage = False
         self._index = index_file(path)
-        # A decoded frame that is the next to be looked at, with its stamp.
-        self._ahead: tuple[int, av.VideoFrame] | None = None
+        # The frame that was decoded last, with its stamp.
+        self._last: tuple[int, av.VideoFrame] | None = None
         self._rewind()
         try:
-            self._ahead = self._pull()
-            if self._ahead is None:
+            self._last = next(self._decoded, None)
+            if self._last is None:
                 raise no_frame(str(path))
-            self._upright = UprightConverter(self._ahead[1])
+            self._upright = UprightConverter(self._last[1])
             super().__init__(
                 str(path),
                 self._index.times_s,
@@ -140,16 +140,9 @@ class FileReader(VideoReader):
         """Decode the frames of one run into ``data``; how many another had to stand in for."""
         self._go_to(stamps[0])
         presentation = Presentation(stamps)
-        place = 0
-        while presentation.due and (decoded := self._pull()) is not None:
-            for _, frame in presentation.place(*decoded):
-                data[place] = self._upright(frame)
-                place += 1
-            if not presentation.due:  # a read that goes on from here looks at it once more
-                self._ahead = decoded
-        for _, frame in presentation.rest():
-            data[place] = self._upright(frame)
-            place += 1
+        shown = presentation.present(self._frames_from_here())
+        for picture, (_, frame) in zip(data, shown, strict=False):
+            picture[:] = self._upright(frame)
         if presentation.due:
             raise no_frame(self.name)
         return presentation.num_replaced
@@ -157,24 +150,32 @@ class FileReader(VideoReader):
     def _go_to(self, stamp: int) -> None:
         """Go to a place in the file from which decoding leads to a frame."""
         key = self._index.key_before(stamp)
-        if self._ahead is not None and key <= self._ahead[0] <= stamp:
+        if self._last is not None and key <= self._last[0] <= stamp:
             return
         if not self._index.counted and key > self._index.keys[0]:
             try:
                 self._container.seek(key, stream=self._stream)
-                self._decoded, self._ahead = self._decode(), None
-                self._ahead = self._pull()
+                self._decoded = self._decode()
+                self._last = next(self._decoded, None)
             except av.error.FFmpegError:
-                self._ahead = None
+                self._last = None
             # Some containers can only guess where in the file a time lies.
-            if self._ahead is not None and self._ahead[0] <= stamp:
+            if self._last is not None and self._last[0] <= stamp:
                 return
         self.close()
         self._rewind()
 
     def _rewind(self) -> None:
         self._container, self._stream = open_container(file_address(self._path), str(self._path))
-        self._decoded, self._ahead = self._decode(), None
+        self._decoded, self._last = self._decode(), None
+
+    def _frames_from_here(self) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The last decoded frame once more, and those after it."""
+        if self._last is not None:
+            yield self._last
+        for decoded in self._decoded:
+            self._last = decoded
+            yield decoded
 
     def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
         """Frames from here on with the stamps by which the index knows them."""
@@ -182,9 +183,3 @@ class FileReader(VideoReader):
         if self._index.counted:
             return enumerate(frames)
         return ((frame.pts, frame) for frame in frames if frame.pts is not None)
-
-    def _pull(self) -> tuple[int, av.VideoFrame] | None:
-        if self._ahead is None:
-            return next(self._decoded, None)
-        ahead, self._ahead = self._ahead, None
-        return ahead

@@ -3,7 +3,7 @@
 Packets and decoded frames go in; frames as a player shows them come out:
 
     packet         -> Presentation.expect: is a frame due, and at which stamp?
-    decoded frame  -> Presentation.place: the frame of each due stamp, or one that stands in for it
+    decoded frames -> Presentation.present: the frame of each due stamp, or a stand-in
     stamp          -> Clock.read: seconds since the first frame
 
 :mod:`motionlens.video.stream` does so frame by frame, in constant memory.
@@ -13,7 +13,7 @@ presentation in units of the stream's ``time_base``.
 """
 
 import heapq
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import av
@@ -60,7 +60,6 @@ class Presentation:
         self.due = list(due)
         self.by_stamps = by_stamps
         self.num_whole = self.num_replaced = 0
-        self._before: av.VideoFrame | None = None
         self._last_dts: int | None = None
 
     def expect(self, packet: Any) -> None:
@@ -76,29 +75,28 @@ class Presentation:
         elif self.by_stamps and not (packet.is_discard or packet.is_corrupt):
             heapq.heappush(self.due, packet.pts)
 
-    def place(
-        self, stamp: int | None, frame: av.VideoFrame
+    def present(
+        self, decoded: Iterable[tuple[int | None, av.VideoFrame]]
     ) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """What is shown once a decoded frame has come: stamps and frames."""
-        if not self.by_stamps:
-            yield stamp, frame
-        elif stamp is not None:
-            while self.due and self.due[0] < stamp:
-                self.num_replaced += 1
-                yield heapq.heappop(self.due), self._before or frame
-            if self.due and self.due[0] == stamp:
-                yield heapq.heappop(self.due), frame
-            self._before = frame
-
-    def rest(self) -> Iterator[tuple[int | None, av.VideoFrame]]:
-        """What is still due at the end, if there was a frame that can stand in."""
-        while self.due and self._before is not None:
+        """What is shown of decoded frames, with stamps; what does not come out is replaced."""
+        before: av.VideoFrame | None = None
+        for stamp, frame in decoded:
+            if not self.by_stamps:
+                yield stamp, frame
+            elif stamp is not None:
+                while self.due and self.due[0] < stamp:
+                    self.num_replaced += 1
+                    yield heapq.heappop(self.due), before or frame
+                if self.due and self.due[0] == stamp:
+                    yield heapq.heappop(self.due), frame
+                before = frame
+        while self.due and before is not None:
             self.num_replaced += 1
-            yield heapq.heappop(self.due), self._before
+            yield heapq.heappop(self.due), before
 
     def frames(
         self, packets: Iterable[Any], stream: Any
-    ) -> Generator[tuple[int | None, av.VideoFrame], None, None]:
+    ) -> Iterator[tuple[int | None, av.VideoFrame]]:
         """All frames that are shown of some packets, with their stamps."""
 
         def expected() -> Iterator[Any]:
@@ -106,9 +104,7 @@ class Presentation:
                 self.expect(packet)
                 yield packet
 
-        for frame in decode(expected(), stream):
-            yield from self.place(frame.pts, frame)
-        yield from self.rest()
+        return self.present((frame.pts, frame) for frame in decode(expected(), stream))
 
 
 def decode(packets: Iterable[Any], stream: Any) -> Iterator[av.VideoFrame]:

@@ -17,15 +17,9 @@ from motionlens.video.find import VIDEO_SUFFIXES
 
 def _read(root: Path, number: int) -> OfficialCopy:
     copy = LocalCopy(root)
-    patterns = [
-        *(f"kinetics{a}{number}{b}{{}}.csv" for a in "-_" for b in "_-"),
-        f"kinetics{number}_{{}}.csv",
-        f"kinetics_{number}_{{}}.csv",
-        f"k{number}_{{}}.csv",
-        "kinetics_{}.csv",
-        "{}.csv",
-    ]
-    names = (f"kinetics{number}", f"kinetics-{number}", f"kinetics_{number}", f"k{number}")
+    names = (f"kinetics-{number}", f"kinetics_{number}", f"kinetics{number}", f"k{number}")
+    beginnings = (*(f"{name}{mark}" for name in names for mark in "_-"), "kinetics_", "")
+    patterns = [f"{beginning}{{}}.csv" for beginning in beginnings]
     folders = (*LIST_FOLDERS, *names, f"kinetics{number}_2020")
     # One part is enough; where there is none, the second call says so.
     lists = copy.part_lists(patterns, folders, ()) or copy.part_lists(patterns, folders)
