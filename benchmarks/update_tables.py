@@ -8,6 +8,7 @@ Each stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``; a test keeps them 
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 from motionlens._utils.tables import markdown_table
@@ -25,6 +26,7 @@ PAGES = ("docs/speed.md", "docs/comparators.md")
 NUM_CLASSES = 400  # of Kinetics
 
 
+@cache
 def tables() -> dict[str, str]:
     """Name of a table to its Markdown."""
     fp32, about = load(ROOT / STORED["fp32"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from motionlens._utils import distributed
-from processes import torchrun
+from processes import forked
 
 
 def test_one_process_needs_no_set_up():
@@ -74,7 +74,7 @@ assert not [name for name in threads if "gloo" in name], threads
 def test_two_processes_gather_what_both_found(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    done = torchrun(script, tmp_path, module=False)
+    done = forked(script, tmp_path, num_processes=2, module=False)
     assert done.returncode == 0, done.stderr
     for number in (0, 1):
         found = json.loads((tmp_path / f"{number}.json").read_text())

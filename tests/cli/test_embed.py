@@ -9,7 +9,7 @@ from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.prepared import PreparedSet, save_description, save_part
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.build import build_model, make_card
-from processes import torchrun
+from processes import forked
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +108,8 @@ def test_two_processes_write_and_print_the_same(run, videos, tmp_path, motionlen
     broken.write_text("no video")
     files = [videos / "static", broken, videos / "move_left"]
     assert motionlens_command("embed", run, *files, "--out", tmp_path / "one.npy")[0] == 1
-    done = torchrun(
-        "motionlens", "embed", run, *files, "--out", tmp_path / "two.npy", "--device", "cpu"
-    )
-    # torchrun takes every status but 0 for a failure, and has its say about it.
+    options = ["--out", tmp_path / "two.npy", "--device", "cpu"]
+    done = forked("motionlens", "embed", run, *files, *options, num_processes=2)
     assert done.returncode == 1
     assert done.stderr.count("broken.mp4: cannot be read") == 1
     assert (tmp_path / "one.csv").read_text() == (tmp_path / "two.csv").read_text()
@@ -119,7 +117,8 @@ def test_two_processes_write_and_print_the_same(run, videos, tmp_path, motionlen
         np.load(tmp_path / "one.npy"), np.load(tmp_path / "two.npy"), rtol=1e-4, atol=1e-6
     )
     _, alone, _ = motionlens_command("predict", run, videos, "--json", "--top", 3)
-    done = torchrun("motionlens", "predict", run, videos, "--json", "--top", 3, "--device", "cpu")
+    options = ["--json", "--top", 3, "--device", "cpu"]
+    done = forked("motionlens", "predict", run, videos, *options, num_processes=2)
     assert done.returncode == 0, done.stderr
     one, two = ([json.loads(line) for line in text.splitlines()] for text in (alone, done.stdout))
     assert [line["path"] for line in one] == [line["path"] for line in two]

@@ -10,7 +10,7 @@ from motionlens.datasets.prepared import PreparedSet, save_description, save_par
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.build import build_model, make_card
 from motionlens.training.recipe_files import save_recipe
-from processes import torchrun
+from processes import forked
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,8 @@ def test_two_processes_give_the_report_of_one(run, videos, tmp_path, motionlens_
     options += ["--batch_size", 4, "--json", "--device", "cpu"]
     status, alone, _ = motionlens_command("evaluate", run, *options, "--out", tmp_path / "one")
     assert status == 0
-    done = torchrun("motionlens", "evaluate", run, *options, "--out", tmp_path / "two")
+    out = ["--out", tmp_path / "two"]
+    done = forked("motionlens", "evaluate", run, *options, *out, num_processes=2)
     assert done.returncode == 0, done.stderr
     one, two = json.loads(alone), json.loads(done.stdout)
     for a, b in zip(one["videos"], two["videos"], strict=True):
@@ -155,6 +156,7 @@ def test_two_processes_give_the_report_of_one(run, videos, tmp_path, motionlens_
 def test_two_processes_end_when_one_fails(run, tmp_path):
     data = write_dataset(tmp_path / "videos", videos_per_class=1)
     (data / "move_right" / "0.mp4").write_text("no video")
-    done = torchrun("motionlens", "evaluate", run, "--data", data, "--num_workers", 0)
+    options = ["--data", data, "--num_workers", 0]
+    done = forked("motionlens", "evaluate", run, *options, num_processes=2)
     assert done.returncode != 0
     assert "0.mp4: cannot be read as a video" in done.stderr

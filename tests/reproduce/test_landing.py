@@ -12,6 +12,7 @@ from motionlens.explain.drawing.sheet import Sheet
 from motionlens.explain.drawing.themes import KEPT_COLOUR
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.registry import create_model
+from motionlens.reproduce import toy_training
 from motionlens.reproduce.budgets import BUDGETS
 from motionlens.reproduce.grids import EXPERIMENTS, planned_runs
 from motionlens.reproduce.landing import measure_landing
@@ -73,13 +74,15 @@ def test_measured_as_position_by_position(canvas, strides):
 
 
 @pytest.mark.slow
-def test_surviving_proposals_of_the_block_land_on_the_block():
+def test_surviving_proposals_of_the_block_land_on_the_block(monkeypatch):
     """To the pixel, no cell of tolerance; and arrows of kept proposals end there."""
+    monkeypatch.setattr(toy_training, "NUM_TRAIN", 640)
+    monkeypatch.setattr(toy_training, "NUM_VALIDATION", 64)
     numbers, model = train(replace(PIXELS, epochs=3))
     assert numbers["validation"][-1] >= 0.97
     videos = validation_videos("box")
     landing = measure_landing(model, videos)
-    assert landing["proposals"] > 2000
+    assert landing["proposals"] > 640
     # Chance would be 4 of 1024 pixels.
     assert landing["exact"] >= 0.95, landing
     assert_arrows_end_on_the_block(model, ToyVideos(*(values[:20] for values in videos)))

@@ -6,6 +6,7 @@ import pytest
 from motionlens.cli.main import main
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.registry import list_models
+from motionlens.reproduce import toy_training
 from motionlens.reproduce.budgets import BUDGETS
 from motionlens.reproduce.grids import EXPERIMENTS, planned_runs
 from motionlens.reproduce.toy_training import build, train, validation_videos
@@ -47,11 +48,15 @@ def test_every_system_can_be_built(canvas):
         assert build(run).eval()(clips).shape == (2, len(CLASS_NAMES)), run.row
 
 
-def test_sealed_networks_guess():
+def test_sealed_networks_guess(monkeypatch):
+    monkeypatch.setattr(toy_training, "NUM_TRAIN", 320)
     for run in systems("box", "c2d_sealed", "c3d_sealed"):
         numbers, _ = train(replace(run, epochs=1))
         assert numbers["validation"] == [1 / len(CLASS_NAMES)]
         assert numbers["left_right"] == numbers["up_down"] == 0.5
+    (leaky,) = systems("box", "c3d")
+    numbers, _ = train(replace(leaky, epochs=1))
+    assert numbers["validation"] != [1 / len(CLASS_NAMES)]
 
 
 def test_full_budget_trains_twice_as_long():

@@ -15,7 +15,7 @@ from motionlens.training.fit import fit
 from motionlens.training.recipe import ClipConfig, LoaderConfig, OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import read_metrics
-from processes import torchrun
+from processes import forked, torchrun
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def assert_same_run(found, expected):
 def test_two_processes_learn_what_one_does(videos, tmp_path):
     whole = fit(shared_recipe(videos, tmp_path / "whole"), progress=False).run
     save_recipe(shared_recipe(videos, tmp_path / "run", batch_size=2), tmp_path / "recipe.yaml")
-    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
+    done = forked("motionlens", "train", "--config", tmp_path / "recipe.yaml", num_processes=2)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 1/2") == 1  # of the first process alone
     assert done.stdout.count("12 training and 3 validation videos") == 1
@@ -102,7 +102,7 @@ def test_uneven_shares_several_labels_and_broken_videos(videos, tmp_path):
         loader=LoaderConfig(num_workers=0, skip_broken=True),
     )
     save_recipe(recipe, tmp_path / "recipe.yaml")
-    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
+    done = forked("motionlens", "train", "--config", tmp_path / "recipe.yaml", num_processes=2)
     assert done.returncode == 0, done.stderr
     assert "1 videos cannot be read" in done.stdout
     with (tmp_path / "run" / "broken.csv").open() as file:
@@ -152,7 +152,7 @@ def test_a_folder_with_a_run_is_refused_by_the_first_process(videos, tmp_path):
     fit(recipe, progress=False)
     save_recipe(replace(recipe, clip=ClipConfig(num_frames=3, size=16)), tmp_path / "recipe.yaml")
     before = (tmp_path / "run" / "config.json").read_bytes()
-    done = torchrun("motionlens", "train", "--config", tmp_path / "recipe.yaml")
+    done = forked("motionlens", "train", "--config", tmp_path / "recipe.yaml", num_processes=2)
     assert done.returncode != 0
     assert done.stderr.count("must not hold a run yet") == 1
     assert (tmp_path / "run" / "config.json").read_bytes() == before

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from motionlens.training.fit import fit
 from motionlens.training.recipe import AugmentConfig, OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT
-from processes import torchrun
+from processes import forked
 
 KILLED = Path(__file__).with_name("killed.py")
 MOMENTS = [
@@ -54,12 +52,6 @@ def whole(videos, tmp_path_factory):
     return fit(full_recipe(videos, tmp_path_factory.mktemp("whole") / "run"), progress=False).run
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], capture_output=True, text=True, timeout=300
-    )
-
-
 def assert_same_files(found, expected):
     for name in ("model.safetensors", "metrics.csv", "config.json"):
         assert (found / name).read_bytes() == (expected / name).read_bytes(), name
@@ -70,7 +62,7 @@ def assert_same_files(found, expected):
 def test_resumed_after_a_kill(videos, whole, tmp_path, moment, num_workers):
     recipe = full_recipe(videos, tmp_path / "run", num_workers)
     save_recipe(recipe, tmp_path / "recipe.yaml")
-    done = run(KILLED, moment, "train", "--config", tmp_path / "recipe.yaml")
+    done = forked(KILLED, moment, "train", "--config", tmp_path / "recipe.yaml", module=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert "epoch 1/3" in done.stdout
     weights = Path(recipe.out) / "model.safetensors"
@@ -83,9 +75,10 @@ def test_resumed_after_a_kill(videos, whole, tmp_path, moment, num_workers):
 def test_resumed_by_the_command(videos, whole, tmp_path):
     recipe = full_recipe(videos, tmp_path / "run")
     save_recipe(recipe, tmp_path / "recipe.yaml")
-    done = run(KILLED, "middle_of_epoch_2", "train", "--config", tmp_path / "recipe.yaml")
+    command = ["train", "--config", tmp_path / "recipe.yaml"]
+    done = forked(KILLED, "middle_of_epoch_2", *command, module=False)
     assert done.returncode == -signal.SIGKILL
-    done = run("-m", "motionlens", "train", "--out", tmp_path / "run", "--resume")
+    done = forked("motionlens", "train", "--out", tmp_path / "run", "--resume")
     assert done.returncode == 0, done.stderr
     assert "epoch 1/3" not in done.stdout
     assert_same_files(tmp_path / "run", whole)
@@ -97,19 +90,18 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path):
     recipe = replace(recipe, optim=replace(recipe.optim, batch_size=2))
     save_recipe(recipe, tmp_path / "recipe.yaml")
     command = ["train", "--config", tmp_path / "recipe.yaml"]
-    done = torchrun("motionlens", *command)
+    done = forked("motionlens", *command, num_processes=2)
     assert done.returncode == 0, done.stderr
     halves = tmp_path / "halves"
-    done = torchrun(
-        KILLED, "middle_of_epoch_2_in_process_1", *command, "--out", halves, module=False
-    )
+    killed = [KILLED, "middle_of_epoch_2_in_process_1", *command, "--out", halves]
+    done = forked(*killed, num_processes=2, module=False)
     assert done.returncode != 0
     assert (halves / CHECKPOINT).is_file()
-    done = torchrun("motionlens", "train", "--out", halves, "--resume")
+    done = forked("motionlens", "train", "--out", halves, "--resume", num_processes=2)
     assert done.returncode == 0, done.stderr
     assert_same_files(halves, tmp_path / "whole")
     # The steps of two processes are not those of one.
-    done = run("-m", "motionlens", "train", "--out", halves, "--resume", "--optim.epochs", 4)
+    done = forked("motionlens", "train", "--out", halves, "--resume", "--optim.epochs", 4)
     assert done.returncode == 2
     assert "must have as many processes as before, 2, got 1" in done.stderr
 

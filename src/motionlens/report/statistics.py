@@ -202,8 +202,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
         0.0625
     """
     number = only_first + only_second
-    # In integers, since both terms grow beyond the range of a float.
-    tail = sum(math.comb(number, i) for i in range(min(only_first, only_second) + 1))
+    # In integers, since both terms grow beyond the range of a float; each from the one before it.
+    tail = term = 1
+    for i in range(min(only_first, only_second)):
+        term = term * (number - i) // (i + 1)
+        tail += term
     return min(float(2 * tail / 2**number), 1.0)
 
 
