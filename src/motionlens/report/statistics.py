@@ -3,7 +3,6 @@
 Letters: V videos, K classes.
 """
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
