@@ -118,8 +118,8 @@ class TestClipTransform:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"min_area": 0.0}, r"min_area must lie in 0\.\.1, above 0"),
-            ({"min_area": 1.5}, r"min_area must lie in 0\.\.1, above 0"),
+            ({"min_area": 0.0}, r"min_area must be above 0 and at most 1"),
+            ({"min_area": 1.5}, r"min_area must be above 0 and at most 1"),
             ({"ratio": (0.0, 1.0)}, "ratio must be 0 < least <= greatest"),
             ({"ratio": (1.2, 1.0)}, "ratio must be 0 < least <= greatest"),
             ({"symmetries": LabelSymmetries({"lefd": "right"})}, "did you mean 'left'"),
@@ -156,10 +156,10 @@ class TestColorJitter:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"brightness": -0.1}, r"brightness must lie in 0\.\.1"),
-            ({"contrast": 1.1}, r"contrast must lie in 0\.\.1"),
-            ({"saturation": float("nan")}, r"saturation must lie in 0\.\.1"),
-            ({"hue": 0.6}, r"hue must lie in 0\.\.0.5"),
+            ({"brightness": -0.1}, r"brightness must be at least 0 and at most 1"),
+            ({"contrast": 1.1}, r"contrast must be at least 0 and at most 1"),
+            ({"saturation": float("nan")}, r"saturation must be at least 0 and at most 1"),
+            ({"hue": 0.6}, r"hue must be at least 0 and at most 0.5"),
         ],
     )
     def test_refuses(self, options, message):

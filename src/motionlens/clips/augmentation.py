@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
+from motionlens._utils.checks import check_number
 from motionlens.clips.preprocessing import Preprocessing, resize_frames
 from motionlens.clips.symmetries import (
     AXES,
@@ -44,10 +45,8 @@ class ColorJitter:
 
     def __post_init__(self) -> None:
         for name, limit in (("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
-            if not 0 <= getattr(self, name) <= limit:
-                raise ValueError(
-                    f"{name} must lie in 0..{limit}, got {getattr(self, name)}; 0 turns it off"
-                )
+            value = getattr(self, name)
+            check_number(name, value, least=0, most=limit, hint="0 turns it off")
 
     def __call__(self, frames: Tensor, rng: np.random.Generator) -> Tensor:
         """Change frames, float ``(T, 3, h, w)`` in 0..1, all in the same way."""
@@ -105,8 +104,7 @@ class ClipTransform:
     colors: ColorJitter = field(default_factory=ColorJitter)
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_area <= 1:
-            raise ValueError(f"min_area must lie in 0..1, above 0, got {self.min_area}")
+        check_number("min_area", self.min_area, above=0, most=1)
         low, high = self.ratio
         if not 0 < low <= high:
             raise ValueError(f"ratio must be 0 < least <= greatest, got {self.ratio}")

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_choice
 
 SamplingMode = Literal["dense", "segments"]
 
@@ -37,8 +37,7 @@ class Sampling:
     def __post_init__(self) -> None:
         check_at_least(1, num_frames=self.num_frames, frame_stride=self.frame_stride)
         check_at_least(0, lead=self.lead)
-        if self.mode not in get_args(SamplingMode):
-            raise ValueError(f"mode must be one of {get_args(SamplingMode)}, got {self.mode!r}")
+        check_choice("mode", self.mode, get_args(SamplingMode))
 
     @property
     def span(self) -> int:

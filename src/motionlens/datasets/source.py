@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import yaml  # type: ignore[import-untyped]
 
+from motionlens._utils.checks import check_number
 from motionlens._utils.errors import one_line
 
 # The resolved recipe in a run folder.
@@ -40,11 +41,8 @@ class ListingConfig:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.validation_fraction < 1:
-            raise ValueError(
-                "listing.validation_fraction must be above 0 and below 1, got "
-                f"{self.validation_fraction}; 0.2 is usual"
-            )
+        fraction = self.validation_fraction
+        check_number("listing.validation_fraction", fraction, above=0, below=1, hint="0.2 is usual")
         if self.pattern.count("{}") != 1:
             raise ValueError(
                 f"listing.pattern must hold {{}} once, got {self.pattern!r}; "

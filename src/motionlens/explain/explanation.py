@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.errors import nearest
+from motionlens._utils.checks import check_choice
 from motionlens.explain.correspondences import Correspondences, Match, Position, Region, cell_region
 from motionlens.report.prediction import Prediction
 
@@ -45,11 +45,7 @@ class Explanation:
         Raises:
             ValueError: If there is no module of that name.
         """
-        if name not in self.modules:
-            raise ValueError(
-                f"module must be one of {', '.join(self.modules)}, got {name!r}"
-                f"{nearest(name, self.modules)}"
-            )
+        check_choice("module", name, self.modules)
         return self.modules[name]
 
     def box(self, module: str, row: int, column: int) -> Region:

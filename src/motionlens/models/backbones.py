@@ -42,7 +42,7 @@ class Backbone:
         k: proposals per position.
         halved: stages whose CP modules search at half resolution.
         widths: channels of res2..res5, before a bottleneck's expansion.
-        stem: ``"imagenet"``: 7x7 convolution and max-pool; ``"small"``: 3x3 convolution alone,
+        stem: ``"imagenet"``: 7x7 convolution and max-pool; ``"small"``: 3x3 convolution,
             for small pictures.
         dropout: before the linear layer, 0 to 1.
         clip: clips that it is made for.

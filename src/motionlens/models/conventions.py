@@ -132,7 +132,7 @@ class LayerFactory:
         return norm(channels, eps=self.conventions.norm_eps)
 
     def max_pool(self) -> nn.Module:
-        """3x3 max-pool with stride 2, in space alone."""
+        """3x3 max-pool with stride 2, in space only."""
         same = self.conventions.same_padding
         if self.form == "c2d":
             return SameMaxPool2d((3, 3), (2, 2)) if same else nn.MaxPool2d(3, 2, 1)
@@ -140,7 +140,7 @@ class LayerFactory:
         return SameMaxPool3d(window, stride) if same else nn.MaxPool3d(window, stride, (0, 1, 1))
 
     def initialise(self, module: nn.Module) -> None:
-        """Give a convolution its first weights; leaves all other modules alone."""
+        """Initialise a convolution's weights; other modules stay as they are."""
         if not isinstance(module, nn.Conv2d | nn.Conv3d):
             return
         if self.conventions.fan_in:

@@ -157,9 +157,9 @@ class ProposalSearch(nn.Module):
 
     Args:
         k: proposals per position.
-        metric: as for :func:`motionlens.ops.knn_proposals`, like the others.
-        window: see there.
-        causal: see there.
+        metric: as for :func:`motionlens.ops.knn_proposals`.
+        window: likewise.
+        causal: likewise.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ def set_num_proposals(model: nn.Module, k: int) -> None:
     """Change k in every CP module of a network, trained or not.
 
     Args:
-        model: any network; one without CP modules is refused.
+        model: a network with at least one CP module.
         k: proposals per position, at least 1.
 
     Raises:

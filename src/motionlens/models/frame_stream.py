@@ -14,7 +14,7 @@ from motionlens.models.resnet import VideoResNet
 
 
 def shares_frames(model: nn.Module) -> TypeGuard[VideoResNet]:
-    """Whether windows of a stream can share what the model makes of frames alone."""
+    """Whether windows of a stream can share the features of single frames."""
     return isinstance(model, VideoResNet) and model.form == "c2d" and model.inputs == 3
 
 
@@ -24,8 +24,7 @@ class FrameStream:
     Keeps ``num_frames`` frames' features, however long the stream is.
 
     Args:
-        model: a 2D network in inference mode. What it does to frames alone must not change while
-            the stream lasts.
+        model: a 2D network in inference mode; its weights must not change while the stream lasts.
         num_frames: T, frames of a window.
         hop: frames from one window to the next, at least 1.
 

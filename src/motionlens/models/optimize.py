@@ -16,7 +16,7 @@ _CONV_NORMS = (("conv1", "bn1"), ("conv2", "bn2"), ("conv3", "bn3"), ("0", "1"))
 
 
 def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
-    """A copy of a network that gives the same answers faster, in inference alone.
+    """A copy of a network for inference: the same answers, faster.
 
     Every batch norm is folded into the linear map or convolution before it, and weights are laid
     out channels-last, which the modules' search reads without a copy. A module of another

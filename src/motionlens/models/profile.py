@@ -1,4 +1,4 @@
-"""What a network is and costs, without running it: shapes alone, no memory for weights."""
+"""What a network is and costs, from shapes alone: it neither runs nor holds weights."""
 
 import math
 from typing import Any, NamedTuple

@@ -57,8 +57,8 @@ def create_model(name: str, *, num_classes: int, **overrides: Any) -> nn.Module:
         clips have ``model_defaults(name).channels`` channels.
 
     Raises:
-        ValueError: For an unknown name or option (the nearest is suggested), or a value that the
-            network refuses.
+        ValueError: For an unknown name or option (the nearest is suggested), or a value that is
+            out of the network's range.
 
     Example:
         >>> import torch

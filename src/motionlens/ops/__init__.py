@@ -1,4 +1,4 @@
-"""Tensor operations of the correspondence-proposal module; they need torch alone."""
+"""Tensor operations of the correspondence-proposal module; they need only torch."""
 
 from motionlens.ops.pair_embedding import PairLayer, pair_embedding, pair_responses
 from motionlens.ops.proposals import Proposals, gather_neighbors, knn_proposals, pair_offsets

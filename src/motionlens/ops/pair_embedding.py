@@ -102,11 +102,11 @@ def pair_responses(
     projected once and pairs only gather and add; the ``(2C+3)``-channel pairs are never built.
 
     Args:
-        features: as for :func:`pair_embedding`, like all others.
-        indices: see there.
-        grid: see there.
-        layers: see there; without norms, as in inference.
-        offset_scale: see there.
+        features: as for :func:`pair_embedding`.
+        indices: likewise.
+        grid: likewise.
+        layers: likewise, but without norms.
+        offset_scale: likewise.
 
     Returns:
         ``(B, T, S, K, M)``, not negative; zero where the index is -1.

@@ -116,7 +116,7 @@ class _NormalisedMaximum(torch.autograd.Function):
         del count, total, gradient  # before the one large tensor is made
         # Of a batch norm: what the winners get, less its part along the mean and the variance.
         along_weight, along_bias = of_weight, of_bias
-        if ctx.all_sum is not None:  # parameters get their gradients added up by whoever trains
+        if ctx.all_sum is not None:  # the trainer adds up the gradients of parameters
             along_weight, along_bias = ctx.all_sum(torch.stack([of_weight, of_bias]))
         slope = -scale * deviation * along_weight / ctx.count
         level = -scale * along_bias / ctx.count - slope * mean

@@ -191,8 +191,8 @@ def _search_by_name(impl: str, features: Tensor, k: int) -> Search:
 
     Args:
         impl: ``"reference"``, ``"cpu"`` or ``"triton"``.
-        features: ``(B, T, S, C)``, which it has to be able to search.
-        k: proposals per position, likewise.
+        features: ``(B, T, S, C)``.
+        k: proposals per position.
 
     Raises:
         ValueError: If the name is unknown or its search cannot run on these features here.

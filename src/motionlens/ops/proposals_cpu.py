@@ -62,8 +62,8 @@ def search_pairs(points: Tensor, bias: Tensor, T: int, k: int) -> tuple[Tensor, 
     """Search all other frames, every pair of frames scored once.
 
     Args:
-        points: ``(N, C)`` as of :class:`motionlens.ops.scoring.Scoring`, like `bias` ``(N,)``.
-        bias: see there.
+        points: ``(N, C)``, of a :class:`motionlens.ops.scoring.Scoring`.
+        bias: ``(N,)``, likewise.
         T: frames.
         k: at most the number of groups in the other frames.
 

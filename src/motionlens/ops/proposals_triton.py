@@ -103,9 +103,9 @@ def search(
     Args:
         features: ``(B, T, S, C)`` on a CUDA device: float32, bfloat16 or float16, any strides.
         k: at most 32.
-        metric: see there, like the rest.
-        window: see there.
-        causal: see there.
+        metric: as for the reference.
+        window: likewise.
+        causal: likewise.
         precision: of the products of float32; half precision is multiplied exactly in any case.
 
     Raises:

@@ -78,7 +78,7 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
 
 
 def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
-    """Refuse videos whose class nobody has told, unless they may show none at all."""
+    """Check that every video has a label, unless videos may have none or several."""
     for name, part in (("training", train), ("validation", validation)):
         if part.targets is None and not part.is_labelled:
             first = next(i for i in range(len(part)) if part.labels[i] < 0)
@@ -153,8 +153,8 @@ def build_model(card: ModelCard) -> nn.Module:
     """The card's network with fresh weights, which has taken one empty clip without complaint.
 
     Raises:
-        ValueError: If the network refuses an option, or clips of that size and length, as it does
-            where k is greater than the number of positions in other frames.
+        ValueError: If an option, or clips of that size and length, do not suit the network: where
+            k, for example, is greater than the number of positions in other frames.
     """
     try:
         model = card.build()

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written in one step, refused when damaged."""
+"""Checkpoints of a run: written in one step, checked before use."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def check_checkpoint(path: Path) -> None:
-    """Refuse a damaged checkpoint before Lightning meets it, whose words are of no use.
+    """Check that a checkpoint can be read; Lightning's own error would not name the file.
 
     Raises:
         ValueError: If it cannot be read.

@@ -39,7 +39,7 @@ from motionlens.training.skip_broken import leave_out_broken
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """What a training run has led to.
+    """The result of a training run.
 
     Attributes:
         run: the run folder, which :meth:`motionlens.Recognizer.from_pretrained` loads.
@@ -60,7 +60,7 @@ def fit(
     """Train what a recipe says, and leave a recognizer in its run folder.
 
     On the CPU, a run that was interrupted and resumed ends with the same weights as one that was
-    not: order, augmentation and dropout depend on the seed and the epoch alone.
+    not: order, augmentation and dropout depend only on the seed and the epoch.
 
     Several processes, started by torchrun, srun or Lightning as ``recipe.devices`` says, train
     together; the first one writes and prints.

@@ -66,8 +66,8 @@ def clip_losses(logits: Tensor, target: Tensor, label_smoothing: float = 0.0) ->
 
     Args:
         logits: float32 ``(B, K)``.
-        target: labels int64 ``(B,)`` or parts of classes float ``(B, K)``, for cross-entropy.
-        label_smoothing: part of the target spread over all classes.
+        target: labels int64 ``(B,)`` or shares of classes float ``(B, K)``, for cross-entropy.
+        label_smoothing: share of the target that is spread over all classes.
     """
     return F.cross_entropy(logits, target, label_smoothing=label_smoothing, reduction="none")
 
@@ -80,7 +80,7 @@ def clip_losses_of_several_labels(
     Args:
         logits: float32 ``(B, K)``.
         targets: which classes a clip shows, float ``(B, K)`` in 0 to 1.
-        label_smoothing: part of each target that is replaced by one half.
+        label_smoothing: share of each target that is replaced by one half.
     """
     targets = targets * (1 - label_smoothing) + label_smoothing / 2
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(1)

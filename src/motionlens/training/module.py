@@ -106,7 +106,7 @@ class TrainingModule(pl.LightningModule):
         return {**batch, "weight": batch["weight"].float()}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Let dropout depend on seed, epoch and process alone."""
+        """Let dropout depend only on seed, epoch and process."""
         if batch_idx == 0:
             numbers = [self.recipe.seed, self.current_epoch, *([rank()] if rank() else [])]
             state = np.random.SeedSequence(numbers).generate_state(1)
@@ -210,7 +210,7 @@ class TrainingModule(pl.LightningModule):
         logger.experiment.add_image(name, picture, self.global_step, dataformats="HWC")
 
     def configure_optimizers(self) -> Any:
-        """AdamW or SGD with the recipe's schedule, moved on every step."""
+        """AdamW or SGD with the recipe's schedule, which advances with every step."""
         optimizer = make_optimizer(self.model, self.config)
         # Not trainer.estimated_stepping_batches: it reads clips before the epoch of a resumed run
         # is known.
@@ -229,7 +229,7 @@ class TrainingModule(pl.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another recognizer or number of processes."""
+        """Check that the checkpoint has this card and number of processes."""
         ours = checkpoint.get("motionlens", {})
         stored = ours.get("card")
         if stored is None or ModelCard.from_json(stored) != ModelCard.from_json(

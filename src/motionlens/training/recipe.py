@@ -1,4 +1,4 @@
-"""Typed recipes: everything that a training run is told, as one tree of dataclasses.
+"""Typed recipes: all settings of a training run, as one tree of dataclasses.
 
 A recipe is written as YAML with the same names; on the command line ``--optim.lr 0.005`` sets a
 field. No torch in here, so that ``motionlens train --help`` answers at once.
@@ -47,7 +47,7 @@ class AugmentConfig:
     mapping of the class names that swap, such as {move_left: move_right}; {} if none does.
 
     Attributes:
-        min_area: Least part that the crop takes of the largest one that fits; 1 for always that.
+        min_area: Least area of the crop, as a share of the largest that fits; 1 for the largest.
         ratio: Least and greatest factor by which the crop is wider than high.
         brightness: Greatest relative change; 0 for none.
         contrast: Greatest relative change; 0 for none.
@@ -57,8 +57,8 @@ class AugmentConfig:
             catalogue says of a prepared data set.
         vertical_flip: Class names that swap under it; null for no flips.
         time_reversal: Class names that swap under it; null for no reversal.
-        mix_probability: Part of the batches in which clips are mixed in pairs, labels likewise.
-        mixup_alpha: Both parameters of the beta distribution that mixup draws a clip's part
+        mix_probability: Share of the batches in which clips and their labels are mixed in pairs.
+        mixup_alpha: Both parameters of the beta distribution that mixup draws a clip's share
             from; 0 for no mixup. With cutmix too, a coin decides which.
         cutmix_alpha: The same for cutmix, which puts a part of one clip's area, the same place in
             all frames, into another; 0 for no cutmix.
@@ -101,7 +101,7 @@ class OptimConfig:
         optimizer: adamw, or sgd with momentum 0.9.
         nesterov: Whether the momentum of sgd is Nesterov's.
         epochs: Passes over the training clips.
-        batch_size: Clips that each process takes at a time.
+        batch_size: Clips per batch of each process.
         accumulate: Batches whose gradients are added up for one step; each clip of the step
             weighs the same.
         lr: The greatest learning rate.
@@ -109,13 +109,13 @@ class OptimConfig:
             falls to a tenth after 60 and 85 % of all steps, or every step_epochs.
         step_epochs: Epochs after which schedule step falls and norm_momentum halving halves.
         min_lr: The rate falls no lower.
-        warmup: Part of all steps during which the rate rises (onecycle: from 1/25, along a
+        warmup: Share of all steps during which the rate rises (onecycle: from 1/25, along a
             cosine; others: linearly from nothing).
         weight_decay: Not applied to norms and biases.
-        label_smoothing: Part of the target spread over all classes.
+        label_smoothing: Share of the target that is spread over all classes.
         grad_clip: Greatest norm of a step's gradient; 0 for no limit.
         precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
-        norm_momentum: How much of a batch's statistics goes into the running ones of batch norms.
+        norm_momentum: Weight of a batch's statistics in the running ones of batch norms.
             constant is PyTorch's tenth; halving begins with a half and halves every step_epochs,
             down to a hundredth, as the authors' networks do.
         ema_decay: Keep a moving average of the weights with this decay, from fewer steps at first,
@@ -169,11 +169,11 @@ class LoaderConfig:
     """How clips reach the model.
 
     Attributes:
-        num_workers: Processes that decode; 0 decodes in the training process. By default one a
+        num_workers: Processes that decode; 0 decodes in the training process. By default one per
             free CPU core, at most 8.
         cache: Keep the decoded videos in memory, resized to a little above the crop: for data
             sets that fit.
-        balanced: Draw as many training clips of each class: an epoch is as long as ever, holds
+        balanced: Draw equally many training clips of each class: an epoch keeps its length, holds
             clips of small classes several times, cut anew, and leaves out some of large ones.
         skip_broken: Open every video before training, list those that cannot be read in
             broken.csv of the run folder, and train and validate without them.
@@ -193,9 +193,9 @@ class LogConfig:
     """What TensorBoard shows besides curves, after each validation.
 
     Attributes:
-        confusion: A picture of the confusion matrix: a row a true class, a column a predicted one.
-        clips: How many validation clips are shown as strips of frames, framed in green where the
-            prediction is right and in red where it is wrong.
+        confusion: A picture of the confusion matrix: rows are true classes, columns predicted ones.
+        clips: Number of validation clips that are shown as strips of frames, framed in green where
+            the prediction is right and in red where it is wrong.
     """
 
     confusion: bool = True
@@ -210,10 +210,10 @@ class Recipe:
     """What to train, on what, and how.
 
     Attributes:
-        data: Folder with one folder of videos a class (perhaps inside train/ and val/), or a list
+        data: Folder with one folder of videos per class (perhaps inside train/ and val/), or a list
             file (CSV or JSON lines).
         out: The run folder; made if absent.
-        validation: Folder or list file with the validation videos, if data does not hold them.
+        validation: Folder or list file with the validation videos, if they are not in data.
         model: Name of a model; `motionlens info` lists them.
         k: Proposals per position; the model's own if not given.
         init: Weights to start from instead of random ones: a folder of motionlens, a torchvision or
@@ -221,13 +221,13 @@ class Recipe:
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy (mean average precision where videos have several labels). best makes that
-            figure optimistic, being chosen for it.
+            metric optimistic, because the epoch is chosen by it.
         validate_every: Epochs between validations; the last epoch is always validated.
-        patience: Stop after so many validations in a row without a better one; null for never.
-        seed: Decides all that is random.
+        patience: Stop after this many validations in a row without a better one; null for never.
+        seed: Seed of all random choices.
         device: Where to run; auto takes an accelerator if there is one.
-        devices: Processes on each machine, one a device; torchrun and srun say it themselves.
-        num_nodes: Machines that train together, each of which the command is started on.
+        devices: Processes on each machine, one per device; torchrun and srun set it themselves.
+        num_nodes: Machines that train together; the command is started on each of them.
         listing: How videos and labels are found.
         clip: What a clip is.
         augment: Random changes of training clips.
@@ -268,7 +268,7 @@ class Recipe:
 
     @property
     def source(self) -> DataSource:
-        """The part of the recipe that says which videos the run is about."""
+        """Which videos the run is about."""
         return DataSource(
             data=self.data,
             validation=self.validation,

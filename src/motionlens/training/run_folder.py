@@ -54,7 +54,7 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
 
     Args:
         recipe: names the folder.
-        resume: it must hold a run of the same recipe that can be gone on with.
+        resume: it must hold a run of the same recipe that can be continued.
         overwrite: it may hold a run.
 
     Raises:
@@ -64,7 +64,7 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     run = Path(recipe.out)
     if resume and overwrite:
         raise ValueError("resume and overwrite exclude each other; give one")
-    # A recipe alone is what a run leaves that was killed before its first checkpoint.
+    # A run that was killed before its first checkpoint leaves only a recipe.
     holds_run = any((run / name).exists() for name in (CHECKPOINT, _CARD_FILE, _REPLACED))
     if resume:
         check_resumable(recipe)
@@ -85,7 +85,7 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
 
     Args:
         recipe: has passed :func:`check_run`.
-        resume: go on with the run in the folder.
+        resume: continue the run in the folder.
         overwrite: replace a run that the folder holds; other files in it are left.
 
     Raises:

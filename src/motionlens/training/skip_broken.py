@@ -21,7 +21,7 @@ def leave_out_broken(
     Args:
         start: has the videos of all processes.
         run: the run folder.
-        resume: whether the run is gone on with.
+        resume: whether the run is continued.
         say: told in words how many are left out, if any.
 
     Returns:

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from motionlens._utils.checks import check_choice
 from motionlens._utils.errors import nearest
 from motionlens.report.event import Event, Window
 
@@ -54,10 +55,7 @@ class EventRules:
             raise ValueError(
                 f"thresholds must be 0 < off <= on <= 1, got off {self.off} and on {self.on}"
             )
-        if self.smoothing not in get_args(Smoothing):
-            raise ValueError(
-                f"smoothing must be one of {', '.join(get_args(Smoothing))}, got {self.smoothing!r}"
-            )
+        check_choice("smoothing", self.smoothing, get_args(Smoothing))
         for name in ("smoothing_s", "min_duration_s", "merge_gap_s"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:

@@ -97,7 +97,7 @@ class SmartLayers(LayerFactory):
     """Layers of an ARTNet: those of the form ``"c3d"``, with SMART blocks among them.
 
     Attributes:
-        arrangement: ``"single"``: the network's first convolution alone is a SMART block;
+        arrangement: ``"single"``: only the network's first convolution is a SMART block;
             ``"dense"``: every block's second one too.
 
     Raises:

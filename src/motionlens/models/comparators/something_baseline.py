@@ -31,7 +31,7 @@ class SomethingBaseline(VideoNetwork):
     Args:
         num_classes: logits.
         width: factor on all numbers of channels.
-        channel_dropout: part of the channels that are dropped, 0 to 1.
+        channel_dropout: share of the channels that are dropped, 0 to 1.
         dropout: before the linear layer, 0 to 1.
 
     Shapes:

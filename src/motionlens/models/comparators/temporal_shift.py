@@ -22,7 +22,7 @@ class TemporalShift(nn.Module):
 
     Args:
         channels: C of the clips.
-        divisor: a part of ``C // divisor`` channels moves each way, at least 2.
+        divisor: ``C // divisor`` channels move each way; at least 2.
 
     Shapes:
         Clips ``(B, C, T, H, W)`` in and out. What moves beyond an end is lost, and zeros come in

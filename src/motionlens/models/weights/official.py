@@ -53,7 +53,7 @@ class OfficialReport(NamedTuple):
 
     Attributes:
         loaded: variable to parameter or buffer, every one of the network's.
-        ignored: variables that are no part of a network: slots of an optimiser, step counters.
+        ignored: variables that belong to training: slots of an optimiser, step counters.
     """
 
     loaded: dict[str, str]
@@ -74,7 +74,7 @@ def load_official(
             :class:`motionlens.CorrespondenceProposal` with ``offset_scale=1, eps=1e-3,
             conv_bias=True``.
         variables: name to array or tensor; a ``:0`` at the end of a name is left out.
-        prefix: take the variables below it alone, such as ``"group1/block2/pointnet/"``.
+        prefix: take only the variables below it, such as ``"group1/block2/pointnet/"``.
 
     Returns:
         Which variable went where, and which were ignored.
@@ -205,7 +205,7 @@ def wrong_numbers(name: str, value: Any) -> str | None:
 
 
 def _check_form(model: nn.Module) -> None:
-    """Refuse or warn of what no variable says and makes it another network than the authors'."""
+    """Check what no variable says: offsets must not be scaled; other epsilons and metrics warn."""
     modules = [m for m in model.modules() if isinstance(m, CorrespondenceProposal)]
     for module in modules:
         if module.offset_scale != 1:
@@ -239,7 +239,7 @@ def _their_layer(name: str) -> str:
 
 
 def _is_training_state(name: str, variables: Mapping[str, Any]) -> bool:
-    """Whether a variable is an optimiser's or a counter: not one of them is part of a network."""
+    """Whether a variable belongs to training: an optimiser's slot or a counter."""
     if getattr(variables[name], "shape", ()) == () or _COUNTERS.fullmatch(name):
         return True
     return name.rpartition("/")[0] in variables or _SLOTS.fullmatch(name) is not None

@@ -1,4 +1,4 @@
-"""Start a network from other weights: what fits is taken, the rest is told or refused."""
+"""Start a network from other weights: load what fits, report or reject the rest."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ def start_from(
 ) -> TransferReport:
     """Fill a network with the weights of another one of the same backbone.
 
-    The backbone must fit entirely: a missing, misshapen or left-over entry is refused. Plug-ins
+    The backbone must fit entirely: a missing, misshapen or left-over entry is an error. Plug-ins
     such as CP modules, which start as the identity, may be absent on either side. Rows of the
     head are taken for classes of the same name, where the source's names are known; the others,
     or all, stay fresh.
@@ -160,7 +160,7 @@ def _in_our_terms(model: nn.Module, weights: Weights) -> tuple[dict[str, Tensor]
         if name in left:
             value = to_torch_layout(left.pop(name))
             fitted = fit(value, own[entry])
-            # One that does not fit is passed on, to be inflated or refused.
+            # One that does not fit is passed on, to be inflated or reported.
             found[entry] = value if fitted is None else fitted
     return found, list(left)
 

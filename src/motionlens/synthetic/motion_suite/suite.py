@@ -40,7 +40,7 @@ class MotionSuite:
 
     Attributes:
         task: of the suite.
-        setting: likewise.
+        setting: difficulty, frames and size.
         class_names: in the order of the labels.
         footage: the videos that pictures are cut from; None without.
         about: everything that determines the clips, for JSON.
