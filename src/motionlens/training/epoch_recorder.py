@@ -112,15 +112,10 @@ class EpochRecorder(Callback):
 
 
 class Bar(TQDMProgressBar):
-    """Lightning's bar, counting epochs from 1 as all else does, without the logger's version."""
+    """Lightning's bar, counting epochs from 1 as all else does."""
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
         """Show which epoch begins."""
         super().on_train_epoch_start(trainer)
         epoch = f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         self.train_progress_bar.set_description(epoch)
-
-    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Any:
-        """What the bar shows."""
-        values = super().get_metrics(trainer, pl_module)
-        return {name: value for name, value in values.items() if name != "v_num"}

@@ -1,5 +1,3 @@
 """State dicts in and out: the authors' variables, and starts from other weights."""
 
 from motionlens.models.weights.official import load_official as load_official
-
-__all__ = ["load_official"]

@@ -202,14 +202,9 @@ def _refuse_misfits(
 ) -> None:
     missing = [name for name in fresh if not _PLUGIN.fullmatch(name)]
     left = [n for n in unused if not _PLUGIN.fullmatch(n) and "/pointnet/" not in n]
+    found = {"are missing": missing, "have no place": left, "are of another shape": misfits}
     problems = [
-        f"{len(names)} entries {what}, such as {names[0]}"
-        for names, what in (
-            (missing, "are missing"),
-            (left, "have no place"),
-            (misfits, "are of another shape"),
-        )
-        if names
+        f"{len(names)} entries {what}, such as {names[0]}" for what, names in found.items() if names
     ]
     if problems:
         hint = f"they are of {weights.model}" if weights.model else "name the model they are of"
