@@ -156,27 +156,12 @@ class LayerFactory:
 LayerMaker = Callable[[Form, Conventions], LayerFactory]
 
 
-def pad_same(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
-    """Pad rows and columns as TensorFlow's SAME: for ``ceil(size / stride)`` cells, no more.
-
-    Args:
-        x: ``(..., H, W)``.
-        kernel: rows and columns of the window that will be moved over it.
-        stride: of that window.
-        value: what is put around.
-
-    Returns:
-        ``(..., H', W')``; where an odd number of cells is needed, one more after than before.
-    """
-    padding = []
-    for size in (x.shape[-1], x.shape[-2]):
-        needed = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        padding += [needed // 2, needed - needed // 2]
-    return F.pad(x, padding, value=value)
-
-
 class _SamePadded(nn.Module):
-    """Pads rows and columns as TensorFlow's SAME; kernel and stride are square, given as tuples."""
+    """Pads rows and columns as TensorFlow's SAME: for ``ceil(size / stride)`` cells, no more.
+
+    Where an odd number of cells is needed, one more is put after than before. Kernel and stride
+    are square, given as tuples.
+    """
 
     kernel_size: Any
     stride: Any
@@ -184,7 +169,11 @@ class _SamePadded(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., H, W)`` to ``(..., ceil(H / stride), ceil(W / stride))``."""
-        padded = pad_same(x, self.kernel_size[-1], self.stride[-1], self.padding_value)
+        kernel, stride, padding = self.kernel_size[-1], self.stride[-1], []
+        for size in (x.shape[-1], x.shape[-2]):
+            needed = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            padding += [needed // 2, needed - needed // 2]
+        padded = F.pad(x, padding, value=self.padding_value)
         return super().forward(padded)  # type: ignore[no-any-return]
 
 
