@@ -55,10 +55,11 @@ def test_numbers_are_sorted_as_numbers():
 
 
 @pytest.mark.parametrize(
-    ("names", "hint"), [(["aa", "b"], ", did you mean 'aa'"), (["left", "b"], "; known: left, b")]
+    ("names", "hint"),
+    [(["aa", "b"], ", did you mean 'aa'"), (["left", "b"], "; known are left, b")],
 )
 def test_unknown_class(names, hint):
-    with pytest.raises(ValueError, match=f"class 'a' is not among the class names{hint}"):
+    with pytest.raises(ValueError, match=f"list.csv: class 'a' is not known{hint}"):
         VideoIndex.of(Path("list.csv"), ENTRIES, names)
 
 

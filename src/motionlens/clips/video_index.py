@@ -121,14 +121,13 @@ class VideoIndex:
             ValueError: If an entry's class is not among ``class_names``.
         """
         label_sets = [entry.labels for entry in entries]
-        found = {label for labels in label_sets for label in labels}
-        names = tuple(_sort_names(found) if class_names is None else class_names)
+        names = tuple(_sort_names({label for labels in label_sets for label in labels}))
         numbers = {name: label for label, name in enumerate(names)}
-        for name in sorted(found - numbers.keys()):
-            raise ValueError(
-                f"{root}: class {name!r} is not among the class names{nearest(name, names)}; "
-                f"known: {', '.join(names)}"
-            )
+        targets = None
+        if any(len(labels) > 1 for labels in label_sets):
+            targets = np.zeros((len(entries), len(names)), dtype=np.bool_)
+            for row, labels in zip(targets, label_sets, strict=True):
+                row[[numbers[label] for label in labels]] = True
         first = [numbers[labels[0]] if labels else -1 for labels in label_sets]
         index = cls(
             root=root,
@@ -138,13 +137,9 @@ class VideoIndex:
             starts_s=np.array([entry.start_s for entry in entries], dtype=np.float64),
             ends_s=np.array([entry.end_s for entry in entries], dtype=np.float64),
             fps=fps,
+            targets=targets,
         )
-        if all(len(labels) <= 1 for labels in label_sets):
-            return index
-        targets = np.zeros((len(entries), len(names)), dtype=np.bool_)
-        for row, labels in zip(targets, label_sets, strict=True):
-            row[[numbers[label] for label in labels]] = True
-        return replace(index, targets=targets)
+        return index if class_names is None else index.with_classes(tuple(class_names))
 
     @classmethod
     def of_paths(cls, paths: Sequence[str]) -> VideoIndex:
@@ -208,8 +203,8 @@ class VideoIndex:
         for name in self.class_names:
             if name not in class_names:
                 raise ValueError(
-                    f"class {name!r} is not known{nearest(name, class_names)}; known are "
-                    f"{', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
+                    f"{self.root}: class {name!r} is not known{nearest(name, class_names)}; known "
+                    f"are {', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
                 )
         places = np.array([class_names.index(name) for name in self.class_names], dtype=np.int64)
         # The one more is for -1, which stays.

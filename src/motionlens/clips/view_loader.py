@@ -97,11 +97,12 @@ class ViewPlan:
                 yield View(part.flip(3) if is_mirrored else part, is_mirrored)
 
 
+@dataclass(eq=False)
 class ViewDataset(Dataset[DecodedVideo]):
     """The decoded videos of an index; a broken one tells its error."""
 
-    def __init__(self, index: VideoIndex, plan: ViewPlan) -> None:
-        self.index, self.plan = index, plan
+    index: VideoIndex
+    plan: ViewPlan
 
     def __len__(self) -> int:
         return len(self.index)

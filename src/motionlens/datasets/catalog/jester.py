@@ -10,7 +10,6 @@ JESTER = DatasetSpec(
     title="Jester v1",
     layout="20bn-jester-v1/ID/00001.jpg; jester-v1-{train,validation,test,labels}.csv",
     reader=partial(read_by_id, name="jester-v1"),
-    fps=12.0,
     short_side=100,
     recipe="jester_resnet34.yaml",
     submission_labels=1,

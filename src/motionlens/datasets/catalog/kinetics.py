@@ -100,7 +100,6 @@ def _spec(number: int) -> DatasetSpec:
         layout="{train,val,test}/LABEL/ID_000010_000020.mp4; "
         f"kinetics-{number}_{{train,val,test}}.csv",
         reader=partial(_read, number=number),
-        short_side=256,
         recipe="kinetics_resnet18.yaml",
         num_classes=number,
     )

@@ -50,7 +50,6 @@ SOMETHING_V1 = DatasetSpec(
         # The order of the official file means nothing.
         read_classes=lambda path: sorted(read_lines(path)),
     ),
-    fps=12.0,
     short_side=100,
     recipe="something_v1_resnet34.yaml",
     submission_labels=5,
