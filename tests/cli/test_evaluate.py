@@ -74,7 +74,7 @@ def test_flip_pairs_on_the_command_line(run, tmp_path, motionlens_command):
     options = ["--data", video, "--views", "1x10", "--json"]
     status, _, err = motionlens_command("evaluate", run, *options)
     assert status == 2
-    assert "nobody has told which classes swap" in err
+    assert "it is not known which classes swap" in err
     found = []
     for pairs in ("{move_left: move_right}", "{}"):
         status, out, err = motionlens_command("evaluate", run, *options, "--flip_pairs", pairs)

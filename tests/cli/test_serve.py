@@ -62,9 +62,9 @@ def test_a_port_that_is_taken_is_told_of_before_anything_is_loaded(motionlens_co
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x", "--port", "70000"], "port must lie in 0..65535, got 70000"),
+        (["x", "--port", "70000"], "port must be at least 0 and at most 65535, got 70000"),
         (["x", "--max_batch", "0"], "max_batch must be a whole number of at least 1, got 0"),
-        (["x", "--max-upload-mb", "-1"], "max_upload_mb must be a number above 0, got -1"),
+        (["x", "--max-upload-mb", "-1"], "max_upload_mb must be above 0 and below inf, got -1"),
         (["nowhere", "--port", "0"], "nowhere does not exist; give a folder that"),
     ],
 )

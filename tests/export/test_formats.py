@@ -24,8 +24,8 @@ from motionlens.inference.card import ModelCard
         ("folder.onnx", {}, "folder.onnx must be a file, it is a folder"),
         ("net.onnx", {"aot": True}, "aot makes a .pt2 file, got net.onnx"),
         ("net.pt2", {"opset": 20}, "opset is for .onnx files, got net.pt2; leave it out"),
-        ("net.onnx", {"opset": 17}, r"opset must be 18 to \d+, got 17"),
-        ("net.onnx", {"opset": 99}, r"opset must be 18 to \d+, got 99"),
+        ("net.onnx", {"opset": 17}, r"opset must be at least 18 and at most \d+, got 17"),
+        ("net.onnx", {"opset": 99}, r"opset must be at least 18 and at most \d+, got 99"),
     ],
 )
 def test_refusals(name, options, message, tmp_path):

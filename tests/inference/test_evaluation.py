@@ -222,7 +222,7 @@ def test_views_are_the_mean_of_probabilities(run, videos, tmp_path):
 def test_ten_crops_need_to_know_what_a_mirror_swaps(run, videos):
     recognizer = Recognizer.from_pretrained(run)
     index = index_folder(videos)
-    with pytest.raises(ValueError, match="views 1x10 are mirrored, and nobody has told which"):
+    with pytest.raises(ValueError, match="views 1x10 are mirrored, and it is not known which"):
         look(recognizer, index, views="1x10")
     pairs = {"move_left": "move_right"}
     told = look(recognizer, index, views="1x10", flip_pairs=pairs)

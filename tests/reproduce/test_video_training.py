@@ -188,7 +188,7 @@ def test_looks_that_fail_leave_the_others(videos, tmp_path, motionlens_command):
     options = ["--models", "c2d"]
     status, _, _ = reproduce(motionlens_command, "kinetics", videos, out, *options)
     assert status == 1
-    # Ten crops are mirrored, and nobody has told which classes swap.
+    # Ten crops are mirrored, and it is not known which classes swap.
     looks = results(out)["runs"][0]["looks"]
     assert "views 1x10 are mirrored" in looks["1x10"]["error"]
     assert "value" in looks["evaluation"]

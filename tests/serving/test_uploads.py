@@ -75,10 +75,10 @@ def test_an_error_names_the_upload_and_not_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_upload_mb": 0}, "max_upload_mb must be a number above 0, got 0"),
-        ({"max_megapixels": float("inf")}, "max_megapixels must be a number above 0, got inf"),
+        ({"max_upload_mb": 0}, "max_upload_mb must be above 0 and below inf, got 0"),
+        ({"max_megapixels": float("inf")}, "max_megapixels must be above 0 and below inf, got inf"),
         ({"max_batch": 0}, "max_batch must be a whole number of at least 1, got 0"),
-        ({"max_wait_ms": -1}, "max_wait_ms must lie in 0..10000, got -1"),
+        ({"max_wait_ms": -1}, "max_wait_ms must be at least 0 and at most 10000, got -1"),
         ({"decode_threads": 0}, "decode_threads must be a whole number of at least 1, got 0"),
     ],
 )

@@ -2,6 +2,8 @@
 
 import torch
 
+from motionlens._utils.checks import check_choice
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -19,8 +21,7 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     kind = name.partition(":")[0]
-    if kind not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}, got {name!r}")
+    check_choice("device", kind, DEVICES)
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
         raise ValueError(f"PyTorch finds no device {name!r} here; take 'auto' or 'cpu'")
     return torch.device(name)

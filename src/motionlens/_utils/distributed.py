@@ -21,8 +21,7 @@ if dist.is_available():
 
 T = TypeVar("T")
 
-# A process may wait for another's share of the videos for long. One that fails is no reason to
-# wait in vain: torchrun then ends all others.
+# A process may wait long for another's share of the videos. If one fails, torchrun ends the others.
 _TIMEOUT = timedelta(days=1)
 
 
@@ -59,7 +58,7 @@ def own_device(device: torch.device) -> torch.device:
 def process_group(device: torch.device) -> Iterator[None]:
     """Join the other processes, over gloo, and NCCL for tensors on CUDA devices.
 
-    Does nothing for a single process, or where somebody else has joined them already.
+    Does nothing for a single process, or where the processes are joined already.
 
     Args:
         device: that this process works on.
@@ -92,7 +91,7 @@ def leave_at_exit() -> None:
 
     A gloo thread frees the tensors of the last exchange, for which it needs the GIL. CPython 3.11
     ends a thread that asks for the GIL during finalization, and that aborts the process. Does
-    nothing where the processes are already joined: the group belongs to whoever joined it.
+    nothing where the processes are already joined: the group belongs to the code that joined them.
     """
     if not _is_joined():
         atexit.unregister(_leave)

@@ -1,4 +1,4 @@
-"""Reading text with a clear error, and writing files so that nobody ever finds half of one."""
+"""Read text with a clear error, and write files whole or not at all."""
 
 import os
 import tempfile
@@ -39,7 +39,7 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
 
 
 def read_text(path: Path, hint: str) -> str:
-    """The text of a UTF-8 file that somebody else wrote.
+    """The text of a UTF-8 file, with or without a byte order mark.
 
     Args:
         path: the file.

@@ -73,7 +73,7 @@ def run_in_processes(
                 busy.append(idle.pop() if idle else _Worker(context, work, deadline_s))
                 busy[-1].give(*upcoming)
                 upcoming = next(waiting, None)
-            # Handed out only now: processes go on while somebody looks at them.
+            # Yielded only now, so that the processes are busy while the caller uses the results.
             yield from results
             results.clear()
             if not busy:
@@ -167,7 +167,7 @@ class _Worker:
 
 
 def _context(work: Callable[[T], R]) -> Any:
-    """Never a copy of this process, which may run threads: a copy could wait for them for ever."""
+    """Never a fork of this process: it may run threads, whose locks the fork would wait for."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -196,7 +196,7 @@ def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Killed, the parent can end nobody, and a task that hangs does not see that it is gone."""
+    """A killed parent ends no process, and a task that hangs does not notice that it is gone."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

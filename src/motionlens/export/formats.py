@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
+from motionlens._utils.checks import check_number
 from motionlens._utils.errors import one_line
 from motionlens._utils.optional import require
 from motionlens._utils.version import __version__
@@ -48,8 +49,7 @@ def find_writer(path: Path, *, opset: int | None, aot: bool) -> Writer:
     onnx, _, _ = (require(name, "export") for name in ("onnx", "onnxscript", "onnxruntime"))
     opset = DEFAULT_OPSET if opset is None else opset
     newest = onnx.defs.onnx_opset_version()
-    if not OLDEST_OPSET <= opset <= newest:
-        raise ValueError(f"opset must be {OLDEST_OPSET} to {newest}, got {opset}")
+    check_number("opset", opset, least=OLDEST_OPSET, most=newest)
     return partial(write_onnx, opset=opset)
 
 

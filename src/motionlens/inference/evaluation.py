@@ -200,7 +200,7 @@ def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -
         return None
     if flip_pairs is None:
         raise ValueError(
-            f"views {views} are mirrored, and nobody has told which classes swap then; give "
+            f"views {views} are mirrored, and it is not known which classes swap then; give "
             "flip_pairs, {} if none does, or take other crops"
         )
     swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)

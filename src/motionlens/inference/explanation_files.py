@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (
@@ -74,8 +74,7 @@ def explain_videos(
         OSError: If writing a file fails.
     """
     check_at_least(0, top=top)
-    if not fps > 0:
-        raise ValueError(f"fps must be above 0, got {fps}")
+    check_number("fps", fps, above=0)
     if out is not None:
         check_writable(out)
     say = on_progress or (lambda _: None)

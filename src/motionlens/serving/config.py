@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field, fields
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,9 +36,8 @@ class ServingConfig:
         for entry in fields(self):
             name, value = entry.name, getattr(self, entry.name)
             if name == "max_wait_ms":
-                if not 0 <= value <= 10_000:
-                    raise ValueError(f"{name} must lie in 0..10000, got {value:g}")
-            elif entry.type is float and not 0 < value < float("inf"):
-                raise ValueError(f"{name} must be a number above 0, got {value:g}")
-            elif entry.type is int:
+                check_number(name, value, least=0, most=10_000)
+            elif entry.type is float:
+                check_number(name, value, above=0, below=float("inf"))
+            else:
                 check_at_least(1, **{name: value})

@@ -5,6 +5,7 @@ import socket
 import warnings
 from collections.abc import Callable
 
+from motionlens._utils.checks import check_number
 from motionlens._utils.optional import require
 from motionlens.inference.recognizer import Recognizer
 from motionlens.pretrained import NAME
@@ -65,8 +66,7 @@ def serve(
 
 def _listen(host: str, port: int) -> socket.socket:
     """Listen before any network is loaded, so that a taken port is reported at once."""
-    if not 0 <= port < 65536:
-        raise ValueError(f"port must lie in 0..65535, got {port}")
+    check_number("port", port, least=0, most=65535)
     is_v6 = ":" in host
     family = socket.AF_INET6 if is_v6 else socket.AF_INET
     dual = is_v6 and socket.has_dualstack_ipv6()

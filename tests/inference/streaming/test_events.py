@@ -133,9 +133,9 @@ def test_keeps_as_much_however_long_it_lasts():
         ({"on": 1.1}, "thresholds must be"),
         ({"on": math.nan}, "thresholds must be"),
         ({"smoothing": "mean"}, "smoothing must be one of exponential, median, none, got 'mean'"),
-        ({"smoothing_s": -1}, "smoothing_s must be seconds of at least 0, got -1"),
-        ({"min_duration_s": math.nan}, "min_duration_s must be seconds of at least 0, got nan"),
-        ({"merge_gap_s": math.inf}, "merge_gap_s must be seconds"),
+        ({"smoothing_s": -1}, "smoothing_s must be at least 0 and below inf, got -1"),
+        ({"min_duration_s": math.nan}, "min_duration_s must be at least 0 and below inf, got nan"),
+        ({"merge_gap_s": math.inf}, "merge_gap_s must be at least 0 and below inf"),
     ],
 )
 def test_rules_are_checked(rules, message):

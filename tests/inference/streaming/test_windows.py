@@ -222,7 +222,7 @@ def test_broken_sources_raise_after_what_was_there(tmp_path, make_video):
         ({"hop": 0}, "hop must be a whole number of at least 1, got 0"),
         ({"hop": 1.5}, "hop must be a whole number"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1, got 0"),
-        ({"window_s": 0.0}, "window_s must be seconds above 0, got 0.0"),
+        ({"window_s": 0.0}, "window_s must be above 0 and below inf, got 0.0"),
     ],
 )
 def test_options_are_checked_before_anything_is_read(options, message):

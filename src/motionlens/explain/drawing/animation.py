@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
+from motionlens._utils.checks import check_number
 from motionlens._utils.files import write_atomically
 from motionlens.explain.correspondences import Match
 from motionlens.explain.drawing.arrows import draw_match, draw_position, match_legend
@@ -54,8 +55,7 @@ def animate(
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"path must end in {' or '.join(SUFFIXES)}, got {path.name!r}")
-    if not fps > 0:
-        raise ValueError(f"fps must be above 0, got {fps}")
+    check_number("fps", fps, above=0)
     pictures = animation_frames(explained, place, theme=theme)
     encode = _as_gif if path.suffix.lower() == ".gif" else encode_compactly
     write_atomically(path, encode(pictures, fps=fps))

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from motionlens._utils.checks import check_choice
+from motionlens._utils.checks import check_choice, check_number
 from motionlens._utils.errors import nearest
 from motionlens.report.event import Event, Window
 
@@ -57,9 +57,7 @@ class EventRules:
             )
         check_choice("smoothing", self.smoothing, get_args(Smoothing))
         for name in ("smoothing_s", "min_duration_s", "merge_gap_s"):
-            value = getattr(self, name)
-            if not 0 <= value < math.inf:
-                raise ValueError(f"{name} must be seconds of at least 0, got {value}")
+            check_number(name, getattr(self, name), least=0, below=math.inf)
 
 
 class EventDetector:

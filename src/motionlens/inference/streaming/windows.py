@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
@@ -72,8 +72,8 @@ class WindowStream:
         T = self._sampling.num_frames
         hop = max(1, T // 4) if hop is None else hop
         check_at_least(1, hop=hop, batch_size=batch_size)
-        if window_s is not None and not 0 < window_s < float("inf"):
-            raise ValueError(f"window_s must be seconds above 0, got {window_s}")
+        if window_s is not None:
+            check_number("window_s", window_s, above=0, below=float("inf"))
         if window_s is None and self._sampling.mode == "segments":
             raise ValueError(
                 "window_s must be given, because the recognizer takes its frames from whole videos "
