@@ -11,7 +11,7 @@ class Padding(int):
 
 
 class Repeated(int):
-    """Index of a clip that an epoch holds several times, to be cut anew each time.
+    """Index of a clip that an epoch holds several times; each time it is cut differently.
 
     Attributes:
         time: how often it has been there before.

@@ -6,7 +6,6 @@ pair of small frames, where the TV-L1 of the two-stream papers takes many times 
 """
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +29,7 @@ def optical_flow(frames: Tensor) -> Tensor:
 
     Returns:
         float32 ``(T - 1, 2, H, W)``, pixels: to the right, then down. The same for the same
-        frames, whatever the number of processors.
+        frames on any number of processors.
 
     Raises:
         ImportError: If OpenCV is not installed; the message says how to install it.
@@ -41,10 +40,17 @@ def optical_flow(frames: Tensor) -> Tensor:
     missing = max(_LEAST_SIDE_PX - H, 0), max(_LEAST_SIDE_PX - W, 0)
     grey = F.pad(_grey(frames)[:, None], (0, missing[1], 0, missing[0]), mode="replicate")[:, 0]
     pictures = grey.to(torch.uint8).contiguous().cpu().numpy()
-    flows = _search(cv2, list(pairwise(pictures)))
-    if not flows:
-        return torch.zeros(0, 2, H, W)
-    return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2)[:, :, :H, :W].contiguous()
+    flows = np.zeros((len(pictures) - 1, *pictures.shape[1:], 2), np.float32)
+    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    threads = cv2.getNumThreads()
+    # Its result depends slightly on the number of threads.
+    cv2.setNumThreads(1)
+    try:
+        for flow, (before, after) in zip(flows, pairwise(pictures), strict=True):
+            flow[:] = search.calc(before, after, None)
+    finally:
+        cv2.setNumThreads(threads)
+    return torch.from_numpy(flows).permute(0, 3, 1, 2)[:, :, :H, :W].contiguous()
 
 
 def clip_with_flow(frames: Tensor, colours: Tensor, flow_frames: int) -> Tensor:
@@ -79,14 +85,3 @@ def _grey(frames: Tensor) -> Tensor:
     """Luminance, whole numbers as float32 ``(T, H, W)``."""
     weights = torch.tensor([0.299, 0.587, 0.114], device=frames.device).view(3, 1, 1)
     return (frames.float() * weights).sum(1).round()
-
-
-def _search(cv2: Any, pairs: list[tuple[Any, Any]]) -> list[Any]:
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    threads = cv2.getNumThreads()
-    # Its result depends slightly on the number of threads.
-    cv2.setNumThreads(1)
-    try:
-        return [search.calc(before, after, None) for before, after in pairs]
-    finally:
-        cv2.setNumThreads(threads)

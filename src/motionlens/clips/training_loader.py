@@ -208,12 +208,12 @@ def build_loader(
     world_size: int = 1,
     balanced: bool = False,
 ) -> DataLoader[Any]:
-    """Load a data set in batches, with the same values whatever ``num_workers`` is.
+    """Load a data set in batches, with the same values for any ``num_workers``.
 
     Args:
         dataset: its cache, if it has one, is filled before workers start, so that they share it.
         batch_size: clips a batch, at least 1.
-        shuffle: an order drawn anew each epoch from ``seed`` and the data set's epoch; else the
+        shuffle: a new order each epoch, drawn from ``seed`` and the data set's epoch; else the
             order of the index.
         num_workers: processes that decode, kept from epoch to epoch; 0 decodes in this one.
         seed: of the order, at least 0.

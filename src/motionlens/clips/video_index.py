@@ -62,7 +62,7 @@ class VideoIndex:
     Attributes:
         root: folder that relative paths start from.
         paths: str ``(V,)``, video files or frame folders.
-        labels: int64 ``(V,)``, in ``0..len(class_names) - 1``, or -1 where nobody has told; of
+        labels: int64 ``(V,)``, in ``0..len(class_names) - 1``, or -1 where unknown; of
             several labels the first.
         class_names: name of each label, distinct.
         starts_s: float64 ``(V,)``, where the clip begins in its video; nan: at its start.
@@ -71,7 +71,7 @@ class VideoIndex:
         targets: bool ``(V, K)``, which classes a video shows, where videos may show several; None
             where each shows one.
         flip_pairs: class names that swap when a clip is mirrored left to right, where the data
-            set's catalogue tells; None where nobody has told.
+            set's catalogue knows; None where unknown.
 
     Raises:
         ValueError: If lengths differ or a label has no name.
@@ -155,7 +155,7 @@ class VideoIndex:
         return len(self.class_names)
 
     def path(self, i: int) -> Path:
-        """Where video ``i`` lies."""
+        """Path of video ``i``."""
         return self.root / str(self.paths[i])
 
     def open(self, i: int) -> VideoReader:

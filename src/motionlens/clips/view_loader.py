@@ -73,7 +73,7 @@ class ViewPlan:
     def decode(
         self, position: int, name: str, open_reader: Callable[[], VideoReader]
     ) -> DecodedVideo:
-        """Read the frames that the views need, each once; a broken video tells its error."""
+        """Read the frames that the views need, each once; of a broken video its error."""
         try:
             with open_reader() as reader:
                 clips = spread_indices(reader.num_frames, self.sampling, self.views.num_clips)
@@ -99,7 +99,7 @@ class ViewPlan:
 
 @dataclass(eq=False)
 class ViewDataset(Dataset[DecodedVideo]):
-    """The decoded videos of an index; a broken one tells its error."""
+    """The decoded videos of an index; of a broken one its error."""
 
     index: VideoIndex
     plan: ViewPlan
@@ -112,7 +112,7 @@ class ViewDataset(Dataset[DecodedVideo]):
 
 
 def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:
-    """Videos in the order of the index, whatever ``num_workers`` is; 0 decodes in this process."""
+    """Videos in the order of the index, for any ``num_workers``; 0 decodes in this process."""
     return DataLoader(
         dataset,
         batch_size=None,

@@ -96,7 +96,7 @@ class Views:
 
         Args:
             height: H of the resized frames, pixels.
-            width: W likewise.
+            width: W, pixels.
             size: of the network's clips, pixels, at most H and W.
 
         Example:

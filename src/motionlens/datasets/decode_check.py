@@ -121,7 +121,7 @@ def check_videos(
 
 
 def check_video(job: Job) -> Finding:
-    """Open a video, and decode it if that is wanted; whatever goes wrong becomes a reason."""
+    """Open a video, and decode it if that is wanted; any error becomes a reason."""
     try:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always", VideoWarning)

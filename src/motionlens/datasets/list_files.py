@@ -52,7 +52,7 @@ def read_list(
         The entries in the order of the file, at least one.
 
     Raises:
-        ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
+        ValueError: If the file cannot be read, is empty, or has an invalid line.
     """
     lines = _numbered_lines(path)
     is_json = path.suffix.lower() in _JSON_SUFFIXES or lines[0][1].lstrip().startswith("{")
@@ -75,7 +75,7 @@ def read_ids(path: Path) -> list[ListEntry]:
         Number of each video, as its path, and its label, which is empty where the list has none.
 
     Raises:
-        ValueError: If the file cannot be read, is empty, or a line of it makes no sense.
+        ValueError: If the file cannot be read, is empty, or has an invalid line.
     """
     # Names of classes hold commas, so a semicolon decides.
     separator = ";" if ";" in _numbered_lines(path)[0][1] else ","

@@ -98,7 +98,7 @@ def known_flip_pairs(source: DataSource | None, index: VideoIndex) -> Mapping[st
     """Which classes a mirror swaps: as the run declares it, else as the data set's catalogue does.
 
     Returns:
-        Class name to class name, ``{}`` if none swaps; None if nobody has said.
+        Class name to class name, ``{}`` if none swaps; None if unknown.
     """
     if source is not None:
         if isinstance(source.horizontal_flip, Mapping):

@@ -43,7 +43,7 @@ def open_video(
             ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
-        fps: rate of folders and arrays, which do not tell their own; files do.
+        fps: frame rate of folders and arrays, which have none of their own; files do.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
@@ -137,7 +137,7 @@ class FileReader(VideoReader):
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
     def _fill(self, data: NDArray[np.uint8], stamps: list[int]) -> int:
-        """Decode the frames of one run into ``data``; how many another had to stand in for."""
+        """Decode the frames of one run into ``data``; returns how many had to be replaced."""
         self._go_to(stamps[0])
         presentation = Presentation(stamps)
         shown = presentation.present(self._frames_from_here())

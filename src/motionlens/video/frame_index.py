@@ -31,7 +31,7 @@ class FrameIndex:
         stamps: int64 ``(n,)``, ascending, by which a decoded frame is recognised: its time of
             presentation, or its number where ``counted``.
         keys: int64, ascending, the stamps at which decoding may begin.
-        counted: stamps are numbers, for the times in the file do not tell frames apart.
+        counted: stamps are frame numbers, because times in the file are missing or repeated.
         times_s: float64 ``(n,)``, seconds since the first frame.
     """
 
@@ -86,7 +86,7 @@ def index_packets(
         presentation: new; told of all packets.
 
     Returns:
-        The index; None if the stamps do not tell frames apart.
+        The index; None if stamps are missing or repeated.
     """
     keys = set()
     for packet in packets:

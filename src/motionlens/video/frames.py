@@ -142,7 +142,7 @@ class VideoReader(ABC):
         """Keep the frames with ``start_s <= time < end_s``, seconds; None for no limit.
 
         Raises:
-            VideoError: If that is no window of time, or no frame lies in it.
+            VideoError: If the window is invalid, or no frame lies in it.
         """
         start, end = check_window(self.name, start_s, end_s)
         edges = start - TIME_TOLERANCE_S, end - TIME_TOLERANCE_S

@@ -47,13 +47,13 @@ class Presentation:
 
     Args:
         due: stamps of the frames to show, ascending, where they are known beforehand.
-        by_stamps: whether stamps tell which frames are shown, see :func:`has_true_stamps`.
+        by_stamps: whether stamps decide which frames are shown; see :func:`has_true_stamps`.
 
     Attributes:
         due: stamps of frames that are still to be shown, a heap.
         by_stamps: whether stamps have told so far.
         num_whole: packets so far that are not damaged.
-        num_replaced: due frames so far that another stood in for.
+        num_replaced: due frames so far that were replaced by another.
     """
 
     def __init__(self, due: Iterable[int] = (), *, by_stamps: bool = True) -> None:
@@ -121,7 +121,7 @@ def decode(packets: Iterable[Any], stream: Any) -> Iterator[av.VideoFrame]:
 
 
 class Clock:
-    """Stamps -> seconds since the first frame, ascending whatever the stamps do.
+    """Stamps -> seconds since the first frame, always ascending.
 
     Args:
         stream: the decoder's.

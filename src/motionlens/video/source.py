@@ -38,10 +38,10 @@ def open_source(
     Args:
         source: number of a camera, or its device file; an address such as ``rtsp://...``, or of
             one of FFmpeg's devices, such as ``dshow://video=NAME``; a video file, a named pipe
-            that one comes through, or whatever else ``open_video`` takes.
+            that one comes through, or anything else that ``open_video`` takes.
         start_s: frames from this time on, seconds since the first; None for all.
         end_s: frames before this time; None for all.
-        fps: rate of folders and arrays, which do not tell their own; the others do.
+        fps: frame rate of folders and arrays, which have none of their own; the others do.
 
     Raises:
         VideoError: If there is nothing there, it is no video, or the times are no window.

@@ -93,7 +93,7 @@ class ReaderSource(FrameSource):
 
 
 class DecodedSource(FrameSource):
-    """The frames of whatever FFmpeg opens, as they come: an address, a camera, a pipe.
+    """The frames of anything that FFmpeg opens, as they come: an address, a camera, a pipe.
 
     Args:
         address: for FFmpeg.

@@ -36,7 +36,7 @@ def encode_exactly(frames: NDArray[np.uint8], *, fps: int | Fraction = 12) -> by
     """Encode frames as an mp4 file in memory, without loss but for colour at half resolution.
 
     Every frame decodes to what it would if it were the only one. A lossy encoder builds a frame
-    from those before it, and its errors tell where things have come from: a single frame would
+    from those before it, and its errors show where things came from: a single frame would
     then show how they move.
 
     Args:

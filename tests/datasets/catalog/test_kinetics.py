@@ -111,7 +111,7 @@ def test_no_list(root):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("label,id\na,b\n", "must tell time_start and time_end of b"),
+        ("label,id\na,b\n", "must give time_start and time_end of b"),
         ("label,youtube_id,time_start,time_end,split\n", "names no video"),
         ("label,youtube_id,time_start,time_end,split\na,b,5,x,val\n", "end must be seconds"),
         ("label,youtube_id,time_start,time_end,split\na,b,5,5,val\n", "start must come before end"),

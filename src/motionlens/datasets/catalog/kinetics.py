@@ -59,7 +59,7 @@ def _read_part(path: Path, part: Part, found: Mapping[str, Sequence[str]]) -> li
     entries = []
     for row in read_list(path, ",", labelled=False):
         if math.isnan(row.start_s) or math.isnan(row.end_s):
-            raise ValueError(f"{path}: must tell time_start and time_end of {row.path}; {DOWNLOAD}")
+            raise ValueError(f"{path}: must give time_start and time_end of {row.path}; {DOWNLOAD}")
         start, end = int(row.start_s), int(row.end_s)
         usual = f"{row.path}_{start:06d}_{end:06d}"
         names = (usual, f"{row.path}_{start}_{end}", row.path)

@@ -61,7 +61,7 @@ class DatasetSpec:
             one.
         recipe: file in ``recipes/`` that trains on the whole data set.
         submission_labels: classes per line, best first, in the leaderboard's form
-            ``id;label;...``; None where nobody asks for a form.
+            ``id;label;...``; None without a leaderboard.
         num_classes: official number; None for the user's own data.
         num_videos: official number of each part, where it is publicly known.
         swaps: pairs of words that a horizontal flip exchanges in class names; None if it is
