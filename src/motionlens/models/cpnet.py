@@ -52,10 +52,10 @@ def _of_block(
     if not set(halved) <= set(STAGES):
         raise ValueError(f"halved must name stages among {', '.join(STAGES)}, got {halved}")
     habits = find_conventions(conventions)
-    is_narrowed = isinstance(block, BottleneckBlock)
+    narrowed = block.outputs // _NARROWING if isinstance(block, BottleneckBlock) else None
     return {
         "widths": mlp_widths,
-        "bottleneck": block.outputs // _NARROWING if is_narrowed else None,
+        "bottleneck": narrowed,
         "downsample": 2 if name.partition(".")[0] in {STAGES[stage] for stage in halved} else 1,
         "eps": habits.norm_eps,
         "conv_bias": habits.conv_bias,

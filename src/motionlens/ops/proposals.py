@@ -182,8 +182,7 @@ def _search_on_cuda(
     fused = _triton_search()
     if fused is None or fused.refusal(features, k) is not None:
         return proposals_reference.search(features, k, metric, window, causal)
-    found: tuple[Tensor, Tensor] = fused.search(features, k, metric, window, causal)
-    return found
+    return fused.search(features, k, metric, window, causal)  # type: ignore[no-any-return]
 
 
 def _search_by_name(impl: str, features: Tensor, k: int) -> Search:
@@ -209,8 +208,7 @@ def _search_by_name(impl: str, features: Tensor, k: int) -> Search:
             raise ValueError("impl 'triton' needs Triton, which is not installed; take 'auto'")
         if (problem := fused.refusal(features, k)) is not None:
             raise ValueError(f"impl 'triton' cannot do this search: {problem}; take 'auto'")
-        search: Search = fused.search
-        return search
+        return fused.search  # type: ignore[no-any-return]
     raise ValueError(f"impl must be 'auto', 'reference', 'cpu' or 'triton', got {impl!r}")
 
 

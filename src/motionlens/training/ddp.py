@@ -18,10 +18,8 @@ _TIMEOUT = timedelta(hours=2)
 
 def planned_processes(recipe: Recipe) -> tuple[int, int]:
     """Processes on each machine, and machines: the launcher's numbers, else the recipe's."""
-    launch = launched()
-    if launch is None:
-        return recipe.devices, recipe.num_nodes
-    return launch.devices, launch.num_nodes
+    planned = launched() or recipe
+    return planned.devices, planned.num_nodes
 
 
 def ddp_strategy() -> DDPStrategy:

@@ -104,11 +104,8 @@ class EpochRecorder(Callback):
         self._say(trainer, line)
 
     def _say(self, trainer: pl.Trainer, line: str) -> None:
-        bar: Any = trainer.progress_bar_callback
-        if bar is None:
-            self.console.print(line)
-        else:
-            bar.print(line)
+        where: Any = trainer.progress_bar_callback or self.console
+        where.print(line)
 
 
 class Bar(TQDMProgressBar):

@@ -60,7 +60,6 @@ class TrainingModule(pl.LightningModule):
         self.validation_loss = MeanMetric(nan_strategy="disable")
         if not card.multi_label:
             self.train_accuracy = MulticlassAccuracy(classes, average="micro")
-            self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
             self.confusion = MulticlassConfusionMatrix(classes)
         # Of several labels, what the validation clips' mean average precision is made of.
         self._validated: list[tuple[Tensor, Tensor]] = []
@@ -169,7 +168,6 @@ class TrainingModule(pl.LightningModule):
             right = ((logits > 0) == (label > 0.5)).all(1)
         else:
             loss = F.cross_entropy(logits, label)
-            self.validation_accuracy.update(logits, label)
             self.confusion.update(logits, label)
             right = logits.argmax(1) == label
         self.validation_loss.update(loss.expand(len(label)))
@@ -184,9 +182,9 @@ class TrainingModule(pl.LightningModule):
         if self.card.multi_label:
             self.log("validation_map", self._mean_average_precision(), prog_bar=True)
             return
-        self.log("validation_accuracy", self.validation_accuracy, prog_bar=True)
         matrix = self.confusion.compute()
         self.confusion.reset()
+        self.log("validation_accuracy", matrix.diag().sum() / matrix.sum(), prog_bar=True)
         if self.recipe.log.confusion:
             self._show("validation_confusion", confusion_picture(matrix))
 
