@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from motionlens.cli import _arguments as shared
 from motionlens.inference.recognizer import Recognizer
@@ -66,10 +67,7 @@ def _stopping_on_signals(stream: WindowStream) -> Iterator[list[int]]:
         A list to which the signal's number is added; a second signal has its usual effect.
     """
     seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {}
 
     def stop(number: int, frame: object) -> None:
         seen.append(number)
@@ -80,8 +78,9 @@ def _stopping_on_signals(stream: WindowStream) -> Iterator[list[int]]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    for number in before:
-        signal.signal(number, stop)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, stop)
     try:
         yield seen
     finally:

@@ -2,7 +2,7 @@
 
 A command is a module of this package with ``add_arguments(parser)`` and ``run(args) -> int``. It is
 imported only when it is chosen, so that ``motionlens --help`` does not wait for PyTorch. A module
-with ``parse(arguments, prog)`` makes its own parser.
+with ``parse(arguments, about)`` makes its own parser.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from motionlens._utils.errors import nearest, one_line
 from motionlens._utils.version import __version__
@@ -39,12 +39,8 @@ COMMANDS = {
     "info": "list the models, or describe one or a run",
 }
 
-EXIT_OK, EXIT_SOME_FAILED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_ERROR, EXIT_INTERRUPTED = 0, 2, 130
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE if hasattr(signal, "SIGPIPE") else 1
-
-
-class UsageError(ValueError):
-    """The command line cannot be understood."""
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter):
@@ -63,8 +59,8 @@ class Parser(argparse.ArgumentParser):
         raise usage_error(message, self)
 
 
-def usage_error(message: str, parser: argparse.ArgumentParser) -> UsageError:
-    """What a parser complains of, in our own words, with the nearest option if one is unknown."""
+def usage_error(message: str, parser: argparse.ArgumentParser) -> ValueError:
+    """The error of a parser in our own words, with the nearest option if one is unknown."""
     unknown = re.match(r"unrecognized arguments: (--[^\s=]+)", message, flags=re.IGNORECASE)
     if unknown:
         options = set(re.findall(r"--[a-z][\w.-]*", parser.format_help()))
@@ -76,7 +72,7 @@ def usage_error(message: str, parser: argparse.ArgumentParser) -> UsageError:
         wanted = {"int": "a whole number", "float": "a number"}.get(kind, kind)
         message = f"{name} must be {wanted}, got {value}"
     message = re.sub(r"^argument -*([\w./]+): must ", r"\1 must ", message)
-    return UsageError(f"{message}; '{parser.prog} --help' lists all options")
+    return ValueError(f"{message}; '{parser.prog} --help' lists all options")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,7 +117,7 @@ def _dispatch(arguments: list[str]) -> int:
         return EXIT_OK
     if name not in COMMANDS:
         what = "option" if name.startswith("-") else "command"
-        raise UsageError(
+        raise ValueError(
             f"unknown {what} {name!r}{nearest(name, COMMANDS)}; "
             "'motionlens --help' lists all commands"
         )
@@ -168,16 +164,9 @@ def _describe(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {text}; --debug shows where it comes from"
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as one line, without the place in the code."""
-    print(f"motionlens: warning: {' '.join(str(message).split())}", file=file or sys.stderr)
+    print(f"motionlens: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _help() -> str:
