@@ -86,8 +86,8 @@ def _is_of_another_library(path: Path) -> bool:
 
 def _load_pickled(path: Path) -> Mapping[str, Tensor]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickle protocols; what matters is raised below
+        # About pickle protocols; what matters is raised below.
+        with warnings.catch_warnings(action="ignore"):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(
