@@ -84,7 +84,7 @@ def test_command(tmp_path, capsys):
         assert cell["mean"] == run["validation"][-1]
         assert cell["values"] == [cell["mean"]]
     files = {"results.json", "results.md", "results.png", "plan.json", "runs"}
-    files |= {"proposals.png", "cpnet", "clips"}
+    files |= {"curves.png", "proposals.png", "cpnet", "clips"}
     assert {path.name for path in out.iterdir() if path.name != ".lock"} == files
     recognizer = Recognizer.from_pretrained(out / "cpnet")
     explained = recognizer.explain(out / "clips" / "down.mp4")

@@ -17,6 +17,7 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import load_checkpoint, save_checkpoint
+from motionlens.report.plots.lines import draw_curves
 from motionlens.reproduce import runtime, toy_training, video_training
 from motionlens.reproduce.arguments import check_arguments, check_counts, command_line
 from motionlens.reproduce.budgets import (
@@ -30,6 +31,7 @@ from motionlens.reproduce.budgets import (
 from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned_runs
 from motionlens.reproduce.landing import with_landing
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
+from motionlens.reproduce.results import Results
 from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
 from motionlens.synthetic.toy import CLASS_NAMES, Canvas
 from motionlens.training.run_folder import REPRODUCED_FILE
@@ -154,8 +156,8 @@ def toy(
         k: proposals per position, instead of 4.
         offset_scale: factor on offsets, instead of 16.
         head: pooling of cpnet, instead of max.
-        out: folder for the results; if cpnet is among the models also for proposals.png, the
-            recognizer cpnet and clips to try it on.
+        out: folder for the results and curves.png; if cpnet is among the models also for
+            proposals.png, the recognizer cpnet and clips to try it on.
         say: called with lines of progress.
 
     Returns:
@@ -186,9 +188,9 @@ def toy(
     with opened(folder, {"experiment": "toy"}, anew=True):
         for run in runs:
             (folder / RUNS / run.name / REPRODUCED_FILE).unlink(missing_ok=True)
-        carry_out(folder, work, about, jobs=_toy_jobs(), say=say)
+        results = carry_out(folder, work, about, jobs=_toy_jobs(), say=say)
         _draw_proposals(experiment, work, folder)
-        _add_toy_files(folder, canvas)
+        _add_toy_files(folder, canvas, results)
     return folder
 
 
@@ -271,8 +273,14 @@ def _draw_proposals(experiment: Experiment, work: Work, out: Path) -> None:
                 draw_toy_proposals(folder, run.canvas, out / f"proposals_{run.canvas}{kind}.png")
 
 
-def _add_toy_files(out: Path, canvas: str) -> None:
-    """What ``toy`` leaves besides the results: a recognizer, and clips to try it on."""
+def _add_toy_files(out: Path, canvas: str, results: Results) -> None:
+    """What ``toy`` leaves besides the results: curves, a recognizer, and clips to try it on."""
+    curves: dict[str, list[list[float]]] = {}
+    for run in results["runs"]:
+        if "validation" in run:
+            curves.setdefault(run["row"], []).append(run["validation"])
+    title = f"Toy videos, {canvas} canvas"
+    draw_curves(curves, out / "curves.png", title=title, chance=1 / len(CLASS_NAMES))
     picture, trained = out / f"proposals_{canvas}.png", out / RUNS / f"{canvas}_cpnet_s0"
     if not picture.is_file():
         return

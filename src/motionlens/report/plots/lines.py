@@ -1,8 +1,52 @@
-"""The cost of several systems over the number of frames."""
+"""Values of several systems over a quantity: accuracy over epochs, cost over frames."""
 
 from collections.abc import Mapping, Sequence
 
-from motionlens.report.plots.style import COLOURS, LINE_STYLES, Style, Target, new_figure, save
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from motionlens.report.plots.style import (
+    CHANCE_LINE,
+    COLOURS,
+    LINE_STYLES,
+    Style,
+    Target,
+    new_figure,
+    save,
+)
+
+
+def draw_curves(
+    curves: Mapping[str, Sequence[Sequence[float]]], path: Target, *, title: str, chance: float
+) -> None:
+    """Draw validation accuracy over epochs: the mean over seeds, and its range as a pale band.
+
+    Args:
+        curves: name of the system to its runs, each a list of accuracies in 0 to 1. All runs of a
+            system are equally long.
+        path: of the picture; the suffix names the format.
+        title: above it.
+        chance: accuracy of guessing, drawn as a line.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    figure, (axes,) = new_figure(7, 4)
+    axes.axhline(100 * chance, **CHANCE_LINE)
+    axes.text(1, 100 * chance + 1, "chance", color="#666666", fontsize=8)
+    for number, (name, runs) in enumerate(curves.items()):
+        values = 100 * np.array(runs)
+        epochs = np.arange(1, values.shape[1] + 1)
+        style = line_style(number)
+        marker = "o" if len(epochs) == 1 else None
+        axes.plot(epochs, values.mean(0), label=name, marker=marker, **style)
+        band = values.min(0), values.max(0)
+        axes.fill_between(epochs, *band, color=style["color"], alpha=0.15, linewidth=0)
+    axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 103))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_title(title, fontsize=11)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=9)
+    save(figure, path)
 
 
 def draw_scaling(
