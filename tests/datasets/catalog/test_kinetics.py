@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mini_datasets import write_mini
+from mini_datasets import moving_square, write_file, write_mini
 from motionlens.datasets.catalog.names import CATALOG
 
 
@@ -73,13 +73,22 @@ def rename_by_id(root):
         path.rename(path.with_name(path.stem.rpartition("_")[0].rpartition("_")[0] + ".mp4"))
 
 
-def test_whole_videos_named_by_their_id(root):
+def test_clips_named_by_their_id(root):
     rename_by_id(root)
     copy = CATALOG["kinetics400"].read(root)
     assert all_there(root, copy)
+    assert all(math.isnan(e.start_s) for part in copy.parts.values() for e in part)
+    assert copy.notes == ("20 videos are named by their id alone and are clips already.",)
+
+
+def test_whole_videos_named_by_their_id(root):
+    rename_by_id(root)
+    for path in videos(root):
+        write_file(path, moving_square(0, 0, num_frames=60), fps=2)
+    copy = CATALOG["kinetics400"].read(root)
     first = copy.parts["train"][0]
     assert (first.start_s, first.end_s) == (1.0, 11.0)
-    assert "taken for whole videos, of which the listed clips are used" in copy.notes[0]
+    assert "are whole videos, of which clips are taken" in copy.notes[0]
 
 
 def test_missing_videos_and_missing_lists(root):

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,14 @@ from motionlens.datasets.catalog.locating import DOWNLOAD, LIST_FOLDERS, PART_WO
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import PARTS, Part
+from motionlens.video.file import open_video
 from motionlens.video.find import VIDEO_SUFFIXES
+from motionlens.video.frames import VideoError, VideoWarning
+
+# Videos named by their id alone are either clips or whole videos: this many are opened to find
+# out, and a clip may be this much longer than listed.
+_NUM_PROBED = 5
+_MARGIN_S = 1.5
 
 
 def _read(root: Path, number: int) -> OfficialCopy:
@@ -26,12 +34,17 @@ def _read(root: Path, number: int) -> OfficialCopy:
     found = _scan(root)
     parts = {part: _read_part(path, part, found) for part, path in lists.items()}
     entries = [entry for part_entries in parts.values() for entry in part_entries]
+    named_by_id = [entry for entry in entries if not math.isnan(entry.start_s)]
     notes = [f"There is no list of the {part} part." for part in PARTS if part not in lists]
-    if num_whole := sum(not math.isnan(entry.start_s) for entry in entries):
-        notes.append(
-            f"{num_whole} videos are named by their id alone: they are taken for whole videos, of "
-            "which the listed clips are used."
-        )
+    if named_by_id:
+        what = "are whole videos, of which clips are taken"
+        if _are_cut(root, named_by_id):
+            what = "are clips already"
+            parts = {
+                part: [entry._replace(start_s=math.nan, end_s=math.nan) for entry in part_entries]
+                for part, part_entries in parts.items()
+            }
+        notes.append(f"{len(named_by_id)} videos are named by their id alone and {what}.")
     return OfficialCopy(
         folder=root,
         parts=parts,
@@ -91,6 +104,24 @@ def _choose(paths: Sequence[str], part: Part, label: str) -> str:
 def _letters(name: str) -> str:
     """A class as comparable letters: folders use spaces, underscores or drop brackets."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _are_cut(root: Path, entries: Sequence[ListEntry]) -> bool:
+    """Whether files named by their id are clips, that is, as short as listed."""
+    durations = []
+    for entry in entries:
+        try:
+            with warnings.catch_warnings():
+                # Damage is reported when every video is checked.
+                warnings.simplefilter("ignore", VideoWarning)
+                with open_video(root / entry.path) as reader:
+                    duration = reader.times_s[-1] + 1 / reader.fps
+        except VideoError:
+            continue
+        durations.append(duration <= entry.end_s - entry.start_s + _MARGIN_S)
+        if len(durations) == _NUM_PROBED:
+            break
+    return bool(durations) and all(durations)
 
 
 def _spec(number: int) -> DatasetSpec:
