@@ -52,7 +52,7 @@ def _lines(what: str) -> Callable[[int, int], None]:
         now = time.monotonic()
         if first is None:
             first, last = (done, now), now
-        if now - last >= _LINE_EVERY_S:
+        if now - last >= _LINE_EVERY_S and is_main():
             last = now
             rate = (done - first[0]) / (now - first[1])
             left = f", {(total - done) / rate / 60:.0f} min left" if rate else ""
