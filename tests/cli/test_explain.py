@@ -33,7 +33,7 @@ def test_writes_data_and_pictures(motionlens_command, run, videos, tmp_path):
         "explain", run, videos[0], "--out", out, "--top", 5, "--animation", "gif", "--fps", 4
     )
     assert (status, errors) == (0, "")
-    names = {"explanation.json", "proposals.png", "change.png", "animation.gif"}
+    names = {"explanation.json", "proposals.png", "change.png", "modules.png", "animation.gif"}
     assert {path.name for path in out.iterdir()} == names
     explained = Recognizer.from_pretrained(run).explain(videos[0])
     assert json.loads((out / "explanation.json").read_text()) == explained.to_dict(top=5)

@@ -13,6 +13,7 @@ from motionlens.explain.drawing.overview import (
     Place,
     draw_change,
     draw_comparison,
+    draw_modules,
     draw_proposals,
     strongest_place,
 )
@@ -50,7 +51,7 @@ def explain_videos(
         recognizer: of a network with CP modules.
         videos: files and folders of videos.
         out: folder for data and pictures; several videos get one folder each inside it, and a
-            picture that compares the first 8. In Python None writes nothing.
+            picture that compares the first 8. Nothing is written if it is None.
         k: proposals per position, instead of the model's own.
         module: block name of the module that is drawn, such as layer3.0; by default the last one.
         position: position that is drawn, on the module's grid, counted from 0; by default the one
@@ -102,6 +103,8 @@ def explain_videos(
             say(f"{name}: drawing")
             draw_proposals(explained, place, folder / f"proposals.{format}", theme=colours)
             draw_change(explained, folder / f"change.{format}", theme=colours)
+            if len(explained.modules) > 1:
+                draw_modules(explained, place, folder / f"modules.{format}", theme=colours)
             if animation:
                 say(f"{name}: animating")
                 animate(explained, place, folder / f"animation.{animation}", fps=fps, theme=colours)

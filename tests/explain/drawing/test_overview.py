@@ -46,6 +46,8 @@ def draw(name, path):
         case "change":
             last = {"layer3.0": one.modules["layer3.0"]}
             pictures.draw_change(sample_explanation(modules=last), path)
+        case "modules":
+            pictures.draw_modules(sample_explanation(3), Place("layer3.0", 0, 2, 2), path)
         case "comparison":
             other = sample_explanation(4, (64, 48))
             pictures.draw_comparison([(one, PLACE), (other, PLACE)], path, theme=DARK)
@@ -67,7 +69,7 @@ def difference(one, other):
     return np.abs(np.asarray(one).astype(int) - np.asarray(other)).max(-1)
 
 
-@pytest.mark.parametrize("name", ["proposals", "proposals_dark", "change", "comparison"])
+@pytest.mark.parametrize("name", ["proposals", "proposals_dark", "change", "modules", "comparison"])
 def test_looks_like_the_reference(tmp_path, name):
     """`MOTIONLENS_WRITE_REFERENCES=1 pytest tests/drawing` stores what is drawn now."""
     draw(name, tmp_path / "now.png")
@@ -128,8 +130,7 @@ def test_without_change_nothing_is_coloured():
 @pytest.mark.parametrize(("size", "num_frames"), [((54, 96), 16), ((96, 54), 7), ((48, 48), 2)])
 def test_text_does_not_overlap(tmp_path, sheets, size, num_frames):
     explained = sample_explanation(num_frames, size, path="long/" + "name_" * 40 + ".mp4")
-    for name in explained.modules:
-        pictures.draw_proposals(explained, Place(name, 1, 0, 0), tmp_path / "a.png")
+    pictures.draw_modules(explained, Place("layer3.0", 1, 0, 0), tmp_path / "a.png")
     pictures.draw_change(explained, tmp_path / "b.png")
     for sheet in sheets:
         canvas = sheet.figure.canvas
@@ -150,6 +151,16 @@ def test_strongest_place():
     explained = sample_explanation()
     assert pictures.strongest_place(explained) == ("layer3.0", 5, 2, 2)
     assert pictures.strongest_place(explained, "layer2.0") == ("layer2.0", 5, 4, 4)
+
+
+def test_same_place_on_another_grid(tmp_path):
+    explained = sample_explanation()
+    place = Place("layer3.0", 1, 2, 5)
+    # The middle of a cell of 6 x 6 is a corner of 12 x 12; the cell after it is taken.
+    assert pictures.same_place(explained, place, "layer2.0") == ("layer2.0", 1, 5, 11)
+    assert pictures.same_place(explained, place, "layer3.0") == place
+    with pytest.raises(ValueError, match=r"row must lie in 0\.\."):
+        pictures.draw_modules(explained, Place("layer3.0", 1, 6, 0), tmp_path / "a.png")
 
 
 def test_themes_differ_around_the_frames_alone(tmp_path, sheets):

@@ -1,4 +1,4 @@
-"""An explanation as pictures: proposals, changes, several videos."""
+"""An explanation as pictures: proposals, changes, all modules, several videos."""
 
 import os
 from collections.abc import Sequence
@@ -67,6 +67,19 @@ def strongest_place(explained: Explanation, module: str | None = None) -> Place:
     return Place(name, frame, row, column)
 
 
+def same_place(explained: Explanation, place: Place, module: str) -> Place:
+    """The position of another module whose cell holds the middle of a position's cell.
+
+    Raises:
+        ValueError: If there is no such module.
+    """
+    grids = explained.module(place.module).grid, explained.module(module).grid
+    row, column = (
+        (2 * at + 1) * new // (2 * old) for at, old, new in zip(place[2:], *grids, strict=True)
+    )
+    return Place(module, place.frame, row, column)
+
+
 def draw_proposals(
     explained: Explanation, place: Place, path: str | os.PathLike[str], *, theme: Theme = LIGHT
 ) -> None:
@@ -82,9 +95,20 @@ def draw_proposals(
         ValueError: If there is no such module or position.
         OSError: If it cannot be written.
     """
-    module, frame, row, column = place
-    where = f"{module}: frame {frame} of the clip, row {row}, column {column}"
-    draw_strips([_strip(explained, place, where)], path, headline(explained), theme=theme)
+    strip = _strip(explained, place, _where(place))
+    draw_strips([strip], path, headline(explained), theme=theme)
+
+
+def draw_modules(
+    explained: Explanation, place: Place, path: str | os.PathLike[str], *, theme: Theme = LIGHT
+) -> None:
+    """Write the proposals of one place in all modules, one strip per module.
+
+    Arguments and errors are those of :func:`draw_proposals`.
+    """
+    places = [same_place(explained, place, name) for name in explained.modules]
+    strips = [_strip(explained, each, _where(each)) for each in places]
+    draw_strips(strips, path, headline(explained), theme=theme)
 
 
 def draw_comparison(
@@ -183,3 +207,8 @@ def labels(explained: Explanation) -> list[str]:
 def _strip(explained: Explanation, place: Place, title: str) -> Strip:
     match = explained.match(*place)
     return Strip(explained.frames, match, title, explained.region, labels(explained))
+
+
+def _where(place: Place) -> str:
+    module, frame, row, column = place
+    return f"{module}: frame {frame} of the clip, row {row}, column {column}"

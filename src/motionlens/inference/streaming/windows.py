@@ -47,7 +47,7 @@ class WindowStream:
     Attributes:
         name: name of the source in messages.
         num_windows: windows so far.
-        start_s: time from which on frames are taken, seconds; None for the source's start.
+        start_s: skip the frames before this time, seconds.
         feed: reads the source; tells the clip frames ``seen`` and ``dropped`` so far, and
             ``end_s``, the time of the last frame that was read.
 
