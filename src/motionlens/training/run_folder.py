@@ -23,7 +23,6 @@ from typing import Any
 
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens._utils.machine import versions
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import load_recipe, save_recipe, with_absolute_paths
@@ -91,6 +90,8 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     Raises:
         OSError: If the folder cannot be written.
     """
+    from motionlens._utils.machine import versions  # which needs torch
+
     run = Path(recipe.out)
     is_new = not run.exists()
     run.mkdir(parents=True, exist_ok=True)
