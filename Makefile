@@ -22,9 +22,12 @@ demo: $(INSTALLED)
 	$(VENV)/bin/motionlens toy --canvas box --out $(DEMO_OUT)/box --seeds 1 --models $(DEMO_MODELS)
 	$(VENV)/bin/motionlens toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1 --models $(DEMO_MODELS)
 
-# A process for each core, each with a thread: most tests are too small for more.
+# Processes of one thread, one more than cores: most tests are small, and some wait for others.
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --dist worksteal \
+	--numprocesses $$($(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
+
 test: lint types
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --numprocesses auto --dist worksteal
+	$(PYTEST)
 
 # The GPU kernel on the CPU: interpreted, and compiled without being run.
 test-triton: $(INSTALLED) $(TRITON)/.installed
@@ -43,7 +46,7 @@ test-page: $(INSTALLED)
 test-oldest:
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 -e '.[dev]'
-	OMP_NUM_THREADS=1 $(VENV)-oldest/bin/python -m pytest --numprocesses auto --dist worksteal
+	$(subst $(VENV)/,$(VENV)-oldest/,$(PYTEST))
 
 # TensorFlow reads checkpoints of the authors; as heavy as it is, it has a venv of its own.
 TENSORFLOW_TESTS := tests/models/weights/test_tensorflow.py tests/cli/test_convert.py
