@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
 TRITON := $(VENV)-triton
 
-.PHONY: demo test test-triton test-page test-oldest test-tensorflow lint types install clean
+.PHONY: demo test test-slow test-triton test-page test-oldest test-tensorflow lint types install clean
 
 install: $(INSTALLED)
 
@@ -27,7 +27,11 @@ PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --dist worksteal \
 	--numprocesses $$($(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 test: lint types
-	$(PYTEST)
+	$(PYTEST) -m 'not slow'
+
+# What trains for longer, compiles, or goes over all clips.
+test-slow: $(INSTALLED)
+	$(PYTEST) -m slow
 
 # The GPU kernel on the CPU: interpreted, and compiled without being run.
 test-triton: $(INSTALLED) $(TRITON)/.installed

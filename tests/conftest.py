@@ -47,11 +47,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail("TRITON_INTERPRET=1, but Triton is not installed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long tests first: at the end, no process waits for one that has just begun."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
 @pytest.fixture(autouse=True)
 def _restore_random_states() -> Iterator[None]:
     """No test depends on chance, nor on what another one used up of it."""

@@ -8,6 +8,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "loader_memory.py"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_workers_do_not_grow_with_the_list():
     # In a process of its own: what this one writes to becomes the worker's alone, too.

@@ -48,6 +48,7 @@ def test_every_system_can_be_built(canvas):
         assert build(run).eval()(clips).shape == (2, len(CLASS_NAMES)), run.row
 
 
+@pytest.mark.slow
 def test_sealed_networks_guess(monkeypatch):
     monkeypatch.setattr(toy_training, "NUM_TRAIN", 320)
     for run in systems("box", "c2d_sealed", "c3d_sealed"):

@@ -196,6 +196,7 @@ def test_looks_that_fail_leave_the_others(videos, tmp_path, motionlens_command):
     assert columns == {"1/12 of the rate, 1 crop", "1/4 of the rate, 1 crop"}
 
 
+@pytest.mark.slow
 def test_speed_and_motion(videos, tmp_path, motionlens_command):
     out = tmp_path / "speed"
     options = ["--models", "cpnet", "c2d"]

@@ -181,6 +181,7 @@ def test_a_model_without_blocks_cannot_be_recomputed(videos, tmp_path):
         fit(recipe, progress=False)
 
 
+@pytest.mark.slow
 def test_a_compiled_network_has_the_same_names(videos, tmp_path, monkeypatch):
     compiled = []
 

@@ -50,6 +50,7 @@ def frame_accuracy(train, train_labels, test, test_labels, num_classes):
         return float((net(as_input(test)).argmax(1).numpy() == test_labels).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_single_frames_give_chance(task):
     num_classes = len(TASKS[task].class_names)
