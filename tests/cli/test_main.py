@@ -219,7 +219,7 @@ def test_help_needs_no_torch():
 def test_a_reader_that_leaves_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
-    code = "from motionlens.cli.main import main; raise SystemExit(main(['info']))"
+    code = "from motionlens.cli.main import main; raise SystemExit(main(['motion', '--list']))"
     result = subprocess.run(
         [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True
     )

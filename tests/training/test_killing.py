@@ -57,7 +57,7 @@ def assert_same_files(found, expected):
         assert (found / name).read_bytes() == (expected / name).read_bytes(), name
 
 
-@pytest.mark.parametrize("num_workers", [0, 1])
+@pytest.mark.parametrize("num_workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_resumed_after_a_kill(videos, whole, tmp_path, moment, num_workers):
     recipe = full_recipe(videos, tmp_path / "run", num_workers)
