@@ -35,15 +35,24 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
 
 
-def read_picture(file: Path | io.BytesIO, name: str, advice: str) -> NDArray[np.uint8]:
+def read_picture(
+    file: Path | io.BytesIO, name: str, advice: str, *, is_upright: bool = False
+) -> NDArray[np.uint8]:
     """One picture, upright: uint8 ``(H, W, 3)``.
+
+    Args:
+        file: the picture.
+        name: of the picture, for errors.
+        advice: what to do about an error.
+        is_upright: it is stored as it is shown, so no tag needs to be looked for.
 
     Raises:
         VideoError: If it cannot be read; with its name and the advice.
     """
     try:
         with Image.open(file) as image:
-            ImageOps.exif_transpose(image, in_place=True)
+            if not is_upright:
+                ImageOps.exif_transpose(image, in_place=True)
             return np.asarray(image.convert("RGB"))
     # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

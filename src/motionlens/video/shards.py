@@ -145,4 +145,4 @@ class ShardReader(PictureReader):
         name, advice = f"{self._path}: frame {index}", "pack the data set again"
         if len(content) < self._sizes[index]:
             raise VideoError(f"{name}: cannot be read (it is cut short); {advice}")
-        return read_picture(io.BytesIO(content), name, advice)
+        return read_picture(io.BytesIO(content), name, advice, is_upright=True)
