@@ -1,8 +1,9 @@
 import math
 
+import numpy as np
 import pytest
 
-from motionlens._utils.checks import check_choice, check_number
+from motionlens._utils.checks import check_at_least, check_choice, check_number
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,9 @@ def test_a_name_is_one_of_the_choices():
         check_choice("head", "maxx", ("max", "avg"))
     with pytest.raises(ValueError, match="^head must be one of max, avg, got None$"):
         check_choice("head", None, ("max", "avg"))
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    check_at_least(1, k=np.int64(1))
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1"):
+        check_at_least(1, k=np.int64(0))

@@ -1,6 +1,7 @@
 """Checks of arguments: whole numbers, ranges of numbers, names of choices."""
 
 from collections.abc import Iterable
+from numbers import Integral
 from operator import ge, gt, le, lt
 
 from motionlens._utils.errors import nearest
@@ -46,7 +47,7 @@ def check_at_least(least: int, **values: object) -> None:
         ValueError: If one is not.
     """
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")
 
 
