@@ -148,7 +148,12 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
         (["evaluate", "{run}", "--submission", "{tmp}/file/x"], "submission must be in a folder"),
         (["evaluate", "{run}", "--out", "{tmp}/file"], "out must be a folder"),
         (["evaluate", "{run}", "--k", "99999"], "k must be at most"),
-        (["predict", "{run}"], "a FILE must be given behind the run"),
+        (["predict", "{run}"], "no video is given; usage: motionlens predict [RUN] FILE..."),
+        (["serve", "{videos}"], "run must name a recognizer"),
+        (
+            ["train", "--data", "{videos}", "--out", "{tmp}/y", "--model_options", "{{k:4}}"],
+            "a mapping such as {name: value}, with a space after the colon",
+        ),
         (["predict", "nix", "x.mp4"], "nix does not exist"),
         (["predict", "{tmp}", "x.mp4"], "holds no config.json"),
         (["predict", "{run}", "nix.mp4"], "nix.mp4"),
@@ -247,7 +252,8 @@ def test_a_value_of_the_wrong_kind(motionlens_command):
     )
     assert status == 2
     assert err.startswith(
-        "motionlens: error: augment.horizontal_flip must be a mapping such as {left: right}, got a"
+        "motionlens: error: augment.horizontal_flip must be a mapping such as {name: value}, "
+        "with a space after the colon, got a"
     )
 
 

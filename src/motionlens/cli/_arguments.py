@@ -122,14 +122,14 @@ def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
         bundled one, and a line on standard error says so.
     """
     words = [*([] if run is None else [run]), *files]
-    if words and not _is_data(words[0]):
+    if words and not is_data(words[0]):
         return words[0], words[1:]
     if is_main():
         print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
     return NAME, words
 
 
-def _is_data(word: str) -> bool:
+def is_data(word: str) -> bool:
     """Whether a word means videos rather than a recognizer."""
     path = Path(word)
     if path.is_dir():

@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     args.run, args.files = shared.split_run(args.run, args.files)
     if not args.files:
-        raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
+        raise ValueError("no video is given; usage: motionlens predict [RUN] FILE...")
     if args.stream:
         return _stream(args)
     if given := given_stream_options(args):

@@ -51,7 +51,7 @@ def explain_videos(
         recognizer: of a network with CP modules.
         videos: files and folders of videos.
         out: folder for data and pictures; several videos get one folder each inside it, and a
-            picture that compares the first 8. Nothing is written if it is None.
+            picture that compares the first 8.
         k: proposals per position, instead of the model's own.
         module: block name of the module that is drawn, such as layer3.0; by default the last one.
         position: position that is drawn, on the module's grid, counted from 0; by default the one
