@@ -25,8 +25,9 @@ def one_line(error: BaseException) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
     text = str(error)
-    if "Original Traceback" in text:  # of a loader's process: its own message is the last
-        text = text.rsplit(f"\n{type(error).__name__}: ", 1)[-1]
+    if "Original Traceback" in text:  # of a loader's process, which ends in its own error
+        name, _, text = re.split(r"\n {2}.*\n(?! )", text)[-1].partition(": ")
+        text = text or name
     return " ".join(text.split()) or type(error).__name__
 
 
