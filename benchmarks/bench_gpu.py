@@ -54,11 +54,12 @@ def run_step(step: str, out: Path, options: argparse.Namespace) -> dict[str, Any
         process = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
+        ended: int | None = None
         try:
             ended = process.wait(LIMITS[step])
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)  # whatever it has started, too
-            ended = process.wait() and None
+            process.wait()
     took = round(time.monotonic() - begun, 1)
     outcome = {0: "done", None: f"stopped at {LIMITS[step]} s"}.get(ended, f"failed ({ended})")
     print(f"{step}: {outcome} after {took} s", flush=True)
