@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from torch import Tensor
 
 from motionlens.video.container import (
     check_file,
+    damage_note,
     file_address,
     no_frame,
     open_container,
     read_fps,
     read_packets,
 )
-from motionlens.video.frame_index import index_file
+from motionlens.video.frame_index import FrameIndex, index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader
-from motionlens.video.presentation import Presentation, decode
+from motionlens.video.presentation import Decoded, Presentation, decode
 from motionlens.video.shards import ShardReader, is_shard_path
 
 
@@ -95,15 +96,17 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        self._can_seek = True
         self._index = index_file(path)
-        # The frame that was decoded last, with its stamp.
-        self._last: tuple[int, av.VideoFrame] | None = None
+        # The frame that was decoded last.
+        self._last: Decoded | None = None
         self._rewind()
         try:
             self._last = next(self._decoded, None)
             if self._last is None:
                 raise no_frame(str(path))
-            self._upright = UprightConverter(self._last[1])
+            self._index = self._index.begin_at(stamp_of(self._last))
+            self._upright = UprightConverter(self._last.frame)
             super().__init__(
                 str(path),
                 self._index.times_s,
@@ -125,51 +128,61 @@ class FileReader(VideoReader):
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        replaced = sum(self._fill(part, run.tolist()) for part, run in runs)
-        if replaced and not self._has_warned_of_damage:
+        replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
+        if (replaced or damaged) and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
-            warnings.warn(
-                f"{self.name}: {replaced} of {len(indices)} frames asked for cannot be decoded and "
-                "are replaced by the one before; the file is damaged, copy it again",
-                VideoWarning,
-                stacklevel=3,
-            )
+            note = damage_note(replaced, damaged, f"of {len(indices)} frames asked for")
+            warnings.warn(f"{self.name}: {note}", VideoWarning, stacklevel=3)
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
-    def _fill(self, data: NDArray[np.uint8], stamps: list[int]) -> int:
-        """Decode the frames of one run into ``data``; returns how many had to be replaced."""
-        self._go_to(stamps[0])
-        presentation = Presentation(stamps)
+    def _fill(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
+        """Decode the frames of one run; returns how many were replaced, and how many damaged."""
+        self._go_to(int(stamps[0]))
+        found = self._decode_run(data, stamps)
+        if any(found) and not self._is_from_start and not self._has_warned_of_damage:
+            # Is it the file, or that decoding began in its middle?
+            self.close()
+            self._rewind()
+            after_seek, found = found, self._decode_run(data, stamps)
+            self._can_seek = found >= after_seek
+        return found
+
+    def _decode_run(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
+        presentation = Presentation(stamps.tolist())
         shown = presentation.present(self._frames_from_here())
-        for picture, (_, frame) in zip(data, shown, strict=False):
-            picture[:] = self._upright(frame)
+        for picture, one in zip(data, shown, strict=False):
+            picture[:] = self._upright(one.frame)
         if presentation.due:
             raise no_frame(self.name)
-        return presentation.num_replaced
+        return presentation.num_replaced, presentation.num_damaged
 
     def _go_to(self, stamp: int) -> None:
         """Go to a place in the file from which decoding leads to a frame."""
-        key = self._index.key_before(stamp)
-        if self._last is not None and key <= self._last[0] <= stamp:
+        index = self._index
+        key = index.key_before(stamp)
+        if self._last is not None and key <= stamp_of(self._last) <= stamp:
             return
-        if not self._index.counted and key > self._index.keys[0]:
+        if self._can_seek and not index.counted and key > index.keys[0]:
             try:
-                self._container.seek(key, stream=self._stream)
+                time = key if index.packets is None else index.packets.seek_time(key)
+                self._container.seek(time, stream=self._stream)
+                self._is_from_start = False
                 self._decoded = self._decode()
                 self._last = next(self._decoded, None)
             except av.error.FFmpegError:
                 self._last = None
             # Some containers can only guess where in the file a time lies.
-            if self._last is not None and self._last[0] <= stamp:
+            if self._last is not None and stamp_of(self._last) <= stamp:
                 return
         self.close()
         self._rewind()
 
     def _rewind(self) -> None:
         self._container, self._stream = open_container(file_address(self._path), str(self._path))
+        self._is_from_start = True
         self._decoded, self._last = self._decode(), None
 
-    def _frames_from_here(self) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _frames_from_here(self) -> Iterator[Decoded]:
         """The last decoded frame once more, and those after it."""
         if self._last is not None:
             yield self._last
@@ -177,9 +190,26 @@ class FileReader(VideoReader):
             self._last = decoded
             yield decoded
 
-    def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Frames from here on with the stamps by which the index knows them."""
-        frames = decode(read_packets(self._container, self._stream), self._stream)
-        if self._index.counted:
-            return enumerate(frames)
-        return ((frame.pts, frame) for frame in frames if frame.pts is not None)
+    def _decode(self) -> Iterator[Decoded]:
+        packets = read_packets(self._container, self._stream)
+        if self._index.packets is not None and not self._is_from_start:
+            packets = self._index.packets.follow(packets)
+        # Not a generator of this object, which would keep it alive.
+        return decode_by_index(packets, self._stream, self._index)
+
+
+def decode_by_index(packets: Iterable[Any], stream: Any, index: FrameIndex) -> Iterator[Decoded]:
+    """The frames of packets with the stamps by which an index knows them."""
+    if index.counted:
+        shown = Presentation.of(stream).frames(packets, stream)
+        frames = (one._replace(stamp=number) for number, one in enumerate(shown))
+    else:
+        frames = (one for one in decode(packets, stream) if one.stamp is not None)
+    for one in frames:
+        yield one._replace(is_damaged=False) if one.stamp == index.open_end else one
+
+
+def stamp_of(decoded: Decoded) -> int:
+    """The stamp of a frame that has one."""
+    assert decoded.stamp is not None
+    return decoded.stamp

@@ -69,7 +69,7 @@ def open_source(
     if path.is_dir() or is_shard_path(path) or window[0] > _WORTH_SEEKING_S:
         return ReaderSource(open_video(path, start_s=start_s, end_s=end_s, fps=fps))
     check_file(path)
-    return FileSource(file_address(path), name, window)
+    return FileSource(path, name, window)
 
 
 def is_endless(source: Source) -> bool:
