@@ -17,6 +17,7 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
+from motionlens.video.pictures import is_pattern
 
 CheckLevel = Literal["open", "decode", "none"]
 OnProgress = Callable[[int, int], None]
@@ -209,7 +210,7 @@ def append_checked(file: IO[bytes], checked: Checked) -> None:
 def file_stamp(path: Path) -> Stamp | None:
     """Size and time of change of a file or folder; None if nothing is there."""
     try:
-        status = path.stat()
+        status = (path.parent if is_pattern(path) else path).stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

@@ -12,7 +12,7 @@ from motionlens._utils.checks import check_at_least
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
-from motionlens.video.find import find_videos, is_video_file
+from motionlens.video.find import find_videos, is_there, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
 
@@ -85,7 +85,7 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
     path, listing = Path(path), listing or ListingConfig()
     entries = read_list(path, listing.separator, pattern=listing.pattern)
     folder = path.parent if listing.root is None else _folder(listing.root)
-    missing = [entry.path for entry in entries if not (folder / entry.path).exists()]
+    missing = [entry.path for entry in entries if not is_there(folder / entry.path)]
     if missing:
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "

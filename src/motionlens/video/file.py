@@ -24,7 +24,7 @@ from motionlens.video.container import (
 from motionlens.video.frame_index import FrameIndex, index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning
 from motionlens.video.orientation import UprightConverter
-from motionlens.video.pictures import ArrayReader, FolderReader
+from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
 from motionlens.video.presentation import Decoded, Presentation, decode
 from motionlens.video.shards import ShardReader, is_shard_path
 
@@ -39,18 +39,21 @@ def open_video(
     """Open anything that shows frames.
 
     Args:
-        video: a video file that FFmpeg reads; a folder with one ``.jpg``, ``.jpeg`` or ``.png``
-            per frame; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory,
-            ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
+        video: a video file that FFmpeg reads, or an animated WebP; a folder with one JPEG, PNG,
+            WebP, BMP or TIFF per frame, or some of the pictures in it, such as ``folder/img_*``; a
+            video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory, ``(T, H, W, 3)``
+            or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: frame rate of folders and arrays, which have none of their own; files do.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
+        Transparency is left out: every pixel has the colour that is stored for it.
 
     Raises:
-        VideoError: If there is nothing there, it is no video, or it has no frame to show.
+        VideoError: If there is nothing there, it is no video, or it has no frame to show; if a
+            folder holds several series of pictures, or pictures of 16 bits.
 
     Warns:
         VideoWarning: If a file holds fewer frames than it announces.
@@ -66,6 +69,10 @@ def open_video(
         reader = FolderReader(path, fps=fps)
     elif is_shard_path(path):
         reader = ShardReader(path)
+    elif is_pattern(path):
+        reader = FolderReader(path.parent, fps=fps, pattern=path.name)
+    elif is_webp(path):
+        reader = WebpReader(path)
     else:
         reader = FileReader(path)
     try:

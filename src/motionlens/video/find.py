@@ -1,21 +1,28 @@
-"""Finding videos on a disk by their names; no file is opened."""
+"""Finding videos on a disk by their names; of files only ``.webp`` are opened, to tell pictures."""
 
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from motionlens.video.frames import VideoError
-from motionlens.video.pictures import is_picture
+from motionlens.video.pictures import is_animation, is_pattern, is_picture
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+    ".264 .265 .3g2 .3gp .asf .avi .flv .gif .h264 .h265 .hevc .m1v .m2ts .m2v .m4v .mkv .mov .mp4 "
+    ".mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
 )
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at a path, or, at a pattern of pictures, its folder."""
+    return path.exists() or is_pattern(path)
 
 
 def is_video_file(path: Path) -> bool:
     """Whether a path is a file with a video's suffix; hidden files do not count."""
-    hidden = path.name.startswith(".")
-    return path.suffix.lower() in VIDEO_SUFFIXES and not hidden and path.is_file()
+    suffix, hidden = path.suffix.lower(), path.name.startswith(".")
+    is_named = suffix in VIDEO_SUFFIXES or (suffix == ".webp" and is_animation(path))
+    return is_named and not hidden and path.is_file()
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:

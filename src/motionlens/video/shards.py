@@ -130,7 +130,8 @@ class ShardReader(PictureReader):
         except OSError as error:
             raise VideoError(f"{shard}: cannot be read ({error.strerror})") from None
         try:
-            super().__init__(str(path), len(self._offsets), fps=float(table.fps[row]))
+            fps = float(table.fps[row])
+            super().__init__(str(path), np.arange(len(self._offsets)) / fps, fps=fps)
         except BaseException:
             self.close()
             raise
