@@ -155,7 +155,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    names = ("root", "separator", "pattern")
+    names = ("root", "separator", "pattern", "columns")
     add_options(parser, ListingConfig, *names, prefix="listing.", pattern={"default": None})
 
 

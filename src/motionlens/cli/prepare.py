@@ -19,6 +19,7 @@ _LISTING = {
     "video_root": "listing.root",
     "separator": "listing.separator",
     "pattern": "listing.pattern",
+    "columns": "listing.columns",
 }
 
 

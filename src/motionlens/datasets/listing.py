@@ -1,6 +1,8 @@
 """Index the videos of class folders or of a list, and split them into parts."""
 
 import os
+import re
+import unicodedata
 import warnings
 import zlib
 from collections.abc import Sequence
@@ -9,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from motionlens._utils.checks import check_at_least
-from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
+from motionlens.datasets.list_faults import file_ids
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
-from motionlens.video.find import find_videos, is_there, is_video_file
+from motionlens.video.find import find_videos, is_hidden, is_there, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
 
@@ -42,7 +45,14 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             f"{' and '.join(part.name for part in parts)}; name one of them or use both"
         )
     entries, empty = [], []
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    for folder in sorted(p for p in root.iterdir() if not is_hidden(p.name)):
+        if not folder.exists() and not folder.suffix:
+            raise ValueError(
+                f"{folder}: must be a folder of videos, it is a symbolic link to nothing; mend or "
+                "remove it"
+            )
+        if not folder.is_dir():
+            continue
         if LABEL_SEPARATOR in folder.name:
             raise ValueError(
                 f"{folder}: a class name must not hold {LABEL_SEPARATOR}, which stands between "
@@ -56,7 +66,8 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             )
         if not videos and folder.name != PREPARED_FOLDER:
             empty.append(folder.name)
-        entries += [ListEntry(str(v.relative_to(root)), folder.name) for v in videos]
+        label = normal_name(folder.name)
+        entries += [ListEntry(str(v.relative_to(root)), label) for v in videos]
     if not entries:
         lies_flat = any(map(is_video_file, root.iterdir())) or any(map(is_picture, root.iterdir()))
         found = "videos or pictures, but no class folders" if lies_flat else "no videos"
@@ -83,15 +94,59 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
         ValueError: If the list cannot be read, or a video is missing.
     """
     path, listing = Path(path), listing or ListingConfig()
-    entries = read_list(path, listing.separator, pattern=listing.pattern)
-    folder = path.parent if listing.root is None else _folder(listing.root)
-    missing = [entry.path for entry in entries if not is_there(folder / entry.path)]
+    if listing.root is not None:
+        _folder(listing.root)
+    folder, entries = read_listed(path, listing)
+    there = file_ids([os.path.join(folder, entry.path) for entry in entries])
+    missing = [e.path for e, file_id in zip(entries, there, strict=True) if file_id is None]
     if missing:
+        hint = "check root and pattern"
+        if re.match(r"[A-Za-z]:[\\/]", missing[0]):
+            hint = "the path is of a Windows drive, write it relative to the list"
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
-            f"{_first_three(missing)}; check root and pattern"
+            f"{_first_three(missing)}; {hint}"
         )
     return VideoIndex.of(folder, entries)
+
+
+def read_listed(
+    path: Path, listing: ListingConfig, *, labelled: bool = True
+) -> tuple[Path, list[ListEntry]]:
+    """Read a list, with paths as the disk spells them: slashes may be written as backslashes.
+
+    Args:
+        path: the list.
+        listing: how it names videos.
+        labelled: every line must have a label.
+
+    Returns:
+        The folder that relative paths start from, and the entries.
+
+    Raises:
+        ValueError: If the list cannot be read.
+    """
+    folder = path.parent if listing.root is None else Path(listing.root)
+    entries = read_list(
+        path,
+        listing.separator,
+        pattern=listing.pattern,
+        labelled=labelled,
+        columns=listing.column_names,
+    )
+    return folder, [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
+
+
+def _on_disk(folder: Path, path: str) -> str:
+    """A path that exists, if it does with other slashes or in another Unicode form."""
+    if path.isascii() and "\\" not in path:
+        return path
+    spellings = [
+        unicodedata.normalize(form, slashed)
+        for slashed in (path, path.replace("\\", "/"))
+        for form in ("NFC", "NFD")
+    ]
+    return next((p for p in (path, *spellings) if is_there(folder / p)), path)
 
 
 def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:

@@ -1,6 +1,7 @@
 """From declared data to the videos of its parts."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.list_faults import check_lists, file_ids
 from motionlens.datasets.listing import VALIDATION_FOLDERS, index_videos, load_split
 from motionlens.datasets.prepared import is_prepared, is_unfinished, load_description, load_part
 from motionlens.datasets.source import RECIPE_FILE, DataSource, ListingConfig, Split
+from motionlens.video.frames import VideoWarning
 
 
 def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
@@ -26,6 +29,12 @@ def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
     else:
         train = open_all(source.data, source.listing)
         validation = open_all(source.validation, source.listing)
+    both = (source.data, source.validation or source.data)
+    check_lists(
+        source.data,
+        {"training": train, "validation": validation},
+        on_disk=not all(map(is_prepared, both)),
+    )
     train, validation = _alike(train, validation.with_classes(train.class_names))
     for name, part in (("training", train), ("validation", validation)):
         if not len(part):
@@ -79,6 +88,32 @@ def open_evaluated(
             raise ValueError("split must be 'train' or 'validation' where no data is given")
         train, validation = open_parts(source)
         return train if split == "train" else validation
+    index = _open_named(source, data, split, listing)
+    check_lists(data, {"": index}, on_disk=not is_prepared(data))
+    return index
+
+
+def num_trained_on(source: DataSource, paths: Sequence[str]) -> int:
+    """How many of some files a run has been trained on; 0 if its data cannot be found any more."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VideoWarning)
+            trained, _ = open_parts(source)
+    except (ValueError, OSError):
+        return 0
+    own = [os.path.abspath(trained.path(i)) for i in range(len(trained))]
+    known = {*own, *file_ids(own)} - {None}
+    others = [os.path.abspath(path) for path in paths]
+    pairs = zip(others, file_ids(others), strict=True)
+    return sum(path in known or file_id in known for path, file_id in pairs)
+
+
+def _open_named(
+    source: DataSource | None,
+    data: str | os.PathLike[str],
+    split: Split | None,
+    listing: ListingConfig,
+) -> VideoIndex:
     path = _existing(data)
     if is_prepared(path) and split != "all":
         return load_part(path, split or "validation")

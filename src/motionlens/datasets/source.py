@@ -30,6 +30,9 @@ class ListingConfig:
         root: folder that relative paths in a list are relative to; by default that of the list.
         separator: what separates the columns of a list; guessed by default.
         pattern: makes a path of the first column of a list, such as 'videos/{}.mp4'.
+        columns: what the columns of a list without headings are, such as 'path,num_frames,label';
+            names other than path, label, start and end are ignored. By default path,label and
+            perhaps start,end.
         validation_fraction: share of each class that validates where no validation part is given.
         split_seed: decides which videos these are.
     """
@@ -37,6 +40,7 @@ class ListingConfig:
     root: str | None = None
     separator: str | None = None
     pattern: str = "{}"
+    columns: str | None = None
     validation_fraction: float = 0.2
     split_seed: int = 0
 
@@ -48,6 +52,20 @@ class ListingConfig:
                 f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
                 "write for example 'videos/{}.mp4'"
             )
+        names = self.column_names or ("path", "label")
+        for name in ("path", "label"):
+            if names.count(name) != 1:
+                raise ValueError(
+                    f"listing.columns must name {name} once, got {self.columns!r}; write for "
+                    "example path,num_frames,label"
+                )
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """The names in ``columns``; None if there are none."""
+        if self.columns is None:
+            return None
+        return tuple(name.strip() for name in self.columns.split(","))
 
 
 @dataclass(frozen=True, kw_only=True)

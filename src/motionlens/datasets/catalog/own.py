@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
-from motionlens.datasets.list_files import read_list
-from motionlens.datasets.listing import load_split, split_index
+from motionlens.datasets.listing import load_split, read_listed, split_index
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.datasets.source import ListingConfig
 from motionlens.video.find import find_videos
@@ -40,7 +39,8 @@ def _read_test(root: Path, folder: Path, class_names: Sequence[str]) -> list[Lis
     entries = []
     for video in find_videos(folder):
         top = video.relative_to(folder).parts[0]
-        label = top if top in class_names and video != folder / top else ""
+        name = normal_name(top)
+        label = name if name in class_names and video != folder / top else ""
         entries.append(ListEntry(str(video.relative_to(root)), label))
     return entries
 
@@ -55,8 +55,7 @@ def _read_list(
         lists = LocalCopy(root).part_lists([f"{{}}{suffix}" for suffix in _LIST_SUFFIXES])
     parts: dict[Part, list[ListEntry]] = {}
     for part, path in lists.items():
-        entries = read_list(path, rule.separator, pattern=rule.pattern, labelled=part != "test")
-        base = path.parent if rule.root is None else Path(rule.root)
+        base, entries = read_listed(path, rule, labelled=part != "test")
         parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
     notes = []
@@ -113,6 +112,7 @@ LIST = DatasetSpec(
         "video_root": Option(str, "what relative paths in a list are relative to"),
         "separator": Option(str, "between the columns of a list"),
         "pattern": Option(str, "makes paths, such as 'videos/{}.mp4'"),
+        "columns": Option(str, "of a list without headings, such as path,num_frames,label"),
     },
     swaps=None,
 )
