@@ -14,7 +14,7 @@ from triton.compiler import ASTSource
 from motionlens.ops import proposals_triton
 
 POINTERS = {"bias": "*fp32", "scores": "*fp32", "indices": "*i64"}
-NUMBERS = {"T": "i32", "S": "i32", "window": "i32"}
+NUMBERS = {"T": "i32", "S": "i32", "window": "i32", "WORK": "i32"}
 
 
 def compile_kernel(dtype, precision, config, capability, C=256, K=8):

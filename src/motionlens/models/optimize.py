@@ -45,7 +45,14 @@ def optimize(model: Network, *, dtype: torch.dtype | None = None) -> Network:
             if isinstance(conv, nn.Conv2d | nn.Conv3d) and isinstance(norm, _BatchNorm):
                 setattr(owner, first, fuse_conv_bn_eval(conv, norm))
                 setattr(module, second, nn.Identity())
-    model = model.to(dtype)
+    return to_channels_last(model.to(dtype))
+
+
+def to_channels_last(model: Network) -> Network:
+    """Lay a network's convolutions out channels-last, in place, and with them all that they make.
+
+    Matrix units read that layout without a copy.
+    """
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Conv3d):
             layout = torch.channels_last if module.weight.dim() == 4 else torch.channels_last_3d

@@ -15,6 +15,7 @@ from torchmetrics.functional.classification import multilabel_average_precision
 
 from motionlens._utils.distributed import gather_rows, rank, world_size
 from motionlens.inference.card import FORMAT_VERSION, ModelCard
+from motionlens.models.optimize import to_channels_last
 from motionlens.ops.sync_batchnorm import convert_sync_batchnorm
 from motionlens.training.build import Loaders
 from motionlens.training.ddp import average_over_processes, summed_over_processes
@@ -65,8 +66,10 @@ class TrainingModule(pl.LightningModule):
         self._validated: list[tuple[Tensor, Tensor]] = []
 
     def setup(self, stage: str) -> None:
-        """Open the loaders; set up SyncBatchNorm and compilation where the recipe asks for them."""
+        """Open the loaders; make the network ready for the device and what the recipe asks for."""
         self.loaders = self._open_loaders()
+        if self.trainer.strategy.root_device.type == "cuda":
+            to_channels_last(self.model)
         if self.config.sync_batchnorm and world_size() > 1:
             convert_sync_batchnorm(self.model, summed_over_processes)
         if self.config.compile:

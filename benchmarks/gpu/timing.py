@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-WARM_UP, BATCH, MOST, MEASURE_S = 5, 10, 200, 0.4
+WARM_UP, BATCH, MOST, MEASURE_S = 3, 10, 200, 0.25
 
 
 class Time(NamedTuple):
@@ -23,8 +23,10 @@ class Time(NamedTuple):
     peak_mb: float | None
 
 
-def measure(call: Callable[[], object], device: torch.device) -> Time:
-    """Time a call after a warm-up, several times, for at least `MEASURE_S` or until `MOST` times.
+def measure(
+    call: Callable[[], object], device: torch.device, *, seconds: float = MEASURE_S
+) -> Time:
+    """Time a call after a warm-up, several times, for at least `seconds` or until `MOST` times.
 
     Calls are queued a batch at a time, so that the device waits for the host only where it is
     faster than the host can launch.
@@ -37,7 +39,7 @@ def measure(call: Callable[[], object], device: torch.device) -> Time:
         for _ in range(WARM_UP):
             call()
     times: list[float] = []
-    end = time.perf_counter() + MEASURE_S
+    end = time.perf_counter() + seconds
     while not times or (not dry and time.perf_counter() < end and len(times) < MOST):
         times += host_batch(call) if dry else device_batch(call)
     low, median, high = statistics.quantiles(times, n=4, method="inclusive")
@@ -64,3 +66,7 @@ def device_batch(call: Callable[[], object]) -> list[float]:
         event.record()
     events[-1].synchronize()
     return [first.elapsed_time(second) for first, second in itertools.pairwise(events)]
+
+
+def device_of(dry: bool) -> torch.device:
+    return torch.device("cpu" if dry else "cuda")
