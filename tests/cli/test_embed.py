@@ -32,7 +32,7 @@ def test_folders_and_files(run, videos, tmp_path, motionlens_command):
         "embed", run, videos / "static", videos / "move_left" / "0.mp4", "--out", out
     )
     assert (status, err) == (0, "")
-    assert f"4 videos are in {tmp_path / 'x.csv'} and {out}" in text
+    assert f"{tmp_path / 'x.csv'} and {out}: 4 videos" in text
     assert np.load(out).shape == (4, 8)
     lines = (tmp_path / "x.csv").read_text().splitlines()
     assert lines[4] == f"3,{videos / 'move_left' / '0.mp4'},,,"

@@ -145,7 +145,7 @@ def test_run_alone_and_networks_without_modules(
 ):
     status, _, errors = motionlens_command("explain", run)
     assert status == 2
-    assert "a FILE must be given behind the run" in errors
+    assert "no video is given; usage: motionlens explain [RUN] FILE..." in errors
     status, _, errors = motionlens_command("explain", exported, videos[0], "--out", tmp_path)
     assert status == 2
     assert "does not tell what it matched; explain the run" in errors

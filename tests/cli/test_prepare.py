@@ -58,6 +58,14 @@ def test_errors_are_one_line(arguments, message, tmp_path, monkeypatch, motionle
     assert list(tmp_path.iterdir()) == []
 
 
+def test_packing_is_checked_before_any_video(jester, tmp_path, motionlens_command):
+    shards = ("--shards", str(tmp_path / "shards"), "--quality", "200")
+    status, out, err = motionlens_command("prepare", "jester", str(jester), *shards)
+    assert (status, out) == (2, "")
+    assert "quality must lie in 1..95, got 200" in err
+    assert not (jester / "prepared").exists()
+
+
 def test_options_reach_the_data_set(tmp_path, motionlens_command):
     root = write_mini("hmdb51", tmp_path / "hmdb51")
     status, out, _ = motionlens_command("prepare", "hmdb51", root, "--split", 3, "--num_workers", 0)

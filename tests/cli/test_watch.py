@@ -121,8 +121,8 @@ def test_subtitles_and_timeline(run, video, tmp_path, motionlens_command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "one source must be given: a file or an address behind the run"),
-        (["{run}"], "one source must be given: a file or an address behind the run"),
+        ([], r"one source must be given: motionlens watch \[RUN\] FILE, an address in FILE's"),
+        (["{run}"], r"one source must be given: motionlens watch \[RUN\] FILE"),
         (["{run}", "{video}", "--camera", "0"], "one source must be given"),
         (["{run}", "nix.mp4"], "nix.mp4: must be a video file or a folder of pictures, nothing"),
         (["{run}", "{video}", "--on", "0.2"], "thresholds must be 0 < off <= on <= 1"),

@@ -24,7 +24,10 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+    text = str(error)
+    if "Original Traceback" in text:  # of a loader's process: its own message is the last
+        text = text.rsplit(f"\n{type(error).__name__}: ", 1)[-1]
+    return " ".join(text.split()) or type(error).__name__
 
 
 def parser_message(error: BaseException) -> str:
@@ -49,5 +52,5 @@ def parser_message(error: BaseException) -> str:
     wanted = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", wanted)
     wanted = re.sub(r"<class '(\w+)'>", r"\1", wanted)
     words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
-    words["dict"] = "a mapping such as {left: right}"
+    words["dict"] = "a mapping such as {name: value}, with a space after the colon"
     return f"{key} must be {words.get(wanted, wanted)}, got {value}"

@@ -76,6 +76,18 @@ def read_text(path: Path, hint: str) -> str:
     return text
 
 
+def utf8(text: str) -> bytes:
+    r"""Text with names of files in it as UTF-8; what is none in a name becomes U+FFFD.
+
+    Python has the odd bytes of a name, under some locales all that are not ASCII, as surrogates.
+
+    Example:
+        >>> utf8(os.fsdecode(b"caf\xc3\xa9"))
+        b'caf\xc3\xa9'
+    """
+    return text.encode(errors="surrogateescape").decode(errors="replace").encode()
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file by new content in one step: a reader sees the old one or the new one."""
     with replacing(path) as file:

@@ -110,6 +110,26 @@ def add_run(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
     )
 
 
+def split_run_and_files(command: str, args: argparse.Namespace) -> None:
+    """Tell the recognizer from the files of a command that takes both: ``run`` and ``files``.
+
+    Raises:
+        ValueError: If no file is given, or an address in a file's place.
+    """
+    args.run, args.files = split_run(args.run, args.files)
+    usage = f"motionlens {command} [RUN] FILE..."
+    if not args.files:
+        folder = Path(args.run)
+        if folder.is_dir() and not (folder / CARD_FILE).is_file():
+            raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
+        raise ValueError(f"no video is given; usage: {usage}")
+    if address := next((file for file in args.files if "://" in file), None):
+        raise ValueError(
+            f"{command} takes files, got the address {address}; for a stream: "
+            f"motionlens watch {address}"
+        )
+
+
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
     """Tell the recognizer from the files, the first of which may stand in its place.
 
@@ -122,14 +142,14 @@ def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
         bundled one, and a line on standard error says so.
     """
     words = [*([] if run is None else [run]), *files]
-    if words and not _is_data(words[0]):
+    if words and not is_data(words[0]):
         return words[0], words[1:]
     if is_main():
         print("motionlens: no run is given; taking the bundled recognizer", file=sys.stderr)
     return NAME, words
 
 
-def _is_data(word: str) -> bool:
+def is_data(word: str) -> bool:
     """Whether a word means videos rather than a recognizer."""
     path = Path(word)
     if path.is_dir():

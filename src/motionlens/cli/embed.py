@@ -36,5 +36,5 @@ def run(args: argparse.Namespace) -> int:
         )
     if written:
         files = " and ".join(str(path) for path in written)
-        print(f"{num_videos} videos are in {files}")
+        print(f"{files}: {num_videos} {'video' if num_videos == 1 else 'videos'}")
     return failures.status(num_videos)

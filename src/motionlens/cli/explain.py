@@ -43,9 +43,7 @@ def _position(text: str) -> tuple[int, int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Explain; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    args.run, args.files = shared.split_run(args.run, args.files)
-    if not args.files:
-        raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
+    shared.split_run_and_files("explain", args)
     failures = shared.Failures()
     num_done = 0
     for explained, place in shared.call(

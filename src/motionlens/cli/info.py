@@ -94,4 +94,4 @@ def _print_card(card: ModelCard) -> None:
     print(f"sampling       {where}")
     print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
     if card.license:
-        print(f"license        {card.license}")
+        print(f"licence        {card.license}")

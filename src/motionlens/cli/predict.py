@@ -33,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    args.run, args.files = shared.split_run(args.run, args.files)
-    if not args.files:
-        raise ValueError(f"a FILE must be given behind the run {args.run}; name a video")
+    shared.split_run_and_files("predict", args)
     if args.stream:
         return _stream(args)
     if given := given_stream_options(args):

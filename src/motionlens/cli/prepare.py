@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             "name and root must be given: motionlens prepare NAME ROOT; --list shows names"
         )
+    packing = shared.call(Packing, args)  # checked before hours of work
     if args.shards is not None:
         check_out(args.shards)
     # An option that was not given is None, which stands for the data set's own default.
@@ -64,20 +65,16 @@ def run(args: argparse.Namespace) -> int:
     _print_report(report)
     is_whole = not report.num_left_out
     if args.shards is not None:
-        is_whole = _pack(args, report.out) and is_whole
+        is_whole = _pack(args, report.out, packing) and is_whole
     print(f"next: motionlens train --data {args.shards or report.out} --out RUN")
     return 0 if is_whole else 1
 
 
-def _pack(args: argparse.Namespace, prepared: str | os.PathLike[str]) -> bool:
+def _pack(args: argparse.Namespace, prepared: str | os.PathLike[str], packing: Packing) -> bool:
     """Pack the usable videos; whether all of them could be."""
     with progress("videos packed") as show:
         packed = pack(
-            prepared,
-            args.shards,
-            shared.call(Packing, args),
-            num_workers=args.num_workers,
-            on_progress=show,
+            prepared, args.shards, packing, num_workers=args.num_workers, on_progress=show
         )
     print(f"{sum(packed.num_videos.values()):,} videos, {packed.num_bytes / 1e6:,.0f} MB packed")
     for path, reason in packed.broken:

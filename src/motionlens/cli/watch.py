@@ -41,7 +41,8 @@ def _source(args: argparse.Namespace) -> Source:
         args.run, sources = shared.split_run(args.run, sources)
     if len(sources) + (args.camera is not None) != 1:
         raise ValueError(
-            "one source must be given: a file or an address behind the run, or --camera 0"
+            "one source must be given: motionlens watch [RUN] FILE, an address in FILE's place, "
+            "or --camera 0"
         )
     if args.camera is None:
         return sources[0]

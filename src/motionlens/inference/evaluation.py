@@ -58,7 +58,7 @@ def evaluate(
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
             recognizer, whose own device, k and dtype do not count here.
-        data: folder of class folders, list file, prepared data set, or (in Python) an index; by
+        data: folder of class folders, list file, or prepared data set, or an index; by
             default the run's own data.
         split: part of the data; by default the validation part of data that has one or of the
             run's own data, else everything.
@@ -203,5 +203,8 @@ def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -
             f"views {views} are mirrored, and it is not known which classes swap then; give "
             "flip_pairs, {} if none does, or take other crops"
         )
-    swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
+    try:
+        swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
+    except ValueError as error:
+        raise ValueError(str(error).replace("horizontal_flip", "flip_pairs")) from None
     return torch.from_numpy(swaps["horizontal_flip"])

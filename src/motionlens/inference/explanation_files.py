@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from motionlens._utils.checks import check_at_least, check_number
-from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.files import check_writable, utf8, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (
     Place,
@@ -51,7 +51,7 @@ def explain_videos(
         recognizer: of a network with CP modules.
         videos: files and folders of videos.
         out: folder for data and pictures; several videos get one folder each inside it, and a
-            picture that compares the first 8. Nothing is written if it is None.
+            picture that compares the first 8.
         k: proposals per position, instead of the model's own.
         module: block name of the module that is drawn, such as layer3.0; by default the last one.
         position: position that is drawn, on the module's grid, counted from 0; by default the one
@@ -99,7 +99,7 @@ def explain_videos(
             folder = folders[number]
             folder.mkdir(parents=True, exist_ok=True)
             content = json.dumps(explained.to_dict(top=top or None), ensure_ascii=False, indent=1)
-            write_atomically(folder / DATA_FILE, (content + "\n").encode())
+            write_atomically(folder / DATA_FILE, utf8(content + "\n"))
             say(f"{name}: drawing")
             draw_proposals(explained, place, folder / f"proposals.{format}", theme=colours)
             draw_change(explained, folder / f"change.{format}", theme=colours)

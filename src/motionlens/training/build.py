@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
+from motionlens._utils.optional import require
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
@@ -64,6 +65,8 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     _check_labels(train, validation)
     weights, start_card = _read_weights(recipe, resume)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
+    if card.preprocessing.flow_frames:
+        require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
     model = build_model(card)
     report = start_from(model, weights, card.class_names) if weights else None

@@ -69,8 +69,8 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
         check_resumable(recipe)
     elif holds_run and not overwrite:
         raise ValueError(
-            f"out must not hold a run yet, {run} does; name another folder, "
-            "or add --resume to go on with it or --overwrite to start anew"
+            f"out must not hold a run yet, {run} does; name another folder, or set resume "
+            "(--resume) to go on with it or overwrite (--overwrite) to start anew"
         )
     check_writable(run)
 
