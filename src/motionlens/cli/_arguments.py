@@ -175,8 +175,9 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    names = ("root", "separator", "pattern", "columns")
-    add_options(parser, ListingConfig, *names, prefix="listing.", pattern={"default": None})
+    names = ("root", "separator", "pattern", "columns", "fps")
+    unset = {"default": None}
+    add_options(parser, ListingConfig, *names, prefix="listing.", pattern=unset, fps=unset)
 
 
 def given_listing(args: argparse.Namespace, base: ListingConfig | None) -> ListingConfig | None:

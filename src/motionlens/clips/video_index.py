@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
 from motionlens.video.file import open_video
-from motionlens.video.frames import VideoReader
+from motionlens.video.frames import FOLDER_FPS, VideoReader
 
 # Between the class names of a video that has several.
 LABEL_SEPARATOR = "|"
@@ -93,7 +93,7 @@ class VideoIndex:
     class_names: tuple[str, ...]
     starts_s: NDArray[np.float64]
     ends_s: NDArray[np.float64]
-    fps: float = 12.0
+    fps: float = FOLDER_FPS
     groups: NDArray[np.str_] | None = None
     targets: NDArray[np.bool_] | None = None
     flip_pairs: Mapping[str, str] | None = None
@@ -124,7 +124,7 @@ class VideoIndex:
         root: Path,
         entries: Sequence[ListEntry],
         class_names: Sequence[str] | None = None,
-        fps: float = 12.0,
+        fps: float = FOLDER_FPS,
     ) -> VideoIndex:
         """Index entries, whose class names become labels; sorted, unless their order is given.
 
@@ -154,9 +154,9 @@ class VideoIndex:
         return index if class_names is None else index.with_classes(tuple(class_names))
 
     @classmethod
-    def of_paths(cls, paths: Sequence[str]) -> VideoIndex:
-        """Index videos without labels."""
-        return cls.of(Path(), [ListEntry(path, "") for path in paths], class_names=())
+    def of_paths(cls, paths: Sequence[str], fps: float = FOLDER_FPS) -> VideoIndex:
+        """Index videos without labels; ``fps`` is the rate of frame folders."""
+        return cls.of(Path(), [ListEntry(path, "") for path in paths], class_names=(), fps=fps)
 
     def __len__(self) -> int:
         return len(self.paths)

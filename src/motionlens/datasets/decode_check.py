@@ -43,11 +43,13 @@ class Finding(NamedTuple):
         num_frames: of the clip; 0 if it is unreadable, None if frames were not counted.
         reason: why it is unreadable; empty if it is readable.
         remark: what is wrong with a readable video; mostly empty.
+        fps: frames per second on average; None if it is unreadable or was not opened.
     """
 
     num_frames: int | None
     reason: str = ""
     remark: str = ""
+    fps: float | None = None
 
 
 class Job(NamedTuple):
@@ -127,7 +129,7 @@ def check_video(job: Job) -> Finding:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always", VideoWarning)
             with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
-                num_frames = reader.num_frames
+                num_frames, rate = reader.num_frames, reader.fps
                 for _ in reader.read_in_chunks(range(num_frames if job.decode else 1)):
                     pass
     except VideoError as error:
@@ -135,7 +137,8 @@ def check_video(job: Job) -> Finding:
     except Exception as error:  # a file may find a fault in any library; the others go on
         return Finding(0, f"{type(error).__name__}: {_without_path(error, job.path)}")
     remarks = [w.message for w in seen if isinstance(w.message, VideoWarning)]
-    return Finding(num_frames, remark=_without_path(remarks[0], job.path) if remarks else "")
+    remark = _without_path(remarks[0], job.path) if remarks else ""
+    return Finding(num_frames, remark=remark, fps=rate)
 
 
 def check_each(
@@ -175,8 +178,10 @@ def read_checked(path: Path) -> Iterator[Checked]:
             try:
                 version, key, (size, mtime_ns), decoded, *finding = json.loads(line)
                 if version == _VERSION:
-                    num_frames, reason, remark = finding
-                    found = Finding(int(num_frames), str(reason), str(remark))
+                    # Lines of older versions have no frame rate.
+                    num_frames, reason, remark, *rate = finding
+                    fps = float(rate[0]) if rate and rate[0] is not None else None
+                    found = Finding(int(num_frames), str(reason), str(remark), fps)
                     name, start_s, end_s = key
                     yield (name, start_s, end_s), (size, mtime_ns), bool(decoded), found
             except (ValueError, TypeError):

@@ -6,6 +6,7 @@ import unicodedata
 import warnings
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +156,8 @@ def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoI
     Raises:
         ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
     """
-    return index_list(data, listing) if Path(data).is_file() else index_folder(data)
+    index = index_list(data, listing) if Path(data).is_file() else index_folder(data)
+    return replace(index, fps=listing.fps)
 
 
 def load_split(
@@ -179,7 +181,7 @@ def load_split(
     """
     data, listing = Path(data), listing or ListingConfig()
     if data.is_dir() and (parts := _split_folders(data)):
-        train, validation = (index_folder(part) for part in parts)
+        train, validation = (index_videos(part, listing) for part in parts)
         _check_same_classes(parts, train, validation)
         return train, validation
     index = index_videos(data, listing)

@@ -25,6 +25,7 @@ from motionlens.datasets.list_faults import (
     check_two_labels,
     find_repeats,
 )
+from motionlens.datasets.frame_rates import count_rates
 from motionlens.datasets.listing import PREPARED_FOLDER
 from motionlens.datasets.prepare_report import PartReport, PrepareReport
 from motionlens.datasets.prepared import (
@@ -200,6 +201,9 @@ def _report(
         num_twice=len({r.first.key for r in repeats}),
         num_leaked=len({r.first.key for r in repeats if r.part != r.first_part}),
         notes=copy.notes,
+        rates=count_rates(
+            video.finding.fps for video in videos if not video.fault and video.finding.fps
+        ),
         **settings,
     )
 

@@ -5,6 +5,7 @@ Needs neither torch nor NumPy, so that ``motionlens train --help`` answers at on
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ class ListingConfig:
             perhaps start,end.
         validation_fraction: share of each class that validates where no validation part is given.
         split_seed: decides which videos these are.
+        fps: frames per second of folders of pictures, which have none of their own; a prepared data
+            set knows its own.
     """
 
     root: str | None = None
@@ -43,8 +46,10 @@ class ListingConfig:
     columns: str | None = None
     validation_fraction: float = 0.2
     split_seed: int = 0
+    fps: float = 12.0
 
     def __post_init__(self) -> None:
+        check_number("listing.fps", self.fps, above=0, below=math.inf)
         fraction = self.validation_fraction
         check_number("listing.validation_fraction", fraction, above=0, below=1, hint="0.2 is usual")
         if self.pattern.count("{}") != 1:

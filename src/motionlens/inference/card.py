@@ -23,6 +23,7 @@ _ATTRIBUTES = {
     "class_names": "class_names",
     "num_frames": "sampling.num_frames",
     "frame_stride": "sampling.frame_stride",
+    "seconds": "sampling.seconds",
     "size": "preprocessing.size",
     "short_side": "preprocessing.short_side",
     "options": "options",
@@ -33,7 +34,9 @@ _ATTRIBUTES = {
     "license": "license",
     "format_version": "format_version",
 }
-_REQUIRED = ("model", "class_names", "num_frames", "frame_stride", "size", "short_side")
+_REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
+# How far apart a clip's frames are: one of these says so.
+_STEPS = ("seconds", "frame_stride")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +112,8 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
+        # A clip is a stretch of time or counts frames; the other key would say nothing.
+        del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values
 
     def to_json(self) -> str:
@@ -138,6 +143,11 @@ class ModelCard:
             raise ValueError(f"a model card must hold known fields only, got {names}")
         if missing := [name for name in _REQUIRED if name not in values]:
             raise ValueError(f"a model card must be complete, it lacks {', '.join(missing)}")
+        given = [name for name in _STEPS if values.get(name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a model card must hold {' or '.join(_STEPS)}, got {' and '.join(given) or 'none'}"
+            )
         parts: dict[str, dict[str, Any]] = {"": {}, "sampling": {}, "preprocessing": {}}
         for key in values.keys() - unknown:
             part, _, name = _ATTRIBUTES[key].rpartition(".")

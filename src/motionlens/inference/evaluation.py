@@ -12,6 +12,7 @@ from torch import Tensor
 
 from motionlens._utils.distributed import is_main
 from motionlens._utils.files import check_file, check_writable, write_atomically
+from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
@@ -37,6 +38,7 @@ def evaluate(
     views: str | Views = "1x1",
     flip_pairs: Mapping[str, str] | None = None,
     num_frames: int | None = None,
+    seconds: float | None = None,
     frame_stride: int | None = None,
     size: int | None = None,
     short_side: int | None = None,
@@ -69,7 +71,8 @@ def evaluate(
             none does; only views of 10 crops are mirrored; by default what the recipe or the data
             set says.
         num_frames: frames of a clip; by default the recognizer's own.
-        frame_stride: step between the frames of a clip; by default the recognizer's own.
+        seconds: length of a clip; by default the recognizer's own.
+        frame_stride: count frames instead, and take them this many apart.
         size: rows and columns of the centre and corner crops, pixels; by default the recognizer's
             own.
         short_side: length that the short side of frames is resized to, pixels; by default the
@@ -120,7 +123,7 @@ def evaluate(
         index = index.with_targets()
     card = replace(
         card,
-        sampling=replace(card.sampling, **_given(num_frames=num_frames, frame_stride=frame_stride)),
+        sampling=_sampling(card.sampling, num_frames, seconds, frame_stride),
         preprocessing=replace(card.preprocessing, **_given(size=size, short_side=short_side)),
     )
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
@@ -144,8 +147,8 @@ def evaluate(
         "views": str(views),
     }
     clip = card.to_dict()
-    names = ("sampling_mode", "num_frames", "frame_stride", "size", "short_side")
-    settings |= {name: clip[name] for name in names}
+    names = ("sampling_mode", "num_frames", "seconds", "frame_stride", "size", "short_side")
+    settings |= {name: clip[name] for name in names if name in clip}
     report = _make_report(card, index, results, settings)
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
@@ -187,6 +190,17 @@ def _make_report(
         settings=settings,
         fps=index.fps,
     )
+
+
+def _sampling(
+    own: Sampling, num_frames: int | None, seconds: float | None, frame_stride: int | None
+) -> Sampling:
+    """The recognizer's own sampling, or what is asked for in its place."""
+    if seconds is not None and frame_stride is not None:
+        raise ValueError("seconds and frame_stride exclude each other; give one")
+    if frame_stride is not None:
+        own = replace(own, frame_stride=frame_stride, seconds=None)
+    return replace(own, **_given(num_frames=num_frames, seconds=seconds))
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -22,14 +22,21 @@ class ClipConfig:
 
     Attributes:
         num_frames: Frames of a clip.
-        frame_stride: Step between them (mode dense).
-        mode: dense for neighbouring frames, segments for frames spread over the whole video.
+        seconds: How long a clip is; its frames are evenly spaced in time, whatever the videos'
+            frame rates. whole for clips as long as their videos.
+        fps: Frames of a clip per second, instead of seconds.
+        frame_stride: Count frames instead, and take them this many apart: motion in videos of
+            another frame rate then looks faster or slower.
+        mode: dense for a stretch of the video; segments for frames spread over the whole video by
+            their numbers, as TSN takes them.
         size: Rows and columns of a clip, pixels.
         short_side: For evaluation frames are resized to that short side, then cropped in the
             middle, pixels; same as size if not given.
     """
 
     num_frames: int | None = None
+    seconds: float | Literal["whole"] | None = None
+    fps: float | None = None
     frame_stride: int | None = None
     mode: Literal["dense", "segments"] = "dense"
     size: int | None = None
@@ -37,6 +44,15 @@ class ClipConfig:
 
     def __post_init__(self) -> None:
         _check(self, "clip.", "num_frames", "frame_stride", "size", "short_side", least=1)
+        _check(self, "clip.", "fps", above=0, below=math.inf)
+        if self.seconds != "whole":
+            _check(self, "clip.", "seconds", above=0, below=math.inf)
+        given = [name for name in ("seconds", "fps", "frame_stride") if getattr(self, name)]
+        if self.mode == "segments":
+            given.insert(0, "mode segments")
+        if len(given) > 1 and given != ["mode segments", "frame_stride"]:
+            names = " and ".join(f"clip.{name}" for name in given)
+            raise ValueError(f"{names} exclude each other; leave out all but one")
 
 
 @dataclass(frozen=True, kw_only=True)
