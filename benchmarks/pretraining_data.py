@@ -6,8 +6,7 @@ grows or shrinks, a window that moves over painted pictures and over footage.
     python benchmarks/pretraining_data.py data/box --footage FILE...
     motionlens train --config recipes/pretrained_nano.yaml --data data/box --out runs/box
     python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
-    motionlens train --config recipes/pretrained_rates_nano.yaml --data data/rates \\
-        --init runs/box --out runs/rates
+    motionlens train --config recipes/pretrained_rates_nano.yaml --init runs/box --data data/rates
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import MISSING, CheckLevel, Finding, OnProgress, check_videos
+from motionlens.datasets.frame_rates import count_rates
 from motionlens.datasets.list_faults import (
     Listed,
     Repeat,
@@ -25,7 +26,6 @@ from motionlens.datasets.list_faults import (
     check_two_labels,
     find_repeats,
 )
-from motionlens.datasets.frame_rates import count_rates
 from motionlens.datasets.listing import PREPARED_FOLDER
 from motionlens.datasets.prepare_report import PartReport, PrepareReport
 from motionlens.datasets.prepared import (
