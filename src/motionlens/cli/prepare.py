@@ -20,6 +20,7 @@ _LISTING = {
     "separator": "listing.separator",
     "pattern": "listing.pattern",
     "columns": "listing.columns",
+    "group": "listing.group",
 }
 
 

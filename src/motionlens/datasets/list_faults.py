@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_pattern
 
@@ -141,6 +142,8 @@ def check_lists(where: object, parts: Mapping[str, VideoIndex], *, on_disk: bool
                 f"{len(twice)}, the first is {twice[0].names}; remove all lines but one"
             )
         _warn_of_leaks(where, name, len(part.entries), repeats)
+    if on_disk and len(parts) > 1:
+        warn_of_shared_groups(where, *parts.values())
     check_class_names(where, chain.from_iterable(index.class_names for index in parts.values()))
 
 

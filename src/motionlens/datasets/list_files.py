@@ -1,7 +1,5 @@
 """Read lists of videos: CSV with almost any separator, JSON lines, or one JSON array."""
 
-import csv
-import io
 import json
 import math
 import re
@@ -9,14 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from motionlens._utils.errors import one_line
 from motionlens._utils.files import read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, normal_name
+from motionlens.datasets.list_tables import Table, numbered_lines, read_table
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-_SEPARATORS = ("\t", ";", ",")
-# Stands for any number of spaces and tabs.
-_SPACES = " "
 
 # Headings of published lists. Of two in one list the first counts: Something-Something's label is a
 # sentence about one video, its template is the class.
@@ -35,7 +30,6 @@ _MISSING_VALUES = frozenset({"nan", "null", "<na>", "n/a", "#n/a"})
 
 # Where a row is, such as "line 3", and its cells by the name of the column.
 Rows = Iterator[tuple[str, dict[str, Any]]]
-Table = list[tuple[int, list[str]]]
 
 
 def read_list(
@@ -73,7 +67,7 @@ def read_list(
         ValueError: If the file cannot be read, is empty, or has an invalid line.
     """
     text = read_text(path, "name a list of videos")
-    first = next((line for _, line in _lines(text)), None)
+    first = next((line for _, line in numbered_lines(text)), None)
     if first is None:
         raise ValueError(f"{path}: names no video; write one a line, as path,label")
     headings = _HEADINGS if group is None else {**_HEADINGS, "group": (group.lower(),)}
@@ -98,20 +92,13 @@ def read_ids(path: Path) -> list[ListEntry]:
         ValueError: If the file cannot be read, is empty, or has an invalid line.
     """
     # Names of classes hold commas, so a semicolon decides.
-    first = next((line for _, line in _lines(read_text(path, "name a list of videos"))), "")
+    first = next((line for _, line in numbered_lines(read_text(path, "name a list of videos"))), "")
     separator = ";" if ";" in first else ","
     return read_list(path, separator, labelled=False, columns=("path", "label"))
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, without empty ones and comments."""
-    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            yield number, line
-
-
 def _json_rows(path: Path, text: str, headings: dict[str, tuple[str, ...]]) -> Rows:
-    kind, lines = "line", list(_lines(text))
+    kind, lines = "line", list(numbered_lines(text))
     if lines[0][1].lstrip().startswith("["):
         kind, whole = "video", _load_json(path, "", "".join(line for _, line in lines))
         rows: Iterable[tuple[int, Any]] = enumerate(whole, start=1)
@@ -156,7 +143,7 @@ def _csv_rows(
     """Rows by the names of their columns, see :func:`read_list`."""
     if separator is not None and len(separator) != 1:
         raise ValueError(f"separator must be one character, got {separator!r}")
-    table = _table(path, text, separator, columns)
+    table = read_table(path, text, separator, columns)
     first = table[0][1]
     names = [_column(name, headings) for name in columns or _COLUMNS]
     needed = ("path", "label") if labelled else ("path",)
@@ -192,90 +179,6 @@ def _csv_rows(
 def _column(name: str, headings: dict[str, tuple[str, ...]]) -> str:
     """Which column a heading stands for; itself if for none of ours."""
     return next((column for column, known in headings.items() if name.lower() in known), name)
-
-
-def _table(path: Path, text: str, separator: str | None, columns: Sequence[str] | None) -> Table:
-    """All rows of CSV as cells, with the numbers of their lines."""
-    said = re.match(r"\s*\"?sep=(.)\"?\s*$", text.partition("\n")[0])
-    if said:  # Excel's own first line
-        separator, text = separator or said.group(1), "\n" + text.partition("\n")[2]
-    if separator == _SPACES and columns is not None:
-        return _split_at_spaces(text, columns)
-    if separator is not None:
-        return _parse(path, text, separator)
-    wanted = len(columns) if columns else 0
-    error: ValueError | None = None
-    tables = []
-    for candidate in _SEPARATORS:
-        try:
-            table = _parse(path, text, candidate)
-        except ValueError as one:
-            error = one
-            continue
-        if all(len(cells) > 1 for _, cells in table):
-            tables.append(table)
-    if columns is not None:
-        by_spaces = _split_at_spaces(text, columns)
-        if all(len(cells) == wanted for _, cells in by_spaces):
-            tables.append(by_spaces)
-        # One that gives every line as many cells as there are names goes first.
-        tables.sort(key=lambda table: not all(len(cells) == wanted for _, cells in table))
-    if tables:
-        return tables[0]
-    if error is not None and '"' in text:
-        raise error
-    raise ValueError(
-        f"{path}: must have a comma, semicolon or tab between path and label in every line, it "
-        f"has not; {_advice_for_spaces(text)}"
-    )
-
-
-def _parse(path: Path, text: str, separator: str) -> Table:
-    """CSV as cells; quotes may hold separators, line ends and a first ``#``."""
-    at_start = True
-
-    def lines() -> Iterator[str]:
-        nonlocal at_start
-        for line in io.StringIO(text, newline=""):
-            # The reader takes further lines while it is inside of quotes.
-            is_comment = at_start and line.lstrip().startswith("#")
-            at_start = False
-            yield "\n" if is_comment else line
-
-    reader = csv.reader(lines(), delimiter=separator, skipinitialspace=True, strict=True)
-    table: Table = []
-    try:
-        for row in reader:
-            cells = [cell.strip() for cell in row]
-            if any(cells):
-                table.append((reader.line_num, cells))
-            at_start = True
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}: line {reader.line_num}: {one_line(error)}; close every quotation mark, and "
-            "double one that belongs to a name"
-        ) from None
-    if not table:
-        raise ValueError(f"{path}: names no video; write one a line, as path,label")
-    return table
-
-
-def _split_at_spaces(text: str, columns: Sequence[str]) -> Table:
-    """Lines split at spaces; of ``path`` in the first column these are a part."""
-    split = str.rsplit if columns[0] in _HEADINGS["path"] else str.split
-    return [(number, split(line.strip(), None, len(columns) - 1)) for number, line in _lines(text)]
-
-
-def _advice_for_spaces(text: str) -> str:
-    rows = [line.split() for _, line in _lines(text)]
-    if all(len(row) == 3 and row[1].isdecimal() for row in rows):
-        return (
-            "if a line is path, number of frames and label, as for TSN and mmaction2, add "
-            "--listing.columns path,num_frames,label"
-        )
-    if all(len(row) > 1 for row in rows):
-        return "where spaces separate them, add --listing.columns path,label"
-    return "give the separator"
 
 
 def _check_no_header(

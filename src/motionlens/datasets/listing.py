@@ -4,18 +4,16 @@ import os
 import re
 import unicodedata
 import warnings
-import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.errors import first_three
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
+from motionlens.datasets.groups import group_column, with_groups
 from motionlens.datasets.list_faults import file_ids
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
+from motionlens.datasets.splitting import split_index
 from motionlens.video.find import find_videos, is_hidden, is_there, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
@@ -77,7 +75,7 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
         )
     if empty:
         warnings.warn(
-            f"{root}: folders without videos are not taken for classes: {_first_three(empty)}",
+            f"{root}: folders without videos are not taken for classes: {first_three(empty)}",
             VideoWarning,
             stacklevel=2,
         )
@@ -106,7 +104,7 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
             hint = "the path is of a Windows drive, write it relative to the list"
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
-            f"{_first_three(missing)}; {hint}"
+            f"{first_three(missing)}; {hint}"
         )
     return VideoIndex.of(folder, entries)
 
@@ -134,6 +132,7 @@ def read_listed(
         pattern=listing.pattern,
         labelled=labelled,
         columns=listing.column_names,
+        group=group_column(listing.group),
     )
     return folder, [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
 
@@ -157,7 +156,7 @@ def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoI
         ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
     """
     index = index_list(data, listing) if Path(data).is_file() else index_folder(data)
-    return replace(index, fps=listing.fps)
+    return replace(with_groups(index, listing.group), fps=listing.fps)
 
 
 def load_split(
@@ -193,50 +192,6 @@ def load_split(
     return split_index(index, listing)
 
 
-def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, VideoIndex]:
-    """Draw a share of each class, at least one video and never all.
-
-    Args:
-        index: the videos.
-        listing: says which share, and has the seed that decides which videos together with the
-            class name; other classes have no influence.
-
-    Returns:
-        Training and validation videos, each in the order of ``index``.
-
-    Raises:
-        ValueError: If the seed is negative, or no class has two videos.
-
-    Warns:
-        VideoWarning: If a class has one video only, which then trains.
-    """
-    fraction, seed = listing.validation_fraction, listing.split_seed
-    check_at_least(0, split_seed=seed)
-    is_drawn = np.zeros(len(index), dtype=bool)
-    single = []
-    for label, name in enumerate(index.class_names):
-        members = np.flatnonzero(index.labels == label)
-        if len(members) == 1:
-            single.append(name)
-        if len(members) > 1:
-            number = min(max(round(fraction * len(members)), 1), len(members) - 1)
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-            is_drawn[rng.choice(members, number, replace=False)] = True
-    if not is_drawn.any():
-        raise ValueError(
-            f"{index.root}: no class has two videos, so none is left to validate on; add videos or "
-            "give a validation part"
-        )
-    if single:
-        warnings.warn(
-            f"{index.root}: classes with one video only, which trains and is not validated: "
-            f"{_first_three(single)}",
-            VideoWarning,
-            stacklevel=3,
-        )
-    return index.subset(np.flatnonzero(~is_drawn)), index.subset(np.flatnonzero(is_drawn))
-
-
 def _folder(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if not path.is_dir():
@@ -263,7 +218,7 @@ def _check_same_classes(
 ) -> None:
     named = [(parts[0], train, validation), (parts[1], validation, train)]
     only = [
-        f"only in {part.name}: {_first_three(sorted(names))}"
+        f"only in {part.name}: {first_three(sorted(names))}"
         for part, own, other in named
         if (names := set(own.class_names) - set(other.class_names))
     ]
@@ -272,7 +227,3 @@ def _check_same_classes(
             f"{parts[0].parent}: {parts[0].name} and {parts[1].name} must have the same classes; "
             f"{'; '.join(only)}"
         )
-
-
-def _first_three(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

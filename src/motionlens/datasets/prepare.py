@@ -14,11 +14,12 @@ from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens.clips.video_index import ListEntry
+from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import MISSING, CheckLevel, Finding, OnProgress, check_videos
 from motionlens.datasets.frame_rates import count_rates
+from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.datasets.list_faults import (
     Listed,
     Repeat,
@@ -103,7 +104,11 @@ def prepare(
     check_class_names(root, copy.class_names)
     repeats = _find_repeats(copy)
     # Official lists have their reasons, and report.md names the videos.
-    check_two_labels(root, repeats, refuse=spec.num_classes is None)
+    is_own = spec.num_classes is None
+    check_two_labels(root, repeats, refuse=is_own)
+    if is_own and {"train", "validation"} <= copy.parts.keys():
+        parts = (copy.parts[part] for part in PARTS[:2])
+        warn_of_shared_groups(root, *(VideoIndex.of(copy.folder, part) for part in parts))
     found = check_videos(
         copy.folder,
         (entry.key for entries in copy.parts.values() for entry in entries),

@@ -34,6 +34,11 @@ class ListingConfig:
         columns: what the columns of a list without headings are, such as 'path,num_frames,label';
             names other than path, label, start and end are ignored. By default path,label and
             perhaps start,end.
+        group: what keeps the videos of one person or scene on one side of a split: a column of the
+            list, a CSV file of path and group, or a regular expression on the path whose brackets
+            capture the group, such as '(anna|ben)_'.
+        folds: number of folds for cross-validation, which replace the parts; for --folds.
+        fold: the one that validates, from 1.
         validation_fraction: share of each class that validates where no validation part is given.
         split_seed: decides which videos these are.
         fps: frames per second of folders of pictures, which have none of their own; a prepared data
@@ -44,6 +49,9 @@ class ListingConfig:
     separator: str | None = None
     pattern: str = "{}"
     columns: str | None = None
+    group: str | None = None
+    folds: int | None = None
+    fold: int | None = None
     validation_fraction: float = 0.2
     split_seed: int = 0
     fps: float = 12.0
@@ -64,6 +72,12 @@ class ListingConfig:
                     f"listing.columns must name {name} once, got {self.columns!r}; write for "
                     "example path,num_frames,label"
                 )
+
+        if self.folds is None and self.fold is not None:
+            raise ValueError("listing.fold needs listing.folds; say how many folds there are")
+        if self.folds is not None:
+            check_number("listing.folds", self.folds, least=2, hint="5 is usual")
+            check_number("listing.fold", self.fold or 1, least=1, most=self.folds)
 
     @property
     def column_names(self) -> tuple[str, ...] | None:

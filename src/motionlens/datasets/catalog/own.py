@@ -8,9 +8,11 @@ from typing import Any
 from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
-from motionlens.datasets.listing import load_split, read_listed, split_index
+from motionlens.datasets.groups import with_groups
+from motionlens.datasets.listing import load_split, read_listed
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.datasets.source import ListingConfig
+from motionlens.datasets.splitting import split_index
 from motionlens.video.find import find_videos
 
 _LIST_SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".json")
@@ -57,6 +59,8 @@ def _read_list(
     for part, path in lists.items():
         base, entries = read_listed(path, rule, labelled=part != "test")
         parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
+        known = with_groups(VideoIndex.of(folder, parts[part]), rule.group)
+        parts[part] = [known.entry(i) for i in range(len(known))]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
     notes = []
     if root.is_file():
@@ -69,7 +73,9 @@ def _read_list(
 
 
 def _drawn(listing: ListingConfig) -> str:
-    return f"{listing.validation_fraction:.0%} of each class was drawn for the validation part."
+    whole = "" if listing.group is None else f", in whole groups by {listing.group}"
+    share = f"{listing.validation_fraction:.0%} of each class"
+    return f"{share} was drawn for the validation part{whole}."
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
@@ -91,6 +97,7 @@ _SHARED = {
         float, "share of each class that validates where there are no parts"
     ),
     "split_seed": Option(int, "decides which videos these are"),
+    "group": Option(str, "column, file or pattern that keeps a person or scene in one part"),
 }
 
 # What mirroring does to a user's own classes is said in the recipe.
