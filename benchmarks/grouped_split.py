@@ -1,6 +1,6 @@
 """How much a random split flatters: the same recipe on random folds and on folds of whole groups.
 
-    python benchmarks/grouped_split.py RECIPE.yaml GROUP OUT [--folds 5] [--seeds 1] [FIELD=VALUE...]
+    python benchmarks/grouped_split.py RECIPE GROUP OUT [--folds 5] [--seeds 1] [FIELD=VALUE...]
 
 ``GROUP`` is what ``listing.group`` takes: a column, a file of path and group, or a pattern. Each
 kind of fold is trained in a folder of its own inside ``OUT``; a call that was interrupted goes on
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from motionlens._utils.machine import machine
@@ -76,7 +77,12 @@ def main() -> None:
             )
             results.append({"split": name, "seed": seed, **json.loads(found.to_json())})
     table = markdown_table(["split", "seed", "mean of folds", "95 % interval"], rows)
-    about = {"fields": args.fields, "recipe": args.recipe, "machine": machine(), "runs": results}
+    about = {
+        "fields": args.fields,
+        "recipe": args.recipe,
+        "machine": machine(torch.device("cpu")),
+        "runs": results,
+    }
     (args.out / "grouped_split.json").write_text(json.dumps(about, indent=1) + "\n")
     (args.out / "grouped_split.md").write_text(table)
     print(table)

@@ -135,14 +135,16 @@ def shared_takes(
         series_of[label] += size > 1
     by_stem = {name.stem: entry for name, entry in zip(names, train, strict=True)}
     by_series = {(n.label, n.series): e for n, e in zip(names, train, strict=True)}
+    trained = set(map(_clip, train))
     pairs = []
     for entry in validation:
+        if _clip(entry) in trained:
+            continue  # no further take, but the very same clip, which is warned of as such
         name = _Name.of(entry)
         other = by_stem.get(name.stem)
         if other is None and series_of[name.label] > 1:
             other = by_series.get((name.label, name.series))
-        # The very same clip is not another take of it, and is warned of as what it is.
-        if other is not None and _clip(other) != _clip(entry):
+        if other is not None:
             pairs.append((other.path, entry.path))
     return pairs
 
