@@ -129,6 +129,10 @@ class OptimConfig:
             cosine; others: linearly from nothing).
         weight_decay: Not applied to norms and biases.
         label_smoothing: Share of the target that is spread over all classes.
+        class_weights: balanced weighs the losses so that every class counts the same, however few
+            clips it has; null for each clip the same. loader.balanced draws instead; take one.
+        focal_gamma: Focal loss: a class that is rightly given the probability p counts with
+            (1 - p) to this power, so that hard clips count more; 2 is usual, 0 for cross-entropy.
         grad_clip: Greatest norm of a step's gradient; 0 for no limit.
         precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
         norm_momentum: Weight of a batch's statistics in the running ones of batch norms.
@@ -154,6 +158,8 @@ class OptimConfig:
     warmup: float = 0.25
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
+    class_weights: Literal["balanced"] | None = None
+    focal_gamma: float = 0.0
     grad_clip: float = 5.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     norm_momentum: Literal["constant", "halving"] = "constant"
@@ -170,6 +176,7 @@ class OptimConfig:
             )
         _check(self, "optim.", "epochs", "batch_size", "accumulate", "step_epochs", least=1)
         _check(self, "optim.", "weight_decay", "grad_clip", least=0)
+        _check(self, "optim.", "focal_gamma", least=0, most=10)
         _check(self, "optim.", "lr", above=0)
         _check(self, "optim.", "min_lr", least=0, most=self.lr)
         _check(self, "optim.", "ema_decay", "warmup", "label_smoothing", least=0, below=1)
@@ -279,6 +286,10 @@ class Recipe:
                 raise ValueError(f"{name} must not be empty")
         _check(self, "", "k", "validate_every", "patience", "devices", "num_nodes", least=1)
         _check(self, "", "seed", least=0)
+        if self.loader.balanced and self.optim.class_weights is not None:
+            raise ValueError(
+                "loader.balanced and optim.class_weights both make up for rare classes; set one"
+            )
         if self.k is not None and "k" in self.model_options:
             raise ValueError("k must be given once, got it in model_options too; remove one")
 
