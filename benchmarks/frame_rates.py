@@ -200,7 +200,7 @@ def answers(
 
     def lines(*words: str) -> list[dict[str, Any]]:
         out = io.StringIO()
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
             status = motionlens_command(list(words))
         if status:
             raise SystemExit(f"motionlens {' '.join(words)[:99]} ended with {status}")
@@ -226,7 +226,7 @@ def answers(
     with tempfile.TemporaryDirectory() as place:
         exported = str(Path(place, "network.onnx"))
         with contextlib.redirect_stdout(io.StringIO()):
-            motionlens_command(["export", run, "--out", exported])
+            motionlens_command(["export", run, exported])
         yield "predict, ONNX", rows(lines("predict", exported, *files, "--json", *every))
     features = recognizer.embed(files).numpy()
     head = recognizer.network.fc  # type: ignore[union-attr]

@@ -129,7 +129,10 @@ def check_video(job: Job) -> Finding:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always", VideoWarning)
             with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
-                num_frames, rate = reader.num_frames, reader.fps
+                num_frames, times_s = reader.num_frames, reader.times_s
+                span_s = float(times_s[-1] - times_s[0])
+                # Heads of files may declare something else.
+                rate = (num_frames - 1) / span_s if span_s else reader.fps
                 for _ in reader.read_in_chunks(range(num_frames if job.decode else 1)):
                     pass
     except VideoError as error:

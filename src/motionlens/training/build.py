@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_card
+from motionlens.inference.checkpoint import CARD_FILE, load_card
 from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
@@ -95,11 +96,12 @@ def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
 
 def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCard | None]:
     """The weights that a run starts from, and the card that says what they are of."""
-    if recipe.init is None:
-        return None, None
-    if resume:
-        # The weights are in the run's own checkpoint, and its card has taken over theirs.
+    if resume and Path(recipe.out, CARD_FILE).is_file():
+        # The weights are in the run's own checkpoint. Its card has taken over those of the weights
+        # that it started from, and may be older than today's defaults.
         return None, load_card(recipe.out)
+    if resume or recipe.init is None:
+        return None, None
     return read_weights(recipe.init)
 
 
