@@ -78,9 +78,14 @@ def _stream(args: argparse.Namespace) -> int:
 
 
 def _print_table(predictions: list[Prediction]) -> None:
+    headings = ["video", "label", "probability"]
+    headings += [] if predictions[0].above is None else ["above its threshold"]
     rows = []
     for prediction in predictions:
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
         for number, (label, value) in enumerate(pairs):
-            rows.append(("" if number else prediction.path, label, f"{100 * value:.1f} %"))
-    Output().print(console_table(("video", "label", "probability"), rows, left=(0, 1)))
+            row = ["" if number else prediction.path, label, f"{100 * value:.1f} %"]
+            if prediction.above is not None:
+                row.append("yes" if prediction.above[number] else "")
+            rows.append(row)
+    Output().print(console_table(headings, rows, left=(0, 1, 3)))

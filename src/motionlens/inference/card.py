@@ -31,6 +31,7 @@ _ATTRIBUTES = {
     "mean": "preprocessing.mean",
     "std": "preprocessing.std",
     "multi_label": "multi_label",
+    "thresholds": "thresholds",
     "license": "license",
     "format_version": "format_version",
 }
@@ -54,6 +55,8 @@ class ModelCard:
             here.
         multi_label: whether a video may show several classes. Each logit then goes through a
             sigmoid of its own.
+        thresholds: of several labels, from which probability each is shown, as an evaluation chose
+            them; empty if none has.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
         format_version: of the checkpoint's files.
 
@@ -67,6 +70,7 @@ class ModelCard:
     preprocessing: Preprocessing
     options: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
+    thresholds: tuple[float, ...] = ()
     license: str = ""
     format_version: int = FORMAT_VERSION
 
@@ -85,9 +89,23 @@ class ModelCard:
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
                 f"more than once: {', '.join(twice) or 'none'}"
             )
+        self._check_thresholds()
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
+
+    def _check_thresholds(self) -> None:
+        if not self.thresholds:
+            return
+        is_list = isinstance(self.thresholds, (list, tuple))
+        are_shares = is_list and all(
+            isinstance(p, (int, float)) and 0 <= p <= 1 for p in self.thresholds
+        )
+        if not self.multi_label or not are_shares or len(self.thresholds) != len(self.class_names):
+            raise ValueError(
+                f"thresholds must be {len(self.class_names)} numbers in 0..1, one per class of a "
+                f"multi_label recognizer, got {self.thresholds!r:.99}"
+            )
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -98,6 +116,13 @@ class ModelCard:
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""
         return create_model(self.model, num_classes=len(self.class_names), **self.options)
+
+    @property
+    def label_thresholds(self) -> tuple[float, ...] | None:
+        """From which probability each label is shown: those chosen, or 0.5."""
+        if not self.multi_label:
+            return None  # the most probable label is the answer
+        return self.thresholds or (0.5,) * len(self.class_names)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of logits ``(..., K)``, float32 of the same shape.
@@ -112,6 +137,8 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
+        if not self.thresholds:
+            del values["thresholds"]
         # A clip is a stretch of time or counts frames; the other key would say nothing.
         del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values

@@ -20,13 +20,17 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_checkpoint
+from motionlens.inference.checkpoint import load_checkpoint, save_card
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import Result, Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
 from motionlens.report.submission import submission_text
+from motionlens.report.thresholds import choose_thresholds
+
+# What a report's settings say of thresholds that are those of the best F1 on its own videos.
+CHOSEN_HERE = "chosen on these videos"
 
 
 def evaluate(
@@ -56,6 +60,10 @@ def evaluate(
 
     A video's probabilities are the mean of those of its views. Under ``torchrun`` each process
     takes its share of the videos; all of them return the whole report, and the main one writes.
+
+    Where videos may show several labels, an evaluation of a run on its own validation videos, with
+    its own clips, also chooses each label's threshold, that of the best F1, and stores them in the
+    run's card: predictions then say which labels are above. Other evaluations use those.
 
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
@@ -112,6 +120,10 @@ def evaluate(
     if submission is not None:
         check_file(submission, "submission")
     views = Views.parse(views)
+    clip_changes = (num_frames, seconds, frame_stride, size, short_side, k)
+    # Thresholds are chosen on a run's own validation videos, and nowhere else.
+    chooses = data is None and split in (None, "validation") and not any(clip_changes)
+    own_card = card
     spec = None
     if not isinstance(data, VideoIndex):
         spec = spec_of(data or (source.data if source else None))
@@ -150,6 +162,15 @@ def evaluate(
     names = ("sampling_mode", "num_frames", "seconds", "frame_stride", "size", "short_side")
     settings |= {name: clip[name] for name in names if name in clip}
     report = _make_report(card, index, results, settings)
+    if card.multi_label and report.targets is not None and len(report.scored):
+        thresholds, scored, origin = card.label_thresholds, report.scored, "the recognizer's"
+        if chooses and source is not None and not isinstance(recognizer, Recognizer):
+            thresholds = choose_thresholds(report.probabilities[scored], report.targets[scored])
+            origin = CHOSEN_HERE
+            if is_main():
+                save_card(recognizer, replace(own_card, thresholds=thresholds))
+        settings["thresholds"] = origin
+        report = replace(report, thresholds=thresholds)
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
     if submission is not None and is_main():

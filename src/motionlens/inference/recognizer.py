@@ -218,7 +218,7 @@ class Recognizer(Runner):
         )
         for name, row in results:
             if isinstance(row, Tensor):
-                yield best_labels(self.class_names, name, row, top)
+                yield best_labels(self.class_names, name, row, top, self.card.label_thresholds)
             elif on_error is not None:
                 on_error(name, row)
 

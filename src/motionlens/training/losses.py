@@ -141,7 +141,7 @@ def clip_losses_of_several_labels(
 
 
 def _left(p: Tensor, gamma: float) -> Tensor:
-    """``(1 - p) ** gamma``; a power below 1 has no finite slope at 0, which is therefore avoided."""
+    """``(1 - p) ** gamma``, away from 0, where a power below 1 has no finite slope."""
     return (1 - p).clamp_min(1e-6) ** gamma
 
 
