@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.models.registry import create_model, model_defaults
+from motionlens.report.thresholds import DEFAULT_THRESHOLD
 
 FORMAT_VERSION = 1
 
@@ -122,7 +123,7 @@ class ModelCard:
         """From which probability each label is shown: those chosen, or 0.5."""
         if not self.multi_label:
             return None  # the most probable label is the answer
-        return self.thresholds or (0.5,) * len(self.class_names)
+        return self.thresholds or (DEFAULT_THRESHOLD,) * len(self.class_names)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of logits ``(..., K)``, float32 of the same shape.

@@ -122,7 +122,8 @@ def evaluate(
     views = Views.parse(views)
     clip_changes = (num_frames, seconds, frame_stride, size, short_side, k)
     # Thresholds are chosen on a run's own validation videos, and nowhere else.
-    chooses = data is None and split in (None, "validation") and not any(clip_changes)
+    is_own = source is not None and data is None and split in (None, "validation")
+    chooses = is_own and not any(clip_changes)
     own_card = card
     spec = None
     if not isinstance(data, VideoIndex):
@@ -162,9 +163,14 @@ def evaluate(
     names = ("sampling_mode", "num_frames", "seconds", "frame_stride", "size", "short_side")
     settings |= {name: clip[name] for name in names if name in clip}
     report = _make_report(card, index, results, settings)
-    if card.multi_label and report.targets is not None and len(report.scored):
+    if card.multi_label and report.targets is not None:
         thresholds, scored, origin = card.label_thresholds, report.scored, "the recognizer's"
-        if chooses and source is not None and not isinstance(recognizer, Recognizer):
+        if (
+            chooses
+            and len(scored)
+            and source is not None
+            and not isinstance(recognizer, Recognizer)
+        ):
             thresholds = choose_thresholds(report.probabilities[scored], report.targets[scored])
             origin = CHOSEN_HERE
             if is_main():

@@ -46,12 +46,13 @@ def class_table(report: EvaluationReport) -> Table:
         (name, str(count), percent(value), mistaken)[: len(headings)]
         for name, count, value, mistaken in class_rows(report)
     ]
+    left = (0,) if report.is_multi_label else (0, 3)
     if report.f1 is not None and report.thresholds is not None:
         headings += ["threshold", "F1"]
         more = zip(report.thresholds, report.f1.tolist(), strict=True)
         cells = [(f"{limit:.3f}", percent(f1)) for limit, f1 in more]
         rows = [(*row, *both) for row, both in zip(rows, cells, strict=True)]
-    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=(0, 3))
+    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=left)
     table.add_section()
     for name, value, interval in metrics(report):
         bounds = f" ({percent_range(interval)})" if interval else ""
