@@ -151,7 +151,8 @@ def test_both_unicode_forms_are_one_class(tmp_path):
     for form in ("NFC", "NFD"):
         touch(tmp_path / "data" / unicodedata.normalize(form, "caf\u00e9"), f"{form}.mp4")
     touch(tmp_path / "data" / "b", "1.mp4", "2.mp4")
-    index = evaluated(tmp_path / "data")
+    with pytest.warns(VideoWarning, match=r"are one class, 'caf\u00e9'; write it in one way"):
+        index = evaluated(tmp_path / "data")
     assert index.class_names == ("b", "caf\u00e9")
     assert index.counts() == {"b": 2, "caf\u00e9": 2}
     assert all(index.path(i).exists() for i in range(4))
@@ -165,7 +166,7 @@ def test_backslashes(tmp_path):
     index = evaluated(tmp_path / "l.csv")
     assert index.paths.tolist() == ["v/1.mp4", "v/2.mp4", "v\\3.mp4"]
     (tmp_path / "l.csv").write_text("C:\\v\\1.mp4,a\n")
-    with pytest.raises(ValueError, match="of a Windows drive, write it relative to the list"):
+    with pytest.raises(ValueError, match=r"Windows drive .* write the paths relative to the list"):
         evaluated(tmp_path / "l.csv")
 
 
@@ -189,3 +190,16 @@ def test_checking_prepared_data_looks_for_no_file(tmp_path):
     check_lists("here", {"": index}, on_disk=False)
     with pytest.raises(ValueError, match="here: 1 of 1 videos are missing, the first is gone.mp4;"):
         check_lists("here", {"": index})
+
+
+def test_folders_that_differ_in_spaces_around_are_one_class(tmp_path):
+    touch(tmp_path, "left/1.mp4", "left /2.mp4", "b/1.mp4")
+    with pytest.warns(VideoWarning, match="'left' and 'left ' are one class, 'left'; write it in"):
+        index = evaluated(tmp_path)
+    assert index.counts() == {"b": 1, "left": 2}
+
+
+def test_paths_of_a_windows_drive_are_told_by_prepare_too(tmp_path):
+    (tmp_path / "l.csv").write_text("C:\\v\\1.mp4,a\nC:\\v\\2.mp4,b\n")
+    with pytest.raises(ValueError, match=r"l.csv: names videos by a Windows drive"):
+        prepare("list", tmp_path / "l.csv", check="none")

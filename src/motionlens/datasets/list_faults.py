@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_pattern
@@ -175,6 +175,22 @@ def check_class_names(where: object, names: Iterable[str]) -> None:
             _warn(
                 f"{where}: the classes {other!r} and {name!r} look alike and are taken for two; if "
                 "they are one, give them one name"
+            )
+
+
+def warn_of_spellings(where: object, names: Iterable[str]) -> None:
+    """Warn of names that are understood as one class and written differently: é has two forms.
+
+    Warns:
+        VideoWarning: If there are any.
+    """
+    spellings: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        other = spellings.setdefault(normal_name(name), name)
+        if other != name:
+            _warn(
+                f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; "
+                "write it in one way"
             )
 
 

@@ -4,11 +4,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from motionlens._utils.files import read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, normal_name
+from motionlens.datasets.list_faults import warn_of_spellings
 from motionlens.datasets.list_tables import Table, numbered_lines, read_table
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
@@ -76,7 +78,11 @@ def read_list(
         rows = _json_rows(path, text, headings)
     else:
         rows = _csv_rows(path, text, separator, columns, headings, labelled)
-    entries = [_entry(f"{path}: {where}", row, labelled, group) for where, row in rows]
+    found = list(rows)
+    labels = (row.get("label") for _, row in found)
+    parts = (label.split(LABEL_SEPARATOR) for label in labels if isinstance(label, str))
+    warn_of_spellings(path, map(str.strip, chain.from_iterable(parts)))
+    entries = [_entry(f"{path}: {where}", row, labelled, group) for where, row in found]
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
@@ -248,6 +254,7 @@ def _cell(where: str, name: str, value: Any) -> str:
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError(
             f"{where} must have a {name}, got {value!r}; write it as text or a whole number"
+            f"{', several as one|other' if isinstance(value, list) else ''}"
         )
     text = str(value)
     return text if name == "path" else text.strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 from motionlens._utils.errors import first_three
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
 from motionlens.datasets.groups import group_column, with_groups
-from motionlens.datasets.list_faults import file_ids
+from motionlens.datasets.list_faults import file_ids, warn_of_spellings
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
 from motionlens.datasets.splitting import split_index
@@ -67,6 +67,7 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             empty.append(folder.name)
         label = normal_name(folder.name)
         entries += [ListEntry(str(v.relative_to(root)), label) for v in videos]
+    warn_of_spellings(root, (entry.path.split(os.sep)[0] for entry in entries))
     if not entries:
         lies_flat = any(map(is_video_file, root.iterdir())) or any(map(is_picture, root.iterdir()))
         found = "videos or pictures, but no class folders" if lies_flat else "no videos"
@@ -99,12 +100,9 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
     there = file_ids([os.path.join(folder, entry.path) for entry in entries])
     missing = [e.path for e, file_id in zip(entries, there, strict=True) if file_id is None]
     if missing:
-        hint = "check root and pattern"
-        if re.match(r"[A-Za-z]:[\\/]", missing[0]):
-            hint = "the path is of a Windows drive, write it relative to the list"
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
-            f"{first_three(missing)}; {hint}"
+            f"{first_three(missing)}; check root and pattern"
         )
     return VideoIndex.of(folder, entries)
 
@@ -134,7 +132,14 @@ def read_listed(
         columns=listing.column_names,
         group=group_column(listing.group),
     )
-    return folder, [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
+    entries = [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
+    first = entries[0].path
+    if re.match(r"[A-Za-z]:[\\/]", first) and not is_there(folder / first):
+        raise ValueError(
+            f"{path}: names videos by a Windows drive that is not here, the first is {first}; "
+            "write the paths relative to the list, or to listing.root"
+        )
+    return folder, entries
 
 
 def _on_disk(folder: Path, path: str) -> str:
