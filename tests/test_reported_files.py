@@ -18,7 +18,7 @@ FILES = {
     "keep_1_131.mpg": (range(60), 2.36, None),
     "cat.ts": ([*range(60)] * 2, 4.76, None),
     "cat_nob.ts": ([*range(60)] * 2, 4.76, None),
-    "dmg.mp4": (range(60), 2.36, "1 of 60 frames asked for are damaged and shown as far as"),
+    "dmg.mp4": (range(60), 2.36, "12 of 60 frames asked for are damaged and shown as far as"),
     "drop_mjpeg.avi": ([*range(20), *range(25, 40), *range(41, 60)], 2.36, None),
 }
 # Damage reaches from frame 28 to the next key frame.

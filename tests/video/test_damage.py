@@ -227,3 +227,25 @@ def test_bare_pictures_play_at_the_rate_that_they_say(make_video, suffix, codec,
         assert reader.times_s.tolist() == pytest.approx([i / fps for i in range(12)])
     source = open_source(path)
     assert [frame.time_s for frame in source] == pytest.approx([i / fps for i in range(12)])
+
+
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx264"])
+def test_joined_parts_that_were_cut_are_not_damaged(make_video, moving, tmp_path, codec):
+    path = make_video("a.ts", frames=moving, fps=25, g=15, bf=2, codec=codec)
+    content = path.read_bytes()
+    third, half = (len(content) // n // 188 * 188 for n in (3, 2))
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(content[half:-1000] + content[third:])
+    num_frames, said = read_all(joined)
+    assert said == []
+    assert 20 < num_frames < 50
+
+
+def test_damage_reaches_to_the_next_key_frame(make_video, moving):
+    path = make_video(frames=moving, fps=25, g=20, bf=0, sc_threshold=0)
+    overwrite(path, 24)
+    with open_video(path) as reader, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        reader.read([3, 12, 19])
+        with pytest.raises(VideoWarning, match="1 of 1 frames asked for are damaged and shown"):
+            reader.read([30])

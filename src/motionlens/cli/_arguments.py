@@ -20,7 +20,7 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
 from motionlens.pretrained import NAME
-from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
+from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_there, is_video
 
 R = TypeVar("R")
 
@@ -156,7 +156,7 @@ def is_data(word: str) -> bool:
         return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
     if "://" in word or path.suffix.lower() in VIDEO_SUFFIXES:
         return True
-    return path.exists() and not is_onnx(word)
+    return is_there(path) and not is_onnx(word)
 
 
 def _dtype(name: str) -> torch.dtype | None:

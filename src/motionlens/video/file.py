@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from motionlens.video.container import (
     read_fps,
     read_packets,
 )
-from motionlens.video.frame_index import FrameIndex, index_file
+from motionlens.video.frame_index import index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
@@ -198,22 +198,15 @@ class FileReader(VideoReader):
             yield decoded
 
     def _decode(self) -> Iterator[Decoded]:
+        """Frames from here on with the stamps by which the index knows them."""
+        # Not a generator of this object, which would keep it alive.
         packets = read_packets(self._container, self._stream)
+        if self._index.counted:
+            shown = Presentation.of(self._stream).frames(packets, self._stream)
+            return (one._replace(stamp=number) for number, one in enumerate(shown))
         if self._index.packets is not None and not self._is_from_start:
             packets = self._index.packets.follow(packets)
-        # Not a generator of this object, which would keep it alive.
-        return decode_by_index(packets, self._stream, self._index)
-
-
-def decode_by_index(packets: Iterable[Any], stream: Any, index: FrameIndex) -> Iterator[Decoded]:
-    """The frames of packets with the stamps by which an index knows them."""
-    if index.counted:
-        shown = Presentation.of(stream).frames(packets, stream)
-        frames = (one._replace(stamp=number) for number, one in enumerate(shown))
-    else:
-        frames = (one for one in decode(packets, stream) if one.stamp is not None)
-    for one in frames:
-        yield one._replace(is_damaged=False) if one.stamp == index.open_end else one
+        return (one for one in decode(packets, self._stream) if one.stamp is not None)
 
 
 def stamp_of(decoded: Decoded) -> int:

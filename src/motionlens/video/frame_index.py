@@ -34,7 +34,6 @@ class FrameIndex:
         keys: int64, ascending, the stamps at which decoding may begin.
         counted: stamps are frame numbers, because times in the file are missing or repeated.
         times_s: float64 ``(n,)``, seconds since the first frame.
-        open_end: stamp of the last packet, where the file may have been cut in its middle.
         packets: recognises the packets after a seek; None where the container leads to the right
             one.
     """
@@ -43,7 +42,6 @@ class FrameIndex:
     keys: NDArray[np.int64]
     counted: bool
     times_s: NDArray[np.float64]
-    open_end: int | None = None
     packets: PacketTable | None = None
 
     def key_before(self, stamp: int) -> int:
@@ -89,9 +87,6 @@ def index_file(path: Path) -> FrameIndex:
     if announced > presentation.num_whole:
         note = cut_short(name, announced, len(index.stamps))
         warnings.warn(note, VideoWarning, stacklevel=4)
-    if not announced or announced > presentation.num_whole:
-        last = int(index.stamps[-1]) if index.counted else presentation.last_stamp
-        return replace(index, open_end=last)
     return index
 
 

@@ -21,6 +21,7 @@ import av
 
 # These store frames that are never shown, each in a packet of its own with a stamp of its own.
 _CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
+_B_FRAME = av.video.frame.PictureType.B
 # A clock that goes back by more has been reset; by less, frames share a time or are misplaced.
 _CLOCK_RESET_S = 1.0
 
@@ -73,8 +74,6 @@ class Presentation:
         num_whole: packets so far that are not damaged.
         num_replaced: due frames so far that were replaced by another.
         num_damaged: frames shown so far that could be decoded in part only.
-        last_stamp: of the last packet so far.
-        last_damaged: stamp of the last of the damaged frames; None if there is none.
     """
 
     def __init__(
@@ -83,8 +82,6 @@ class Presentation:
         self.due = list(due)
         self.by_stamps = by_stamps
         self.num_whole = self.num_replaced = self.num_damaged = 0
-        self.last_stamp: int | None = None
-        self.last_damaged: int | None = None
         self._is_told = bool(self.due)
         self._flags_neighbors = flags_neighbors
         self._last_dts: int | None = None
@@ -102,8 +99,8 @@ class Presentation:
             return
         is_whole = self._flags_neighbors or not packet.is_corrupt
         self.num_whole += is_whole
-        is_reset = None not in (packet.dts, self._last_dts) and packet.dts < self._last_dts
-        self._last_dts, self.last_stamp = packet.dts, packet.pts
+        is_reset = _goes_back(packet.dts, self._last_dts)
+        self._last_dts = packet.dts
         if packet.pts is None or is_reset:
             self.by_stamps = False
             self.due.clear()
@@ -115,7 +112,8 @@ class Presentation:
         before: Decoded | None = None
         for one in decoded:
             if not self.by_stamps:
-                yield self._note_damage(one)
+                self.num_damaged += one.is_damaged
+                yield one
             elif one.stamp is not None:
                 while self.due and self.due[0] < one.stamp:
                     stamp = heapq.heappop(self.due)
@@ -126,16 +124,11 @@ class Presentation:
                     if self.due and self.due[0] == one.stamp:  # two packets of one time
                         self.by_stamps = False
                         self.due.clear()
-                    yield self._note_damage(one)
+                    self.num_damaged += one.is_damaged
+                    yield one
                 before = one
         while self.due and before is not None:
             yield self._replaced(heapq.heappop(self.due), before)
-
-    def _note_damage(self, one: Decoded) -> Decoded:
-        if one.is_damaged:
-            self.num_damaged += 1
-            self.last_damaged = one.stamp
-        return one
 
     def _replaced(self, stamp: int, by: Decoded) -> Decoded:
         self.num_replaced += 1
@@ -155,26 +148,53 @@ class Presentation:
 def decode(packets: Iterable[Any], stream: Any) -> Iterator[Decoded]:
     """All frames that the decoder makes of packets; those that it cannot decode are skipped.
 
-    A frame counts as damaged only from a key frame on: in files that were cut, frames before the
+    Damage reaches to the next key frame, unless it is in a B-frame, to which others do not refer. A
+    frame counts as damaged only from a key frame on: in files that were cut, frames before the
     first one lack their references. So do frames where the clock goes back, at the seam of two
-    files. Where a broken key frame takes all before the first frame with it, that one is damaged.
+    files. The last packet of a file may have been cut in its middle. Where a broken key frame takes
+    all before the first frame with it, that one is damaged.
     """
-    has_key = is_late = False
-    last_dts: int | None = None
+    has_key = is_spoilt = False
+    last: Any = None
+    waiting: Decoded | None = None
     for packet in chain(packets, [None]):  # None flushes the decoder
-        if packet is not None:
-            if None not in (packet.dts, last_dts) and packet.dts < last_dts:
-                has_key = False
-            last_dts = packet.dts
+        is_over = packet is None or not packet.size
+        is_seam = not is_over and last is not None and _goes_back(packet.dts, last.dts)
+        if is_seam:
+            has_key = is_spoilt = False
+        if waiting is not None:  # damaged, if there is more
+            is_spoilt = is_spoilt or (_spoils(waiting) and not (is_over or is_seam))
+            yield waiting._replace(is_damaged=not (is_over or is_seam))
+            waiting = None
+        last = last if is_over else packet
         try:
             frames = stream.codec_context.decode(packet) if packet is None else packet.decode()
         except av.error.FFmpegError:
-            is_late = is_late or bool(packet and packet.is_keyframe and not has_key)
+            is_spoilt = is_spoilt or bool(packet and (has_key or packet.is_keyframe))
             continue
         for frame in frames:
+            is_last = last is not None and frame is frames[-1] and frame.pts == last.pts
+            is_spoilt = is_spoilt and not (frame.key_frame and has_key)
             has_key = has_key or bool(frame.key_frame)
-            yield Decoded(frame.pts, frame, is_late or (has_key and frame.is_corrupt))
-            is_late = False
+            is_corrupt = has_key and frame.is_corrupt
+            one = Decoded(frame.pts, frame, is_spoilt or (is_corrupt and not (is_last and is_over)))
+            is_spoilt = is_spoilt and not frame.key_frame
+            if is_corrupt and is_last and not is_over:
+                waiting = one
+            else:
+                is_spoilt = is_spoilt or (one.is_damaged and _spoils(one))
+                yield one
+
+
+def _spoils(one: Decoded) -> bool:
+    """Whether other frames refer to this one."""
+    return not (
+        one.frame.pict_type == _B_FRAME or (one.frame.key_frame and not one.frame.is_corrupt)
+    )
+
+
+def _goes_back(time: int | None, before: int | None) -> bool:
+    return time is not None and before is not None and time < before
 
 
 class Clock:

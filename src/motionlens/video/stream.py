@@ -201,9 +201,6 @@ class FileSource(DecodedSource):
         presentation = self._presentation
         if num_frames and self._announced > presentation.num_whole:
             self.notes.append(cut_short(self.name, self._announced, num_frames))
-        may_be_cut = not self._announced or self._announced > presentation.num_whole
-        is_cut = may_be_cut and presentation.last_damaged == presentation.last_stamp
-        num_damaged = presentation.num_damaged
-        note = damage_note(presentation.num_replaced, num_damaged - (num_damaged > 0 and is_cut))
+        note = damage_note(presentation.num_replaced, presentation.num_damaged)
         if note:
             self.notes.append(f"{self.name}: {note}")
