@@ -148,6 +148,7 @@ class TestSeries:
             ("a.png", "b.png", "c.png"),
             ("10-01-59_9.png", "10-02-00_1.png"),
             ("f1.png", "f2.jpg"),
+            ("f1.png", "f2.png", "f².png", "f③.png", "f٣.png"),
             ("s1_1.png", "s1_2.png", "s2_1.png"),
         ],
     )

@@ -155,7 +155,8 @@ def check_one_series(folder: Path, paths: Sequence[Path]) -> None:
                 f"{folder}: {twin.name} and {path.name} are the same frame twice; remove one kind "
                 f"or name the other, {folder / ('*' + path.suffix)}"
             )
-        name = re.sub(r"\d+", "#", path.stem)
+        # Also digits that are no decimals, such as ².
+        name = re.sub("#+", "#", "".join("#" if c.isdigit() else c for c in path.stem))
         series[name] = series.get(name, 0) + 1
     if len(series) > 1 and max(series.values()) > 1:
         counts = ", ".join(f"{count} of {name}" for name, count in sorted(series.items())[:5])

@@ -154,32 +154,35 @@ def decode(packets: Iterable[Any], stream: Any) -> Iterator[Decoded]:
     files. The last packet of a file may have been cut in its middle. Where a broken key frame takes
     all before the first frame with it, that one is damaged.
     """
-    has_key = is_spoilt = False
+    has_key = is_spoilt = has_failed = False
     last: Any = None
     waiting: Decoded | None = None
     for packet in chain(packets, [None]):  # None flushes the decoder
         is_over = packet is None or not packet.size
         is_seam = not is_over and last is not None and _goes_back(packet.dts, last.dts)
+        is_cut = is_over or is_seam  # the packet before may have been
         if is_seam:
             has_key = is_spoilt = False
-        if waiting is not None:  # damaged, if there is more
-            is_spoilt = is_spoilt or (_spoils(waiting) and not (is_over or is_seam))
-            yield waiting._replace(is_damaged=not (is_over or is_seam))
+        is_spoilt = is_spoilt or (has_failed and not is_cut)
+        has_failed = False
+        if waiting is not None:
+            is_spoilt = is_spoilt or (_spoils(waiting) and not is_cut)
+            yield waiting._replace(is_damaged=not is_cut)
             waiting = None
         last = last if is_over else packet
         try:
             frames = stream.codec_context.decode(packet) if packet is None else packet.decode()
         except av.error.FFmpegError:
-            is_spoilt = is_spoilt or bool(packet and (has_key or packet.is_keyframe))
+            has_failed = bool(packet and (has_key or packet.is_keyframe))
             continue
         for frame in frames:
-            is_last = last is not None and frame is frames[-1] and frame.pts == last.pts
+            is_last = last is not None and frame.pts == last.pts
             is_spoilt = is_spoilt and not (frame.key_frame and has_key)
             has_key = has_key or bool(frame.key_frame)
             is_corrupt = has_key and frame.is_corrupt
             one = Decoded(frame.pts, frame, is_spoilt or (is_corrupt and not (is_last and is_over)))
             is_spoilt = is_spoilt and not frame.key_frame
-            if is_corrupt and is_last and not is_over:
+            if is_corrupt and is_last and not is_over and frame is frames[-1]:
                 waiting = one
             else:
                 is_spoilt = is_spoilt or (one.is_damaged and _spoils(one))
