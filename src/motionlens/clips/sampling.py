@@ -85,7 +85,7 @@ class Sampling:
         if self.spans_video:
             return f"{frames} spread over the video"
         if self.seconds is None:
-            return f"{frames}, stride {self.frame_stride}"
+            return f"{frames} with stride {self.frame_stride}"
         return f"{frames} in {self.seconds:g} s"
 
 

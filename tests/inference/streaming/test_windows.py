@@ -329,7 +329,7 @@ def test_a_pipe_that_breaks_gives_what_came(tmp_path, make_video):
     torch.testing.assert_close(half[0].logits, whole[0].logits)
     few = make_video("few.ts", frames=noise(5, 32, 48)).read_bytes()
     with pytest.raises(
-        VideoError, match="ended before a window was full; one takes 4 frames, stride 3"
+        VideoError, match="ended before a window was full; one takes 4 frames with stride 3"
     ):
         windows_of(few)
 
