@@ -196,6 +196,7 @@ def test_the_list_that_lost_label_0(test_data):
         ('{"path": "a.mp4", "label": false}\n', "l.jsonl"),
         ("path,label\na.mp4,nan\n", "l.csv"),
         ("path,label\na.mp4,NULL\n", "l.csv"),
+        ("path,label\na.mp4,None\n", "l.csv"),
         ("path,label\na.mp4,  \n", "l.csv"),
         ('path,label\na.mp4,""\n', "l.csv"),
     ],
@@ -305,3 +306,12 @@ def test_class_names_have_one_unicode_form_and_no_spaces_around(write):
         entries = read_list(write("a.mp4,cafe\u0301 | left\nb.mp4,caf\u00e9\n"))
     assert entries[0].labels == ["caf\u00e9", "left"]
     assert entries[1].labels == ["caf\u00e9"]
+
+
+def test_a_heading_that_comes_twice(write):
+    with pytest.raises(
+        ValueError, match="must name each column once, it names label several times"
+    ):
+        read_list(write("path,label,label\na.mp4,x,y\n"))
+    # Of different ones the plainest counts.
+    assert pairs(read_list(write("video_id,path,label\n1,a.mp4,x\n"))) == [("a.mp4", "x")]

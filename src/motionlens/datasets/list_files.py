@@ -157,6 +157,12 @@ def _csv_rows(
               or n == "group"}  # fmt: skip
     has_header = all(name in places for name in needed)
     if has_header:
+        for place in places.values():
+            if first.count(first[place]) > 1:
+                raise ValueError(
+                    f"{path}: the first line must name each column once, it names {first[place]} "
+                    "several times; rename the others"
+                )
         table = table[1:]
         least, most = max(places.values()) + 1, len(first)
     else:
@@ -224,10 +230,10 @@ def _entry(where: str, row: dict[str, Any], labelled: bool, group: str | None) -
         raise ValueError(f"{where} must have a path, got {row.get('path')!r}; add it")
     if not label and labelled:
         raise ValueError(f"{where} must have a label, got {row.get('label')!r}; add it")
-    if label.lower() in _MISSING_VALUES:
+    if label.lower() in _MISSING_VALUES or label == "None":
         raise ValueError(
             f"{where} must have a label, got {label!r}, which stands for a missing one; add it or "
-            "remove the line"
+            "remove the line, or name the class otherwise"
         )
     names = [normal_name(part) for part in label.split(LABEL_SEPARATOR)]
     if label and not all(names):
