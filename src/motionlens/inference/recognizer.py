@@ -321,8 +321,8 @@ class Recognizer(Runner):
     def load_clip(self, video: Video, *, folder_fps: float = FOLDER_FPS) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
 
-        A video shorter than the clip repeats from its start; one of a single frame is warned of,
-        because it cannot show motion.
+        A video shorter than the clip is all of it, or repeats from its start if the clip counts
+        frames; one of a single frame is warned of, because it cannot show motion.
 
         Raises:
             VideoError: If it cannot be decoded.
