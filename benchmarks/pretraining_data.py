@@ -1,6 +1,6 @@
 """The data of the recognizer that comes with the package: which way do things move?
 
-Tasks of the motion suite side by side, with one set of classes: patches that move, a square that
+Tasks of the motion suite side by side, with one set of classes: patches that move, a patch that
 grows or shrinks, a window that moves over painted pictures and over footage.
 
     python benchmarks/pretraining_data.py data/box --footage FILE...

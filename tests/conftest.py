@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,10 @@ import torch
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A shell ignores interrupts for what it starts in the background, and so would all programs here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 MakeVideo = Callable[..., Path]
 Command = Callable[..., tuple[int, str, str]]

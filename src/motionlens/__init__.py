@@ -31,30 +31,26 @@ if TYPE_CHECKING:
     from motionlens.training.recipe import Recipe as Recipe
     from motionlens.training.recipe_files import load_recipe as load_recipe
 
-_HOME = {
-    "CorrespondenceProposal": "motionlens.models.correspondence",
-    "Event": "motionlens.report.event",
-    "EventDetector": "motionlens.inference.streaming.events",
-    "EventRules": "motionlens.inference.streaming.events",
-    "Explanation": "motionlens.explain.explanation",
-    "FrameStream": "motionlens.models.frame_stream",
-    "Prediction": "motionlens.report.prediction",
-    "Proposals": "motionlens.ops.proposals",
-    "Recipe": "motionlens.training.recipe",
-    "Recognizer": "motionlens.inference.recognizer",
-    "Window": "motionlens.report.event",
-    "capture_proposals": "motionlens.models.capture",
-    "create_model": "motionlens.models.registry",
-    "evaluate": "motionlens.inference.evaluation",
-    "fit": "motionlens.training.fit",
-    "inject_proposals": "motionlens.models.capture",
-    "list_models": "motionlens.models.registry",
-    "load_recipe": "motionlens.training.recipe_files",
-    "optimize": "motionlens.models.optimize",
-    "set_num_proposals": "motionlens.models.correspondence",
+_NAMES = {
+    "explain.explanation": ["Explanation"],
+    "inference.evaluation": ["evaluate"],
+    "inference.recognizer": ["Recognizer"],
+    "inference.streaming.events": ["EventDetector", "EventRules"],
+    "models.capture": ["capture_proposals", "inject_proposals"],
+    "models.correspondence": ["CorrespondenceProposal", "set_num_proposals"],
+    "models.frame_stream": ["FrameStream"],
+    "models.optimize": ["optimize"],
+    "models.registry": ["create_model", "list_models"],
+    "ops.proposals": ["Proposals"],
+    "report.event": ["Event", "Window"],
+    "report.prediction": ["Prediction"],
+    "training.fit": ["fit"],
+    "training.recipe": ["Recipe"],
+    "training.recipe_files": ["load_recipe"],
 }
+_HOME = {name: f"motionlens.{file}" for file, names in _NAMES.items() for name in names}
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [*sorted(_HOME), "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -209,7 +209,7 @@ def test_views_are_the_mean_of_probabilities(run, videos, tmp_path):
     """Two clips of 8 frames, span 7, start at frames 0 and 1: each is a video of its own."""
     path = videos / "move_left" / "0.mp4"
     lists = []
-    for number, times in enumerate(("0,0.584", "0.08,")):  # 12 frames a second
+    for number, times in enumerate(("0,0.584", "0.08,")):  # 12 frames per second
         lists.append(tmp_path / f"{number}.csv")
         lists[-1].write_text(f"{path},move_left,{times}\n")
     parts = [look(run, file).probabilities[0] for file in lists]

@@ -15,6 +15,7 @@ def distance(query: Tensor, key: Tensor, metric: str) -> float:
     product = (query * key).sum().item()
     if metric == "dot":
         return -product
+    assert metric == "cosine"
     norms = query.norm().item() * key.norm().item()
     return 1 - (product / norms if norms > 0 else 0.0)
 

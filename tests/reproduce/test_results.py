@@ -49,7 +49,7 @@ def test_cells():
     assert cell["deviation"] == pytest.approx(0.1414, abs=1e-4)
     assert cell_text({**cell, "interval": [0.4, 0.8]}, "%") == "60.0 ± 14.1 (40.0 to 80.0) / 90.0"
     assert cell_text(None, "%") == ""
-    assert cell_text(make_cell("", "", [Figure(3.25)]), "videos a second") == "3.2"
+    assert cell_text(make_cell("", "", [Figure(3.25)]), "videos per second") == "3.2"
 
 
 def test_one_run_has_its_own_interval():

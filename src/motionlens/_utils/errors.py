@@ -1,7 +1,7 @@
 """Small parts of error messages: the nearest known word, and any message on one line."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 
@@ -16,11 +16,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f", did you mean {near[0]!r}?" if near else ""
 
 
-def first_three(names: Sequence[str]) -> str:
-    """At most three of some names, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
 def one_line(error: BaseException) -> str:
     """The message of an error on one line; its type's name where it has no message.
 
@@ -30,8 +25,9 @@ def one_line(error: BaseException) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
     text = str(error)
-    if "Original Traceback" in text:  # of a loader's process: its own message is the last
-        text = text.rsplit(f"\n{type(error).__name__}: ", 1)[-1]
+    if "Original Traceback" in text:  # of a loader's process, which ends in its own error
+        name, _, text = re.split(r"\n {2}.*\n(?! )", text)[-1].partition(": ")
+        text = text or name
     return " ".join(text.split()) or type(error).__name__
 
 

@@ -1,7 +1,6 @@
 """Check a copy of a data set and write an index of its usable videos; nothing of it is changed."""
 
 import argparse
-import os
 import sys
 
 from motionlens._utils.tables import Output, console_table
@@ -71,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     return 0 if is_whole else 1
 
 
-def _pack(args: argparse.Namespace, prepared: str | os.PathLike[str], packing: Packing) -> bool:
+def _pack(args: argparse.Namespace, prepared: str, packing: Packing) -> bool:
     """Pack the usable videos; whether all of them could be."""
     with progress("videos packed") as show:
         packed = pack(

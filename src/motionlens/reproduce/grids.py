@@ -63,7 +63,7 @@ class Experiment:
     order: int
     shown_as: Sequence[str]
     measures: str
-    unit: Literal["%", "videos a second"] = "%"
+    unit: Literal["%", "videos per second"] = "%"
     one_seed: bool = False
     picture: str | None = None
     proposals: Sequence[str] = ()

@@ -18,9 +18,9 @@ from motionlens.report.statistics import Interval, bootstrap_mean
 RESULTS_FILE, PAGE_FILE, PICTURE_FILE = "results.json", "results.md", "results.png"
 
 _HOW_TO_READ = (
-    "Accuracy in %: the mean over seeds ± their standard deviation, then (in brackets) where the "
-    "mean lies with 95 % confidence if the same number of videos is drawn anew, then / top-5 where "
-    "there are more than 5 classes. Other seeds may vary more than that."
+    "Accuracy in %: mean ± standard deviation over seeds; in brackets the 95 % confidence interval "
+    "over videos; after the slash top-5 accuracy, where there are more than 5 classes. Other seeds "
+    "may vary more than the interval says."
 )
 Results = dict[str, Any]
 

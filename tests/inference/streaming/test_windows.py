@@ -169,7 +169,7 @@ def test_segments_need_a_length_and_are_those_of_a_video_as_long():
     video = noise(60)
     with pytest.raises(ValueError, match="window_s must be given"):
         recognizer.stream(video)
-    # Arrays have 12 frames a second: 20 frames, 5 a segment.
+    # Arrays have 12 frames per second: 20 frames, 5 a segment.
     found = list(recognizer.stream(video, window_s=20 / 12, hop=1))
     assert len(found) == (60 - 20) // 5 + 1
     for number, window in enumerate(found):
