@@ -97,7 +97,7 @@ def embed(
             of_offset.contiguous(),
             indices.contiguous(),
             last.weight.contiguous(),
-            last.bias,
+            None if last.bias is None else last.bias.contiguous(),
             out,
             B * T * S,
             T,

@@ -22,7 +22,7 @@ TOLERANCES = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
 def layers_of(C, widths, dtype, device, bias=True):
     inputs = [2 * C + 3, *widths]
     made = [
-        PairLayer(torch.randn(b, a) / a**0.5, torch.randn(b) if bias else None)
+        PairLayer(torch.randn(b, a) / a**0.5, torch.randn(b, 2)[:, 0] if bias else None)
         for a, b in zip(inputs, widths, strict=False)
     ]
     return [

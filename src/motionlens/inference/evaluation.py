@@ -68,8 +68,8 @@ def evaluate(
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
             recognizer, whose own device, k and dtype do not count here.
-        data: folder of class folders, list file or prepared data set; by
-            default the run's own data.
+        data: folder of class folders, list file or prepared data set; by default the run's own
+            data.
         split: part of the data; by default the validation part of data that has one or of the
             run's own data, else everything.
         listing: how the videos are found; by default as in the run's recipe.
