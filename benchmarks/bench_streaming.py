@@ -21,6 +21,7 @@ import torch
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
+from motionlens.clips.stream_sampling import StreamSampling
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventDetector
@@ -85,9 +86,12 @@ def greatest_difference(recognizer: Recognizer, path: Path, kept: dict[int, tupl
     worst = 0.0
     sampling = recognizer.card.sampling
     with open_video(path) as reader:
+        stream = StreamSampling(sampling, reader.fps)
+        found = [each for t in reader.times_s.tolist() for each in stream.push(t)]
+        found += stream.finish()
         for number, (start_s, logits) in kept.items():
-            first = number * hop * sampling.frame_stride
-            frames = reader.read(first + np.arange(sampling.num_frames) * sampling.frame_stride)
+            clip_frames = found[number * hop : number * hop + sampling.num_frames]
+            frames = reader.read(np.concatenate([each.numbers for each in clip_frames]))
             if abs(float(frames.times_s[0]) - start_s) > 1e-6:
                 raise RuntimeError(f"window {number} begins at {start_s} s, at other frames")
             clip = recognizer.card.preprocessing(frames.data)

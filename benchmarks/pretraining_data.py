@@ -5,6 +5,8 @@ grows or shrinks, a window that moves over painted pictures and over footage.
 
     python benchmarks/pretraining_data.py data/box --footage FILE...
     motionlens train --config recipes/pretrained_nano.yaml --data data/box --out runs/box
+    python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
+    motionlens train --config recipes/pretrained_rates_nano.yaml --init runs/box --data data/rates
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ CLASS_NAMES: tuple[str, ...] = tuple(_DATA["class_names"])
 FLIP_PAIRS: Mapping[str, str] = _DATA["flip_pairs"]
 MEANINGS: Mapping[str, str] = _DATA["meanings"]
 MIXTURE: Mapping[str, Mapping[str, Any]] = _DATA["mixture"]
+MIXTURE_OF_RATES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_rates"]
 # For each clip that validates, so many train.
 _TRAIN_PER_VALIDATION = 5
 
@@ -88,11 +91,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("out", help="folder for the data set")
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")
+    parser.add_argument("--rates", action="store_true", help="the mixture of frame rates")
     parser.add_argument("--seed", type=int, default=0, help="of everything")
     parser.add_argument("--num_workers", type=int, default=0, help="processes that draw")
     args = parser.parse_args(argv)
     try:
-        write_mixture(args.out, args.footage, seed=args.seed, num_workers=args.num_workers)
+        write_mixture(
+            args.out,
+            args.footage,
+            mixture=MIXTURE_OF_RATES if args.rates else MIXTURE,
+            seed=args.seed,
+            num_workers=args.num_workers,
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -11,14 +11,16 @@ from motionlens.training.recipe import AugmentConfig, ClipConfig, LoaderConfig, 
 CLASSES = {"move_left": (0, -4), "move_right": (0, 4), "static": (0, 0)}
 
 
-def write_video(path: Path, step: tuple[int, int], *, seed: int, num_frames: int = 8) -> None:
+def write_video(
+    path: Path, step: tuple[int, int], *, seed: int, num_frames: int = 8, fps: int = 12
+) -> None:
     """A bright square on noise, moving by ``step`` rows and columns a frame on a 32x32 canvas."""
     rng = np.random.default_rng(seed)
     ground = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
     row, column = rng.integers(0, 24, 2)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=12)
+        stream = container.add_stream("mpeg4", rate=fps)
         stream.width = stream.height = 32
         stream.pix_fmt = "yuv420p"
         for t in range(num_frames):

@@ -149,10 +149,19 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
         (["evaluate", "{run}", "--out", "{tmp}/file"], "out must be a folder"),
         (["evaluate", "{run}", "--k", "99999"], "k must be at most"),
         (["predict", "{run}"], "no video is given; usage: motionlens predict [RUN] FILE..."),
+        (
+            ["predict", "{empty}"],
+            "holds neither videos nor a recognizer; usage: motionlens predict",
+        ),
+        (["explain", "{run}", "rtsp://a/b"], "for a stream: motionlens watch rtsp://a/b"),
         (["serve", "{videos}"], "run must name a recognizer"),
         (
             ["train", "--data", "{videos}", "--out", "{tmp}/y", "--model_options", "{{k:4}}"],
             "a mapping such as {name: value}, with a space after the colon",
+        ),
+        (
+            ["evaluate", "{run}", "--views", "1x10", "--flip_pairs", "{{left:right}}"],
+            "flip_pairs must name classes, as in {left: right} with a space after the colon",
         ),
         (["predict", "nix", "x.mp4"], "nix does not exist"),
         (["predict", "{tmp}", "x.mp4"], "holds no config.json"),
@@ -172,7 +181,9 @@ def test_mistakes_end_in_one_line_and_status_2(
 ):
     (tmp_path / "file").touch()
     (tmp_path / "bad.yaml").write_text("modell: x")
-    filled = [a.format(tmp=tmp_path, run=run, videos=videos) for a in arguments]
+    (tmp_path / "empty").mkdir()
+    places = {"tmp": tmp_path, "run": run, "videos": videos, "empty": tmp_path / "empty"}
+    filled = [a.format(**places) for a in arguments]
     status, _, err = motionlens_command(*filled)
     assert status == 2
     assert is_one_error(err), err

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from motionlens.clips.sampling import Sampling, sample_indices, spread_indices
+from motionlens.clips.timeline import Timeline
 
 
 @pytest.mark.parametrize(
@@ -159,3 +160,122 @@ def test_several_clips_of_a_video_without_frames():
         ValueError, match="num_frames_in_video must be a whole number of at least 1, got 0"
     ):
         spread_indices(0, DENSE)
+
+
+def at(fps, duration_s=2.0, start_s=0.0):
+    return Timeline(start_s + np.arange(round(duration_s * fps)) / fps, float(fps))
+
+
+def changing(duration_s, seed=0):
+    """12 to 60 frames a second, at random."""
+    times_s = np.cumsum(np.random.default_rng(seed).choice([1, 2, 3, 4, 5], 2000)) / 60
+    return Timeline(np.concatenate([[0.0], times_s[times_s < duration_s]]), 25.5)
+
+
+RATES = (10, 25, 30, 60, 120)
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.8, 0.96, 1.5, 2.0, 5.0, "whole"])
+@pytest.mark.parametrize("num_clips", [1, 2, 5])
+@pytest.mark.parametrize("duration_s", [0.4, 2.0, 3.4])
+def test_any_frame_rate_gives_the_same_clips_within_a_frame(seconds, num_clips, duration_s):
+    sampling = Sampling(8, seconds=seconds)
+    finest = at(1200, duration_s)
+    wanted = finest.times_s[spread_indices(finest, sampling, num_clips)]
+    for video in [*(at(fps, duration_s) for fps in RATES), changing(duration_s)]:
+        taken = video.times_s[spread_indices(video, sampling, num_clips)]
+        interval = np.diff(video.times_s).max()
+        assert np.abs(taken - wanted).max() <= interval + 2e-3
+        step = min(duration_s if seconds == "whole" else seconds, duration_s) / 8
+        is_constant = video.fps in RATES
+        if is_constant and step >= interval and (seconds != "whole" or num_clips == 1):
+            assert np.abs(taken - wanted).max() <= interval / 2 + 2e-3
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 7])
+@pytest.mark.parametrize("n", [40, 41, 56, 75])
+def test_seconds_that_are_whole_frames_are_a_stride(stride, n):
+    video = Timeline(np.arange(n) / 25, 25.0)
+    counted = sample_indices(video, Sampling(5, stride))
+    timed = sample_indices(video, Sampling(5, seconds=5 * stride / 25))
+    assert (np.diff(timed) == stride).all()
+    # The middle of the time that frames are shown may be half a frame later.
+    assert abs(int(timed[0] - counted[0])) <= 1
+    rounded = Timeline(np.round(video.times_s, 3), 25.0)  # as Matroska stores them
+    assert sample_indices(rounded, Sampling(5, seconds=5 * stride / 25)).tolist() == timed.tolist()
+
+
+def test_times_count_from_the_first_frame():
+    sampling = Sampling(8, seconds=0.8)
+    for fps in RATES:
+        late = at(fps, start_s=7.25)
+        assert sample_indices(late, sampling).tolist() == sample_indices(at(fps), sampling).tolist()
+
+
+def test_a_clip_is_at_most_as_long_as_its_video():
+    for video in (at(30, 0.5), at(10, 0.5), changing(0.5)):
+        whole = sample_indices(video, Sampling(8, seconds="whole"))
+        assert sample_indices(video, Sampling(8, seconds=4.0)).tolist() == whole.tolist()
+        assert (np.diff(whole) >= 0).all()
+        assert whole[0] <= 1
+        assert whole[-1] >= len(video.times_s) - 2
+    one = Timeline(np.zeros(1), 25.0)
+    assert sample_indices(one, Sampling(3, seconds=4.0)).tolist() == [0, 0, 0]
+
+
+def test_frames_repeat_where_there_are_fewer_than_the_clip_wants():
+    assert sample_indices(at(5, 2.0), Sampling(8, seconds=0.8)).tolist() == [3, 4, 4, 5, 5, 6, 6, 7]
+
+
+def test_whole_is_what_segments_are_at_a_constant_rate():
+    for n in (8, 24, 61, 100):
+        whole = sample_indices(at(25, n / 25), Sampling(8, seconds="whole"))
+        segments = sample_indices(n, Sampling(8, mode="segments"))
+        assert np.abs(whole - segments).max() <= 1
+
+
+def test_training_clips_lie_anywhere_in_the_video_and_keep_their_length():
+    rng, video = np.random.default_rng(0), at(30)
+    clips = np.stack([sample_indices(video, Sampling(5, seconds=0.5), rng) for _ in range(400)])
+    assert set(clips[:, 0]) == set(range(48))  # from 0 to 1.6 s
+    assert set(clips[:, 4]) == set(range(12, 60))
+    assert set(np.diff(clips).ravel()) == {3}
+    whole = np.stack([sample_indices(video, Sampling(5, seconds="whole"), rng) for _ in range(400)])
+    assert set(whole[:, 0]) <= set(range(13))
+    assert set(whole[:, 4]) <= set(range(48, 60))
+    assert len(set(whole[:, 2])) >= 11
+
+
+GAP = Timeline(np.concatenate([np.arange(30) / 25, 6.2 + np.arange(20) / 25]), 25.0)
+
+
+@pytest.mark.parametrize("sampling", [Sampling(4, 3), Sampling(4, seconds=0.48)])
+def test_no_clip_goes_across_a_gap(sampling):
+    rng = np.random.default_rng(0)
+    clips = [*(sample_indices(GAP, sampling, rng) for _ in range(200))]
+    clips += [*spread_indices(GAP, sampling, 9), sample_indices(GAP, sampling)]
+    sides = {(clip < 30).all() * 1 - (clip >= 30).all() * 1 for clip in clips}
+    assert sides == {1, -1}
+    assert all(set(np.diff(clip)) == {3} for clip in clips)
+    # Longer than either side: the longer side stands for the video.
+    for longer in (Sampling(4, 12), Sampling(4, seconds=3.0), Sampling(4, seconds="whole")):
+        assert (sample_indices(GAP, longer) < 30).all()
+
+
+def test_frames_that_lead_are_apart_in_time_too():
+    sampling = Sampling(2, seconds=0.8, lead=2)
+    for fps, indices in ((25, [13, 14, 15, 23, 24, 25]), (50, [27, 29, 31, 47, 49, 51])):
+        found = sample_indices(at(fps, 1.6), sampling)
+        assert np.abs(found - indices).max() <= 1
+        assert set(np.diff(found.reshape(2, 3)).ravel()) == {fps // 25}
+
+
+def test_seconds_need_times():
+    with pytest.raises(ValueError, match="times of the frames must be given"):
+        sample_indices(9, Sampling(3, seconds=1.0))
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("inf"), float("nan"), "all", True, [1]])
+def test_refuses_other_lengths(value):
+    with pytest.raises(ValueError, match="seconds"):
+        Sampling(8, seconds=value)

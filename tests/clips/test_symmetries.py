@@ -67,9 +67,9 @@ def test_labels_follow_names_not_rows():
 
 @pytest.mark.parametrize("field", AXES)
 def test_unknown_name(field):
-    with pytest.raises(ValueError, match=f"{field} must name classes, 'rihgt' .* mean 'right'"):
+    with pytest.raises(ValueError, match=f"{field} must name classes, .* 'rihgt' .* mean 'right'"):
         LabelSymmetries(**{field: {"left": "rihgt"}}).resolve(NAMES)
-    with pytest.raises(ValueError, match=f"{field} must name classes, 'qqq' is none; known: down"):
+    with pytest.raises(ValueError, match=f"{field} must name classes, .* 'qqq' is none; known"):
         LabelSymmetries(**{field: {"qqq": "left"}}).resolve(NAMES)
 
 

@@ -18,10 +18,12 @@ from motionlens.datasets.decode_check import (
 
 def test_good_videos(make_video, frame_folder):
     video = str(make_video(num_frames=12))
-    assert check_video(Job(video)) == Finding(12)
-    assert check_video(Job(video, decode=True)) == Finding(12)
-    assert check_video(Job(video, 0.5, None)) == Finding(7)
-    assert check_video(Job(str(frame_folder), 0.0, 1.0, fps=4.0, decode=True)) == Finding(4)
+    assert check_video(Job(video)) == Finding(12, fps=10.0)
+    assert check_video(Job(video, decode=True)) == Finding(12, fps=10.0)
+    assert check_video(Job(video, 0.5, None)) == Finding(7, fps=pytest.approx(10.0))
+    assert check_video(Job(str(frame_folder), 0.0, 1.0, fps=4.0, decode=True)) == Finding(
+        4, fps=4.0
+    )
 
 
 def test_unreadable_videos_have_a_reason_without_their_path(tmp_path):
@@ -41,7 +43,7 @@ def test_a_broken_picture_in_the_middle_is_found_by_decoding(tmp_path):
     write_pictures(tmp_path / "v", moving_square(0, 0))
     (tmp_path / "v" / "00005.jpg").write_bytes(b"\xff\xd8 cut short")
     job = Job(str(tmp_path / "v"))
-    assert check_video(job) == Finding(8)
+    assert check_video(job) == Finding(8, fps=12.0)
     assert "00005.jpg: cannot be read as a picture" in check_video(job._replace(decode=True)).reason
 
 

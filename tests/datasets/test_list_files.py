@@ -4,6 +4,7 @@ import pytest
 
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.list_files import read_ids, read_list
+from motionlens.video.frames import VideoWarning
 
 
 @pytest.fixture
@@ -107,7 +108,9 @@ def test_numbers_as_labels(write):
         ('{"path": "a.mp4"}\n', "line 1 must have a label, got None"),
         ('{"path": "a.mp4", "label": ["x"]}\n', r"line 1 must have a label, got \['x'\]"),
         ('{"path": "a.mp4", "label": "x"}\n{oops\n', "line 2 must be JSON, it is not"),
-        (b"\xff\xfe\x00a", "list.csv cannot be read: it is not UTF-8 text"),
+        (b"\xff\xfea", "list.csv cannot be read: it is not UTF-8 text"),
+        ("é.mp4,links\n".encode("latin-1"), "it is not UTF-8 text; .* save it as UTF-8"),
+        ("a.mp4,left\n".encode("utf-16-le"), "it is not UTF-8 text; .* 'CSV UTF-8'"),
     ],
 )
 def test_refuses(write, text, message):
@@ -168,3 +171,147 @@ def test_columns_that_nobody_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_ids(path)
+
+
+def test_label_0_is_a_label(write):
+    text = "".join(f'{{"path": "{i}.mp4", "label": {i}}}\n' for i in range(3))
+    assert pairs(read_list(write(text, "l.jsonl"))) == [(f"{i}.mp4", str(i)) for i in range(3)]
+    assert pairs(read_list(write(text, "l.jsonl"), labelled=False))[0] == ("0.mp4", "0")
+
+
+def test_the_list_that_lost_label_0(test_data):
+    entries = read_list(test_data / "reports" / "labels_0_1_2.jsonl")
+    assert {entry.label for entry in entries} == {"0", "1", "2"}
+    assert all(entry.label == {"l": "0", "r": "1", "s": "2"}[entry.path[6]] for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"path": "a.mp4", "label": null}\n', "l.jsonl"),
+        ('{"path": "a.mp4", "label": ""}\n', "l.jsonl"),
+        ('{"path": "a.mp4", "label": "  "}\n', "l.jsonl"),
+        ('{"path": "a.mp4", "label": NaN}\n', "l.jsonl"),
+        ('{"path": "a.mp4", "label": 0.0}\n', "l.jsonl"),
+        ('{"path": "a.mp4", "label": false}\n', "l.jsonl"),
+        ("path,label\na.mp4,nan\n", "l.csv"),
+        ("path,label\na.mp4,NULL\n", "l.csv"),
+        ("path,label\na.mp4,None\n", "l.csv"),
+        ("path,label\na.mp4,  \n", "l.csv"),
+        ('path,label\na.mp4,""\n', "l.csv"),
+    ],
+)
+def test_a_missing_label_becomes_no_class(write, text, name):
+    with pytest.raises(ValueError, match=r"(line|video) \d must have a label, got"):
+        read_list(write(text, name))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "path\tlabel\r\na.mp4\tleft\r\nb c.mp4\tSwiping Right\r\n".encode("utf-16"),
+        "\ufeffpath,label\na.mp4,left\nb c.mp4,Swiping Right\n".encode("utf-16-be"),
+        "\ufeffsep=;\r\npath;label\r\na.mp4;left\r\nb c.mp4;Swiping Right\r\n".encode(),
+        b"a.mp4;left;;;\r\nb c.mp4;Swiping Right;;;\r\n;;;;\r\n",
+        b'# of Monday, "the first"\na.mp4,left\n  # b.mp4,right\nb c.mp4,Swiping Right\n',
+        b"a.mp4,left\rb c.mp4,Swiping Right\r",
+        b'[\n {"path": "a.mp4", "label": "left"},\n {"path": "b c.mp4", "label": "Swiping Right"}]',
+    ],
+)
+def test_what_spreadsheets_and_people_write(write, content):
+    assert pairs(read_list(write(content))) == TWO
+
+
+def test_quotes_hold_a_sharp_and_a_line_end(write):
+    text = '"#1.mp4",left\n"two\nlines.mp4","a ""b"""\nx\u2028y.mp4,left\n'
+    assert pairs(read_list(write(text))) == [
+        ("#1.mp4", "left"),
+        ("two\nlines.mp4", 'a "b"'),
+        ("x\u2028y.mp4", "left"),
+    ]
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_nothing(write):
+    with pytest.raises(ValueError, match=r"line 3: .*; close every quotation mark"):
+        read_list(write('a.mp4,left\n"b.mp4,right\nc.mp4,left\n'))
+
+
+@pytest.mark.parametrize(
+    ("start", "seconds"), [("1:02.5", 62.5), ("90:00", 5400.0), ("1:00:01", 3601.0), ("7", 7.0)]
+)
+def test_times_on_the_clock(write, start, seconds):
+    assert read_list(write(f"a.mp4,left,{start}\n"))[0].start_s == seconds
+    text = f'{{"path": "a.mp4", "label": "left", "start": "{start}"}}\n'
+    assert read_list(write(text, "l.jsonl"))[0].start_s == seconds
+
+
+@pytest.mark.parametrize("start", ["0:61", "1:60:00", "1;5", "1_0", "-0:01", "0:00:00:01"])
+def test_refuses_other_times(write, start):
+    text = f'{{"path": "a.mp4", "label": "left", "start": "{start}"}}\n'
+    with pytest.raises(
+        ValueError, match=r"start must be seconds .* write for example 62.5 or 1:02"
+    ):
+        read_list(write(text, "l.jsonl"))
+
+
+FRAME_COUNTS = "--listing.columns path,num_frames,label"
+
+
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("a 12 0\nb 13 1\n", None),
+        ("a 12 0\nb 13 1\n", " "),
+        ("a,12,0\nb,13,1\n", None),
+        ("a\t12\tleft\nb\t13\tright\n", None),
+    ],
+)
+def test_numbers_of_frames_become_no_classes(write, text, separator):
+    with pytest.raises(ValueError, match=FRAME_COUNTS):
+        read_list(write(text), separator)
+    columns = ("path", "num_frames", "label")
+    entries = read_list(write(text), separator, columns=columns)
+    assert [entry.path for entry in entries] == ["a", "b"]
+    labels = [line.replace(",", " ").split()[-1] for line in text.splitlines()]
+    assert [entry.label for entry in entries] == labels
+    assert all(math.isnan(entry.start_s) for entry in entries)
+
+
+def test_the_list_of_dir_num_frames_label(test_data):
+    path = test_data / "reports" / "list_dir_frames_label.txt"
+    with pytest.raises(ValueError, match=FRAME_COUNTS):
+        read_list(path)
+    entries = read_list(path, columns=("path", "num_frames", "label"))
+    assert pairs(entries)[:2] == [("left_0", "0"), ("left_1", "0")]
+    assert {entry.label for entry in entries} == {"0", "1", "2"}
+
+
+def test_columns_by_name(write):
+    columns = ("label", "start", "path")
+    assert read_list(write("left,1,a.mp4\n"), columns=columns)[0][:3] == ("a.mp4", "left", 1.0)
+    # A path may hold spaces where spaces separate, and headings may be there all the same.
+    spaced = write("path num_frames label\nmy dir/a b 18 0\n")
+    assert pairs(read_list(spaced, columns=("path", "num_frames", "label"))) == [
+        ("my dir/a b", "0")
+    ]
+
+
+def test_a_heading_that_is_not_understood_is_no_video(write):
+    with pytest.raises(ValueError, match="names path, lable; call the column of the class label"):
+        read_list(write("path,lable\na.mp4,left\n"))
+
+
+def test_class_names_have_one_unicode_form_and_no_spaces_around(write):
+    with pytest.warns(VideoWarning, match=r"'cafe\\u0301' and 'caf\\xe9' are one class"):
+        entries = read_list(write("a.mp4,cafe\u0301 | left\nb.mp4,caf\u00e9\n"))
+    assert entries[0].labels == ["caf\u00e9", "left"]
+    assert entries[1].labels == ["caf\u00e9"]
+
+
+def test_a_heading_that_comes_twice(write):
+    with pytest.raises(
+        ValueError, match="must name each column once, it names label several times"
+    ):
+        read_list(write("path,label,label\na.mp4,x,y\n"))
+    # Of different ones the plainest counts.
+    assert pairs(read_list(write("video_id,path,label\n1,a.mp4,x\n"))) == [("a.mp4", "x")]

@@ -3,8 +3,9 @@ import warnings
 import pytest
 from PIL import Image
 
-from motionlens.datasets.listing import index_folder, index_list, load_split, split_index
+from motionlens.datasets.listing import index_folder, index_list, load_split
 from motionlens.datasets.source import ListingConfig
+from motionlens.datasets.splitting import split_index
 from motionlens.video.frames import VideoWarning
 
 

@@ -3,6 +3,7 @@ import shutil
 import tarfile
 from dataclasses import replace
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from motionlens.datasets.prepared import (
     save_part,
 )
 from motionlens.video.file import open_video
+from motionlens.video.shards import read_table
 
 
 @pytest.fixture
@@ -200,3 +202,30 @@ def test_frames_have_the_short_side_of_the_data_set(prepared, tmp_path, name, sh
     save_description(prepared, replace(load_description(prepared), name=name))
     pack(prepared, tmp_path / "shards", num_workers=0)
     assert json.loads((tmp_path / "shards" / PACKING_FILE).read_text())["short_side"] == short_side
+
+
+def test_times_of_frames_are_packed_with_them(tmp_path, make_video):
+    folder, times_s = tmp_path / "prepared", [0.0, 0.1, 0.15, 0.4, 0.55, 0.6, 0.9]
+    folder.mkdir()
+    frames = np.random.default_rng(0).integers(0, 256, (7, 32, 48, 3), dtype=np.uint8)
+    with av.open(str(folder / "changing.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuv420p"
+        for picture, time_s in zip(frames, times_s, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = round(time_s * 20)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    save_part(folder, "train", [ListEntry("changing.mp4", "static", 0.1, 0.7)], [5])
+    save_description(folder, PreparedSet(name="mini", class_names=tuple(CLASSES)))
+    pack(folder, tmp_path / "shards", PACKING, num_workers=0)
+    with load_part(tmp_path / "shards", "train").open(0) as reader:
+        assert reader.times_s == pytest.approx([0.0, 0.05, 0.3, 0.45, 0.5])
+    # Tables of older versions have no times: their frames are evenly spaced.
+    path = tmp_path / "shards" / "train-000000.npz"
+    with np.load(path) as arrays:
+        old = {name: arrays[name] for name in arrays.files if name != "times_s"}
+    np.savez(path, **old)
+    read_table.cache_clear()
+    with load_part(tmp_path / "shards", "train").open(0) as reader:
+        assert np.diff(reader.times_s) == pytest.approx(np.full(4, 1 / reader.fps))

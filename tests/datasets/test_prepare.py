@@ -349,3 +349,16 @@ def test_one_process_per_core_checks_by_default(jester, monkeypatch):
     monkeypatch.setattr(prepare_module, "usable_cores", lambda: 7)
     prepare_module.prepare("jester", jester)
     assert used == [7]
+
+
+def test_frame_rates_are_counted_and_mixed_ones_named(tmp_path, make_video):
+    for name, rates in (("wave", (10, 10, 30)), ("clap", (10, 60, 30))):
+        for number, fps in enumerate(rates):
+            make_video(f"data/{name}/{number}.mp4", num_frames=12, fps=fps)
+    report = prepare("folder", tmp_path / "data", tmp_path / "out")
+    assert report.rates == {10.0: 3, 30.0: 2, 60.0: 1}
+    (found,) = [line for line in report.remarks() if line.startswith("Frame rates")]
+    assert found == "Frame rates: 10 frames/s (3 videos), 30 frames/s (2), 60 frames/s (1)."
+    assert any("Rates are mixed" in line for line in report.remarks())
+    again = prepare("folder", tmp_path / "data", tmp_path / "out")  # from the kept findings
+    assert again.rates == report.rates

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -100,3 +101,20 @@ def test_probabilities_of_one_and_of_several_labels():
     several = card_of(multi_label=True).probabilities(logits)
     expected = torch.tensor([[0.5, 0.5], [0.880797, 0.268941]])
     torch.testing.assert_close(several, expected)
+
+
+def test_a_clip_in_seconds_takes_the_place_of_a_stride():
+    card = replace(card_of(), sampling=Sampling(4, seconds=1.5))
+    values = card.to_dict()
+    assert values["seconds"] == 1.5
+    assert "frame_stride" not in values
+    assert ModelCard.from_json(card.to_json()) == card
+    whole = replace(card, sampling=Sampling(4, seconds="whole"))
+    assert ModelCard.from_json(whole.to_json()).sampling.spans_video
+    # A card that counts frames has the form that older versions read.
+    assert "seconds" not in card_of().to_dict()
+    for changes in ({"frame_stride": 2}, {"seconds": None}):
+        with pytest.raises(ValueError, match="must hold seconds or frame_stride, got"):
+            ModelCard.from_json(json.dumps({**values, **changes}))
+    with pytest.raises(ValueError, match="seconds must be a number above 0 or whole, got 'all'"):
+        ModelCard.from_json(json.dumps({**values, "seconds": "all"}))

@@ -45,3 +45,15 @@ def test_all_likely_labels_where_there_may_be_several():
         "/data/20bn-jester-v1/34870,a|d",
         "/data/videos/7.webm,",
     ]
+
+
+def test_several_labels_by_their_thresholds():
+    report = EvaluationReport(
+        class_names=("a", "b"),
+        paths=("1.mp4", "2.mp4"),
+        labels=np.array([0, 1]),
+        probabilities=np.array([[0.3, 0.6], [0.1, 0.7]], dtype=np.float32),
+        targets=np.array([[True, False], [False, True]]),
+        thresholds=(0.25, 0.65),
+    )
+    assert submission_text(report, None) == "path,label\n1.mp4,a\n2.mp4,b\n"

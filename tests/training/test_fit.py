@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from motion_videos import tiny_recipe, write_dataset, write_video
+from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
@@ -221,9 +221,75 @@ def test_resume_refuses_other_classes(videos, tmp_path):
 def test_card_takes_the_models_clip_where_the_recipe_is_silent(tmp_path):
     recipe = tiny_recipe(tmp_path, tmp_path, clip=ClipConfig(num_frames=6), model_options={}, k=3)
     card = make_card(recipe, ("a", "b"))
-    assert (card.sampling, card.preprocessing) == (Sampling(6, 3), Preprocessing(64, 64))
+    # 8 frames with a stride of 3 at 30 frames per second, in a new number of frames.
+    assert (card.sampling, card.preprocessing) == (Sampling(6, seconds=0.8), Preprocessing(64, 64))
     assert card.options["k"] == 3
     assert build_model(card)(torch.zeros(1, 3, 6, 64, 64)).shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("clip", "expected"),
+    [
+        (ClipConfig(seconds=2), Sampling(8, seconds=2)),
+        (ClipConfig(fps=4), Sampling(8, seconds=2.0)),
+        (ClipConfig(fps=5, num_frames=4), Sampling(4, seconds=0.8)),
+        (ClipConfig(seconds="whole"), Sampling(8, seconds="whole")),
+        (ClipConfig(frame_stride=2), Sampling(8, 2)),
+        (ClipConfig(mode="segments"), Sampling(8, mode="segments")),
+    ],
+)
+def test_how_long_a_clip_is(tmp_path, clip, expected):
+    assert make_card(tiny_recipe(tmp_path, tmp_path, clip=clip), ("a", "b")).sampling == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seconds": 1.0, "fps": 2}, r"clip\.seconds and clip\.fps exclude each other"),
+        ({"seconds": 1.0, "frame_stride": 2}, r"clip\.seconds and clip\.frame_stride exclude"),
+        ({"mode": "segments", "seconds": 1.0}, r"clip\.mode segments and clip\.seconds exclude"),
+        ({"seconds": 0}, r"clip\.seconds must be"),
+        ({"fps": 0}, r"clip\.fps must be"),
+    ],
+)
+def test_lengths_that_exclude_each_other(values, message):
+    with pytest.raises(ValueError, match=message):
+        ClipConfig(**values)
+
+
+def test_a_run_that_began_with_strides_goes_on_with_them(videos, tmp_path):
+    """Runs from before clips had seconds say nothing about them in their recipes."""
+    recipe = tiny_recipe(videos, tmp_path / "run", clip=ClipConfig(num_frames=4, size=16))
+    fit(replace(recipe, optim=replace(recipe.optim, epochs=1)), progress=False)
+    path = tmp_path / "run" / "config.json"
+    values = json.loads(path.read_text())
+    assert values.pop("seconds") == 0.8
+    path.write_text(json.dumps({**values, "frame_stride": 2}))
+    checkpoint = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
+    card = ModelCard.from_json(path.read_text())
+    checkpoint["motionlens"]["card"] = card.to_json()
+    torch.save(checkpoint, tmp_path / "run" / CHECKPOINT)
+    fit(replace(recipe, optim=replace(recipe.optim, epochs=2)), resume=True, progress=False)
+    assert ModelCard.from_json(path.read_text()).sampling == Sampling(4, 2)
+
+
+def test_frame_rates_are_printed_and_strides_over_mixed_ones_warned_of(tmp_path, capsys):
+    for label in ("move_left", "static"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(4):
+            path = tmp_path / "data" / label / f"{number}.mp4"
+            write_video(path, CLASSES[label], seed=number, fps=10 if number % 2 else 50)
+    optim = OptimConfig(epochs=1, batch_size=4)
+    clip = ClipConfig(num_frames=4, size=16)
+    common = {"optim": optim, "augment": AugmentConfig()}
+    fit(tiny_recipe(tmp_path / "data", tmp_path / "a", clip=clip, **common))
+    printed = capsys.readouterr().out
+    assert "clips of 4 frames in 0.8 s" in printed
+    assert "frame rates: 10 frames/s (" in printed or "frame rates: 50 frames/s (" in printed
+    assert "warning" not in printed
+    counted = replace(clip, frame_stride=2)
+    fit(tiny_recipe(tmp_path / "data", tmp_path / "b", clip=counted, **common))
+    assert "warning: clips count frames (clip.frame_stride 2)" in capsys.readouterr().out
 
 
 def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):

@@ -17,5 +17,6 @@ from motionlens.video.container import read_fps
     ],
 )
 def test_rate(average, guessed, times_s, fps):
-    stream = SimpleNamespace(average_rate=average, guessed_rate=guessed)
+    container = SimpleNamespace(format=SimpleNamespace(name="mov"))
+    stream = SimpleNamespace(average_rate=average, guessed_rate=guessed, container=container)
     assert read_fps(stream, np.array(times_s)) == pytest.approx(fps, abs=0.001)

@@ -5,7 +5,7 @@ import pytest
 
 from motionlens.video.container import read_fps
 from motionlens.video.frame_index import index_decoded, index_packets
-from motionlens.video.presentation import Presentation
+from motionlens.video.presentation import Clock, Presentation
 
 UNIT_S = Fraction(1, 10)
 
@@ -69,20 +69,43 @@ def test_key_before():
     assert [found.key_before(stamp) for stamp in (1, 2, 5, 6, 99)] == [2, 2, 2, 6, 6]
 
 
+def clock(fps):
+    container = SimpleNamespace(format=SimpleNamespace(name="mov"))
+    rates = {"average_rate": fps, "guessed_rate": None}
+    codec = SimpleNamespace(has_b_frames=False)
+    stream = SimpleNamespace(container=container, time_base=UNIT_S, codec_context=codec, **rates)
+    return Clock(stream, read_fps(stream))
+
+
 def test_decoded_frames_are_numbered():
-    found = index_decoded([30, 10, 20], UNIT_S, fps=25.0)
+    found = index_decoded([10, 20, 40], clock(25.0))
     assert found.counted
     assert found.stamps.tolist() == [0, 1, 2]
-    assert found.times_s.tolist() == pytest.approx([0.0, 1.0, 2.0])
+    assert found.times_s.tolist() == pytest.approx([0.0, 1.0, 3.0])
+
+
+def test_times_of_decoded_frames_ascend():
+    found = index_decoded([30, 40, 35, 50], clock(10.0))
+    assert found.times_s.tolist() == pytest.approx([0.0, 1.0, 1.1, 2.0])
 
 
 @pytest.mark.parametrize(("fps", "step_s"), [(4.0, 0.25), (None, 0.04)])
-def test_decoded_frames_without_distinct_times_are_spaced_evenly(fps, step_s):
-    rate = read_fps(SimpleNamespace(average_rate=fps, guessed_rate=None))
-    for times in ([None] * 3, [1, 1, 2], [1, None, 2]):
-        found = index_decoded(times, UNIT_S, rate)
-        assert found.times_s.tolist() == pytest.approx([0.0, step_s, 2 * step_s])
+def test_decoded_frames_without_times_are_spaced_evenly(fps, step_s):
+    found = index_decoded([None] * 3, clock(fps))
+    assert found.times_s.tolist() == pytest.approx([0.0, step_s, 2 * step_s])
+
+
+@pytest.mark.parametrize("times", [[1, 1, 2], [1, None, 2]])
+def test_decoded_frames_whose_time_is_missing_or_repeated_follow_the_one_before(times):
+    assert index_decoded(times, clock(20.0)).times_s.tolist() == pytest.approx([0.0, 0.05, 0.1])
 
 
 def test_nothing_decoded():
-    assert index_decoded([], UNIT_S, 25.0) is None
+    assert index_decoded([], clock(25.0)) is None
+
+
+def test_frames_that_the_decoder_does_not_give_at_the_beginning():
+    found = index(packet(0, True), packet(3), packet(4), packet(6)).begin_at(4)
+    assert found.stamps.tolist() == [4, 6]
+    assert found.times_s.tolist() == pytest.approx([0.0, 0.2])
+    assert found.keys.tolist() == [0]

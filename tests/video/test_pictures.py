@@ -1,10 +1,17 @@
+import os
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
+from motionlens.datasets.decode_check import Job, check_video
+from motionlens.datasets.listing import index_list
+from motionlens.datasets.source import ListingConfig
 from motionlens.video.file import open_video
+from motionlens.video.find import find_videos, is_video
 from motionlens.video.frames import VideoError
+from motionlens.video.source import open_source
 
 
 class TestFolder:
@@ -42,7 +49,7 @@ class TestFolder:
         assert open_video(frame_folder).num_frames == 12
 
     def test_without_pictures(self, tmp_path):
-        with pytest.raises(VideoError, match=r"holds no pictures \(.jpg, .jpeg, .png\)"):
+        with pytest.raises(VideoError, match=r"holds no pictures \(.bmp, .jpeg, .jpg, .png, "):
             open_video(tmp_path)
 
     def test_sizes_must_agree(self, frame_folder):
@@ -66,6 +73,131 @@ class TestFolder:
         path.write_bytes(path.read_bytes()[:1000])
         with pytest.raises(VideoError, match=r"7\.png: cannot be read as a picture"):
             open_video(frame_folder).read([6])
+
+    @pytest.mark.parametrize("suffix", ["bmp", "tif", "tiff", "webp", "png"])
+    def test_formats(self, tmp_path, suffix):
+        for level in (20, 40, 60):
+            Image.new("RGB", (8, 6), (level,) * 3).save(tmp_path / f"{level}.{suffix}")
+        assert is_video(tmp_path)
+        data = open_video(tmp_path).read([0, 1, 2]).data
+        assert data.float().mean(dim=(1, 2, 3)).tolist() == pytest.approx([20, 40, 60], abs=2)
+
+    def test_transparent_pixels_keep_their_colour(self, tmp_path):
+        Image.new("RGBA", (8, 6), (10, 200, 30, 0)).save(tmp_path / "1.png")
+        assert open_video(tmp_path).read([0]).data[0, :, 0, 0].tolist() == [10, 200, 30]
+
+    @pytest.mark.parametrize(
+        ("name", "array", "bits"),
+        [
+            ("1.png", np.full((6, 8), 2500, np.uint16), 16),
+            ("1.tif", np.full((6, 8), 2500, np.uint16), 16),
+            ("1.tif", np.full((6, 8), 2500, np.int32), 32),
+            ("1.tif", np.full((6, 8), 0.5, np.float32), 32),
+        ],
+    )
+    def test_more_than_8_bits_are_refused(self, tmp_path, name, array, bits):
+        Image.fromarray(array).save(tmp_path / name)
+        with pytest.raises(VideoError, match=f"holds {bits} bits per pixel, of which a network"):
+            open_video(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"GIF89a" + bytes(20)])
+    def test_only_promised_formats_are_opened(self, tmp_path, monkeypatch, content):
+        monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: pytest.fail("started"))
+        (tmp_path / "0.png").write_bytes(content + b"%%BoundingBox: 0 0 10 10\n%%EndComments\n")
+        with pytest.raises(VideoError, match=r"0\.png: cannot be read as a picture"):
+            open_video(tmp_path)
+
+    @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+    @pytest.mark.parametrize("name", ["0.png", "0.webp", "0.tif"])
+    def test_pipes_are_refused_at_once(self, tmp_path, name):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(VideoError, match="must be a file, it is a folder, a pipe or a device"):
+            open_video(tmp_path)
+
+
+class TestSeries:
+    @staticmethod
+    def fill(folder, *names):
+        for name in names:
+            Image.new("RGB", (8, 6)).save(folder / name)
+
+    def test_one_prefix_is_chosen_by_a_pattern(self, tmp_path):
+        self.fill(tmp_path, *(f"{kind}_{n}.png" for kind in ("img", "depth") for n in range(3)))
+        with pytest.raises(VideoError, match=r"2 series of pictures \(3 of depth_#, 3 of img_#\)"):
+            open_video(tmp_path)
+        assert open_video(tmp_path / "img_*").num_frames == 3
+        assert len(list(open_source(tmp_path / "img_?.png"))) == 3
+        with pytest.raises(VideoError, match=r"holds no pictures nothing_\*"):
+            open_video(tmp_path / "nothing_*")
+
+    def test_the_advice_works(self, tmp_path):
+        self.fill(tmp_path, "1.png", "2.png", "cover.png")
+        with pytest.raises(VideoError, match="2 series") as caught:
+            open_video(tmp_path)
+        assert open_video(str(caught.value).split("'")[1]).num_frames == 2
+
+    def test_the_same_frame_in_two_formats(self, tmp_path):
+        self.fill(tmp_path, "1.jpg", "1.png", "2.jpg", "2.png")
+        with pytest.raises(VideoError, match=r"1\.\w+ and 1\.\w+ are the same frame twice"):
+            open_video(tmp_path)
+        assert open_video(tmp_path / "*.png").num_frames == 2
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("a.png", "b.png", "c.png"),
+            ("10-01-59_9.png", "10-02-00_1.png"),
+            ("f1.png", "f2.jpg"),
+            ("f1.png", "f2.png", "f².png", "f③.png", "f٣.png"),
+            ("s1_1.png", "s1_2.png", "s2_1.png"),
+        ],
+    )
+    def test_one_series(self, tmp_path, names):
+        self.fill(tmp_path, *names)
+        assert open_video(tmp_path).num_frames == len(names)
+
+    def test_in_lists(self, tmp_path):
+        (tmp_path / "clip").mkdir()
+        self.fill(tmp_path / "clip", *(f"{kind}_{n}.png" for kind in "ab" for n in range(3)))
+        (tmp_path / "list.csv").write_text("path,label\nclip,x\n")
+        index = index_list(tmp_path / "list.csv", ListingConfig(pattern="{}/b_*"))
+        assert index.open(0).num_frames == 3
+        assert check_video(Job(str(index.path(0)), decode=True)).num_frames == 3
+
+
+class TestWebp:
+    @pytest.fixture
+    def animation(self, tmp_path):
+        first, *others = (Image.new("RGB", (8, 6), (20 + 5 * i,) * 3) for i in range(6))
+        path = tmp_path / "a.webp"
+        durations = [40, 80, 40, 80, 40, 80]
+        options = {"save_all": True, "append_images": others, "lossless": True}
+        first.save(path, duration=durations, **options)
+        return path
+
+    def test_frames_and_times(self, animation, numbers_of):
+        with open_video(animation) as reader:
+            assert numbers_of(reader.read([5, 0, 3]).data) == [5, 0, 3]
+            assert reader.times_s.tolist() == pytest.approx([0, 0.04, 0.12, 0.16, 0.24, 0.28])
+            assert reader.fps == pytest.approx(1 / 0.06)
+
+    def test_as_a_stream(self, animation):
+        source = open_source(animation)
+        assert [round(frame.time_s, 2) for frame in source] == [0, 0.04, 0.12, 0.16, 0.24, 0.28]
+
+    def test_a_folder_of_animations_is_a_folder_of_videos(self, animation):
+        assert find_videos(animation.parent) == [animation]
+        assert not is_video(animation.parent)
+
+    def test_cut_short(self, animation):
+        animation.write_bytes(animation.read_bytes()[:-40])
+        with pytest.raises(VideoError, match=r"a\.webp: "):
+            with open_video(animation) as reader:
+                reader.read(range(reader.num_frames))
+
+    def test_still(self, tmp_path):
+        Image.new("RGB", (8, 6), (50,) * 3).save(tmp_path / "a.webp")
+        assert open_video(tmp_path / "a.webp").num_frames == 1
 
 
 class TestArray:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from motionlens.video.presentation import Clock, Presentation, has_true_stamps
+from motionlens.video.presentation import Clock, Decoded, Presentation, has_true_stamps
 
 
 def stream(form="matroska", codec="h264", has_b_frames=False):
@@ -48,8 +48,8 @@ def test_guessed_times_are_not_looked_at():
 def shown(presentation, packets, decoded):
     for one in packets:
         presentation.expect(one)
-    found = presentation.present((one.pts, one) for one in decoded)
-    return [(stamp, one.pts) for stamp, one in found]
+    found = presentation.present(Decoded(one.pts, one) for one in decoded)
+    return [(one.stamp, one.frame.pts) for one in found]
 
 
 def test_what_does_not_come_out_is_replaced_by_the_one_before():
@@ -89,7 +89,7 @@ def test_keeps_as_much_however_long_it_lasts():
     def decoded():
         for pts in range(1000):
             presentation.expect(packet(pts, is_discard=pts % 3 == 0))
-            yield pts, frame(pts)
+            yield Decoded(pts, frame(pts))
 
     for _ in presentation.present(decoded()):
         assert len(presentation.due) < 4

@@ -12,9 +12,13 @@ from motionlens._utils.files import read_text, write_atomically
 
 def as_csv(rows: Iterable[Sequence[Any]], separator: str = ",") -> str:
     """Rows as CSV text, the headings among them."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=separator, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    lines = []
+    for row in rows:
+        # A cell is quoted if it holds a character of the line's end, so that "\r" is quoted too.
+        line = io.StringIO(newline="")
+        csv.writer(line, delimiter=separator, lineterminator="\r\n").writerow(row)
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:

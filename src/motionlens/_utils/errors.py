@@ -1,7 +1,7 @@
 """Small parts of error messages: the nearest known word, and any message on one line."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -14,6 +14,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+def first_three(names: Sequence[str]) -> str:
+    """At most three of some names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def one_line(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """Read text with a clear error, and write files whole or not at all."""
 
+import codecs
 import os
 import tempfile
 from collections.abc import Iterator
@@ -38,8 +39,18 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
         raise
 
 
+# Byte order marks, the longest first: that of UTF-32 begins as that of UTF-16 does.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
 def read_text(path: Path, hint: str) -> str:
-    """The text of a UTF-8 file, with or without a byte order mark.
+    """The text of a file: UTF-8, or what its byte order mark says, with line ends as they are.
 
     Args:
         path: the file.
@@ -49,10 +60,32 @@ def read_text(path: Path, hint: str) -> str:
         ValueError: If it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ValueError(f"{path} cannot be read: {reason}; {hint}") from None
+        content = path.read_bytes()
+        encoding = next((e for mark, e in _MARKS.items() if content.startswith(mark)), "utf-8")
+        text = content.decode(encoding)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}; {hint}") from None
+    except UnicodeDecodeError:
+        text = "\0"
+    # Most of UTF-16 without its mark is valid UTF-8 as well, with zero bytes in between.
+    if "\0" in text:
+        raise ValueError(
+            f"{path} cannot be read: it is not UTF-8 text; {hint}, or save it as UTF-8 (in Excel "
+            "as 'CSV UTF-8')"
+        )
+    return text
+
+
+def utf8(text: str) -> bytes:
+    r"""Text with names of files in it as UTF-8; what is none in a name becomes U+FFFD.
+
+    Python has the odd bytes of a name, under some locales all that are not ASCII, as surrogates.
+
+    Example:
+        >>> utf8(os.fsdecode(b"caf\xc3\xa9"))
+        b'caf\xc3\xa9'
+    """
+    return text.encode(errors="surrogateescape").decode(errors="replace").encode()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -62,6 +62,6 @@ def moving_texture() -> NDArray[np.uint8]:
 def _load(path: Path) -> Run:
     def run() -> None:
         with open_video(path) as reader:
-            PREPROCESSING(reader.read(sample_indices(reader.num_frames, SAMPLING)).data)
+            PREPROCESSING(reader.read(sample_indices(reader, SAMPLING)).data)
 
     return run

@@ -20,7 +20,7 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
 from motionlens.pretrained import NAME
-from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_video
+from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_there, is_video
 
 R = TypeVar("R")
 
@@ -110,6 +110,26 @@ def add_run(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
     )
 
 
+def split_run_and_files(command: str, args: argparse.Namespace) -> None:
+    """Tell the recognizer from the files of a command that takes both: ``run`` and ``files``.
+
+    Raises:
+        ValueError: If no file is given, or an address in a file's place.
+    """
+    args.run, args.files = split_run(args.run, args.files)
+    usage = f"motionlens {command} [RUN] FILE..."
+    if not args.files:
+        folder = Path(args.run)
+        if folder.is_dir() and not (folder / CARD_FILE).is_file():
+            raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
+        raise ValueError(f"no video is given; usage: {usage}")
+    if address := next((file for file in args.files if "://" in file), None):
+        raise ValueError(
+            f"{command} takes files, got the address {address}; for a stream: "
+            f"motionlens watch {address}"
+        )
+
+
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
     """Tell the recognizer from the files, the first of which may stand in its place.
 
@@ -136,7 +156,7 @@ def is_data(word: str) -> bool:
         return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
     if "://" in word or path.suffix.lower() in VIDEO_SUFFIXES:
         return True
-    return path.exists() and not is_onnx(word)
+    return is_there(path) and not is_onnx(word)
 
 
 def _dtype(name: str) -> torch.dtype | None:
@@ -155,8 +175,9 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    names = ("root", "separator", "pattern")
-    add_options(parser, ListingConfig, *names, prefix="listing.", pattern={"default": None})
+    names = ("root", "separator", "pattern", "columns", "fps")
+    unset = {"default": None}
+    add_options(parser, ListingConfig, *names, prefix="listing.", pattern=unset, fps=unset)
 
 
 def given_listing(args: argparse.Namespace, base: ListingConfig | None) -> ListingConfig | None:

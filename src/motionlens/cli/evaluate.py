@@ -9,8 +9,9 @@ from motionlens._utils.distributed import is_main
 from motionlens._utils.tables import Output
 from motionlens.cli import _arguments as shared
 from motionlens.cli._progress import progress
+from motionlens.datasets.parts import num_trained_on
 from motionlens.datasets.source import RECIPE_FILE, DataSource, read_yaml
-from motionlens.inference.evaluation import default_out, evaluate
+from motionlens.inference.evaluation import CHOSEN_HERE, default_out, evaluate
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.tables import class_table, confusion_table
 
@@ -55,10 +56,25 @@ def run(args: argparse.Namespace) -> int:
             print(f"report.html, report.json, predictions.csv{confusion} are in {out}")
         if args.submission is not None:
             print(f"the submission is in {args.submission}")
+        if report.settings.get("thresholds") == CHOSEN_HERE:
+            print(
+                "Thresholds are those of the best F1 on these videos, so that F1 is optimistic "
+                "here. They are in config.json: predict, serve and other evaluations use them."
+            )
+        if source and args.data and args.split not in ("train", "all") and len(report.scored):
+            _say_what_was_trained_on(source, report)
         is_best = source and read_yaml(Path(args.run, RECIPE_FILE)).get("keep") == "best"
         if is_best and len(report.scored):
             print("The run kept its best epoch: on its validation part this is optimistic.")
     return 0
+
+
+def _say_what_was_trained_on(source: DataSource, report: EvaluationReport) -> None:
+    if number := num_trained_on(source, report.paths):
+        print(
+            f"{number} of these {len(report.paths)} videos were trained on: "
+            "figures on them are too good."
+        )
 
 
 def _print(report: EvaluationReport) -> None:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     position = {"type": _position, "metavar": "FRAME,ROW,COLUMN"}
     shared.add_options(parser, explain_videos, position=position)
     parser.add_argument("--json", action="store_true", help="print the data and write nothing")
-    shared.add_options(parser, Recognizer.from_pretrained, "device")
+    shared.add_options(parser, Recognizer.from_pretrained, "device", "seconds")
 
 
 def _position(text: str) -> tuple[int, int, int]:
@@ -43,15 +43,13 @@ def _position(text: str) -> tuple[int, int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Explain; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    args.run, args.files = shared.split_run(args.run, args.files)
-    if not args.files:
-        raise ValueError("no video is given; usage: motionlens explain [RUN] FILE...")
+    shared.split_run_and_files("explain", args)
     failures = shared.Failures()
     num_done = 0
     for explained, place in shared.call(
         explain_videos,
         args,
-        recognizer=Recognizer.from_pretrained(args.run, device=args.device),
+        recognizer=shared.call(Recognizer.from_pretrained, args, source=args.run, k=None),
         videos=args.files,
         out=None if args.json else args.out,
         on_error=failures,

@@ -88,10 +88,8 @@ def _print_description(found: ModelDescription, options: Mapping[str, Any]) -> N
 
 def _print_card(card: ModelCard) -> None:
     sampling = card.sampling
-    frames = f"{sampling.num_frames} frames, stride {sampling.frame_stride}"
-    is_spread = sampling.mode == "segments"
-    where = "spread over the video" if is_spread else f"{frames}, from the middle of the video"
-    print(f"sampling       {where}")
+    where = "" if sampling.spans_video else ", from the middle of the video"
+    print(f"sampling       {sampling}{where}")
     print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
     if card.license:
         print(f"licence        {card.license}")

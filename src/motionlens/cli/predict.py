@@ -33,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
-    args.run, args.files = shared.split_run(args.run, args.files)
-    if not args.files:
-        raise ValueError("no video is given; usage: motionlens predict [RUN] FILE...")
+    shared.split_run_and_files("predict", args)
     if args.stream:
         return _stream(args)
     if given := given_stream_options(args):
@@ -80,9 +78,14 @@ def _stream(args: argparse.Namespace) -> int:
 
 
 def _print_table(predictions: list[Prediction]) -> None:
+    headings = ["video", "label", "probability"]
+    headings += [] if predictions[0].above is None else ["above its threshold"]
     rows = []
     for prediction in predictions:
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
         for number, (label, value) in enumerate(pairs):
-            rows.append(("" if number else prediction.path, label, f"{100 * value:.1f} %"))
-    Output().print(console_table(("video", "label", "probability"), rows, left=(0, 1)))
+            row = ["" if number else prediction.path, label, f"{100 * value:.1f} %"]
+            if prediction.above is not None:
+                row.append("yes" if prediction.above[number] else "")
+            rows.append(row)
+    Output().print(console_table(headings, rows, left=(0, 1, 3)))

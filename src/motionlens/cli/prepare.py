@@ -18,6 +18,8 @@ _LISTING = {
     "video_root": "listing.root",
     "separator": "listing.separator",
     "pattern": "listing.pattern",
+    "columns": "listing.columns",
+    "group": "listing.group",
 }
 
 

@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted; return 0."""
     if args.run is not None and shared.is_data(args.run):
-        raise ValueError(f"run must name a recognizer, {args.run} holds videos; upload those")
+        raise ValueError(
+            f"run must name a recognizer, {args.run} holds videos; upload those on the page"
+        )
     run, _ = shared.split_run(args.run, [])
     config = shared.call(ServingConfig, args)
     shared.call(serve, args, source=run, config=config, say=partial(print, flush=True))

@@ -12,7 +12,12 @@ from motionlens.cli.main import Parser, usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
-from motionlens.training.run_folder import CHECKPOINT, check_checkpoint_exists, check_run
+from motionlens.training.run_folder import (
+    CHECKPOINT,
+    begun_folds,
+    check_checkpoint_exists,
+    check_run,
+)
 
 
 def _add_arguments(parser: Any) -> None:
@@ -26,6 +31,12 @@ def _add_arguments(parser: Any) -> None:
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="remove a run that --out holds already"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        help="cross-validation: divide the videos into so many folds, train once per fold in "
+        "--out/fold1, fold2, ..., and print the mean; --listing.group keeps a person in one fold",
     )
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
     parser.add_class_arguments(Recipe)
@@ -41,7 +52,8 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(arguments)
     if given.resume and given.out and not given.config:
-        check_checkpoint_exists(given.out)
+        if not begun_folds(Path(given.out)):
+            check_checkpoint_exists(given.out)
         given.config = [str(Path(given.out) / RECIPE_FILE)]
         arguments = ["--config", given.config[0], *arguments]
     for path in given.config:
@@ -55,6 +67,9 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = recipe_from(args.as_dict())
+    folds = args.folds or (begun_folds(Path(recipe.out)) if args.resume else None)
+    if folds is not None:
+        return _run_folds(recipe, folds, args)
     if is_first_process():
         check_run(recipe, resume=args.resume, overwrite=args.overwrite)
     # PyTorch and Lightning take seconds to load: mistakes are reported before.
@@ -71,6 +86,31 @@ def run(args: Any) -> int:
         raise
     if not args.quiet and is_first_process():
         print(_summary(result.metrics, recipe))
+    return 0
+
+
+def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
+    """Train once per fold, then print the table of the folds and their mean."""
+    from motionlens.training.cross_validation import PAGE_FILE, cross_validate
+
+    try:
+        result = cross_validate(
+            recipe,
+            folds,
+            resume=args.resume,
+            overwrite=args.overwrite,
+            progress=not args.quiet,
+            say=(lambda line: None) if args.quiet else print,
+        )
+    except KeyboardInterrupt:
+        print(
+            f"motionlens: stopped; go on with: motionlens train --out {recipe.out} --resume",
+            file=sys.stderr,
+        )
+        raise
+    if not args.quiet:
+        print(result.to_markdown(), end="")
+        print(f"the table is in {Path(recipe.out) / PAGE_FILE}")
     return 0
 
 

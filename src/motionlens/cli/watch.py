@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "source", nargs="?", metavar="SOURCE", help="video file, named pipe, or rtsp://... and such"
     )
     parser.add_argument("--camera", help="number of a camera, 0 is the first, or its device file")
-    shared.add_options(parser, WindowStream, "batch_size", "real_time")
+    shared.add_options(parser, WindowStream, "batch_size", "real_time", "folder_fps")
     add_stream_options(parser)
     shared.add_options(parser, watch, "top")
     shared.add_options(parser, Recognizer.from_pretrained)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens.clips.timeline import Timed, Timeline
 from motionlens.clips.video_index import VideoIndex
 
 _MAX_THREADS = 8
@@ -22,7 +23,7 @@ class FrameCache:
 
     Args:
         index: the videos.
-        choose: number of frames of a video -> indices of those to keep.
+        choose: a video's times -> indices of the frames to keep; their times are kept, too.
         resize: frames uint8 ``(T, 3, H, W)`` -> the frames to keep, uint8.
 
     Raises:
@@ -32,17 +33,22 @@ class FrameCache:
     def __init__(
         self,
         index: VideoIndex,
-        choose: Callable[[int], NDArray[np.int64]],
+        choose: Callable[[Timed], NDArray[np.int64]],
         resize: Callable[[Tensor], Tensor],
     ) -> None:
-        def decode(i: int) -> Tensor:
+        def decode(i: int) -> tuple[Tensor, Timeline]:
             with index.open(i) as reader:
-                chunks = reader.read_in_chunks(choose(reader.num_frames))
-                return torch.cat([resize(frames).permute(0, 2, 3, 1) for frames in chunks])
+                chosen = choose(reader)
+                chunks = reader.read_in_chunks(chosen)
+                data = torch.cat([resize(frames).permute(0, 2, 3, 1) for frames in chunks])
+                return data, Timeline(reader.times_s[chosen], reader.fps)
 
         # The decoder releases the GIL, so threads suffice.
         with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
-            videos: list[Tensor] = list(pool.map(decode, range(len(index))))
+            decoded = list(pool.map(decode, range(len(index))))
+        self._times = [times for _, times in decoded]
+        videos = [data for data, _ in decoded]
+        del decoded
         self._shapes = [tuple(video.shape) for video in videos]
         self._offsets = np.cumsum([0, *(video.numel() for video in videos)])
         self._data = torch.empty(int(self._offsets[-1]), dtype=torch.uint8)
@@ -54,3 +60,7 @@ class FrameCache:
         """Kept frames of video ``i``, uint8 ``(T, 3, H, W)``; not to be written to."""
         block = self._data[self._offsets[i] : self._offsets[i + 1]]
         return block.view(self._shapes[i]).permute(0, 3, 1, 2)
+
+    def times(self, i: int) -> Timeline:
+        """When the kept frames of video ``i`` are shown."""
+        return self._times[i]

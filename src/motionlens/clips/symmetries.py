@@ -92,7 +92,8 @@ def _swap(field: str, pairs: Mapping[str, str], class_names: Sequence[str]) -> N
     for name in (name for pair in pairs.items() for name in pair):
         if name not in labels:
             raise ValueError(
-                f"{field} must name classes, {name!r} is none{nearest(name, class_names)}; "
+                f"{field} must name classes, as in {{left: right}} with a space after the colon, "
+                f"{name!r} is none{nearest(name, class_names)}; "
                 f"known: {', '.join(class_names)}"
             )
     swap = np.arange(len(class_names), dtype=np.int64)

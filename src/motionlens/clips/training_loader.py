@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -22,6 +23,7 @@ from motionlens.clips.epoch_order import (
 from motionlens.clips.frame_cache import FrameCache
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, sample_indices
+from motionlens.clips.timeline import Timed
 from motionlens.clips.video_index import VideoIndex
 
 # Keeps the numbers drawn for the order of clips apart from those drawn for the clips themselves.
@@ -140,18 +142,23 @@ class ClipDataset(Dataset[ClipItem]):
         if not self._use_cache:
             return None
         if isinstance(self.transform, ClipTransform):
-            return FrameCache(self.index, np.arange, self.transform.shrink)
+            return FrameCache(self.index, _every_frame, self.transform.shrink)
         choose = partial(sample_indices, sampling=self.sampling)
         return FrameCache(self.index, choose, self.transform.resize)
 
     def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
         if self.frame_cache is None:
             with self.index.open(i) as reader:
-                return reader.read(sample_indices(reader.num_frames, self.sampling, rng)).data
+                return reader.read(sample_indices(reader, self.sampling, rng)).data
         kept = self.frame_cache.frames(i)
         if rng is None:
             return kept
-        return kept[torch.from_numpy(sample_indices(len(kept), self.sampling, rng))]
+        times = self.frame_cache.times(i)
+        return kept[torch.from_numpy(sample_indices(times, self.sampling, rng))]
+
+
+def _every_frame(video: Timed) -> NDArray[np.int64]:
+    return np.arange(len(video.times_s))
 
 
 @dataclass(eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +15,15 @@ from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
 from motionlens.video.file import open_video
-from motionlens.video.frames import VideoReader
+from motionlens.video.frames import FOLDER_FPS, VideoReader
 
 # Between the class names of a video that has several.
 LABEL_SEPARATOR = "|"
+
+
+def normal_name(name: str) -> str:
+    """A class name as all lists and folders are understood: NFC, without spaces around it."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 class ListEntry(NamedTuple):
@@ -28,17 +34,20 @@ class ListEntry(NamedTuple):
         label: name of the class, several as ``one|other``; empty if unknown.
         start_s: where the clip begins in the video, seconds; nan for the start of the video.
         end_s: where it ends, seconds; nan for the end of the video.
+        group: the person or scene that it shows; clips of one group train or validate together.
+            Empty if unknown.
     """
 
     path: str
     label: str
     start_s: float = math.nan
     end_s: float = math.nan
+    group: str = ""
 
     @property
     def labels(self) -> list[str]:
-        """Names of the classes; none if unknown."""
-        return self.label.split(LABEL_SEPARATOR) if self.label else []
+        """Names of the classes, in their normal form; none if unknown."""
+        return [normal_name(n) for n in self.label.split(LABEL_SEPARATOR)] if self.label else []
 
     @property
     def window(self) -> tuple[float | None, float | None]:
@@ -68,6 +77,7 @@ class VideoIndex:
         starts_s: float64 ``(V,)``, where the clip begins in its video; nan: at its start.
         ends_s: float64 ``(V,)``, where it ends; nan: at its end.
         fps: frames per second of frame folders.
+        groups: str ``(V,)``, the person or scene of each; None where unknown.
         targets: bool ``(V, K)``, which classes a video shows, where videos may show several; None
             where each shows one.
         flip_pairs: class names that swap when a clip is mirrored left to right, where the data
@@ -83,7 +93,8 @@ class VideoIndex:
     class_names: tuple[str, ...]
     starts_s: NDArray[np.float64]
     ends_s: NDArray[np.float64]
-    fps: float = 12.0
+    fps: float = FOLDER_FPS
+    groups: NDArray[np.str_] | None = None
     targets: NDArray[np.bool_] | None = None
     flip_pairs: Mapping[str, str] | None = None
 
@@ -113,7 +124,7 @@ class VideoIndex:
         root: Path,
         entries: Sequence[ListEntry],
         class_names: Sequence[str] | None = None,
-        fps: float = 12.0,
+        fps: float = FOLDER_FPS,
     ) -> VideoIndex:
         """Index entries, whose class names become labels; sorted, unless their order is given.
 
@@ -137,14 +148,15 @@ class VideoIndex:
             starts_s=np.array([entry.start_s for entry in entries], dtype=np.float64),
             ends_s=np.array([entry.end_s for entry in entries], dtype=np.float64),
             fps=fps,
+            groups=np.array([e.group for e in entries]) if any(e.group for e in entries) else None,
             targets=targets,
         )
         return index if class_names is None else index.with_classes(tuple(class_names))
 
     @classmethod
-    def of_paths(cls, paths: Sequence[str]) -> VideoIndex:
-        """Index videos without labels."""
-        return cls.of(Path(), [ListEntry(path, "") for path in paths], class_names=())
+    def of_paths(cls, paths: Sequence[str], fps: float = FOLDER_FPS) -> VideoIndex:
+        """Index videos without labels; ``fps`` is the rate of frame folders."""
+        return cls.of(Path(), [ListEntry(path, "") for path in paths], class_names=(), fps=fps)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -176,7 +188,9 @@ class VideoIndex:
         """Clip ``i`` as a list names it."""
         shown = self.labels[[i]] if self.targets is None else np.flatnonzero(self.targets[i])
         label = LABEL_SEPARATOR.join(self.class_names[n] for n in shown if n >= 0)
-        return ListEntry(str(self.paths[i]), label, float(self.starts_s[i]), float(self.ends_s[i]))
+        group = "" if self.groups is None else str(self.groups[i])
+        start_s, end_s = float(self.starts_s[i]), float(self.ends_s[i])
+        return ListEntry(str(self.paths[i]), label, start_s, end_s, group)
 
     def window(self, i: int) -> tuple[float | None, float | None]:
         """Start and end of clip ``i`` in its video, seconds; None where it has none."""
@@ -200,13 +214,14 @@ class VideoIndex:
         Raises:
             ValueError: If a class is not among them.
         """
+        known = {normal_name(name): label for label, name in enumerate(class_names)}
         for name in self.class_names:
-            if name not in class_names:
+            if normal_name(name) not in known:
                 raise ValueError(
                     f"{self.root}: class {name!r} is not known{nearest(name, class_names)}; known "
                     f"are {', '.join(class_names[:10])}{', ...' if len(class_names) > 10 else ''}"
                 )
-        places = np.array([class_names.index(name) for name in self.class_names], dtype=np.int64)
+        places = np.array([known[normal_name(n)] for n in self.class_names], dtype=np.int64)
         # The one more is for -1, which stays.
         labels = np.append(places, -1)[self.labels]
         targets = None

@@ -76,7 +76,7 @@ class ViewPlan:
         """Read the frames that the views need, each once; of a broken video its error."""
         try:
             with open_reader() as reader:
-                clips = spread_indices(reader.num_frames, self.sampling, self.views.num_clips)
+                clips = spread_indices(reader, self.sampling, self.views.num_clips)
                 wanted, places = np.unique(clips, return_inverse=True)
                 chunks = reader.read_in_chunks(wanted)
                 frames = torch.cat([self.preprocessing.resize(chunk) for chunk in chunks])

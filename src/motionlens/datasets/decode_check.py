@@ -17,6 +17,7 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
+from motionlens.video.pictures import is_pattern
 
 CheckLevel = Literal["open", "decode", "none"]
 OnProgress = Callable[[int, int], None]
@@ -42,11 +43,13 @@ class Finding(NamedTuple):
         num_frames: of the clip; 0 if it is unreadable, None if frames were not counted.
         reason: why it is unreadable; empty if it is readable.
         remark: what is wrong with a readable video; mostly empty.
+        fps: frames per second on average; None if it is unreadable or was not opened.
     """
 
     num_frames: int | None
     reason: str = ""
     remark: str = ""
+    fps: float | None = None
 
 
 class Job(NamedTuple):
@@ -126,7 +129,10 @@ def check_video(job: Job) -> Finding:
         with warnings.catch_warnings(record=True) as seen:
             warnings.simplefilter("always", VideoWarning)
             with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
-                num_frames = reader.num_frames
+                num_frames, times_s = reader.num_frames, reader.times_s
+                span_s = float(times_s[-1] - times_s[0])
+                # Heads of files may declare something else.
+                rate = (num_frames - 1) / span_s if span_s else reader.fps
                 for _ in reader.read_in_chunks(range(num_frames if job.decode else 1)):
                     pass
     except VideoError as error:
@@ -134,7 +140,8 @@ def check_video(job: Job) -> Finding:
     except Exception as error:  # a file may find a fault in any library; the others go on
         return Finding(0, f"{type(error).__name__}: {_without_path(error, job.path)}")
     remarks = [w.message for w in seen if isinstance(w.message, VideoWarning)]
-    return Finding(num_frames, remark=_without_path(remarks[0], job.path) if remarks else "")
+    remark = _without_path(remarks[0], job.path) if remarks else ""
+    return Finding(num_frames, remark=remark, fps=rate)
 
 
 def check_each(
@@ -174,8 +181,10 @@ def read_checked(path: Path) -> Iterator[Checked]:
             try:
                 version, key, (size, mtime_ns), decoded, *finding = json.loads(line)
                 if version == _VERSION:
-                    num_frames, reason, remark = finding
-                    found = Finding(int(num_frames), str(reason), str(remark))
+                    # Lines of older versions have no frame rate.
+                    num_frames, reason, remark, *rate = finding
+                    fps = float(rate[0]) if rate and rate[0] is not None else None
+                    found = Finding(int(num_frames), str(reason), str(remark), fps)
                     name, start_s, end_s = key
                     yield (name, start_s, end_s), (size, mtime_ns), bool(decoded), found
             except (ValueError, TypeError):
@@ -209,7 +218,7 @@ def append_checked(file: IO[bytes], checked: Checked) -> None:
 def file_stamp(path: Path) -> Stamp | None:
     """Size and time of change of a file or folder; None if nothing is there."""
     try:
-        status = path.stat()
+        status = (path.parent if is_pattern(path) else path).stat()
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

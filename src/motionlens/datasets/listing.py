@@ -1,18 +1,20 @@
 """Index the videos of class folders or of a list, and split them into parts."""
 
 import os
+import re
+import unicodedata
 import warnings
-import zlib
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from motionlens._utils.checks import check_at_least
-from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex
+from motionlens._utils.errors import first_three
+from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
+from motionlens.datasets.groups import group_column, with_groups
+from motionlens.datasets.list_faults import file_ids, warn_of_spellings
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.source import ListingConfig
-from motionlens.video.find import find_videos, is_video_file
+from motionlens.datasets.splitting import split_index
+from motionlens.video.find import find_videos, is_hidden, is_there, is_video_file
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_picture
 
@@ -42,7 +44,14 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             f"{' and '.join(part.name for part in parts)}; name one of them or use both"
         )
     entries, empty = [], []
-    for folder in sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+    for folder in sorted(p for p in root.iterdir() if not is_hidden(p.name)):
+        if not folder.exists() and not folder.suffix:
+            raise ValueError(
+                f"{folder}: must be a folder of videos, it is a symbolic link to nothing; mend or "
+                "remove it"
+            )
+        if not folder.is_dir():
+            continue
         if LABEL_SEPARATOR in folder.name:
             raise ValueError(
                 f"{folder}: a class name must not hold {LABEL_SEPARATOR}, which stands between "
@@ -56,7 +65,9 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             )
         if not videos and folder.name != PREPARED_FOLDER:
             empty.append(folder.name)
-        entries += [ListEntry(str(v.relative_to(root)), folder.name) for v in videos]
+        label = normal_name(folder.name)
+        entries += [ListEntry(str(v.relative_to(root)), label) for v in videos]
+    warn_of_spellings(root, (entry.path.split(os.sep)[0] for entry in entries))
     if not entries:
         lies_flat = any(map(is_video_file, root.iterdir())) or any(map(is_picture, root.iterdir()))
         found = "videos or pictures, but no class folders" if lies_flat else "no videos"
@@ -65,7 +76,7 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
         )
     if empty:
         warnings.warn(
-            f"{root}: folders without videos are not taken for classes: {_first_three(empty)}",
+            f"{root}: folders without videos are not taken for classes: {first_three(empty)}",
             VideoWarning,
             stacklevel=2,
         )
@@ -83,15 +94,64 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
         ValueError: If the list cannot be read, or a video is missing.
     """
     path, listing = Path(path), listing or ListingConfig()
-    entries = read_list(path, listing.separator, pattern=listing.pattern)
-    folder = path.parent if listing.root is None else _folder(listing.root)
-    missing = [entry.path for entry in entries if not (folder / entry.path).exists()]
+    if listing.root is not None:
+        _folder(listing.root)
+    folder, entries = read_listed(path, listing)
+    there = file_ids([os.path.join(folder, entry.path) for entry in entries])
+    missing = [e.path for e, file_id in zip(entries, there, strict=True) if file_id is None]
     if missing:
         raise ValueError(
             f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
-            f"{_first_three(missing)}; check root and pattern"
+            f"{first_three(missing)}; check root and pattern"
         )
     return VideoIndex.of(folder, entries)
+
+
+def read_listed(
+    path: Path, listing: ListingConfig, *, labelled: bool = True
+) -> tuple[Path, list[ListEntry]]:
+    """Read a list, with paths as the disk spells them: slashes may be written as backslashes.
+
+    Args:
+        path: the list.
+        listing: how it names videos.
+        labelled: every line must have a label.
+
+    Returns:
+        The folder that relative paths start from, and the entries.
+
+    Raises:
+        ValueError: If the list cannot be read.
+    """
+    folder = path.parent if listing.root is None else Path(listing.root)
+    entries = read_list(
+        path,
+        listing.separator,
+        pattern=listing.pattern,
+        labelled=labelled,
+        columns=listing.column_names,
+        group=group_column(listing.group),
+    )
+    entries = [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
+    first = entries[0].path
+    if re.match(r"[A-Za-z]:[\\/]", first) and not is_there(folder / first):
+        raise ValueError(
+            f"{path}: names videos by a Windows drive that is not here, the first is {first}; "
+            "write the paths relative to the list, or to listing.root"
+        )
+    return folder, entries
+
+
+def _on_disk(folder: Path, path: str) -> str:
+    """A path that exists, if it does with other slashes or in another Unicode form."""
+    if path.isascii() and "\\" not in path:
+        return path
+    spellings = [
+        unicodedata.normalize(form, slashed)
+        for slashed in (path, path.replace("\\", "/"))
+        for form in ("NFC", "NFD")
+    ]
+    return next((p for p in (path, *spellings) if is_there(folder / p)), path)
 
 
 def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:
@@ -100,7 +160,8 @@ def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoI
     Raises:
         ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
     """
-    return index_list(data, listing) if Path(data).is_file() else index_folder(data)
+    index = index_list(data, listing) if Path(data).is_file() else index_folder(data)
+    return replace(with_groups(index, listing.group), fps=listing.fps)
 
 
 def load_split(
@@ -124,7 +185,7 @@ def load_split(
     """
     data, listing = Path(data), listing or ListingConfig()
     if data.is_dir() and (parts := _split_folders(data)):
-        train, validation = (index_folder(part) for part in parts)
+        train, validation = (index_videos(part, listing) for part in parts)
         _check_same_classes(parts, train, validation)
         return train, validation
     index = index_videos(data, listing)
@@ -134,50 +195,6 @@ def load_split(
             f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
         )
     return split_index(index, listing)
-
-
-def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, VideoIndex]:
-    """Draw a share of each class, at least one video and never all.
-
-    Args:
-        index: the videos.
-        listing: says which share, and has the seed that decides which videos together with the
-            class name; other classes have no influence.
-
-    Returns:
-        Training and validation videos, each in the order of ``index``.
-
-    Raises:
-        ValueError: If the seed is negative, or no class has two videos.
-
-    Warns:
-        VideoWarning: If a class has one video only, which then trains.
-    """
-    fraction, seed = listing.validation_fraction, listing.split_seed
-    check_at_least(0, split_seed=seed)
-    is_drawn = np.zeros(len(index), dtype=bool)
-    single = []
-    for label, name in enumerate(index.class_names):
-        members = np.flatnonzero(index.labels == label)
-        if len(members) == 1:
-            single.append(name)
-        if len(members) > 1:
-            number = min(max(round(fraction * len(members)), 1), len(members) - 1)
-            rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-            is_drawn[rng.choice(members, number, replace=False)] = True
-    if not is_drawn.any():
-        raise ValueError(
-            f"{index.root}: no class has two videos, so none is left to validate on; add videos or "
-            "give a validation part"
-        )
-    if single:
-        warnings.warn(
-            f"{index.root}: classes with one video only, which trains and is not validated: "
-            f"{_first_three(single)}",
-            VideoWarning,
-            stacklevel=3,
-        )
-    return index.subset(np.flatnonzero(~is_drawn)), index.subset(np.flatnonzero(is_drawn))
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:
@@ -206,7 +223,7 @@ def _check_same_classes(
 ) -> None:
     named = [(parts[0], train, validation), (parts[1], validation, train)]
     only = [
-        f"only in {part.name}: {_first_three(sorted(names))}"
+        f"only in {part.name}: {first_three(sorted(names))}"
         for part, own, other in named
         if (names := set(own.class_names) - set(other.class_names))
     ]
@@ -215,7 +232,3 @@ def _check_same_classes(
             f"{parts[0].parent}: {parts[0].name} and {parts[1].name} must have the same classes; "
             f"{'; '.join(only)}"
         )
-
-
-def _first_three(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -14,7 +14,7 @@ from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.catalog.own import LIST
 from motionlens.datasets.decode_check import Job, OnProgress, Stamp, file_stamp
-from motionlens.datasets.list_files import read_list
+from motionlens.datasets.list_faults import check_lists
 from motionlens.datasets.prepared import (
     PACKING_FILE,
     PARTS,
@@ -22,6 +22,8 @@ from motionlens.datasets.prepared import (
     PreparedSet,
     claim,
     load_description,
+    load_part,
+    read_part,
     save_description,
     save_part,
 )
@@ -108,11 +110,9 @@ def pack(
     description = load_description(source)
     short_side = packing.short_side or CATALOG.get(description.name, LIST).short_side
     packing = replace(packing, short_side=short_side)
-    lists: Lists = {
-        part: read_list(source / f"{part}.csv", ",", labelled=False)
-        for part in PARTS
-        if (source / f"{part}.csv").is_file()
-    }
+    there = [part for part in PARTS if (source / f"{part}.csv").is_file()]
+    check_lists(source, {part: load_part(source, part) for part in there}, on_disk=False)
+    lists: Lists = {part: read_part(source, part) for part in there}
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     _claim(out, packing, source, lists)
@@ -207,7 +207,9 @@ def _finish(out: Path, packing: Packing, description: PreparedSet, lists: Lists)
         for shard, _, _ in _shards(out, part, entries, packing):
             table = load_table(shard)
             for row, n in zip(table.numbers.tolist(), table.num_frames().tolist(), strict=True):
-                packed.append(ListEntry(f"{shard.name}/{video_name(row)}", entries[row].label))
+                _, label, *_, group = entries[row]
+                name = f"{shard.name}/{video_name(row)}"
+                packed.append(ListEntry(name, label, group=group))
                 num_frames.append(n)
             for row, error in zip(table.broken.tolist(), table.errors.tolist(), strict=True):
                 broken.append((entries[row].path, error))

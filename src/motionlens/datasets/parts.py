@@ -1,6 +1,7 @@
 """From declared data to the videos of its parts."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import Any
 import numpy as np
 
 from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.groups import with_groups
+from motionlens.datasets.list_faults import check_lists, file_ids
 from motionlens.datasets.listing import VALIDATION_FOLDERS, index_videos, load_split
 from motionlens.datasets.prepared import is_prepared, is_unfinished, load_description, load_part
 from motionlens.datasets.source import RECIPE_FILE, DataSource, ListingConfig, Split
+from motionlens.datasets.splitting import split_index
+from motionlens.video.frames import VideoWarning
 
 
 def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
@@ -21,11 +26,19 @@ def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
         ValueError: If something is missing, a part is empty, or the validation part has a class
             that training has not.
     """
-    if source.validation is None:
+    if source.listing.folds is not None:
+        train, validation = split_index(_open_whole(source), source.listing)
+    elif source.validation is None:
         train, validation = _open_split(source.data, source.listing)
     else:
         train = open_all(source.data, source.listing)
         validation = open_all(source.validation, source.listing)
+    both = (source.data, source.validation or source.data)
+    check_lists(
+        source.data,
+        {"training": train, "validation": validation},
+        on_disk=not all(map(is_prepared, both)),
+    )
     train, validation = _alike(train, validation.with_classes(train.class_names))
     for name, part in (("training", train), ("validation", validation)):
         if not len(part):
@@ -79,12 +92,38 @@ def open_evaluated(
             raise ValueError("split must be 'train' or 'validation' where no data is given")
         train, validation = open_parts(source)
         return train if split == "train" else validation
+    index = _open_named(source, data, split, listing)
+    check_lists(data, {"": index}, on_disk=not is_prepared(data))
+    return index
+
+
+def num_trained_on(source: DataSource, paths: Sequence[str]) -> int:
+    """How many of some files a run has been trained on; 0 if its data cannot be found any more."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VideoWarning)
+            trained, _ = open_parts(source)
+    except (ValueError, OSError):
+        return 0
+    own = [os.path.abspath(trained.path(i)) for i in range(len(trained))]
+    known = {*own, *file_ids(own)} - {None}
+    others = [os.path.abspath(path) for path in paths]
+    pairs = zip(others, file_ids(others), strict=True)
+    return sum(path in known or file_id in known for path, file_id in pairs)
+
+
+def _open_named(
+    source: DataSource | None,
+    data: str | os.PathLike[str],
+    split: Split | None,
+    listing: ListingConfig,
+) -> VideoIndex:
     path = _existing(data)
     if is_prepared(path) and split != "all":
         return load_part(path, split or "validation")
     if split == "test":
         raise ValueError(f"split 'test' needs a prepared data set, {path} is none; leave it out")
-    has_parts = is_prepared(path) or any((path / name).is_dir() for name in VALIDATION_FOLDERS)
+    has_parts = _has_parts(path)
     # If the run validates on other data, naming its training data means all of it.
     is_own = source is not None and path.resolve() == Path(source.data).resolve()
     splits_own = is_own and source is not None and source.validation is None
@@ -112,8 +151,24 @@ def _open_split(
     data: str | os.PathLike[str], listing: ListingConfig
 ) -> tuple[VideoIndex, VideoIndex]:
     if is_prepared(_existing(data)):
-        return load_part(data, "train"), load_part(data, "validation")
+        train, validation = load_part(data, "train"), load_part(data, "validation")
+        return with_groups(train, listing.group), with_groups(validation, listing.group)
     return load_split(data, listing)
+
+
+def _has_parts(data: str | os.PathLike[str]) -> bool:
+    return is_prepared(data) or any(Path(data, name).is_dir() for name in VALIDATION_FOLDERS)
+
+
+def _open_whole(source: DataSource) -> VideoIndex:
+    """The training and the validation videos of a run as one index."""
+    listing = replace(source.listing, folds=None, fold=None)
+    if source.validation is not None:
+        parts = (open_all(source.data, listing), open_all(source.validation, listing))
+        return _join(*parts)
+    if _has_parts(_existing(source.data)):
+        return _join(*_open_split(source.data, listing))
+    return index_videos(source.data, listing)
 
 
 def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:

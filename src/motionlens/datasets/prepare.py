@@ -14,16 +14,18 @@ from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens.clips.video_index import ListEntry
+from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
-from motionlens.datasets.decode_check import (
-    MISSING,
-    CheckLevel,
-    Finding,
-    OnProgress,
-    VideoKey,
-    check_videos,
+from motionlens.datasets.decode_check import MISSING, CheckLevel, Finding, OnProgress, check_videos
+from motionlens.datasets.frame_rates import count_rates
+from motionlens.datasets.groups import warn_of_shared_groups
+from motionlens.datasets.list_faults import (
+    Listed,
+    Repeat,
+    check_class_names,
+    check_two_labels,
+    find_repeats,
 )
 from motionlens.datasets.listing import PREPARED_FOLDER
 from motionlens.datasets.prepare_report import PartReport, PrepareReport
@@ -99,6 +101,14 @@ def prepare(
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     fps = spec.fps if copy.fps is None else copy.fps
+    check_class_names(root, copy.class_names)
+    repeats = _find_repeats(copy)
+    # Official lists have their reasons, and report.md names the videos.
+    is_own = spec.num_classes is None
+    check_two_labels(root, repeats, refuse=is_own)
+    if is_own and {"train", "validation"} <= copy.parts.keys():
+        parts = (copy.parts[part] for part in PARTS[:2])
+        warn_of_shared_groups(root, *(VideoIndex.of(copy.folder, part) for part in parts))
     found = check_videos(
         copy.folder,
         (entry.key for entries in copy.parts.values() for entry in entries),
@@ -119,9 +129,9 @@ def prepare(
             f"{copy.folder}: must hold at least one usable video, it has none of {len(found)}: "
             f"{first.entry.path}: {first.reason}; check the copy"
         )
-    report = _report(spec, copy, videos, root=str(root), out=str(folder), check=check,
+    report = _report(spec, copy, videos, repeats, root=str(root), out=str(folder), check=check,
                      min_frames=min_frames)  # fmt: skip
-    _write_lists(folder, videos)
+    _write_lists(folder, videos, repeats)
     write_atomically(folder / "report.json", report.to_json().encode())
     write_atomically(folder / "report.md", report.to_markdown().encode())
     prepared = PreparedSet(
@@ -171,9 +181,12 @@ def _judge(part: Part, entry: ListEntry, finding: Finding, min_frames: int) -> _
 
 
 def _report(
-    spec: DatasetSpec, copy: OfficialCopy, videos: Sequence[_Video], **settings: Any
+    spec: DatasetSpec,
+    copy: OfficialCopy,
+    videos: Sequence[_Video],
+    repeats: Sequence[Repeat],
+    **settings: Any,
 ) -> PrepareReport:
-    twice = _repeated(videos)
     class_counts: dict[str, dict[Part, int]] = {name: {} for name in copy.class_names}
     for part, entry, _, fault, _ in videos:
         for label in () if fault else entry.labels:
@@ -190,9 +203,12 @@ def _report(
         num_classes=len(copy.class_names),
         official_num_classes=spec.num_classes,
         class_counts=class_counts,
-        num_twice=len({video.entry.key for video, _ in twice}),
-        num_leaked=len({video.entry.key for video, other in twice if video.part != other}),
+        num_twice=len({r.first.key for r in repeats}),
+        num_leaked=len({r.first.key for r in repeats if r.part != r.first_part}),
         notes=copy.notes,
+        rates=count_rates(
+            video.finding.fps for video in videos if not video.fault and video.finding.fps
+        ),
         **settings,
     )
 
@@ -213,7 +229,7 @@ def _part_report(videos: Sequence[_Video], official: int | None) -> PartReport:
     )
 
 
-def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
+def _write_lists(folder: Path, videos: Sequence[_Video], repeats: Sequence[Repeat]) -> None:
     for part in PARTS:
         usable = [video for video in videos if video.part == part and not video.fault]
         if usable:
@@ -224,25 +240,27 @@ def _write_lists(folder: Path, videos: Sequence[_Video]) -> None:
             (folder / f"{part}.csv").unlink(missing_ok=True)
     rows: dict[str, list[Sequence[str]]] = {name: [_FAULT_COLUMNS] for name in _FAULT_LISTS}
 
-    def add(name: str, video: _Video, reason: str) -> None:
-        rows[name].append((video.part, video.entry.path, video.entry.label, reason))
+    def add(name: str, part: str, entry: ListEntry, reason: str) -> None:
+        rows[name].append((part, entry.path, entry.label, reason))
 
-    for video in videos:
-        if video.fault:
-            add("missing" if video.fault == "missing" else "unreadable", video, video.reason)
-        if video.finding.remark:
-            add("damaged", video, video.finding.remark)
-    for video, other in _repeated(videos):
-        add("duplicates", video, f"also in {other}")
+    for part, entry, finding, fault, reason in videos:
+        if fault:
+            add("missing" if fault == "missing" else "unreadable", part, entry, reason)
+        if finding.remark:
+            add("damaged", part, entry, finding.remark)
+    for repeat in repeats:
+        _, entry, other, first = repeat
+        where = f"also in {other}" + (f" as {first.path}" if first.path != entry.path else "")
+        label = f", there {first.label}" if repeat.has_two_labels else ""
+        add("duplicates", repeat.part, entry, where + label)
     for name, lines in rows.items():
         write_csv(folder / f"{name}.csv", lines)
 
 
-def _repeated(videos: Sequence[_Video]) -> list[tuple[_Video, Part]]:
-    """Videos that were listed before, each with the part where it came first."""
-    first: dict[VideoKey, _Video] = {}
-    pairs = [(video, first.setdefault(video.entry.key, video)) for video in videos]
-    return [(video, earlier.part) for video, earlier in pairs if earlier is not video]
+def _find_repeats(copy: OfficialCopy) -> list[Repeat]:
+    """Videos that were listed before, in the order of the parts."""
+    parts = [part for part in PARTS if part in copy.parts]
+    return find_repeats({part: Listed.of(copy.folder, copy.parts[part]) for part in parts})
 
 
 def _root_of(videos: Path, prepared: Path) -> str:

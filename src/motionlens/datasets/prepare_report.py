@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from motionlens._utils.tables import markdown_table
+from motionlens.datasets.frame_rates import Rates, are_mixed, describe_rates
 from motionlens.datasets.prepared import Part
 
 _COLUMNS = ("listed", "official", "usable", "missing", "unreadable", "short", "damaged")
@@ -53,6 +54,8 @@ class PrepareReport:
         num_twice: videos listed more than once.
         num_leaked: of these, videos listed in more than one part.
         notes: further sentences for the reader.
+        rates: frame rates of the usable videos, each with the number of videos; empty if they were
+            not opened.
     """
 
     name: str
@@ -68,6 +71,7 @@ class PrepareReport:
     num_twice: int
     num_leaked: int
     notes: Sequence[str]
+    rates: Rates = field(default_factory=dict)
 
     @property
     def num_left_out(self) -> int:
@@ -93,6 +97,13 @@ class PrepareReport:
             lines.append(
                 f"Videos listed more than once: {self.num_twice:,}, in more than one part: "
                 f"{self.num_leaked:,}; see duplicates.csv."
+            )
+        if self.rates:
+            lines.append(f"Frame rates: {describe_rates(self.rates)}.")
+        if are_mixed(self.rates):
+            lines.append(
+                "Rates are mixed: train with clips in seconds, as is the default; where frames are "
+                "counted (clip.frame_stride), motion looks faster in some videos than in others."
             )
         return [*lines, *self.notes]
 

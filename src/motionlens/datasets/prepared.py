@@ -1,20 +1,21 @@
 """A prepared data set: a folder with one list per part and a description.
 
 dataset.json     class names in order, rate of frame folders, classes that swap when mirrored
-train.csv        path,label,start,end,num_frames; likewise validation.csv and, if any, test.csv
+train.csv        path,label,start,end,num_frames and, if known, group; likewise validation.csv and,
+                 if any, test.csv
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from motionlens._utils.csv_files import write_csv
+from motionlens._utils.csv_files import read_csv, write_csv
 from motionlens._utils.files import write_atomically
 from motionlens.clips.video_index import ListEntry, VideoIndex
-from motionlens.datasets.list_files import read_list
 
 DESCRIPTION_FILE = "dataset.json"
 # Files that preparing and packing keep for their next call.
@@ -125,12 +126,38 @@ def save_part(
     Raises:
         OSError: If it cannot be written.
     """
+    has_groups = any(entry.group for entry in entries)
     rows = [
         # A float is written so that it reads back equal, None as nothing.
-        (entry.path, entry.label, *entry.window, n)
+        (entry.path, entry.label, *entry.window, n, *([entry.group] if has_groups else []))
         for entry, n in zip(entries, num_frames, strict=True)
     ]
-    write_csv(folder / f"{part}.csv", [_COLUMNS, *rows])
+    columns = (*_COLUMNS, "group") if has_groups else _COLUMNS
+    write_csv(folder / f"{part}.csv", [columns, *rows])
+
+
+def read_part(folder: str | os.PathLike[str], part: Part) -> list[ListEntry]:
+    """Read what :func:`save_part` wrote, character for character.
+
+    Raises:
+        ValueError: If the list cannot be read.
+    """
+    path = Path(folder, f"{part}.csv")
+    hint = "run 'motionlens prepare' once more"
+    rows = read_csv(path, ("path", "label", "start", "end"), hint=hint)
+    try:
+        return [
+            ListEntry(
+                row["path"],
+                row["label"],
+                float(row["start"] or math.nan),
+                float(row["end"] or math.nan),
+                row.get("group", ""),
+            )
+            for row in rows
+        ]
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}; {hint}") from None
 
 
 def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
@@ -144,8 +171,7 @@ def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
     path = folder / f"{part}.csv"
     if not path.is_file():
         raise ValueError(f"{folder}: the data set {prepared.name} has no {part} part")
-    # Labels and paths may hold the other separators.
-    entries = read_list(path, ",", labelled=False)
+    entries = read_part(folder, part)
     index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
     if prepared.multi_label:
         index = index.with_targets()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -21,12 +22,15 @@ from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 from motionlens.video.shards import ShardTable, table_path, video_name
 
+_NO_TIMES = np.empty(0)
+
 
 class Encoded(NamedTuple):
     """A video as JPEGs, or why there are none."""
 
     pictures: list[bytes]
     fps: float
+    times_s: NDArray[np.float64]
     error: str = ""
 
 
@@ -38,7 +42,9 @@ def encode_all(
     results = run_in_processes(work, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
     for video in in_order(results):
         if isinstance(video, Lost):
-            yield Encoded([], 0.0, f"its decoder {video.reason}; it is damaged, copy it again")
+            yield Encoded(
+                [], 0.0, _NO_TIMES, f"its decoder {video.reason}; it is damaged, copy it again"
+            )
         else:
             yield video
 
@@ -50,9 +56,9 @@ def _encode(job: Job, *, short_side: int, quality: int) -> Encoded:
         with open_video(job.path, start_s=job.start_s, end_s=job.end_s, fps=job.fps) as reader:
             for frames in reader.read_in_chunks(range(reader.num_frames)):
                 pictures += [_jpeg(frame, quality) for frame in _shrink(frames, short_side)]
-            return Encoded(pictures, reader.fps)
+            return Encoded(pictures, reader.fps, reader.times_s - reader.times_s[0])
     except VideoError as error:
-        return Encoded([], 0.0, str(error))
+        return Encoded([], 0.0, _NO_TIMES, str(error))
 
 
 def _shrink(frames: Tensor, short_side: int) -> Tensor:
@@ -87,7 +93,7 @@ def write_shard(
     unfinished = shard.with_name(f".{shard.name}.unfinished")
     table_path(shard).unlink(missing_ok=True)
     numbers, firsts, fps = list[int](), [0], list[float]()
-    offsets, sizes = list[int](), list[int]()
+    offsets, sizes, times_s = list[int](), list[int](), [_NO_TIMES]
     broken = dict[int, str]()
     with tarfile.open(unfinished, "w", format=tarfile.USTAR_FORMAT) as tar:
         for row, (entry, video) in enumerate(zip(entries, videos, strict=False), start=first):
@@ -98,6 +104,7 @@ def write_shard(
             fps.append(video.fps)
             offsets += _add_video(tar, row, entry, video)
             sizes += map(len, video.pictures)
+            times_s.append(video.times_s)
             firsts.append(len(offsets))
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
@@ -112,6 +119,7 @@ def write_shard(
         errors=np.array(list(broken.values()), dtype=np.str_),
         stamps=np.array(stamps, dtype=np.int64),
         num_bytes=np.array([shard.stat().st_size], dtype=np.int64),
+        times_s=np.concatenate(times_s),
     )
     table.save(table_path(shard))
 

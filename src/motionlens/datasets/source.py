@@ -5,6 +5,7 @@ Needs neither torch nor NumPy, so that ``motionlens train --help`` answers at on
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,17 +31,33 @@ class ListingConfig:
         root: folder that relative paths in a list are relative to; by default that of the list.
         separator: what separates the columns of a list; guessed by default.
         pattern: makes a path of the first column of a list, such as 'videos/{}.mp4'.
+        columns: what the columns of a list without headings are, such as 'path,num_frames,label';
+            names other than path, label, start and end are ignored. By default path,label and
+            perhaps start,end.
+        group: what keeps the videos of one person or scene on one side of a split: a column of the
+            list, a CSV file of path and group, or a regular expression on the path whose brackets
+            capture the group, such as '(anna|ben)_'.
+        folds: number of folds for cross-validation, which replace the parts; for --folds.
+        fold: the one that validates, from 1.
         validation_fraction: share of each class that validates where no validation part is given.
         split_seed: decides which videos these are.
+        fps: frames per second of folders of pictures, which have none of their own; a prepared data
+            set knows its own.
     """
 
     root: str | None = None
     separator: str | None = None
     pattern: str = "{}"
+    columns: str | None = None
+    group: str | None = None
+    folds: int | None = None
+    fold: int | None = None
     validation_fraction: float = 0.2
     split_seed: int = 0
+    fps: float = 12.0
 
     def __post_init__(self) -> None:
+        check_number("listing.fps", self.fps, above=0, below=math.inf)
         fraction = self.validation_fraction
         check_number("listing.validation_fraction", fraction, above=0, below=1, hint="0.2 is usual")
         if self.pattern.count("{}") != 1:
@@ -48,6 +65,26 @@ class ListingConfig:
                 f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
                 "write for example 'videos/{}.mp4'"
             )
+        names = self.column_names or ("path", "label")
+        for name in ("path", "label"):
+            if names.count(name) != 1:
+                raise ValueError(
+                    f"listing.columns must name {name} once, got {self.columns!r}; write for "
+                    "example path,num_frames,label"
+                )
+
+        if self.folds is None and self.fold is not None:
+            raise ValueError("listing.fold needs listing.folds; say how many folds there are")
+        if self.folds is not None:
+            check_number("listing.folds", self.folds, least=2, hint="5 is usual")
+            check_number("listing.fold", self.fold or 1, least=1, most=self.folds)
+
+    @property
+    def column_names(self) -> tuple[str, ...] | None:
+        """The names in ``columns``; None if there are none."""
+        if self.columns is None:
+            return None
+        return tuple(name.strip() for name in self.columns.split(","))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.models.registry import create_model, model_defaults
+from motionlens.report.thresholds import DEFAULT_THRESHOLD
 
 FORMAT_VERSION = 1
 
@@ -23,6 +24,7 @@ _ATTRIBUTES = {
     "class_names": "class_names",
     "num_frames": "sampling.num_frames",
     "frame_stride": "sampling.frame_stride",
+    "seconds": "sampling.seconds",
     "size": "preprocessing.size",
     "short_side": "preprocessing.short_side",
     "options": "options",
@@ -30,10 +32,13 @@ _ATTRIBUTES = {
     "mean": "preprocessing.mean",
     "std": "preprocessing.std",
     "multi_label": "multi_label",
+    "thresholds": "thresholds",
     "license": "license",
     "format_version": "format_version",
 }
-_REQUIRED = ("model", "class_names", "num_frames", "frame_stride", "size", "short_side")
+_REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
+# How far apart a clip's frames are: one of these says so.
+_STEPS = ("seconds", "frame_stride")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +56,8 @@ class ModelCard:
             here.
         multi_label: whether a video may show several classes. Each logit then goes through a
             sigmoid of its own.
+        thresholds: of several labels, from which probability each is shown, as an evaluation chose
+            them; empty if none has.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
         format_version: of the checkpoint's files.
 
@@ -64,6 +71,7 @@ class ModelCard:
     preprocessing: Preprocessing
     options: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
+    thresholds: tuple[float, ...] = ()
     license: str = ""
     format_version: int = FORMAT_VERSION
 
@@ -82,9 +90,23 @@ class ModelCard:
                 f"class_names must be distinct and not empty, got {len(self.class_names)} names, "
                 f"more than once: {', '.join(twice) or 'none'}"
             )
+        self._check_thresholds()
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
+
+    def _check_thresholds(self) -> None:
+        if not self.thresholds:
+            return
+        is_list = isinstance(self.thresholds, (list, tuple))
+        are_shares = is_list and all(
+            isinstance(p, (int, float)) and 0 <= p <= 1 for p in self.thresholds
+        )
+        if not self.multi_label or not are_shares or len(self.thresholds) != len(self.class_names):
+            raise ValueError(
+                f"thresholds must be {len(self.class_names)} numbers in 0..1, one per class of a "
+                f"multi_label recognizer, got {self.thresholds!r:.99}"
+            )
 
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
@@ -95,6 +117,13 @@ class ModelCard:
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""
         return create_model(self.model, num_classes=len(self.class_names), **self.options)
+
+    @property
+    def label_thresholds(self) -> tuple[float, ...] | None:
+        """From which probability each label is shown: those chosen, or 0.5."""
+        if not self.multi_label:
+            return None  # the most probable label is the answer
+        return self.thresholds or (DEFAULT_THRESHOLD,) * len(self.class_names)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of logits ``(..., K)``, float32 of the same shape.
@@ -109,6 +138,10 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
+        if not self.thresholds:
+            del values["thresholds"]
+        # A clip is a stretch of time or counts frames; the other key would say nothing.
+        del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values
 
     def to_json(self) -> str:
@@ -138,6 +171,11 @@ class ModelCard:
             raise ValueError(f"a model card must hold known fields only, got {names}")
         if missing := [name for name in _REQUIRED if name not in values]:
             raise ValueError(f"a model card must be complete, it lacks {', '.join(missing)}")
+        given = [name for name in _STEPS if values.get(name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"a model card must hold {' or '.join(_STEPS)}, got {' and '.join(given) or 'none'}"
+            )
         parts: dict[str, dict[str, Any]] = {"": {}, "sampling": {}, "preprocessing": {}}
         for key in values.keys() - unknown:
             part, _, name = _ATTRIBUTES[key].rpartition(".")

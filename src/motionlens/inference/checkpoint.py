@@ -44,7 +44,16 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
     # Other libraries, transformers among them, want to read "pt".
     content = save(state, metadata={"format": "pt", _CHECKSUM: _checksum(state)})
     write_atomically(folder / WEIGHTS_FILE, _with_sorted_metadata(content))
-    write_atomically(folder / CARD_FILE, card.to_json().encode())
+    save_card(folder, card)
+
+
+def save_card(folder: str | os.PathLike[str], card: ModelCard) -> None:
+    """Write the card of a network that is there, or is about to be.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    write_atomically(Path(folder, CARD_FILE), card.to_json().encode())
 
 
 def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCard]:

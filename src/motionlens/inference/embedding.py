@@ -17,6 +17,7 @@ from motionlens.inference.feature_files import FeatureRow, check_suffix, write_f
 from motionlens.inference.recognizer import OnError, Recognizer
 from motionlens.inference.runner import run_shared
 from motionlens.video.find import expand_folders
+from motionlens.video.frames import FOLDER_FPS
 
 
 def embed_videos(
@@ -30,6 +31,7 @@ def embed_videos(
     views: str | Views = "1x1",
     batch_size: int = 16,
     num_workers: int | None = None,
+    folder_fps: float = FOLDER_FPS,
     on_broken: OnError | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Path], int]:
@@ -49,6 +51,7 @@ def embed_videos(
         batch_size: views per batch.
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.
+        folder_fps: frames per second of folders of pictures, which have none of their own.
         on_broken: called in every process with path and error of each video that cannot be
             decoded; it gets no row.
         on_progress: called in the main process after every video with the number of videos done
@@ -73,7 +76,7 @@ def embed_videos(
     elif isinstance(videos, VideoIndex):
         index = videos
     else:
-        index = VideoIndex.of_paths(expand_folders(videos, on_broken))
+        index = VideoIndex.of_paths(expand_folders(videos, on_broken), folder_fps)
     results = run_shared(
         recognizer,
         index,

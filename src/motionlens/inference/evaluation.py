@@ -12,6 +12,7 @@ from torch import Tensor
 
 from motionlens._utils.distributed import is_main
 from motionlens._utils.files import check_file, check_writable, write_atomically
+from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
@@ -19,13 +20,17 @@ from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_checkpoint
+from motionlens.inference.checkpoint import load_checkpoint, save_card
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import Result, Runner, run_shared
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
 from motionlens.report.submission import submission_text
+from motionlens.report.thresholds import choose_thresholds
+
+# What a report's settings say of thresholds that are those of the best F1 on its own videos.
+CHOSEN_HERE = "chosen on these videos"
 
 
 def evaluate(
@@ -37,6 +42,7 @@ def evaluate(
     views: str | Views = "1x1",
     flip_pairs: Mapping[str, str] | None = None,
     num_frames: int | None = None,
+    seconds: float | None = None,
     frame_stride: int | None = None,
     size: int | None = None,
     short_side: int | None = None,
@@ -55,6 +61,10 @@ def evaluate(
     A video's probabilities are the mean of those of its views. Under ``torchrun`` each process
     takes its share of the videos; all of them return the whole report, and the main one writes.
 
+    Where videos may show several labels, an evaluation of a run on its own validation videos, with
+    its own clips, also chooses each label's threshold, that of the best F1, and stores them in the
+    run's card: predictions then say which labels are above. Other evaluations use those.
+
     Args:
         recognizer: anything that :meth:`motionlens.Recognizer.from_pretrained` takes, or a
             recognizer, whose own device, k and dtype do not count here.
@@ -69,7 +79,8 @@ def evaluate(
             none does; only views of 10 crops are mirrored; by default what the recipe or the data
             set says.
         num_frames: frames of a clip; by default the recognizer's own.
-        frame_stride: step between the frames of a clip; by default the recognizer's own.
+        seconds: length of a clip; by default the recognizer's own.
+        frame_stride: count frames instead, and take them this many apart.
         size: rows and columns of the centre and corner crops, pixels; by default the recognizer's
             own.
         short_side: length that the short side of frames is resized to, pixels; by default the
@@ -109,6 +120,11 @@ def evaluate(
     if submission is not None:
         check_file(submission, "submission")
     views = Views.parse(views)
+    clip_changes = (num_frames, seconds, frame_stride, size, short_side, k)
+    # Thresholds are chosen on a run's own validation videos, and nowhere else.
+    is_own = source is not None and data is None and split in (None, "validation")
+    chooses = is_own and not any(clip_changes)
+    own_card = card
     spec = None
     if not isinstance(data, VideoIndex):
         spec = spec_of(data or (source.data if source else None))
@@ -120,7 +136,7 @@ def evaluate(
         index = index.with_targets()
     card = replace(
         card,
-        sampling=replace(card.sampling, **_given(num_frames=num_frames, frame_stride=frame_stride)),
+        sampling=_sampling(card.sampling, num_frames, seconds, frame_stride),
         preprocessing=replace(card.preprocessing, **_given(size=size, short_side=short_side)),
     )
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
@@ -144,9 +160,23 @@ def evaluate(
         "views": str(views),
     }
     clip = card.to_dict()
-    names = ("sampling_mode", "num_frames", "frame_stride", "size", "short_side")
-    settings |= {name: clip[name] for name in names}
+    names = ("sampling_mode", "num_frames", "seconds", "frame_stride", "size", "short_side")
+    settings |= {name: clip[name] for name in names if name in clip}
     report = _make_report(card, index, results, settings)
+    if card.multi_label and report.targets is not None:
+        thresholds, scored, origin = card.label_thresholds, report.scored, "the recognizer's"
+        if (
+            chooses
+            and len(scored)
+            and source is not None
+            and not isinstance(recognizer, Recognizer)
+        ):
+            thresholds = choose_thresholds(report.probabilities[scored], report.targets[scored])
+            origin = CHOSEN_HERE
+            if is_main():
+                save_card(recognizer, replace(own_card, thresholds=thresholds))
+        settings["thresholds"] = origin
+        report = replace(report, thresholds=thresholds)
     if out is not None and is_main():
         write_report(report, Path(out), title=f"Evaluation of {title}")
     if submission is not None and is_main():
@@ -189,6 +219,17 @@ def _make_report(
     )
 
 
+def _sampling(
+    own: Sampling, num_frames: int | None, seconds: float | None, frame_stride: int | None
+) -> Sampling:
+    """The recognizer's own sampling, or what is asked for in its place."""
+    if seconds is not None and frame_stride is not None:
+        raise ValueError("seconds and frame_stride exclude each other; give one")
+    if frame_stride is not None:
+        own = replace(own, frame_stride=frame_stride, seconds=None)
+    return replace(own, **_given(num_frames=num_frames, seconds=seconds))
+
+
 def _given(**values: Any) -> dict[str, Any]:
     """The values that are given."""
     return {name: value for name, value in values.items() if value is not None}
@@ -203,5 +244,8 @@ def _swap(views: Views, card: ModelCard, flip_pairs: Mapping[str, str] | None) -
             f"views {views} are mirrored, and it is not known which classes swap then; give "
             "flip_pairs, {} if none does, or take other crops"
         )
-    swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
+    try:
+        swaps = LabelSymmetries(horizontal_flip=flip_pairs).resolve(card.class_names)
+    except ValueError as error:
+        raise ValueError(str(error).replace("horizontal_flip", "flip_pairs")) from None
     return torch.from_numpy(swaps["horizontal_flip"])

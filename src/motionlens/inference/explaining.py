@@ -45,7 +45,9 @@ def explain_frames(
     own = slice(lead, None, lead + 1)
     return Explanation(
         path=path,
-        prediction=best_labels(card.class_names, path, probabilities, len(card.class_names)),
+        prediction=best_labels(
+            card.class_names, path, probabilities, len(card.class_names), card.label_thresholds
+        ),
         frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
         frame_numbers=tuple(numbers[own].tolist()),
         times_s=tuple(frames.times_s[own].tolist()),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from motionlens._utils.checks import check_at_least, check_number
-from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.files import check_writable, utf8, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (
     Place,
@@ -21,7 +21,7 @@ from motionlens.explain.drawing.themes import THEMES
 from motionlens.explain.explanation import Explanation
 from motionlens.inference.recognizer import OnError, Recognizer
 from motionlens.video.find import expand_folders
-from motionlens.video.frames import VideoError
+from motionlens.video.frames import FOLDER_FPS, VideoError
 
 DATA_FILE = "explanation.json"
 
@@ -42,6 +42,7 @@ def explain_videos(
     fps: float = 2.0,
     format: Literal["png", "webp", "svg", "pdf"] = "png",
     theme: Literal["light", "dark"] = "light",
+    folder_fps: float = FOLDER_FPS,
     on_error: OnError | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[Explanation, Place]]:
@@ -61,6 +62,7 @@ def explain_videos(
         fps: frames per second of the animation.
         format: format of the pictures.
         theme: colours of the pictures.
+        folder_fps: frames per second of folders of pictures, which have none of their own.
         on_error: called with path and error for each video that cannot be decoded, which is then
             left out.
         on_progress: called with what is done next; with an empty text after each video.
@@ -87,7 +89,7 @@ def explain_videos(
         name = f"[{number + 1}/{len(paths)}] {Path(path).name}"
         say(f"{name}: reading and matching")
         try:
-            explained = recognizer.explain(path, k=k)
+            explained = recognizer.explain(path, k=k, folder_fps=folder_fps)
         except VideoError as error:
             say("")
             if on_error is None:
@@ -99,7 +101,7 @@ def explain_videos(
             folder = folders[number]
             folder.mkdir(parents=True, exist_ok=True)
             content = json.dumps(explained.to_dict(top=top or None), ensure_ascii=False, indent=1)
-            write_atomically(folder / DATA_FILE, (content + "\n").encode())
+            write_atomically(folder / DATA_FILE, utf8(content + "\n"))
             say(f"{name}: drawing")
             draw_proposals(explained, place, folder / f"proposals.{format}", theme=colours)
             draw_change(explained, folder / f"change.{format}", theme=colours)

@@ -78,14 +78,12 @@ def hub_readme(card: ModelCard, title: str) -> str:
         title: its name there.
     """
     sampling = card.sampling
-    dense = f"with stride {sampling.frame_stride}"
     return _README.read_text(encoding="utf-8").format(
         title=title,
         card=card,
         seen=card.preprocessing,
         license=f"license: {card.license.lower()}\n" if card.license else "",
         license_words=card.license or "not stated",
-        clip=f"{sampling.num_frames} frames "
-        + ("spread over the video" if sampling.mode == "segments" else dense),
+        clip=str(sampling),
         labels=", ".join(card.class_names),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -25,7 +26,7 @@ from motionlens.report.event import Event
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.video.file import open_video
 from motionlens.video.find import expand_folders
-from motionlens.video.frames import VideoError
+from motionlens.video.frames import FOLDER_FPS, VideoError
 from motionlens.video.source import Source
 
 README_FILE = "README.md"
@@ -61,6 +62,7 @@ class Recognizer(Runner):
         device: str = "auto",
         k: int | None = None,
         dtype: torch.dtype | None = None,
+        seconds: float | None = None,
     ) -> Recognizer:
         """Load a recognizer, by default the one that comes with the package.
 
@@ -73,13 +75,17 @@ class Recognizer(Runner):
             k: proposals per position, instead of the model's own.
             dtype: number format of the weights, float32 by default; bfloat16 is faster on
                 processors that have it, and rounds.
+            seconds: length of a clip, instead of the recognizer's own.
 
         Raises:
             ValueError: If there is no such folder or hub model, its files cannot be used, or an
                 option does not fit; see :class:`Recognizer`.
             ImportError: If onnxruntime is not installed, for an ``.onnx`` file.
         """
-        return cls(*load_checkpoint(source), device=device, k=k, dtype=dtype)
+        model, card = load_checkpoint(source)
+        if seconds is not None:
+            card = replace(card, sampling=replace(card.sampling, seconds=seconds))
+        return cls(model, card, device=device, k=k, dtype=dtype)
 
     def save_pretrained(self, folder: str | os.PathLike[str], *, title: str = "") -> None:
         """Write ``model.safetensors``, ``config.json`` (the card) and ``README.md``.
@@ -114,7 +120,9 @@ class Recognizer(Runner):
         return hub.upload(name, lambda folder: self.save_pretrained(folder, title=name), **options)
 
     @overload
-    def predict(self, videos: Video, *, top: int = ..., batch_size: int = ...) -> Prediction: ...
+    def predict(
+        self, videos: Video, *, top: int = ..., batch_size: int = ..., folder_fps: float = ...
+    ) -> Prediction: ...
     @overload
     def predict(
         self,
@@ -123,6 +131,7 @@ class Recognizer(Runner):
         top: int = ...,
         batch_size: int = ...,
         num_workers: int | None = ...,
+        folder_fps: float = ...,
         on_error: OnError | None = ...,
     ) -> list[Prediction]: ...
     def predict(
@@ -132,6 +141,7 @@ class Recognizer(Runner):
         top: int = 5,
         batch_size: int = 8,
         num_workers: int | None = None,
+        folder_fps: float = FOLDER_FPS,
         on_error: OnError | None = None,
     ) -> Prediction | list[Prediction]:
         """Recognize what videos show, from one clip in the middle of each.
@@ -144,6 +154,8 @@ class Recognizer(Runner):
             batch_size: clips per batch.
             num_workers: processes that decode a list of paths; by default none for fewer than 16
                 videos, else one per free CPU core.
+            folder_fps: frames per second of folders of pictures and of arrays, which have none of
+                their own; files do.
             on_error: called with path and error for each video of a list that cannot be decoded;
                 the result then leaves it out.
 
@@ -155,10 +167,15 @@ class Recognizer(Runner):
             ValueError: If ``top`` or ``batch_size`` is below 1, or ``num_workers`` below 0.
         """
         if not isinstance(videos, (list, tuple)):
-            return next(self.predict_each(iter([videos]), top=top))
+            return next(self.predict_each(iter([videos]), top=top, folder_fps=folder_fps))
         return list(
             self.predict_each(
-                videos, top=top, batch_size=batch_size, num_workers=num_workers, on_error=on_error
+                videos,
+                top=top,
+                batch_size=batch_size,
+                num_workers=num_workers,
+                folder_fps=folder_fps,
+                on_error=on_error,
             )
         )
 
@@ -169,6 +186,7 @@ class Recognizer(Runner):
         top: int = 5,
         batch_size: int = 8,
         num_workers: int | None = None,
+        folder_fps: float = FOLDER_FPS,
         on_error: OnError | None = None,
         shared: bool = False,
     ) -> Iterator[Prediction]:
@@ -176,9 +194,10 @@ class Recognizer(Runner):
 
         Args:
             videos: as for :meth:`predict`. An iterator is read as far as predictions are asked for.
-            top: as for :meth:`predict`, like the next three.
+            top: as for :meth:`predict`, like the next four.
             batch_size: clips per batch.
             num_workers: processes that decode.
+            folder_fps: frames per second of folders and arrays.
             on_error: called for each video that cannot be decoded.
             shared: share a list of paths among the processes that torchrun started. Each of them
                 gets all predictions, and must read to the end.
@@ -190,20 +209,26 @@ class Recognizer(Runner):
         run = run_shared if shared else run_videos
         results = run(
             self,
-            _indexed(videos, on_error),
+            _indexed(videos, folder_fps, on_error),
             self.probabilities,
             batch_size=batch_size,
             num_workers=num_workers,
             skip_broken=on_error is not None,
+            folder_fps=folder_fps,
         )
         for name, row in results:
             if isinstance(row, Tensor):
-                yield best_labels(self.class_names, name, row, top)
+                yield best_labels(self.class_names, name, row, top, self.card.label_thresholds)
             elif on_error is not None:
                 on_error(name, row)
 
     def embed(
-        self, videos: Video | VideoList, *, batch_size: int = 8, num_workers: int | None = None
+        self,
+        videos: Video | VideoList,
+        *,
+        batch_size: int = 8,
+        num_workers: int | None = None,
+        folder_fps: float = FOLDER_FPS,
     ) -> Tensor:
         """The pooled features of videos, from one clip in the middle of each.
 
@@ -211,6 +236,7 @@ class Recognizer(Runner):
             videos: as for :meth:`predict`, like the others.
             batch_size: clips per batch.
             num_workers: processes that decode.
+            folder_fps: frames per second of folders and arrays.
 
         Returns:
             float32 on the CPU: ``(D,)`` for one video, ``(V, D)`` for a list.
@@ -225,15 +251,18 @@ class Recognizer(Runner):
             raise ValueError("videos must hold at least one video, got an empty list")
         results = run_videos(
             self,
-            iter(given) if is_one else _indexed(given),
+            iter(given) if is_one else _indexed(given, folder_fps),
             self.features,
             batch_size=batch_size,
             num_workers=num_workers,
+            folder_fps=folder_fps,
         )
         rows = torch.stack([row for _, row in results if isinstance(row, Tensor)])
         return rows[0] if is_one else rows
 
-    def explain(self, video: Video, *, k: int | None = None) -> Explanation:
+    def explain(
+        self, video: Video, *, k: int | None = None, folder_fps: float = FOLDER_FPS
+    ) -> Explanation:
         """What the network matched with what in the clip in the middle of a video.
 
         Only the clip's frames are decoded, and the network runs once. Thread-safe.
@@ -241,13 +270,14 @@ class Recognizer(Runner):
         Args:
             video: as for :meth:`predict`.
             k: proposals per position, instead of the model's own; that may change the labels too.
+            folder_fps: frames per second of folders and arrays.
 
         Raises:
             VideoError: If the video cannot be decoded.
             ValueError: If the network has no CP modules or is an ``.onnx`` file, or k is below 1
                 or above the number of positions in the other frames.
         """
-        with open_video(video) as reader:
+        with open_video(video, fps=folder_fps) as reader:
             numbers, frames = read_clip(reader, self.card.sampling)
         return explain_frames(self, frames, numbers, path=video_name(video), k=k)
 
@@ -259,8 +289,9 @@ class Recognizer(Runner):
 
         Args:
             source: number of a camera, an address such as ``rtsp://...``, or any video.
-            **options: ``hop``, ``window_s``, ``start_s``, ``end_s``, ``batch_size`` and
-                ``real_time`` of :class:`motionlens.inference.streaming.windows.WindowStream`.
+            **options: ``hop``, ``window_s``, ``start_s``, ``end_s``, ``batch_size``,
+                ``real_time`` and ``folder_fps`` of
+                :class:`motionlens.inference.streaming.windows.WindowStream`.
 
         Returns:
             The windows, to be iterated over once.
@@ -287,22 +318,22 @@ class Recognizer(Runner):
         # Wrong options are refused here, not at the first event.
         return EventDetector(self.class_names, rules).take_all(self.stream(source, **options))
 
-    def load_clip(self, video: Video) -> Tensor:
+    def load_clip(self, video: Video, *, folder_fps: float = FOLDER_FPS) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.
 
-        A video shorter than the clip repeats from its start; one of a single frame is warned of,
-        because it cannot show motion.
+        A video shorter than the clip is all of it, or repeats from its start if the clip counts
+        frames; one of a single frame is warned of, because it cannot show motion.
 
         Raises:
             VideoError: If it cannot be decoded.
         """
-        with open_video(video) as reader:
+        with open_video(video, fps=folder_fps) as reader:
             _, frames = read_clip(reader, self.card.sampling)
         return self.card.preprocessing(frames.data)
 
 
 def _indexed(
-    videos: Iterable[Video], on_error: OnError | None = None
+    videos: Iterable[Video], folder_fps: float, on_error: OnError | None = None
 ) -> VideoIndex | Iterable[Video]:
     """An index of a list of paths, which worker processes can decode; else the videos."""
     if not isinstance(videos, Sequence):
@@ -310,4 +341,4 @@ def _indexed(
     paths = [os.fspath(v) for v in videos if isinstance(v, (str, os.PathLike))]
     if len(paths) < len(videos):
         return videos
-    return VideoIndex.of_paths(expand_folders(paths, on_error))
+    return VideoIndex.of_paths(expand_folders(paths, on_error), folder_fps)

@@ -32,7 +32,7 @@ from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.models.correspondence import set_num_proposals
 from motionlens.models.optimize import optimize
 from motionlens.video.file import open_video
-from motionlens.video.frames import Frames, VideoError, VideoReader
+from motionlens.video.frames import FOLDER_FPS, Frames, VideoError, VideoReader
 
 R = TypeVar("R")
 
@@ -135,7 +135,7 @@ def read_clip(reader: VideoReader, sampling: Sampling) -> tuple[NDArray[np.int64
         VideoWarning: If the video has one frame only.
     """
     reader.warn_of_stillness()
-    numbers = sample_indices(reader.num_frames, sampling)
+    numbers = sample_indices(reader, sampling)
     return numbers, reader.read(numbers)
 
 
@@ -154,6 +154,7 @@ def run_videos(
     batch_size: int,
     num_workers: int | None = None,
     skip_broken: bool = False,
+    folder_fps: float = FOLDER_FPS,
 ) -> Iterator[Result]:
     """Show a network every video, in their order.
 
@@ -173,6 +174,7 @@ def run_videos(
         num_workers: processes that decode an index; see :func:`resolve_num_workers`. None starts
             none for fewer than 16 videos.
         skip_broken: yield the error of a broken video, instead of raising it.
+        folder_fps: frames per second of frame folders and arrays; an index has its own.
 
     Yields:
         Name of each video and its row, float32 ``(D,)`` on the CPU, the mean over its views; or
@@ -193,7 +195,7 @@ def run_videos(
         decoded = load_videos(ViewDataset(videos, plan), resolve_num_workers(num_workers))
     else:
         decoded = (
-            plan.decode(i, video_name(video), partial(_open, video))
+            plan.decode(i, video_name(video), partial(_open, video, folder_fps))
             for i, video in enumerate(videos)
         )
     num_done = 0
@@ -268,8 +270,8 @@ def in_turn(results: Iterable[R], total: int) -> Iterator[R]:
             yield from (part[turn] for part in found if turn < len(part))
 
 
-def _open(video: Video) -> VideoReader:
-    reader = open_video(video)
+def _open(video: Video, folder_fps: float) -> VideoReader:
+    reader = open_video(video, fps=folder_fps)
     reader.warn_of_stillness()
     return reader
 

@@ -23,6 +23,11 @@ class ClipDefaults:
     flow_frames: int = 0
 
     @property
+    def seconds(self) -> float:
+        """How long a clip is: what those frames last at 30 frames per second."""
+        return self.num_frames * self.frame_stride / 30
+
+    @property
     def channels(self) -> int:
         """Channels of a clip: three colours, and two for each flow frame."""
         return 3 + 2 * self.flow_frames

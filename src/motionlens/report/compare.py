@@ -19,10 +19,7 @@ EVALUATION_FOLDER = "evaluation"
 # One row per epoch, written during training.
 METRICS_FILE = "metrics.csv"
 # Settings of an evaluation that a comparison shows.
-_SETTINGS = (
-    *("model", "parameters", "views"),
-    *("sampling_mode", "num_frames", "frame_stride", "size"),
-)
+_SETTINGS = (*("model", "parameters", "views"), *("sampling_mode", "num_frames", "size"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +192,10 @@ def _matched(
 def _summary(run: Path, report: EvaluationReport, first: EvaluationReport | None) -> RunSummary:
     settings = report.settings
     is_dense = settings["sampling_mode"] == "dense"
-    step = f"x {settings['frame_stride']}" if is_dense else "spread"
+    if (seconds := settings.get("seconds")) is not None:
+        step = "spread" if seconds == "whole" else f"in {seconds:g} s"
+    else:
+        step = f"x {settings['frame_stride']}" if is_dense else "spread"
     epochs = None
     if (run / METRICS_FILE).is_file():
         rows = read_csv(run / METRICS_FILE, ["epoch"], hint="train again")

@@ -27,7 +27,9 @@ from motionlens.report.statistics import (
     bootstrap_map,
     bootstrap_mean,
     calibration,
+    nanmean,
 )
+from motionlens.report.thresholds import f1_scores
 
 REPORT_FILE = "report.json"
 CONFUSION_FILE = "confusion.csv"
@@ -53,6 +55,8 @@ class EvaluationReport:
         probabilities: float32 ``(V, K)``, the mean over a video's views. Rows sum to 1 unless a
             video may show several classes.
         targets: bool ``(V, K)``, the classes that each video shows; None for one class per video.
+        thresholds: from which probability each class is shown, where a video may show several; None
+            if that is not asked.
         windows: start and end in seconds of the evaluated part of each video; None if all videos
             are evaluated whole.
         broken: path and reason of each video that could not be decoded. They count nowhere else.
@@ -68,6 +72,7 @@ class EvaluationReport:
     labels: NDArray[np.int64]
     probabilities: NDArray[np.float32]
     targets: NDArray[np.bool_] | None = None
+    thresholds: tuple[float, ...] | None = None
     windows: tuple[Window, ...] | None = None
     broken: tuple[tuple[str, str], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -167,7 +172,7 @@ class EvaluationReport:
     @property
     def mean_class_accuracy(self) -> float:
         """Mean of the accuracies of the classes that have videos."""
-        return _nanmean(self.class_accuracies)
+        return nanmean(self.class_accuracies)
 
     @cached_property
     def average_precisions(self) -> NDArray[np.float64]:
@@ -179,7 +184,7 @@ class EvaluationReport:
     @property
     def mean_average_precision(self) -> float:
         """Mean of the average precisions of the classes that have videos."""
-        return _nanmean(self.average_precisions)
+        return nanmean(self.average_precisions)
 
     @cached_property
     def mean_average_precision_interval(self) -> Interval | None:
@@ -191,6 +196,14 @@ class EvaluationReport:
         """The scored videos ranked for each class, if a video may show several."""
         assert self.targets is not None
         return Ranking(self.probabilities[self.scored], self.targets[self.scored])
+
+    @cached_property
+    def f1(self) -> NDArray[np.float64] | None:
+        """F1 of each class at its threshold, ``(K,)``; None without thresholds."""
+        if self.targets is None or self.thresholds is None:
+            return None
+        scored = self.scored
+        return f1_scores(self.probabilities[scored], self.targets[scored], self.thresholds)
 
     @property
     def class_metric(self) -> tuple[str, NDArray[np.float64]]:
@@ -268,6 +281,10 @@ class EvaluationReport:
             "confusion": None if self.is_multi_label else self.confusion.tolist(),
             "videos": [self._video_json(i) for i in range(self.num_videos)],
         }
+        if self.f1 is not None and self.thresholds is not None:
+            values["mean_f1"] = _known(nanmean(self.f1))
+            for name, limit, f1 in zip(self.class_names, self.thresholds, self.f1, strict=True):
+                values["classes"][name] |= {"threshold": limit, "f1": _known(f1)}
         return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
     def _video_json(self, i: int) -> dict[str, Any]:
@@ -322,11 +339,6 @@ def predictions_csv(report: EvaluationReport) -> str:
             row += [report.class_names[label], f"{report.probabilities[i, label]:.6f}"]
         rows.append(row)
     return as_csv(rows)
-
-
-def _nanmean(values: NDArray[np.float64]) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
 
 
 def _known(value: float) -> float | None:

@@ -100,6 +100,12 @@ def calibration(
     return CalibrationBins(counts, confidences, accuracies)
 
 
+def nanmean(values: NDArray[np.float64]) -> float:
+    """Mean of the values that are numbers; nan if none is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0) -> Interval:
     """95 % interval of a mean over videos, from 1000 bootstrap resamples of the videos.
 

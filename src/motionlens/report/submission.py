@@ -2,13 +2,13 @@
 
 from pathlib import PurePath
 
+import numpy as np
+
 from motionlens._utils.csv_files import as_csv
 from motionlens.clips.video_index import LABEL_SEPARATOR
 from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.thresholds import DEFAULT_THRESHOLD
 from motionlens.video.find import VIDEO_SUFFIXES
-
-# From which probability on a class is named, where a video may show several.
-_LEAST = 0.5
 
 
 def submission_text(report: EvaluationReport, labels: int | None) -> str:
@@ -20,7 +20,8 @@ def submission_text(report: EvaluationReport, labels: int | None) -> str:
             An id is the name of the video's file or folder, without the file's suffix. A cell
             that holds a semicolon or a quote is quoted. None for a header and
             ``path,label,probability``; where videos may show several classes, the label is all
-            those of at least 0.5, ``one|other``, and there is no probability.
+            those that reach their thresholds (0.5 without any), ``one|other``, and there is no
+            probability.
     """
     if labels is None:
         return _plain_text(report)
@@ -35,9 +36,10 @@ def submission_text(report: EvaluationReport, labels: int | None) -> str:
 def _plain_text(report: EvaluationReport) -> str:
     names = report.class_names
     if report.is_multi_label:
+        limits = np.array(report.thresholds or [DEFAULT_THRESHOLD] * len(names))
         shown = [
-            LABEL_SEPARATOR.join(n for n, p in zip(names, row, strict=True) if p >= _LEAST)
-            for row in report.probabilities
+            LABEL_SEPARATOR.join(names[label] for label in np.flatnonzero(row >= limits))
+            for row in report.probabilities.astype(np.float64)
         ]
         return as_csv([["path", "label"], *zip(report.paths, shown, strict=True)])
     rows = zip(report.paths, report.predicted, report.probabilities, strict=True)

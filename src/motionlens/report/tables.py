@@ -5,14 +5,15 @@ from rich.table import Table
 
 from motionlens._utils.tables import console_table
 from motionlens.report.evaluation_report import EvaluationReport
-from motionlens.report.statistics import Interval
+from motionlens.report.statistics import Interval, nanmean
 
 
 def metrics(report: EvaluationReport) -> list[tuple[str, float, Interval | None]]:
     """Name, value and 95 % interval of each metric of the whole set."""
     if report.is_multi_label:
         interval = report.mean_average_precision_interval
-        return [("mean average precision", report.mean_average_precision, interval)]
+        mean = ("mean average precision", report.mean_average_precision, interval)
+        return [mean] if report.f1 is None else [mean, ("mean F1", nanmean(report.f1), None)]
     found = [("top-1", report.top1, report.top1_interval)]
     if report.top5 is not None:
         found.append(("top-5", report.top5, None))
@@ -45,7 +46,13 @@ def class_table(report: EvaluationReport) -> Table:
         (name, str(count), percent(value), mistaken)[: len(headings)]
         for name, count, value, mistaken in class_rows(report)
     ]
-    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=(0, 3))
+    left = (0,) if report.is_multi_label else (0, 3)
+    if report.f1 is not None and report.thresholds is not None:
+        headings += ["threshold", "F1"]
+        more = zip(report.thresholds, report.f1.tolist(), strict=True)
+        cells = [(f"{limit:.3f}", percent(f1)) for limit, f1 in more]
+        rows = [(*row, *both) for row, both in zip(rows, cells, strict=True)]
+    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=left)
     table.add_section()
     for name, value, interval in metrics(report):
         bounds = f" ({percent_range(interval)})" if interval else ""

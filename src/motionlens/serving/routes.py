@@ -38,7 +38,12 @@ Video = Annotated[UploadFile, File(description="a video file in a format that FF
 Top = Annotated[int, Form(ge=1, description="number of labels")]
 
 
-@uploads.post("/predict", summary="Recognize a video", response_model=PredictionAnswer)
+@uploads.post(
+    "/predict",
+    summary="Recognize a video",
+    response_model=PredictionAnswer,
+    response_model_exclude_unset=True,
+)
 async def predict(service: Served, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
     found = await service.predict(file.file, clean_name(file.filename), top)
@@ -46,7 +51,10 @@ async def predict(service: Served, file: Video, top: Top = 5) -> Any:
 
 
 @uploads.post(
-    "/predict/pictures", summary="Recognize the frames of one clip", response_model=PredictionAnswer
+    "/predict/pictures",
+    summary="Recognize the frames of one clip",
+    response_model=PredictionAnswer,
+    response_model_exclude_unset=True,
 )
 async def predict_pictures(
     service: Served,

@@ -25,6 +25,10 @@ class LabelAnswer(BaseModel):
 
     label: str
     probability: float = Field(ge=0, le=1)
+    above: bool | None = Field(
+        default=None,
+        description="whether it reaches its threshold; only of a recognizer of several labels",
+    )
 
 
 class PredictionAnswer(BaseModel):

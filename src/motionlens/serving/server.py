@@ -23,6 +23,7 @@ def serve(
     port: int = 8000,
     device: str = "auto",
     k: int | None = None,
+    seconds: float | None = None,
     config: ServingConfig | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
@@ -34,6 +35,7 @@ def serve(
         port: port to listen on; 0 takes a free one.
         device: where to run; auto takes an accelerator if there is one.
         k: proposals per position, instead of the model's own.
+        seconds: length of a clip, instead of the recognizer's own.
         config: limits; ``ServingConfig()`` if None.
         say: called with the recognizer, the address of the page, and at the end.
 
@@ -49,7 +51,7 @@ def serve(
     # Warnings about an upload are part of its answer.
     warnings.filterwarnings("ignore", category=VideoWarning)
     with _listen(host, port) as listener:
-        recognizer = Recognizer.from_pretrained(source, device=device, k=k)
+        recognizer = Recognizer.from_pretrained(source, device=device, k=k, seconds=seconds)
         name = f"[{host}]" if ":" in host else host
         allowed = _LOCAL_NAMES if name in _LOCAL_NAMES else ("*",)
         app = create_app(recognizer, config, allowed_hosts=allowed)

@@ -141,7 +141,8 @@ class Service:
         crop = self.recognizer.card.preprocessing.crop
         frames = await self._in_thread(lambda: crop(decode()))
         row = await asyncio.wrap_future(self._network.submit(frames))
-        return best_labels(self.recognizer.class_names, name, row, top)
+        card = self.recognizer.card
+        return best_labels(card.class_names, name, row, top, card.label_thresholds)
 
     async def _in_thread(self, function: Callable[[], R]) -> R:
         """Call a function in one of the decoding threads."""

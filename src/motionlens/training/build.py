@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,20 +12,22 @@ from torch.utils.data import DataLoader
 from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.distributed import rank, world_size
 from motionlens._utils.errors import one_line
+from motionlens._utils.optional import require
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
-from motionlens.inference.checkpoint import load_card
+from motionlens.inference.checkpoint import CARD_FILE, load_card
 from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, Weights, start_from
-from motionlens.training.recipe import Recipe
+from motionlens.training.recipe import ClipConfig, Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -64,6 +67,8 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     _check_labels(train, validation)
     weights, start_card = _read_weights(recipe, resume)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
+    if card.preprocessing.flow_frames:
+        require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
     model = build_model(card)
     report = start_from(model, weights, card.class_names) if weights else None
@@ -91,11 +96,12 @@ def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
 
 def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCard | None]:
     """The weights that a run starts from, and the card that says what they are of."""
-    if recipe.init is None:
-        return None, None
-    if resume:
-        # The weights are in the run's own checkpoint, and its card has taken over theirs.
+    if resume and Path(recipe.out, CARD_FILE).is_file():
+        # The weights are in the run's own checkpoint. Its card has taken over those of the weights
+        # that it started from, and may be older than today's defaults.
         return None, load_card(recipe.out)
+    if resume or recipe.init is None:
+        return None, None
     return read_weights(recipe.init)
 
 
@@ -127,7 +133,7 @@ def make_card(
         )
     clip, options = recipe.clip, recipe.resolved_model_options()
     defaults = model_defaults(recipe.model)
-    sampling = Sampling(defaults.num_frames, defaults.frame_stride)
+    sampling = Sampling(defaults.num_frames, seconds=defaults.seconds)
     preprocessing = Preprocessing(defaults.size, defaults.size)
     if start is not None and start.model == recipe.model:
         sampling, preprocessing = start.sampling, start.preprocessing
@@ -140,13 +146,23 @@ def make_card(
         class_names=class_names,
         multi_label=multi_label,
         license=start.license if start else "",
-        sampling=Sampling(
-            clip.num_frames or sampling.num_frames,
-            clip.frame_stride or sampling.frame_stride,
-            mode=clip.mode,
-        ),
+        sampling=_make_sampling(clip, sampling),
         preprocessing=Preprocessing(size, clip.short_side or own_short_side),
     )
+
+
+def _make_sampling(clip: ClipConfig, defaults: Sampling) -> Sampling:
+    """Which frames make a clip: in seconds, unless the recipe or the card to start from counts."""
+    T = clip.num_frames or defaults.num_frames
+    if clip.mode == "segments":
+        return Sampling(T, clip.frame_stride or defaults.frame_stride, mode="segments")
+    if clip.frame_stride is not None:
+        return Sampling(T, clip.frame_stride)
+    if clip.fps is not None:
+        return Sampling(T, seconds=T / clip.fps)
+    if clip.seconds is not None:
+        return Sampling(T, seconds=clip.seconds)
+    return Sampling(T, defaults.frame_stride, seconds=defaults.seconds)
 
 
 def build_model(card: ModelCard) -> nn.Module:
@@ -230,12 +246,27 @@ def describe_start(start: Start) -> Iterator[str]:
     card, train, validation = start.card, start.train, start.validation
     parameters = sum(p.numel() for p in start.model.parameters() if p.requires_grad)
     yield (
-        f"{card.model}: {parameters:,} parameters, clips of {card.sampling.num_frames} frames "
-        f"of {card.preprocessing.size}x{card.preprocessing.size} pixels"
+        f"{card.model}: {parameters:,} parameters, clips of {card.sampling}, "
+        f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
     )
+    yield from _describe_rates(card.sampling, train)
     yield f"{len(train)} training and {len(validation)} validation videos:"
     width = max(len(name) for name in card.class_names)
     counts = [part.counts() for part in (train, validation)]
     for name in card.class_names:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
     yield from start.report.lines() if start.report else ()
+
+
+def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:
+    """The frame rates of the training videos, and a warning where they spoil counted clips."""
+    if not (rates := find_rates(train)):
+        return
+    yield f"frame rates: {describe_rates(rates)}"
+    if are_mixed(rates) and sampling.seconds is None and not sampling.spans_video:
+        ratio = max(rates) / min(rates)
+        yield (
+            f"warning: clips count frames (clip.frame_stride {sampling.frame_stride}), and rates "
+            f"are mixed: the same motion looks up to {ratio:.1f} times as fast in some videos; "
+            "give clip.seconds instead"
+        )

@@ -21,6 +21,7 @@ from motionlens.training.build import Loaders
 from motionlens.training.ddp import average_over_processes, summed_over_processes
 from motionlens.training.losses import (
     StepPlan,
+    balanced_weights,
     clip_losses,
     clip_losses_of_several_labels,
     weighted_mean,
@@ -55,6 +56,7 @@ class TrainingModule(pl.LightningModule):
         self.config = recipe.optim
         self._open_loaders = open_loaders
         self.loaders: Loaders
+        self._class_weights: Tensor | None = None
         classes = len(card.class_names)
         # Without its check, which would end a run at a loss that is not a number.
         self.train_loss = MeanMetric(nan_strategy="disable")
@@ -68,6 +70,12 @@ class TrainingModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Open the loaders; make the network ready for the device and what the recipe asks for."""
         self.loaders = self._open_loaders()
+        if self.config.class_weights == "balanced":
+            index = self.loaders[0].dataset.index  # type: ignore[attr-defined]
+            counts = torch.tensor(list(index.counts().values()), dtype=torch.float32)
+            self._class_weights = balanced_weights(
+                counts, len(index), several=self.card.multi_label
+            )
         if self.trainer.strategy.root_device.type == "cuda":
             to_channels_last(self.model)
         if self.config.sync_batchnorm and world_size() > 1:
@@ -125,12 +133,20 @@ class TrainingModule(pl.LightningModule):
             mixed = mix(clip, target, weight, classes, self.recipe.augment, rng)
             clip, target = mixed or (clip, target)
         logits = self.model(clip).float()
-        if plan.is_plain and mixed is None and not self.card.multi_label:
+        special = self._class_weights is not None or self.config.focal_gamma
+        if plan.is_plain and mixed is None and not self.card.multi_label and not special:
             loss = F.cross_entropy(logits, target, label_smoothing=smoothing)
             mean = loss.detach()
         else:
             of_clips = clip_losses_of_several_labels if self.card.multi_label else clip_losses
-            losses = of_clips(logits, target, smoothing)
+            weights = self._class_weights
+            losses = of_clips(
+                logits,
+                target,
+                smoothing,
+                weights=None if weights is None else weights.to(logits.device),
+                focal_gamma=self.config.focal_gamma,
+            )
             loss = torch.dot(weight, losses) * plan.scale(number)
             mean = weighted_mean(losses.detach(), weight)
         if not torch.isfinite(loss):

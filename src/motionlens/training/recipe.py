@@ -22,14 +22,21 @@ class ClipConfig:
 
     Attributes:
         num_frames: Frames of a clip.
-        frame_stride: Step between them (mode dense).
-        mode: dense for neighbouring frames, segments for frames spread over the whole video.
+        seconds: How long a clip is; its frames are evenly spaced in time, whatever the videos'
+            frame rates. whole for clips as long as their videos.
+        fps: Frames of a clip per second, instead of seconds.
+        frame_stride: Count frames instead, and take them this many apart: motion in videos of
+            another frame rate then looks faster or slower.
+        mode: dense for a stretch of the video; segments for frames spread over the whole video by
+            their numbers, as TSN takes them.
         size: Rows and columns of a clip, pixels.
         short_side: For evaluation frames are resized to that short side, then cropped in the
             middle, pixels; same as size if not given.
     """
 
     num_frames: int | None = None
+    seconds: float | Literal["whole"] | None = None
+    fps: float | None = None
     frame_stride: int | None = None
     mode: Literal["dense", "segments"] = "dense"
     size: int | None = None
@@ -37,6 +44,15 @@ class ClipConfig:
 
     def __post_init__(self) -> None:
         _check(self, "clip.", "num_frames", "frame_stride", "size", "short_side", least=1)
+        _check(self, "clip.", "fps", above=0, below=math.inf)
+        if self.seconds != "whole":
+            _check(self, "clip.", "seconds", above=0, below=math.inf)
+        given = [name for name in ("seconds", "fps", "frame_stride") if getattr(self, name)]
+        if self.mode == "segments":
+            given.insert(0, "mode segments")
+        if len(given) > 1 and given != ["mode segments", "frame_stride"]:
+            names = " and ".join(f"clip.{name}" for name in given)
+            raise ValueError(f"{names} exclude each other; leave out all but one")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +129,10 @@ class OptimConfig:
             cosine; others: linearly from nothing).
         weight_decay: Not applied to norms and biases.
         label_smoothing: Share of the target that is spread over all classes.
+        class_weights: balanced weighs the losses so that every class counts the same, however few
+            clips it has; null for each clip the same. loader.balanced draws instead; take one.
+        focal_gamma: Focal loss: a class that is rightly given the probability p counts with
+            (1 - p) to this power, so that hard clips count more; 2 is usual, 0 for cross-entropy.
         grad_clip: Greatest norm of a step's gradient; 0 for no limit.
         precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
         norm_momentum: Weight of a batch's statistics in the running ones of batch norms.
@@ -138,6 +158,8 @@ class OptimConfig:
     warmup: float = 0.25
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
+    class_weights: Literal["balanced"] | None = None
+    focal_gamma: float = 0.0
     grad_clip: float = 5.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     norm_momentum: Literal["constant", "halving"] = "constant"
@@ -154,6 +176,7 @@ class OptimConfig:
             )
         _check(self, "optim.", "epochs", "batch_size", "accumulate", "step_epochs", least=1)
         _check(self, "optim.", "weight_decay", "grad_clip", least=0)
+        _check(self, "optim.", "focal_gamma", least=0, most=10)
         _check(self, "optim.", "lr", above=0)
         _check(self, "optim.", "min_lr", least=0, most=self.lr)
         _check(self, "optim.", "ema_decay", "warmup", "label_smoothing", least=0, below=1)
@@ -263,6 +286,10 @@ class Recipe:
                 raise ValueError(f"{name} must not be empty")
         _check(self, "", "k", "validate_every", "patience", "devices", "num_nodes", least=1)
         _check(self, "", "seed", least=0)
+        if self.loader.balanced and self.optim.class_weights is not None:
+            raise ValueError(
+                "loader.balanced and optim.class_weights both make up for rare classes; set one"
+            )
         if self.k is not None and "k" in self.model_options:
             raise ValueError("k must be given once, got it in model_options too; remove one")
 

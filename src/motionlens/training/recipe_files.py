@@ -81,6 +81,8 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     listing = recipe.listing
     if listing.root is not None:
         listing = replace(listing, root=os.path.abspath(listing.root))
+    if listing.group is not None and os.path.isfile(listing.group):
+        listing = replace(listing, group=os.path.abspath(listing.group))
     validation = recipe.validation and os.path.abspath(recipe.validation)
     init = recipe.init
     if init is not None and os.path.exists(init):  # else it names a model on the hub

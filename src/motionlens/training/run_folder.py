@@ -30,6 +30,8 @@ from motionlens.training.recipe_files import load_recipe, save_recipe, with_abso
 VERSIONS_FILE = "versions.json"
 METRICS_FILE = "metrics.csv"
 BROKEN_FILE = "broken.csv"
+# In a folder of the runs of cross-validation: fold1, fold2, ...
+FOLDS_FILE = "folds.json"
 REPRODUCED_FILE = "reproduced.json"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
@@ -159,6 +161,21 @@ def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
             f"{os.fspath(run)} holds no {CHECKPOINT} to resume from; leave --resume out to start "
             "a run"
         )
+
+
+def begun_folds(out: Path) -> int | None:
+    """How many folds cross-validation has begun to train in a folder; None if it has not.
+
+    Raises:
+        ValueError: If its file is damaged.
+    """
+    path = out / FOLDS_FILE
+    if not path.is_file():
+        return None
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["folds"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path}: is damaged; name another folder or remove it") from None
 
 
 def remove_run(run: Path) -> None:

@@ -13,6 +13,8 @@ from motionlens.video.frames import VideoError
 
 _LFS_POINTER = b"version https://git-lfs"
 _COVER = av.stream.Disposition.attached_pic
+# Bare coded pictures. Their demuxers assume 25 frames per second, whatever the pictures say.
+_BARE_FORMATS = frozenset({"h264", "hevc", "vvc", "mpegvideo"})
 
 
 def check_file(path: Path) -> None:
@@ -88,18 +90,36 @@ def read_packets(container: Any, stream: Any) -> Iterator[Any]:
 
 def read_fps(stream: Any, times_s: NDArray[np.float64] | None = None) -> float:
     """Frames per second as the stream declares them, else from the times; 25 if neither tells."""
-    declared = stream.average_rate or stream.guessed_rate
+    is_bare = stream.container.format.name in _BARE_FORMATS
+    declared = is_bare and stream.codec_context.framerate
+    declared = declared or stream.average_rate or stream.guessed_rate
     if declared:
         return float(declared)
     span_s = 0.0 if times_s is None else float(times_s[-1] - times_s[0])
     return 25.0 if times_s is None or span_s <= 0 else (len(times_s) - 1) / span_s
 
 
-def num_announced(container: Any, stream: Any) -> int:
-    """How many frames the head of a container announces; 0 if it does not say."""
+def num_announced(path: Path, container: Any, stream: Any) -> int:
+    """How many frames a container announces, asked before any packet is read; 0 if unknown."""
     # An MP4's own table leaves out what an edit list cuts away; its header counts that too.
-    is_mp4 = "mp4" in container.format.name
-    return int(len(stream.index_entries) if is_mp4 else stream.frames)
+    # An AVI's header counts skipped frames, which its table leaves out. The table is at its end.
+    is_avi = container.format.name == "avi"
+    if "mp4" in container.format.name or (is_avi and _has_whole_chunks(path)):
+        return len(stream.index_entries)
+    return int(stream.frames)
+
+
+def _has_whole_chunks(path: Path) -> bool:
+    """Whether the chunks that a RIFF file consists of are as long as they say."""
+    num_bytes, end = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while end < num_bytes:
+            file.seek(end)
+            head = file.read(8)
+            if len(head) < 8 or not head.startswith(b"RIFF"):
+                return end > 0  # padding
+            end += 8 + int.from_bytes(head[4:], "little")
+    return end <= num_bytes + 1  # a chunk of odd length may lack its padding
 
 
 def cut_short(name: str, announced: int, held: int) -> str:
@@ -108,6 +128,22 @@ def cut_short(name: str, announced: int, held: int) -> str:
         f"{name}: announces {announced} frames but holds {held}, which are used; the file is cut "
         "short, copy it again"
     )
+
+
+def damage_note(num_replaced: int, num_damaged: int, of: str = "frames") -> str:
+    """What to say of frames that were decoded in part or not at all; empty if there are none.
+
+    Args:
+        num_replaced: frames that the decoder did not give.
+        num_damaged: frames that it marked as damaged.
+        of: what they are counted from.
+    """
+    found = []
+    if num_replaced:
+        found.append(f"{num_replaced} {of} cannot be decoded and are replaced by the one before")
+    if num_damaged:
+        found.append(f"{num_damaged} {of} are damaged and shown as far as they can be decoded")
+    return "; ".join([*found, "the file is damaged, copy it again"]) if found else ""
 
 
 def no_frame(name: str) -> VideoError:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from motionlens.video.container import (
     check_file,
+    damage_note,
     file_address,
     no_frame,
     open_container,
@@ -23,8 +24,8 @@ from motionlens.video.container import (
 from motionlens.video.frame_index import index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning
 from motionlens.video.orientation import UprightConverter
-from motionlens.video.pictures import ArrayReader, FolderReader
-from motionlens.video.presentation import Presentation, decode
+from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
+from motionlens.video.presentation import Decoded, Presentation, decode
 from motionlens.video.shards import ShardReader, is_shard_path
 
 
@@ -38,18 +39,21 @@ def open_video(
     """Open anything that shows frames.
 
     Args:
-        video: a video file that FFmpeg reads; a folder with one ``.jpg``, ``.jpeg`` or ``.png``
-            per frame; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory,
-            ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
+        video: a video file that FFmpeg reads, or an animated WebP; a folder with one JPEG, PNG,
+            WebP, BMP or TIFF per frame, or some of the pictures in it, such as ``folder/img_*``; a
+            video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory, ``(T, H, W, 3)``
+            or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: frame rate of folders and arrays, which have none of their own; files do.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
+        Transparency is left out: every pixel has the colour that is stored for it.
 
     Raises:
-        VideoError: If there is nothing there, it is no video, or it has no frame to show.
+        VideoError: If there is nothing there, it is no video, or it has no frame to show; if a
+            folder holds several series of pictures, or pictures of 16 bits.
 
     Warns:
         VideoWarning: If a file holds fewer frames than it announces.
@@ -65,6 +69,10 @@ def open_video(
         reader = FolderReader(path, fps=fps)
     elif is_shard_path(path):
         reader = ShardReader(path)
+    elif is_pattern(path):
+        reader = FolderReader(path.parent, fps=fps, pattern=path.name)
+    elif is_webp(path):
+        reader = WebpReader(path)
     else:
         reader = FileReader(path)
     try:
@@ -95,15 +103,17 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        self._can_seek = True
         self._index = index_file(path)
-        # The frame that was decoded last, with its stamp.
-        self._last: tuple[int, av.VideoFrame] | None = None
+        # The frame that was decoded last.
+        self._last: Decoded | None = None
         self._rewind()
         try:
             self._last = next(self._decoded, None)
             if self._last is None:
                 raise no_frame(str(path))
-            self._upright = UprightConverter(self._last[1])
+            self._index = self._index.begin_at(stamp_of(self._last))
+            self._upright = UprightConverter(self._last.frame)
             super().__init__(
                 str(path),
                 self._index.times_s,
@@ -125,51 +135,61 @@ class FileReader(VideoReader):
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        replaced = sum(self._fill(part, run.tolist()) for part, run in runs)
-        if replaced and not self._has_warned_of_damage:
+        replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
+        if (replaced or damaged) and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
-            warnings.warn(
-                f"{self.name}: {replaced} of {len(indices)} frames asked for cannot be decoded and "
-                "are replaced by the one before; the file is damaged, copy it again",
-                VideoWarning,
-                stacklevel=3,
-            )
+            note = damage_note(replaced, damaged, f"of {len(indices)} frames asked for")
+            warnings.warn(f"{self.name}: {note}", VideoWarning, stacklevel=3)
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
-    def _fill(self, data: NDArray[np.uint8], stamps: list[int]) -> int:
-        """Decode the frames of one run into ``data``; returns how many had to be replaced."""
-        self._go_to(stamps[0])
-        presentation = Presentation(stamps)
+    def _fill(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
+        """Decode the frames of one run; returns how many were replaced, and how many damaged."""
+        self._go_to(int(stamps[0]))
+        found = self._decode_run(data, stamps)
+        if any(found) and not self._is_from_start and not self._has_warned_of_damage:
+            # Is it the file, or that decoding began in its middle?
+            self.close()
+            self._rewind()
+            after_seek, found = found, self._decode_run(data, stamps)
+            self._can_seek = found >= after_seek
+        return found
+
+    def _decode_run(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
+        presentation = Presentation(stamps.tolist())
         shown = presentation.present(self._frames_from_here())
-        for picture, (_, frame) in zip(data, shown, strict=False):
-            picture[:] = self._upright(frame)
+        for picture, one in zip(data, shown, strict=False):
+            picture[:] = self._upright(one.frame)
         if presentation.due:
             raise no_frame(self.name)
-        return presentation.num_replaced
+        return presentation.num_replaced, presentation.num_damaged
 
     def _go_to(self, stamp: int) -> None:
         """Go to a place in the file from which decoding leads to a frame."""
-        key = self._index.key_before(stamp)
-        if self._last is not None and key <= self._last[0] <= stamp:
+        index = self._index
+        key = index.key_before(stamp)
+        if self._last is not None and key <= stamp_of(self._last) <= stamp:
             return
-        if not self._index.counted and key > self._index.keys[0]:
+        if self._can_seek and not index.counted and key > index.keys[0]:
             try:
-                self._container.seek(key, stream=self._stream)
+                time = key if index.packets is None else index.packets.seek_time(key)
+                self._container.seek(time, stream=self._stream)
+                self._is_from_start = False
                 self._decoded = self._decode()
                 self._last = next(self._decoded, None)
             except av.error.FFmpegError:
                 self._last = None
             # Some containers can only guess where in the file a time lies.
-            if self._last is not None and self._last[0] <= stamp:
+            if self._last is not None and stamp_of(self._last) <= stamp:
                 return
         self.close()
         self._rewind()
 
     def _rewind(self) -> None:
         self._container, self._stream = open_container(file_address(self._path), str(self._path))
+        self._is_from_start = True
         self._decoded, self._last = self._decode(), None
 
-    def _frames_from_here(self) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _frames_from_here(self) -> Iterator[Decoded]:
         """The last decoded frame once more, and those after it."""
         if self._last is not None:
             yield self._last
@@ -177,9 +197,19 @@ class FileReader(VideoReader):
             self._last = decoded
             yield decoded
 
-    def _decode(self) -> Iterator[tuple[int, av.VideoFrame]]:
+    def _decode(self) -> Iterator[Decoded]:
         """Frames from here on with the stamps by which the index knows them."""
-        frames = decode(read_packets(self._container, self._stream), self._stream)
+        # Not a generator of this object, which would keep it alive.
+        packets = read_packets(self._container, self._stream)
         if self._index.counted:
-            return enumerate(frames)
-        return ((frame.pts, frame) for frame in frames if frame.pts is not None)
+            shown = Presentation.of(self._stream).frames(packets, self._stream)
+            return (one._replace(stamp=number) for number, one in enumerate(shown))
+        if self._index.packets is not None and not self._is_from_start:
+            packets = self._index.packets.follow(packets)
+        return (one for one in decode(packets, self._stream) if one.stamp is not None)
+
+
+def stamp_of(decoded: Decoded) -> int:
+    """The stamp of a frame that has one."""
+    assert decoded.stamp is not None
+    return decoded.stamp

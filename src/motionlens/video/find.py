@@ -1,21 +1,45 @@
-"""Finding videos on a disk by their names; no file is opened."""
+"""Finding videos on a disk by their names; of files only ``.webp`` are opened, to tell pictures."""
 
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from motionlens.video.frames import VideoError
-from motionlens.video.pictures import is_picture
+from motionlens.video.pictures import is_animation, is_pattern, is_picture
 
 VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+    ".264 .265 .3g2 .3gp .asf .avi .flv .gif .h264 .h265 .hevc .m1v .m2ts .m2v .m4v .mkv .mov .mp4 "
+    ".mpeg .mpg .mts .ogv .ts .vob .webm .wmv".split()
 )
+# Folders that file servers and systems put among videos, with previews or deleted files inside.
+_SYSTEM_FOLDERS = frozenset(
+    {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found",
+     "system volume information"}
+)  # fmt: skip
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is one of a hidden file or of a folder that no user has made."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something at a path, or, at a pattern of pictures, its folder."""
+    return path.exists() or is_pattern(path)
 
 
 def is_video_file(path: Path) -> bool:
-    """Whether a path is a file with a video's suffix; hidden files do not count."""
-    hidden = path.name.startswith(".")
-    return path.suffix.lower() in VIDEO_SUFFIXES and not hidden and path.is_file()
+    """Whether a path is a file with a video's suffix; hidden files do not count.
+
+    A symbolic link to nothing does, so that it is reported as missing.
+    """
+    suffix = path.suffix.lower()
+    is_named = suffix in VIDEO_SUFFIXES or (suffix == ".webp" and is_animation(path))
+    return is_named and not is_hidden(path.name) and (path.is_file() or _leads_nowhere(path))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
@@ -44,12 +68,13 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
     for where, folders, names in os.walk(top, followlinks=True):
         here, real = Path(where), os.path.realpath(where)
         # A link back up the tree would loop for ever.
-        if real in seen or (here != top and here.name.startswith(".")):
+        if real in seen or (here != top and is_hidden(here.name)):
             folders.clear()
             continue
         seen.add(real)
-        files = [here / name for name in names]
-        videos = [path for path in files if is_video_file(path)]
+        files = [here / name for name in names if not is_hidden(name)]
+        # A link to nothing without a suffix may have led to a frame folder.
+        videos = [p for p in files if is_video_file(p) or (not p.suffix and _leads_nowhere(p))]
         if not videos and any(map(is_picture, files)):
             found.append(here)
             folders.clear()

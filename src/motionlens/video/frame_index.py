@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frames import VideoWarning
-from motionlens.video.presentation import Presentation, has_true_stamps
+from motionlens.video.packet_table import PacketTable, seeks_exactly
+from motionlens.video.presentation import Clock, Presentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +34,28 @@ class FrameIndex:
         keys: int64, ascending, the stamps at which decoding may begin.
         counted: stamps are frame numbers, because times in the file are missing or repeated.
         times_s: float64 ``(n,)``, seconds since the first frame.
+        packets: recognises the packets after a seek; None where the container leads to the right
+            one.
     """
 
     stamps: NDArray[np.int64]
     keys: NDArray[np.int64]
     counted: bool
     times_s: NDArray[np.float64]
+    packets: PacketTable | None = None
 
     def key_before(self, stamp: int) -> int:
         """The last stamp at or before ``stamp`` where decoding may begin; the first if none is."""
         behind = int(np.searchsorted(self.keys, stamp, side="right"))
         return int(self.keys[max(behind - 1, 0)])
+
+    def begin_at(self, stamp: int) -> "FrameIndex":
+        """The index without the frames before ``stamp``, which the decoder does not give."""
+        first = int(np.searchsorted(self.stamps, stamp))
+        if not 0 < first < len(self.stamps):
+            return self
+        times_s = self.times_s[first:] - self.times_s[first]
+        return replace(self, stamps=self.stamps[first:], times_s=times_s)
 
 
 def index_file(path: Path) -> FrameIndex:
@@ -58,15 +70,18 @@ def index_file(path: Path) -> FrameIndex:
     address, name = file_address(path), str(path)
     container, stream = open_container(address, name)
     with container:
-        announced = num_announced(container, stream)
-        presentation = Presentation(by_stamps=has_true_stamps(stream))
-        index = index_packets(read_packets(container, stream), stream.time_base, presentation)
+        announced = num_announced(path, container, stream)
+        presentation = Presentation.of(stream)
+        table = None if seeks_exactly(container) else PacketTable()
+        packets = read_packets(container, stream)
+        index = index_packets(packets, stream.time_base, presentation, table)
     if index is None:
         container, stream = open_container(address, name)
         with container:
-            shown = Presentation(by_stamps=False).frames(read_packets(container, stream), stream)
-            stamps = [stamp for stamp, _ in shown]
-            index = index_decoded(stamps, stream.time_base, read_fps(stream))
+            presentation = Presentation.of(stream)
+            shown = presentation.frames(read_packets(container, stream), stream)
+            stamps = [one.stamp for one in shown]
+            index = index_decoded(stamps, Clock(stream, read_fps(stream)))
     if index is None:
         raise no_frame(name)
     if announced > presentation.num_whole:
@@ -76,7 +91,10 @@ def index_file(path: Path) -> FrameIndex:
 
 
 def index_packets(
-    packets: Iterable[Any], unit_s: Fraction, presentation: Presentation
+    packets: Iterable[Any],
+    unit_s: Fraction,
+    presentation: Presentation,
+    table: PacketTable | None = None,
 ) -> FrameIndex | None:
     """Index a file by its packets, which are not decoded.
 
@@ -84,6 +102,7 @@ def index_packets(
         packets: all of the file, in its order.
         unit_s: seconds in one unit of the stamps.
         presentation: new; told of all packets.
+        table: new, if it is needed; the packets are added.
 
     Returns:
         The index; None if stamps are missing or repeated.
@@ -91,8 +110,11 @@ def index_packets(
     keys = set()
     for packet in packets:
         presentation.expect(packet)
-        if packet.size and packet.is_keyframe and packet.pts is not None:
-            keys.add(packet.pts)
+        if packet.size and packet.pts is not None:
+            if packet.is_keyframe:
+                keys.add(packet.pts)
+            if table is not None and presentation.by_stamps:
+                table.add(packet)
     stamps = np.unique(np.array(presentation.due, np.int64))
     if not (presentation.by_stamps and keys and 0 < len(stamps) == len(presentation.due)):
         return None
@@ -101,31 +123,25 @@ def index_packets(
         keys=np.array(sorted(keys), np.int64),
         counted=False,
         times_s=(stamps - stamps[0]) * float(unit_s),
+        packets=table,
     )
 
 
-def index_decoded(stamps: Sequence[int | None], unit_s: Fraction, fps: float) -> FrameIndex | None:
+def index_decoded(stamps: Sequence[int | None], clock: Clock) -> FrameIndex | None:
     """Index a file by the frames that came out of it, decoded from its beginning.
 
     Args:
-        stamps: of each frame, None where it has none, in decoded order.
-        unit_s: seconds in one unit of the stamps.
-        fps: rate by which frames are spaced if stamps are missing or repeated.
+        stamps: of each frame, None where it has none, in the order in which they are shown.
+        clock: new; gives the times.
 
     Returns:
         The index, with frames numbered; None if there are no frames.
-
-    Example:
-        >>> index_decoded([3, 3, None], Fraction(1, 8), fps=4.0).times_s.tolist()
-        [0.0, 0.25, 0.5]
-        >>> index_decoded([1, 2, 4, 3], Fraction(1, 8), fps=4.0).times_s.tolist()
-        [0.0, 0.125, 0.25, 0.375]
     """
     if not stamps:
         return None
-    numbers = np.arange(len(stamps), dtype=np.int64)
-    known = sorted({stamp for stamp in stamps if stamp is not None})
-    is_timed = len(known) == len(stamps)
-    steps = np.array(known, np.int64) - known[0] if is_timed else numbers
-    times_s = steps.astype(np.float64) * (float(unit_s) if is_timed else 1 / fps)
-    return FrameIndex(stamps=numbers, keys=np.zeros(1, np.int64), counted=True, times_s=times_s)
+    return FrameIndex(
+        stamps=np.arange(len(stamps), dtype=np.int64),
+        keys=np.zeros(1, np.int64),
+        counted=True,
+        times_s=np.array([clock.read(stamp) for stamp in stamps]),
+    )

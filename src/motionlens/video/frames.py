@@ -19,6 +19,8 @@ from torch import Tensor
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
 _CHUNK = 32
+# Frames per second of folders of pictures and of arrays, where nobody says: that of Jester.
+FOLDER_FPS = 12.0
 
 
 class VideoError(ValueError):

@@ -3,6 +3,7 @@
 import io
 import re
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,18 @@ from torch import Tensor
 from motionlens._utils.errors import one_line
 from motionlens.video.frames import VideoError, VideoReader, check_fps
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Pillow opens what it finds by content, and PostScript runs programs. Only these are opened.
+_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+# More than 8 bits per pixel, of which Pillow would show all above 255 as white.
+_DEEP_MODES = ("I", "F")
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path names a picture, by its suffix; hidden files do not count."""
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".")
+    """Whether a path names a picture, by its suffix; hidden files and animations do not count."""
+    suffix = path.suffix.lower()
+    is_visible = suffix in PICTURE_SUFFIXES and not path.name.startswith(".")
+    return is_visible and not (suffix == ".webp" and is_animation(path))
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
@@ -46,15 +53,27 @@ def read_picture(
         advice: what to do about an error.
         is_upright: it is stored as it is shown, so no tag needs to be looked for.
 
+    Transparency is left out: every pixel has the colour that is stored for it.
+
     Raises:
-        VideoError: If it cannot be read; with its name and the advice.
+        VideoError: If it cannot be read, or has more than 8 bits per pixel and colour; with its
+            name and the advice.
     """
+    if isinstance(file, Path) and file.exists() and not file.is_file():
+        raise VideoError(f"{name}: must be a file, it is a folder, a pipe or a device; {advice}")
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.mode.startswith(_DEEP_MODES):
+                raise VideoError(
+                    f"{name}: holds {16 if '16' in image.mode else 32} bits per pixel, of which a "
+                    "network sees 8; choose the range that matters and convert it to 8-bit grey"
+                )
             if not is_upright:
                 ImageOps.exif_transpose(image, in_place=True)
             return np.asarray(image.convert("RGB"))
     # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
+    except VideoError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = one_line(error)
         raise VideoError(f"{name}: cannot be read as a picture ({reason}); {advice}") from error
@@ -63,9 +82,9 @@ def read_picture(
 class PictureReader(VideoReader):
     """A video whose frames are pictures of their own, each decoded without the others."""
 
-    def __init__(self, name: str, num_pictures: int, *, fps: float) -> None:
+    def __init__(self, name: str, times_s: NDArray[np.float64], *, fps: float) -> None:
         first = self._first_picture = self._picture(0)
-        super().__init__(name, np.arange(num_pictures) / fps, fps=fps, size=first.shape[:2])
+        super().__init__(name, times_s, fps=fps, size=first.shape[:2])
 
     @abstractmethod
     def _picture(self, index: int) -> NDArray[np.uint8]:
@@ -78,27 +97,35 @@ class PictureReader(VideoReader):
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
 
+def is_pattern(path: Path) -> bool:
+    """Whether a path names some of the pictures in a folder, such as ``folder/img_*``."""
+    return any(sign in path.name for sign in "*?[") and not path.exists() and path.parent.is_dir()
+
+
 class FolderReader(PictureReader):
     """The pictures directly inside a folder, as a video at a given rate.
 
     Args:
-        folder: holds ``.jpg``, ``.jpeg`` or ``.png`` files of one size, shown in natural order of
-            their names.
+        folder: holds pictures of one size, shown in natural order of their names.
         fps: frames per second, which pictures do not store.
+        pattern: which of them, such as ``img_*``.
 
     Raises:
-        VideoError: If the folder holds no pictures or the first is unreadable.
+        VideoError: If there are no pictures, there are several series, or the first is unreadable.
     """
 
-    def __init__(self, folder: Path, *, fps: float) -> None:
+    def __init__(self, folder: Path, *, fps: float, pattern: str = "*") -> None:
         check_fps(fps)
-        self._paths = sorted(filter(is_picture, folder.iterdir()), key=natural_key)
+        self._paths = sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
         if not self._paths:
+            kinds, of = ", ".join(sorted(PICTURE_SUFFIXES)), "" if pattern == "*" else f" {pattern}"
             raise VideoError(
-                f"{folder}: holds no pictures (.jpg, .jpeg, .png), so it is not a frame "
+                f"{folder}: holds no pictures{of} ({kinds}), so it is not a frame "
                 "folder; name a video file or a folder with one picture per frame"
             )
-        super().__init__(str(folder), len(self._paths), fps=fps)
+        check_one_series(folder, self._paths)
+        times_s = np.arange(len(self._paths)) / fps
+        super().__init__(str(folder / pattern if pattern != "*" else folder), times_s, fps=fps)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         path = self._paths[index]
@@ -110,6 +137,108 @@ class FolderReader(PictureReader):
                 "resize it or put it into another folder"
             )
         return picture
+
+
+def check_one_series(folder: Path, paths: Sequence[Path]) -> None:
+    """Check that pictures are the frames of one video: named alike but for numbers, each once.
+
+    Raises:
+        VideoError: If there are several series, such as ``img_`` and ``flow_x_``, or a picture is
+            there in two formats.
+    """
+    stems: dict[str, Path] = {}
+    series: dict[str, int] = {}
+    for path in paths:
+        twin = stems.setdefault(path.stem, path)
+        if twin is not path:
+            raise VideoError(
+                f"{folder}: {twin.name} and {path.name} are the same frame twice; remove one kind "
+                f"or name the other, {folder / ('*' + path.suffix)}"
+            )
+        # Also digits that are no decimals, such as ².
+        name = re.sub("#+", "#", "".join("#" if c.isdigit() else c for c in path.stem))
+        series[name] = series.get(name, 0) + 1
+    if len(series) > 1 and max(series.values()) > 1:
+        counts = ", ".join(f"{count} of {name}" for name, count in sorted(series.items())[:5])
+        pattern = max(series, key=lambda name: (series[name], name)).replace("#", "[0-9]*")
+        raise VideoError(
+            f"{folder}: holds {len(series)} series of pictures ({counts}), a video is one; name "
+            f"its pictures, such as '{folder / pattern}'"
+        )
+
+
+def is_webp(path: Path) -> bool:
+    """Whether a file is a WebP picture, still or animated, by its content."""
+    head = _webp_head(path)
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file is an animated WebP, by its content."""
+    head = _webp_head(path)
+    return is_webp(path) and head[12:16] == b"VP8X" and bool(head[20] & 2)
+
+
+def _webp_head(path: Path) -> bytes:
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            return file.read(21).ljust(21)
+    except OSError:
+        return bytes(21)
+
+
+class WebpReader(PictureReader):
+    """An animated WebP, which FFmpeg does not read; a still one has one frame.
+
+    Args:
+        path: the file.
+
+    Raises:
+        VideoError: If it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._image = Image.open(path, formats=("WEBP",))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            reason = one_line(error)
+            raise VideoError(f"{path}: cannot be read as a picture ({reason})") from error
+        durations_s = _durations_s(path.read_bytes())[: self._num_pictures]
+        times_s = np.cumsum([0.0, *durations_s])
+        try:
+            super().__init__(str(path), times_s[:-1], fps=len(durations_s) / times_s[-1])
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def _num_pictures(self) -> int:
+        return int(getattr(self._image, "n_frames", 1))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
+
+    def _picture(self, index: int) -> NDArray[np.uint8]:
+        try:
+            self._image.seek(index)
+            return np.asarray(self._image.convert("RGB"))
+        except (OSError, EOFError, SyntaxError, ValueError) as error:
+            raise VideoError(
+                f"{self._path}: frame {index} cannot be read ({one_line(error)}); copy it again"
+            ) from error
+
+
+def _durations_s(content: bytes) -> list[float]:
+    """How long each picture of a WebP is shown, seconds; 0.1 for those that browsers hold so."""
+    durations_ms, place = [], 12
+    while place + 24 <= len(content):
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        if content[place : place + 4] == b"ANMF":
+            durations_ms.append(int.from_bytes(content[place + 20 : place + 23], "little"))
+        place += 8 + size + size % 2
+    return [ms / 1000 if ms > 10 else 0.1 for ms in durations_ms or [0]]
 
 
 class ArrayReader(VideoReader):

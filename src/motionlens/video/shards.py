@@ -38,12 +38,14 @@ class ShardTable:
         firsts: int64 ``(V + 1,)``, the first frame of each video, and their number in all.
         offsets: int64 ``(F,)``, where each frame's JPEG begins, bytes.
         sizes: int64 ``(F,)``, its length, bytes.
-        fps: float64 ``(V,)``, frames per second.
+        fps: float64 ``(V,)``, frames per second, on average.
         broken: int64, rows of the list that could not be decoded and are left out.
         errors: str, why not.
         stamps: int64 ``(R, 2)``, size and time of change of every video of the shard, broken ones
             included, when it was packed: bytes, nanoseconds.
         num_bytes: int64 ``(1,)``, of the tar file.
+        times_s: float64 ``(F,)``, when each frame is shown, seconds since its video's first; None
+            in tables of older versions, whose frames are evenly spaced.
     """
 
     numbers: NDArray[np.int64]
@@ -55,6 +57,7 @@ class ShardTable:
     errors: NDArray[np.str_]
     stamps: NDArray[np.int64]
     num_bytes: NDArray[np.int64]
+    times_s: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -66,7 +69,7 @@ class ShardTable:
     def save(self, path: Path) -> None:
         """Write the table atomically."""
         data = io.BytesIO()
-        np.savez(data, **vars(self))
+        np.savez(data, **{name: v for name, v in vars(self).items() if v is not None})
         write_atomically(path, data.getvalue())
 
 
@@ -107,6 +110,18 @@ def load_table(shard: Path) -> ShardTable:
 read_table = lru_cache(maxsize=_KEPT_TABLES)(load_table)
 
 
+def table_row(table: ShardTable, path: Path) -> int:
+    """The row of the video ``<shard>.tar/<name>`` in the table of its shard.
+
+    Raises:
+        VideoError: If the shard holds no such video.
+    """
+    row = int(np.searchsorted(table.numbers, int(path.name))) if path.name.isdecimal() else -1
+    if not 0 <= row < len(table) or video_name(int(table.numbers[row])) != path.name:
+        raise VideoError(f"{path}: the shard holds no such video; see the list beside it")
+    return row
+
+
 class ShardReader(PictureReader):
     """A video in a shard.
 
@@ -120,9 +135,7 @@ class ShardReader(PictureReader):
     def __init__(self, path: Path) -> None:
         self._path, shard = path, path.parent
         table = read_table(shard)
-        row = int(np.searchsorted(table.numbers, int(path.name))) if path.name.isdecimal() else -1
-        if not 0 <= row < len(table) or video_name(int(table.numbers[row])) != path.name:
-            raise VideoError(f"{path}: the shard holds no such video; see the list beside it")
+        row = table_row(table, path)
         frames = slice(table.firsts[row], table.firsts[row + 1])
         self._offsets, self._sizes = table.offsets[frames], table.sizes[frames]
         try:
@@ -130,7 +143,10 @@ class ShardReader(PictureReader):
         except OSError as error:
             raise VideoError(f"{shard}: cannot be read ({error.strerror})") from None
         try:
-            super().__init__(str(path), len(self._offsets), fps=float(table.fps[row]))
+            fps = float(table.fps[row])
+            times_s = table.times_s
+            spaced = np.arange(len(self._offsets)) / fps if times_s is None else times_s[frames]
+            super().__init__(str(path), spaced, fps=fps)
         except BaseException:
             self.close()
             raise

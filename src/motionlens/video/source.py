@@ -13,6 +13,7 @@ from torch import Tensor
 from motionlens.video.container import check_file, file_address
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, check_window
+from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.shards import is_shard_path
 from motionlens.video.stream import DecodedSource, FileSource, FrameSource, ReaderSource
 
@@ -66,10 +67,11 @@ def open_source(
         return _open_address(text, name, window)
     if stat.S_ISFIFO(kind):
         return DecodedSource(file_address(path), name, window)
-    if path.is_dir() or is_shard_path(path) or window[0] > _WORTH_SEEKING_S:
+    has_pictures = path.is_dir() or is_shard_path(path) or is_pattern(path) or is_webp(path)
+    if has_pictures or window[0] > _WORTH_SEEKING_S:
         return ReaderSource(open_video(path, start_s=start_s, end_s=end_s, fps=fps))
     check_file(path)
-    return FileSource(file_address(path), name, window)
+    return FileSource(path, name, window)
 
 
 def is_endless(source: Source) -> bool:

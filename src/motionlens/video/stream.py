@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -18,6 +19,8 @@ from torch import Tensor
 from motionlens._utils.errors import one_line
 from motionlens.video.container import (
     cut_short,
+    damage_note,
+    file_address,
     no_frame,
     num_announced,
     open_container,
@@ -26,7 +29,7 @@ from motionlens.video.container import (
 )
 from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader
 from motionlens.video.orientation import UprightConverter
-from motionlens.video.presentation import Clock, Presentation, has_true_stamps
+from motionlens.video.presentation import Clock, Presentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +126,7 @@ class DecodedSource(FrameSource):
         self._container, self._stream = open_container(address, name, timeout=timeout, **options)
         self.fps = read_fps(self._stream)
         self._upright: UprightConverter | None = None
-        self._presentation = Presentation(by_stamps=has_true_stamps(self._stream))
+        self._presentation = Presentation.of(self._stream)
 
     @property
     def has_length(self) -> bool:
@@ -138,14 +141,14 @@ class DecodedSource(FrameSource):
         start, end = (edge - TIME_TOLERANCE_S for edge in self._window)
         time_s, num_frames = None, 0
         clock = Clock(self._stream, self.fps)
-        for stamp, frame in self._presentation.frames(self._packets(), self._stream):
-            time_s = clock.read(stamp)
+        for shown in self._presentation.frames(self._packets(), self._stream):
+            time_s = clock.read(shown.stamp)
             num_frames += 1
-            self._upright = self._upright or UprightConverter(frame)
+            self._upright = self._upright or UprightConverter(shown.frame)
             if time_s >= end:
                 break
             if time_s >= start:
-                yield SourceFrame(time_s, partial(self._picture, frame))
+                yield SourceFrame(time_s, partial(self._picture, shown.frame))
         else:
             self._note_end(num_frames)
         if time_s is None:
@@ -177,17 +180,27 @@ class FileSource(DecodedSource):
     """The frames of a video file, without an index of the whole file.
 
     The same as :class:`motionlens.video.file.FileReader` gives.
+
+    Args:
+        path: of the file.
+        name: for messages.
+        window: from and to which time, seconds since the first frame.
+
+    Raises:
+        VideoError: If it cannot be opened.
     """
+
+    def __init__(self, path: Path, name: str, window: tuple[float, float]) -> None:
+        super().__init__(file_address(path), name, window)
+        self._announced = num_announced(path, self._container, self._stream)
 
     def _packets(self) -> Iterator[Any]:
         return read_packets(self._container, self._stream)
 
     def _note_end(self, num_frames: int) -> None:
-        announced = num_announced(self._container, self._stream)
-        if num_frames and announced > self._presentation.num_whole:
-            self.notes.append(cut_short(self.name, announced, num_frames))
-        if self._presentation.num_replaced:
-            self.notes.append(
-                f"{self.name}: {self._presentation.num_replaced} frames cannot be decoded and are "
-                "replaced by the one before; the file is damaged, copy it again"
-            )
+        presentation = self._presentation
+        if num_frames and self._announced > presentation.num_whole:
+            self.notes.append(cut_short(self.name, self._announced, num_frames))
+        note = damage_note(presentation.num_replaced, presentation.num_damaged)
+        if note:
+            self.notes.append(f"{self.name}: {note}")

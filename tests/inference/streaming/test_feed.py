@@ -35,9 +35,7 @@ class Numbered(FrameSource):
 
 def feed_of(source, sampling=None, *, capacity=8, **options):
     sampling = sampling or Sampling(4)
-    return FrameFeed(
-        lambda: source, lambda fps: sampling, Preprocessing(8, 8), capacity=capacity, **options
-    )
+    return FrameFeed(lambda: source, sampling, Preprocessing(8, 8), capacity=capacity, **options)
 
 
 def numbers(*batches):
@@ -97,8 +95,8 @@ def test_a_live_source_drops_what_finds_no_room_and_says_where():
     ("sampling", "expected", "loaded"),
     [
         (Sampling(4, 3), [[0], [3], [6], [9]], [0, 3, 6, 9]),
-        (Sampling(4, 3, "segments"), [[1], [4], [7], [10]], [0, 1, 4, 7, 10]),
-        (Sampling(4, 4, lead=1), [[0, 0], [3, 4], [7, 8]], [0, 3, 4, 7, 8, 11]),
+        (Sampling(4, mode="segments", seconds=1.2), [[1], [4], [7], [10]], [1, 4, 7, 10]),
+        (Sampling(4, 4, lead=1), [[0, 0], [3, 4], [7, 8]], [0, 3, 4, 7, 8]),
         (Sampling(4, 1, lead=2), [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3]], None),
         (Sampling(4, 2, lead=3), [[0, 0, 0, 0], [0, 0, 1, 2], [1, 2, 3, 4]], None),
     ],

@@ -5,13 +5,14 @@ import threading
 import time
 import tracemalloc
 
+import av
 import numpy as np
 import pytest
 import torch
 
 from conftest import write_frames
 from motion_videos import CLASSES
-from motionlens.clips.sampling import sample_indices
+from motionlens.clips.sampling import Sampling, sample_indices
 from motionlens.inference.card import ModelCard
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventRules
@@ -40,7 +41,8 @@ def recognizer_of(kind="cpnet", **changes):
         "size": 16,
         "short_side": 20,
     }
-    card = ModelCard.from_json(json.dumps({**values, **changes}))
+    values = {name: v for name, v in {**values, **changes}.items() if v is not None}
+    card = ModelCard.from_json(json.dumps(values))
     torch.manual_seed(0)
     network = card.build()
     for module in network.modules():
@@ -106,15 +108,16 @@ def bundled():
 )
 def test_real_clips_have_the_probabilities_of_prediction(bundled, test_data, name, hop, batch_size):
     path = test_data / "data" / name
-    sampling = bundled.card.sampling
-    step = hop * sampling.frame_stride
+    # Its clips last 2 seconds, which are 24 frames of an array, in 8 parts of 3.
+    assert bundled.card.sampling == Sampling(8, seconds=2.0)
+    step = 3 * hop
     with open_video(path) as reader:
         frames = reader.read(range(min(reader.num_frames, 80))).data
     found = list(bundled.stream(frames, hop=hop, batch_size=batch_size))
-    assert len(found) == (len(frames) - sampling.span) // step + 1
+    assert len(found) == (len(frames) - 24) // step + 1
     for number, window in enumerate(found):
         start = number * step
-        alone = bundled.predict(frames[start : start + sampling.span], top=99)
+        alone = bundled.predict(frames[start : start + 24], top=99)
         values = [window.probabilities[bundled.class_names.index(x)].item() for x in alone.labels]
         assert values == pytest.approx(alone.probabilities, abs=1e-6)
 
@@ -176,9 +179,9 @@ def test_segments_need_a_length_and_are_those_of_a_video_as_long():
 
 
 def test_length_of_a_window_in_seconds():
-    # 4 frames in 2 seconds of 12 frames each are 6 apart.
+    # 4 frames in 2 seconds of 12 frames each are 6 apart, in the middles of 4 parts.
     found = list(recognizer_of().stream(noise(60), window_s=2.0, hop=1))
-    assert [(w.start_s, w.end_s) for w in found[:2]] == [(0.0, 1.5), (0.5, 2.0)]
+    assert [(w.start_s, w.end_s) for w in found[:2]] == [(0.25, 1.75), (0.75, 2.25)]
 
 
 def test_a_part_of_the_source(make_video):
@@ -325,7 +328,9 @@ def test_a_pipe_that_breaks_gives_what_came(tmp_path, make_video):
     assert 0 < len(half) < len(whole)
     torch.testing.assert_close(half[0].logits, whole[0].logits)
     few = make_video("few.ts", frames=noise(5, 32, 48)).read_bytes()
-    with pytest.raises(VideoError, match="ended before a window was full; one takes 4 frames, 3 f"):
+    with pytest.raises(
+        VideoError, match="ended before a window was full; one takes 4 frames with stride 3"
+    ):
         windows_of(few)
 
 
@@ -381,3 +386,41 @@ def test_memory_that_grows_would_be_seen(long_video):
     python, tensors = growth(kept.append((w, torch.zeros(100))) or w for w in windows)
     assert python > 4 * SMALL_GROWTH
     assert tensors > 200_000
+
+
+@pytest.mark.parametrize("fps", [5, 12, 30, 120])
+def test_a_file_as_long_as_a_clip_is_one_window_with_the_clip_of_prediction(make_video, fps):
+    recognizer = recognizer_of(seconds=1.0, frame_stride=None)
+    path = make_video(frames=noise(fps, 32, 48), fps=fps)
+    (window,) = recognizer.stream(path)
+    expected = logits_of(recognizer, recognizer.load_clip(path))
+    torch.testing.assert_close(window.logits, expected, rtol=1e-5, atol=1e-5)
+    assert (window.start_s + window.end_s) / 2 == pytest.approx(0.5, abs=0.6 / fps)
+
+
+@pytest.mark.parametrize("changes", [{}, {"seconds": 0.4, "frame_stride": None}])
+def test_no_window_goes_across_a_gap_in_the_time_stamps(tmp_path, changes):
+    recognizer, video = recognizer_of(**changes), noise(60, 32, 48)
+    path = tmp_path / "gap.mkv"
+    stamps = [*range(30), *range(155, 185)]  # 25 frames a second, 5 seconds are missing
+    write_stamped(path, video, stamps)
+    found = list(recognizer.stream(path, hop=1))
+    assert {window.end_s < 1.2 or window.start_s >= 6.2 for window in found} == {True}
+    assert [w.after_gap for w in found].count(True) == 2
+    (anew,) = [w for w in found if w.after_gap and w.start_s > 1]
+    same = next(iter(recognizer.stream(path, hop=1, start_s=6.2)))
+    torch.testing.assert_close(anew.logits, same.logits, rtol=1e-5, atol=1e-5)
+    assert len(found) > 10
+
+
+def write_stamped(path, frames, stamps):
+    """A video at 25 frames a second of which frames are missing."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for picture, stamp in zip(frames, stamps, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = stamp
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
-from motionlens.datasets.list_files import read_list
-from motionlens.datasets.listing import load_split, split_index
+from motionlens.datasets.groups import with_groups
+from motionlens.datasets.listing import load_split, read_listed
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.datasets.source import ListingConfig
+from motionlens.datasets.splitting import split_index
 from motionlens.video.find import find_videos
 
 _LIST_SUFFIXES = (".csv", ".txt", ".tsv", ".jsonl", ".json")
@@ -40,7 +41,8 @@ def _read_test(root: Path, folder: Path, class_names: Sequence[str]) -> list[Lis
     entries = []
     for video in find_videos(folder):
         top = video.relative_to(folder).parts[0]
-        label = top if top in class_names and video != folder / top else ""
+        name = normal_name(top)
+        label = name if name in class_names and video != folder / top else ""
         entries.append(ListEntry(str(video.relative_to(root)), label))
     return entries
 
@@ -55,9 +57,10 @@ def _read_list(
         lists = LocalCopy(root).part_lists([f"{{}}{suffix}" for suffix in _LIST_SUFFIXES])
     parts: dict[Part, list[ListEntry]] = {}
     for part, path in lists.items():
-        entries = read_list(path, rule.separator, pattern=rule.pattern, labelled=part != "test")
-        base = path.parent if rule.root is None else Path(rule.root)
+        base, entries = read_listed(path, rule, labelled=part != "test")
         parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
+        known = with_groups(VideoIndex.of(folder, parts[part]), rule.group)
+        parts[part] = [known.entry(i) for i in range(len(known))]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
     notes = []
     if root.is_file():
@@ -70,7 +73,9 @@ def _read_list(
 
 
 def _drawn(listing: ListingConfig) -> str:
-    return f"{listing.validation_fraction:.0%} of each class was drawn for the validation part."
+    whole = "" if listing.group is None else f", in whole groups by {listing.group}"
+    share = f"{listing.validation_fraction:.0%} of each class"
+    return f"{share} was drawn for the validation part{whole}."
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
@@ -92,6 +97,7 @@ _SHARED = {
         float, "share of each class that validates where there are no parts"
     ),
     "split_seed": Option(int, "decides which videos these are"),
+    "group": Option(str, "column, file or pattern that keeps a person or scene in one part"),
 }
 
 # What mirroring does to a user's own classes is said in the recipe.
@@ -113,6 +119,7 @@ LIST = DatasetSpec(
         "video_root": Option(str, "what relative paths in a list are relative to"),
         "separator": Option(str, "between the columns of a list"),
         "pattern": Option(str, "makes paths, such as 'videos/{}.mp4'"),
+        "columns": Option(str, "of a list without headings, such as path,num_frames,label"),
     },
     swaps=None,
 )

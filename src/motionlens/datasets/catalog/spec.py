@@ -3,12 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from motionlens._utils.errors import nearest
-from motionlens.clips.video_index import ListEntry
+from motionlens.clips.video_index import ListEntry, normal_name
 from motionlens.datasets.prepared import Part
 
 
@@ -104,6 +104,7 @@ class DatasetSpec:
         if not path.exists():
             raise ValueError(f"root must hold {self.title}, {path} does not exist; check the path")
         copy = self.reader(path, **given)
+        copy = replace(copy, class_names=tuple(map(normal_name, copy.class_names)))
         _check_labels(path, copy)
         return copy
 

@@ -6,8 +6,9 @@ A file waits for the network. A live source cannot wait, so its frames are dropp
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.video.stream import FrameSource
+from motionlens.clips.stream_sampling import ClipFrame, StreamSampling
+from motionlens.video.stream import FrameSource, SourceFrame
 
 # How often a waiting thread checks whether it should stop, seconds.
 _POLL_S = 0.1
@@ -38,20 +40,32 @@ class FrameBatch(NamedTuple):
     after_gap: bool
 
 
+@dataclass(eq=False)
+class _Recent:
+    """A frame that may still be asked for; its picture is made when it is."""
+
+    number: int
+    frame: SourceFrame
+    _picture: Tensor | None = None
+
+    def crop(self, preprocessing: Preprocessing) -> Tensor:
+        """The resized and cropped picture, uint8 ``(3, h, w)``."""
+        if self._picture is None:
+            self._picture = preprocessing.crop(self.frame.load()[None])[0]
+        return self._picture
+
+
 class FrameFeed:
     """Reads a source, and resizes and crops the frames of clips.
 
     Args:
         open_source: opens the source; called in the thread.
-        choose_sampling: from the source's frames per second to the sampling of clips. Every
-            ``frame_stride``-th frame is a clip frame; in the mode ``segments``, the middle frame
-            of every ``frame_stride`` frames.
+        sampling: of clips, see :class:`motionlens.clips.stream_sampling.StreamSampling`.
         preprocessing: resizes and crops.
         capacity: most clip frames that wait.
         real_time: treat the source as live: no faster than its own clock, and it does not wait.
 
     Attributes:
-        stride: frames of the source from one clip frame to the next; 0 until it is open.
         seen: clip frames so far, including dropped ones.
         dropped: clip frames that were dropped because the network was too slow.
         end_s: time of the last frame of the source, whether a clip frame or not.
@@ -62,16 +76,16 @@ class FrameFeed:
     def __init__(
         self,
         open_source: Callable[[], FrameSource],
-        choose_sampling: Callable[[float], Sampling],
+        sampling: Sampling,
         preprocessing: Preprocessing,
         *,
         capacity: int,
         real_time: bool = False,
     ) -> None:
-        self._open, self._choose = open_source, choose_sampling
+        self._open, self._sampling = open_source, sampling
         self._preprocessing = preprocessing
         self._capacity, self._real_time = capacity, real_time
-        self.stride = self.seen = self.dropped = 0
+        self.seen = self.dropped = 0
         self.end_s = 0.0
         self.notes: list[str] = []
         self.was_stopped = False
@@ -125,7 +139,7 @@ class FrameFeed:
             self._changed.notify_all()
             return taken
 
-    def _put(self, frames: Tensor, time_s: float) -> None:
+    def _put(self, frames: Tensor, time_s: float, after_gap: bool) -> None:
         """Queue a frame, or drop it."""
         with self._changed:
             while not self._drops and len(self._waiting) >= self._capacity:
@@ -140,7 +154,7 @@ class FrameFeed:
             if self._is_refusing and self._waiting:
                 self.dropped += 1
                 return
-            self._waiting.append((frames, time_s, self._is_refusing))
+            self._waiting.append((frames, time_s, self._is_refusing or after_gap))
             self._is_refusing = False
             self._changed.notify_all()
 
@@ -159,11 +173,8 @@ class FrameFeed:
                 self._changed.notify_all()
 
     def _read_from(self, source: FrameSource) -> None:
-        sampling = self._choose(source.fps)
-        self.stride = stride = sampling.frame_stride
-        lead = sampling.lead
-        first = stride // 2 if sampling.mode == "segments" else 0
-        before: deque[Tensor] = deque(maxlen=lead + 1)
+        sampling = StreamSampling(self._sampling, source.fps)
+        recent: deque[_Recent] = deque()
         began = None
         for number, frame in enumerate(source):
             now = time.monotonic()
@@ -173,11 +184,15 @@ class FrameFeed:
             if self._stopped.is_set():
                 return
             self.end_s = frame.time_s
-            until_next = (first - number) % stride
-            if until_next > lead and number:
-                continue
-            before.append(self._preprocessing.crop(frame.load()[None])[0])
-            while not number and len(before) <= lead:  # the first frame stands for those before it
-                before.append(before[0])
-            if not until_next and number >= first:
-                self._put(torch.stack(tuple(before)), frame.time_s)
+            recent.append(_Recent(number, frame))
+            self._put_all(sampling.push(frame.time_s), recent)
+            while recent[0].number < sampling.oldest:
+                recent.popleft()
+        self._put_all(sampling.finish(), recent)
+
+    def _put_all(self, found: Iterable[ClipFrame], recent: Sequence[_Recent]) -> None:
+        """Queue clip frames, of frames that are still there."""
+        for each in found:
+            group = [recent[n - recent[0].number] for n in each.numbers.tolist()]
+            pictures = torch.stack([one.crop(self._preprocessing) for one in group])
+            self._put(pictures, group[-1].frame.time_s, each.after_gap)

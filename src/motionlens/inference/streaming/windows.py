@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from motionlens._utils.checks import check_at_least, check_number
-from motionlens.clips.sampling import Sampling
 from motionlens.inference.runner import Runner, read_clip
 from motionlens.inference.streaming.feed import FrameBatch, FrameFeed
 from motionlens.models.frame_stream import FrameStream, shares_frames
 from motionlens.report.event import Window
 from motionlens.video.file import open_video
-from motionlens.video.frames import VideoError, VideoWarning
+from motionlens.video.frames import FOLDER_FPS, VideoError, VideoWarning
 from motionlens.video.source import Source, is_endless, open_source, source_name
 
 # A clip frame, uint8 (lead + 1, 3, h, w) with those that optical flow needs before it; its time.
@@ -24,11 +23,12 @@ TimedFrame = tuple[Tensor, float]
 class WindowStream:
     """The windows of a source, one after another; iterate over it once.
 
-    A window is a clip as the recognizer takes it from a video: ``num_frames`` frames,
-    ``frame_stride`` frames of the source apart; in the mode ``segments``, the middle frames of
-    ``num_frames`` segments of ``frame_stride`` frames. The next window begins ``hop`` clip frames
-    later. Where the network allows it, what it computes for single frames is shared by the windows
-    that contain them.
+    A window is a clip as the recognizer takes it from a video: ``num_frames`` frames, as far apart
+    in time, or in frames of the source, as its card says; of a recognizer whose clips are as long
+    as their videos, the middle frames of ``num_frames`` parts of ``window_s`` seconds. No window
+    goes across a gap in the time stamps. The next window begins ``hop`` clip frames later. Where
+    the network allows it, what it computes for single frames is shared by the windows that contain
+    them.
 
     A source that is shorter than a window gives one window, which repeats it from its start.
 
@@ -36,13 +36,14 @@ class WindowStream:
         runner: the network, with its card and device.
         source: see :func:`motionlens.video.source.open_source`.
         hop: clip frames from one window to the next; by default a quarter of a clip.
-        window_s: length of a window, seconds, from which the stride follows; by default the
-            recognizer's own stride.
+        window_s: length of a window, seconds; by default that of the recognizer's clips.
         start_s: skip the frames before this time, seconds.
         end_s: skip the frames from this time on, seconds.
         batch_size: windows per batch, for a source that waits.
         real_time: play a file at its own speed and drop frames that come too fast, as a live
             source.
+        folder_fps: frames per second of folders of pictures and of arrays, which have none of their
+            own; files do.
 
     Attributes:
         name: name of the source in messages.
@@ -52,8 +53,8 @@ class WindowStream:
             ``end_s``, the time of the last frame that was read.
 
     Raises:
-        ValueError: If an argument is out of range, or the card has the mode ``segments`` and
-            ``window_s`` is None.
+        ValueError: If an argument is out of range, or the recognizer's clips are as long as their
+            videos and ``window_s`` is None.
     """
 
     def __init__(
@@ -67,14 +68,15 @@ class WindowStream:
         end_s: float | None = None,
         batch_size: int = 8,
         real_time: bool = False,
+        folder_fps: float = FOLDER_FPS,
     ) -> None:
-        self._sampling, self._preprocessing = runner.card.sampling, runner.card.preprocessing
-        T = self._sampling.num_frames
+        own, self._preprocessing = runner.card.sampling, runner.card.preprocessing
+        T = own.num_frames
         hop = max(1, T // 4) if hop is None else hop
         check_at_least(1, hop=hop, batch_size=batch_size)
         if window_s is not None:
             check_number("window_s", window_s, above=0, below=float("inf"))
-        if window_s is None and self._sampling.mode == "segments":
+        if window_s is None and own.spans_video:
             raise ValueError(
                 "window_s must be given, because the recognizer takes its frames from whole videos "
                 "of any length; give the usual length of its training videos in seconds"
@@ -82,14 +84,19 @@ class WindowStream:
         self.name = source_name(source)
         self.num_windows = 0
         self._runner, self._source, self._real_time = runner, source, real_time
-        self.start_s, self._end_s, self._window_s = start_s, end_s, window_s
+        self.start_s, self._end_s, self._folder_fps = start_s, end_s, folder_fps
+        self._sampling = self._short_sampling = own
+        if window_s is not None:
+            self._sampling = replace(own, seconds=window_s)
+            # A source shorter than a window is all of a clip if clips are as long as videos.
+            self._short_sampling = own if own.spans_video else self._sampling
         self._hop, self._batch_frames = hop, batch_size * hop
         self._frame_stream = (
             FrameStream(runner.network, T, hop=hop) if shares_frames(runner.network) else None
         )
         self.feed = FrameFeed(
-            lambda: open_source(source, start_s=start_s, end_s=end_s),
-            self._choose_sampling,
+            lambda: open_source(source, start_s=start_s, end_s=end_s, fps=folder_fps),
+            self._sampling,
             self._preprocessing,
             # After a gap there must be room for at least one window.
             capacity=max(T, self._batch_frames) + hop,
@@ -175,21 +182,16 @@ class WindowStream:
             after_gap=after_gap,
         )
 
-    def _choose_sampling(self, fps: float) -> Sampling:
-        if self._window_s is None:
-            return self._sampling
-        stride = max(1, round(self._window_s * fps / self._sampling.num_frames))
-        return replace(self._sampling, frame_stride=stride)
-
     def _whole_source(self) -> Window:
         """The clip of a source that is too short for a window, as prediction takes it."""
         if isinstance(self._source, int) or is_endless(self._source):
             raise VideoError(
-                f"{self.name}: ended before a window was full; one takes "
-                f"{self._sampling.num_frames} frames, {self.feed.stride} frames apart"
+                f"{self.name}: ended before a window was full; one takes {self._sampling}"
             )
-        with open_video(self._source, start_s=self.start_s, end_s=self._end_s) as reader:
-            _, frames = read_clip(reader, self._choose_sampling(reader.fps))
+        with open_video(
+            self._source, start_s=self.start_s, end_s=self._end_s, fps=self._folder_fps
+        ) as reader:
+            _, frames = read_clip(reader, self._short_sampling)
             start_s, end_s = float(reader.times_s[0]), float(reader.times_s[-1])
         clips = self._runner.clips([self._preprocessing.crop(frames.data)])
         return self._window(self._runner.logits(clips)[0], start_s, end_s)

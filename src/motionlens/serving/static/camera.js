@@ -114,7 +114,9 @@ async function recorded() {
 
 async function watch(model) {
   const smoothing = new Smoothing(model.classes, onEvent);
-  const step = (1000 * (model.card.sampling_mode === "dense" ? model.card.frame_stride : 4)) / CAMERA_FPS;
+  const { seconds, num_frames: count, frame_stride: stride, sampling_mode: mode } = model.card;
+  const counted = (mode === "dense" && stride) || 4;
+  const step = 1000 * (seconds > 0 ? seconds / count : counted / CAMERA_FPS);
   const window = [];
   let isAsking = false;
   while (isLive) {

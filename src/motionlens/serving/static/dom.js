@@ -30,10 +30,10 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-// Labels with bars; bars of an older list grow or shrink into their new length.
+// Labels with bars, and a tick where a label reaches its threshold; bars of an older list grow or shrink into their new length.
 export function showLabels(list, predictions) {
   while (list.children.length > predictions.length) list.lastChild.remove();
-  predictions.forEach(({ label, probability }, number) => {
+  predictions.forEach(({ label, probability, above }, number) => {
     let item = list.children[number];
     if (!item) {
       const bar = make("span", { className: "bar" }, make("i"));
@@ -42,7 +42,8 @@ export function showLabels(list, predictions) {
       list.append(item);
     }
     find(".word", item).textContent = label;
-    find(".value", item).textContent = percent(probability);
+    find(".value", item).textContent = above ? `${percent(probability)} \u2713` : percent(probability);
+    item.title = above ? "above its threshold" : "";
     const bar = find(".bar i", item);
     requestAnimationFrame(() => { bar.style.width = `${100 * probability}%`; });
   });

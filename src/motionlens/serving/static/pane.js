@@ -318,8 +318,11 @@ export class Pane {
 
   #showPrediction(predictions) {
     const [best] = predictions;
-    find(".best", this.root).textContent = best.label;
-    showLabels(find(".labels", this.root), predictions.slice(0, LABELS));
+    // A recognizer of several labels says which of them the video shows: perhaps none.
+    const shown = predictions.filter(({ above }) => above).map(({ label }) => label);
+    const isOne = best.above === undefined;
+    find(".best", this.root).textContent = isOne ? best.label : shown.join(", ") || "none of its labels";
+    showLabels(find(".labels", this.root), predictions.slice(0, Math.max(LABELS, shown.length)));
     find(".spoken", this.root).textContent = `Prediction: ${predictions
       .slice(0, 3).map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ")}`;
   }

@@ -18,11 +18,12 @@ export class Smoothing {
   push(predictions, time) {
     const part = this.time === null ? 1 : 1 - Math.exp((this.time - time) / TIME_S);
     this.time = time;
+    const above = new Map(predictions.map((each) => [each.label, each.above]));
     for (const { label, probability } of predictions) {
       this.values.set(label, this.values.get(label) * (1 - part) + probability * part);
     }
     const sorted = [...this.values]
-      .map(([label, probability]) => ({ label, probability }))
+      .map(([label, probability]) => ({ label, probability, above: above.get(label) }))
       .sort((a, b) => b.probability - a.probability);
     if (this.label !== null && this.values.get(this.label) < LEAVE) this.label = null;
     const [best] = sorted;

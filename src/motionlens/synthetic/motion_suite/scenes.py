@@ -65,22 +65,30 @@ DIFFICULTIES = {
 }
 
 
-def find_difficulty(name: str, speed_px: float | None = None) -> Difficulty:
-    """A difficulty by its name, optionally with another speed.
+def find_difficulty(
+    name: str, speed_px: float | None = None, growth: float | None = None
+) -> Difficulty:
+    """A difficulty by its name, optionally with another speed or growth.
 
     Args:
         name: key of :data:`DIFFICULTIES`.
         speed_px: pixels per frame in a view of 64 pixels; None for the difficulty's own.
+        growth: factor per frame of what grows or shrinks; None for the difficulty's own.
 
     Raises:
-        ValueError: For an unknown name, or a speed that is not above 0 and at most 24.
+        ValueError: For an unknown name, a speed that is not above 0 and at most 24, or a growth
+            that is not above 1 and at most 2.
     """
     check_choice("difficulty", name, DIFFICULTIES)
-    if speed_px is None:
-        return DIFFICULTIES[name]
-    hint = "it counts pixels per frame, and faster things are seen in one frame only"
-    check_number("speed", speed_px, above=0, most=24, hint=hint)
-    return replace(DIFFICULTIES[name], speed_px=(speed_px, speed_px))
+    level = DIFFICULTIES[name]
+    if speed_px is not None:
+        hint = "it counts pixels per frame, and faster things are seen in one frame only"
+        check_number("speed", speed_px, above=0, most=24, hint=hint)
+        level = replace(level, speed_px=(speed_px, speed_px))
+    if growth is not None:
+        check_number("growth", growth, above=1, most=2, hint="it is a factor per frame")
+        level = replace(level, growth=(growth, growth))
+    return level
 
 
 @dataclass(frozen=True, kw_only=True)

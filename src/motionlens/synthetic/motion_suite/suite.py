@@ -36,6 +36,7 @@ class MotionSuite:
         size: rows and columns of a clip, even.
         footage: videos for patches and windows.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
+        growth: factor per frame of what grows or shrinks, instead of the difficulty's.
         parts: the parts that will be used.
 
     Attributes:
@@ -66,6 +67,7 @@ class MotionSuite:
         size: int = 64,
         footage: Sequence[str | os.PathLike[str]] = (),
         speed: float | None = None,
+        growth: float | None = None,
         parts: Sequence[Part] = PARTS,
     ) -> None:
         check_choice("task", task, TASKS)
@@ -77,7 +79,7 @@ class MotionSuite:
             raise ValueError(f"size must be even, got {size}")
         check_number("size", size, least=LEAST_SIZE, most=MOST_SIZE)
         check_at_least(0, seed=seed)
-        level = find_difficulty(difficulty, speed)
+        level = find_difficulty(difficulty, speed, growth)
         self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
         self.footage = Footage(footage, num_frames, parts) if footage else None
         self._draw = self.task.draw
@@ -96,6 +98,8 @@ class MotionSuite:
             "size": size,
             "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
         }
+        if growth is not None:  # folders from before this option lack the key
+            self.about["growth"] = growth
 
     def label(self, part: Part, i: int) -> int:
         """Label of a clip; each run of as many clips as classes holds every class once."""

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,6 +76,8 @@ def write_task(
     size: int = 64,
     footage: Sequence[str | os.PathLike[str]] = (),
     speed: float | None = None,
+    growth: float | None = None,
+    fps: int = FPS,
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
 ) -> SuiteReport:
@@ -97,6 +100,8 @@ def write_task(
         footage: videos that patches are cut from, and that windows of camera move over; each part
             uses its own stretch of them.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's own.
+        growth: factor per frame of what grows or shrinks, instead of the difficulty's own.
+        fps: frames per second of the videos; speed and growth are per frame.
         num_workers: processes that draw; 0 for this one.
         on_progress: called with the number of clips done and of all.
 
@@ -120,11 +125,13 @@ def write_task(
         size=size,
         footage=tuple(os.fspath(path) for path in footage),
         speed=speed,
+        growth=growth,
         parts=tuple(counts),
     )
-    _claim(folder, suite)
+    check_at_least(1, fps=fps)
+    _claim(folder, suite.about if fps == FPS else {**suite.about, "fps": fps})
     jobs = [(part, i) for part, number in counts.items() for i in range(number)]
-    _write_videos(folder, suite, jobs, num_workers, on_progress)
+    _write_videos(folder, suite, jobs, fps, num_workers, on_progress)
     for part in PARTS:
         if part in counts:
             _write_lists(folder, suite, part, counts[part])
@@ -134,7 +141,7 @@ def write_task(
     draw_samples(suite).save(folder / SAMPLES_FILE)
     flips = suite.task.horizontal_flip
     prepared = PreparedSet(
-        name=f"motion-{task}", class_names=suite.class_names, fps=FPS, flip_pairs=flips
+        name=f"motion-{task}", class_names=suite.class_names, fps=fps, flip_pairs=flips
     )
     save_description(folder, prepared)
     num_bytes = sum((folder / clip_name(*job)).stat().st_size for job in jobs)
@@ -152,15 +159,15 @@ def clip_name(part: Part, i: int) -> str:
     return f"{part}/{i:06}.mp4"
 
 
-def _claim(folder: Path, suite: MotionSuite) -> None:
+def _claim(folder: Path, about: Mapping[str, Any]) -> None:
     """Write into a folder which suite it holds, or raise if it holds another."""
     if is_prepared(folder) and not (folder / SUITE_FILE).is_file():
         raise ValueError(f"{folder}: holds another prepared data set; name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    if found := claim(folder / SUITE_FILE, suite.about):
+    if found := claim(folder / SUITE_FILE, about):
         name, value = found
         raise ValueError(
-            f"{folder}: holds a motion suite with {name} {value}, not {suite.about[name]}; name "
+            f"{folder}: holds a motion suite with {name} {value}, not {about[name]}; name "
             "another folder or remove it"
         )
 
@@ -169,6 +176,7 @@ def _write_videos(
     folder: Path,
     suite: MotionSuite,
     jobs: Sequence[Job],
+    fps: int,
     num_workers: int,
     on_progress: OnProgress | None,
 ) -> None:
@@ -176,7 +184,7 @@ def _write_videos(
         (folder / part).mkdir(exist_ok=True)
     to_do = [job for job in jobs if not (folder / clip_name(*job)).is_file()]
     done = len(jobs) - len(to_do)
-    write = partial(_write_video, folder, suite)
+    write = partial(_write_video, folder, suite, fps)
     with closing(run_in_processes(write, to_do, num_workers=num_workers)) as written:
         for number, lost in written:
             if lost is not None:
@@ -189,9 +197,9 @@ def _write_videos(
                 on_progress(done, len(jobs))
 
 
-def _write_video(folder: Path, suite: MotionSuite, job: Job) -> None:
+def _write_video(folder: Path, suite: MotionSuite, fps: int, job: Job) -> None:
     frames, _ = suite.clip(*job)
-    write_atomically(folder / clip_name(*job), encode_exactly(frames, fps=FPS))
+    write_atomically(folder / clip_name(*job), encode_exactly(frames, fps=fps))
 
 
 def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:

@@ -1,0 +1,118 @@
+"""Rows of CSV lists: the separator is guessed, comments and empty rows are left out."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from motionlens._utils.errors import one_line
+
+_SEPARATORS = ("\t", ";", ",")
+# Stands for any number of spaces and tabs.
+_SPACES = " "
+# Cells of each row, with the number of its line.
+Table = list[tuple[int, list[str]]]
+
+
+def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers, without empty ones and comments."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line
+
+
+def read_table(
+    path: Path, text: str, separator: str | None, columns: Sequence[str] | None
+) -> Table:
+    """All rows of CSV as cells, with the numbers of their lines.
+
+    Args:
+        path: of the file, for messages.
+        text: what it holds.
+        separator: between the cells; guessed if None.
+        columns: names of the columns, if they are known; only then spaces may separate them.
+
+    Raises:
+        ValueError: If no separator fits, or a quotation mark is not closed.
+    """
+    said = re.match(r"\s*\"?sep=(.)\"?\s*$", text.partition("\n")[0])
+    if said:  # Excel's own first line
+        separator, text = separator or said.group(1), "\n" + text.partition("\n")[2]
+    if separator == _SPACES and columns is not None:
+        return _split_at_spaces(text, columns)
+    if separator is not None:
+        return _parse(path, text, separator)
+    wanted = len(columns) if columns else 0
+    error: ValueError | None = None
+    tables = []
+    for candidate in _SEPARATORS:
+        try:
+            table = _parse(path, text, candidate)
+        except ValueError as one:
+            error = one
+            continue
+        if all(len(cells) > 1 for _, cells in table):
+            tables.append(table)
+    if columns is not None:
+        by_spaces = _split_at_spaces(text, columns)
+        if all(len(cells) == wanted for _, cells in by_spaces):
+            tables.append(by_spaces)
+        # One that gives every line as many cells as there are names goes first.
+        tables.sort(key=lambda table: not all(len(cells) == wanted for _, cells in table))
+    if tables:
+        return tables[0]
+    if error is not None and '"' in text:
+        raise error
+    raise ValueError(
+        f"{path}: must have a comma, semicolon or tab between path and label in every line, it "
+        f"has not; {_advice_for_spaces(text)}"
+    )
+
+
+def _parse(path: Path, text: str, separator: str) -> Table:
+    """CSV as cells; quotes may hold separators, line ends and a first ``#``."""
+    at_start = True
+
+    def lines() -> Iterator[str]:
+        nonlocal at_start
+        for line in io.StringIO(text, newline=""):
+            # The reader takes further lines while it is inside of quotes.
+            is_comment = at_start and line.lstrip().startswith("#")
+            at_start = False
+            yield "\n" if is_comment else line
+
+    reader = csv.reader(lines(), delimiter=separator, skipinitialspace=True, strict=True)
+    table: Table = []
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                table.append((reader.line_num, cells))
+            at_start = True
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}: line {reader.line_num}: {one_line(error)}; close every quotation mark, and "
+            "double one that belongs to a name"
+        ) from None
+    if not table:
+        raise ValueError(f"{path}: names no video; write one a line, as path,label")
+    return table
+
+
+def _split_at_spaces(text: str, columns: Sequence[str]) -> Table:
+    """Lines split at spaces; of ``path`` in the first column these are a part."""
+    split, most = (str.rsplit if columns[0] == "path" else str.split), len(columns) - 1
+    return [(number, split(line.strip(), None, most)) for number, line in numbered_lines(text)]
+
+
+def _advice_for_spaces(text: str) -> str:
+    rows = [line.split() for _, line in numbered_lines(text)]
+    if all(len(row) == 3 and row[1].isdecimal() for row in rows):
+        return (
+            "if a line is path, number of frames and label, as for TSN and mmaction2, add "
+            "--listing.columns path,num_frames,label"
+        )
+    if all(len(row) > 1 for row in rows):
+        return "where spaces separate them, add --listing.columns path,label"
+    return "give the separator"

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from motionlens.report.prediction import best_labels
+from motionlens.report.thresholds import choose_thresholds, f1_scores
+
+
+def f1_of(probabilities, target, threshold):
+    shown = probabilities >= threshold
+    hits = (shown & target).sum()
+    return 2 * hits / (shown.sum() + target.sum())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_threshold_is_better(seed):
+    rng = np.random.default_rng(seed)
+    # Rounded, so that many are equal.
+    probabilities = rng.random((40, 3)).round(1).astype(np.float32)
+    targets = rng.random((40, 3)) < 0.3
+    thresholds = choose_thresholds(probabilities, targets)
+    scores = f1_scores(probabilities, targets, thresholds)
+    for k, threshold in enumerate(thresholds):
+        best = max(f1_of(probabilities[:, k], targets[:, k], t) for t in np.arange(0, 1.001, 0.01))
+        assert f1_of(probabilities[:, k], targets[:, k], threshold) == pytest.approx(best)
+        assert scores[k] == pytest.approx(best)
+
+
+def test_by_hand():
+    probabilities = np.array([[0.9, 0.5], [0.6, 0.5], [0.2, 0.5]], dtype=np.float32)
+    targets = np.array([[True, False], [False, False], [True, False]])
+    # All three: 4 / 5; the first alone: 2 / 3.
+    assert choose_thresholds(probabilities, targets) == pytest.approx((0.1, 0.5))
+    scores = f1_scores(probabilities, targets, (0.1, 0.5))
+    assert scores[0] == pytest.approx(0.8)
+    assert np.isnan(scores[1])
+
+
+def test_predictions_say_what_is_above():
+    row = torch.tensor([0.2, 0.9, 0.4, 0.3])
+    found = best_labels("abcd", "v.mp4", row, 1, (0.5, 0.95, 0.4, 0.1))
+    # The labels above their thresholds are named, even beyond the most probable one.
+    assert found.labels == ("b", "c", "d")
+    assert found.above == (False, True, True)
+    assert found.to_dict()["predictions"][1] == {
+        "label": "c",
+        "probability": pytest.approx(0.4),
+        "above": True,
+    }
+    plain = best_labels("abcd", "v.mp4", row, 1)
+    assert plain.above is None
+    assert "above" not in plain.to_dict()["predictions"][0]
