@@ -6,10 +6,11 @@ field. No torch in here, so that ``motionlens train --help`` answers at once.
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from motionlens._utils.checks import check_number
 from motionlens.datasets.source import DataSource, ListingConfig
+from motionlens.training.typed_fields import with_changes
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -302,6 +303,23 @@ class Recipe:
             listing=self.listing,
             horizontal_flip=self.augment.horizontal_flip,
         )
+
+    def with_(self, **changes: Any) -> Self:
+        """The same recipe with some fields changed, each by its name as on the command line.
+
+        Args:
+            **changes: such as ``**{"optim.epochs": 5, "clip.size": 64}``, or ``seed=1``.
+
+        Raises:
+            ValueError: If a field is unknown (the nearest is suggested), or a value has a wrong
+                type or is out of range.
+
+        Example:
+            >>> recipe = Recipe(data="clips", out="runs/a")
+            >>> recipe.with_(**{"optim.epochs": 5}).optim.epochs
+            5
+        """
+        return with_changes(self, changes)
 
     def resolved_model_options(self) -> dict[str, Any]:
         """The model's options with ``k`` among them if it was given."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.numbers import figure, percent
 from motionlens.explain.correspondences import Match, Region
 from motionlens.explain.drawing.arrows import draw_match, match_legend
 from motionlens.explain.drawing.frames import (
@@ -154,7 +155,7 @@ def draw_change(
     for name, found in explained.modules.items():
         change = found.change.reshape(T, *found.grid).numpy()
         peak = float(change.max())
-        sheet.write(f"{name}: up to {peak:.3g}", size=10, space=0.0)
+        sheet.write(f"{name}: up to {figure(peak)}", size=10, space=0.0)
         layout = sheet.lay_out(shown, (H, W), region=explained.region)
         draw_frames(sheet, layout, explained.frames, labels(explained), grey=True)
         draw_heat(sheet, layout, change, peak)
@@ -195,7 +196,7 @@ def draw_strips(
 def headline(explained: Explanation) -> str:
     """Label, its probability, and the name of the video."""
     found = explained.prediction
-    return f"{found.label} {100 * found.probabilities[0]:.0f} %  ({Path(explained.path).name})"
+    return f"{found.label} {percent(found.probabilities[0], 0)}  ({Path(explained.path).name})"
 
 
 def labels(explained: Explanation) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from motionlens._utils.numbers import percent
 from motionlens.report.plots.style import SHADES, Style, Target, save
 
 # Beyond these numbers of classes, counts do not fit into cells, nor names beside rows.
@@ -55,7 +56,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
                     column, row, str(number), ha="center", va="center", color=colour, fontsize=9
                 )
     right, total = int(np.trace(matrix)), int(matrix.sum())
-    accuracy = f", top-1 {100 * right / total:.1f} %" if total else ""
+    accuracy = f", top-1 {percent(right / total)}" if total else ""
     axes.set_title(f"{total} videos{accuracy}", fontsize=10)
     axes.set(xlabel="predicted", ylabel="true (videos)")
     axes.tick_params(length=0)

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from motionlens._utils.numbers import percent
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.plots.style import COLOURS, new_figure, save
@@ -96,7 +97,7 @@ def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
         row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2
     )
     if width > 0.045 * span_s:
-        text = f"{100 * event.confidence:.0f} %"
+        text = percent(event.confidence, 0)
         ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
 
 
