@@ -68,6 +68,16 @@ def strongest_place(explained: Explanation, module: str | None = None) -> Place:
     return Place(name, frame, row, column)
 
 
+def clearest_place(explained: Explanation, module: str | None = None) -> Place:
+    """The position that a module matched best, the last module if None.
+
+    Raises:
+        ValueError: If there is no such module.
+    """
+    name = module or list(explained.modules)[-1]
+    return Place(name, *explained.best_matched(name)[:3])
+
+
 def same_place(explained: Explanation, place: Place, module: str) -> Place:
     """The position of another module whose cell holds the middle of a position's cell.
 
@@ -200,9 +210,8 @@ def headline(explained: Explanation) -> str:
 
 
 def labels(explained: Explanation) -> list[str]:
-    """Titles of the frames: number in the video, and time."""
-    pairs = zip(explained.frame_numbers, explained.times_s, strict=True)
-    return [f"frame {number}, {seconds:.2f} s" for number, seconds in pairs]
+    """Titles of the frames: number in the clip, as positions have it, and time in the video."""
+    return [f"frame {number}, {seconds:.2f} s" for number, seconds in enumerate(explained.times_s)]
 
 
 def _strip(explained: Explanation, place: Place, title: str) -> Strip:
@@ -212,4 +221,4 @@ def _strip(explained: Explanation, place: Place, title: str) -> Strip:
 
 def _where(place: Place) -> str:
     module, frame, row, column = place
-    return f"{module}: frame {frame} of the clip, row {row}, column {column}"
+    return f"{module}: frame {frame}, row {row}, column {column}"
