@@ -99,6 +99,7 @@ def test_missing_file_is_named(tmp_path):
         (lambda: ClipConfig(size=0), "clip.size must be at least 1, got 0"),
         (lambda: AugmentConfig(min_area=0), "min_area must be above 0 and at most 1, got 0"),
         (lambda: AugmentConfig(hue=0.6), "hue must be at least 0 and at most 0.5"),
+        (lambda: AugmentConfig(time_jitter=0.6), "time_jitter must be at least 0 and at most 0.5"),
         (lambda: AugmentConfig(brightness=-1), "brightness must be at least 0"),
         (lambda: AugmentConfig(ratio=(2, 1)), "ratio must be 0 < least <= greatest"),
         (lambda: OptimConfig(epochs=0), "epochs must be at least 1"),
