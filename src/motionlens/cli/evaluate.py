@@ -6,9 +6,9 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.distributed import is_main
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
 from motionlens.datasets.parts import num_trained_on
 from motionlens.datasets.source import RECIPE_FILE, DataSource, read_yaml
 from motionlens.inference.evaluation import CHOSEN_HERE, default_out, evaluate

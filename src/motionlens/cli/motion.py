@@ -2,9 +2,9 @@
 
 import argparse
 
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
 from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import SAMPLES_FILE, write_task
 
