@@ -20,6 +20,7 @@ _LISTING = {
     "pattern": "listing.pattern",
     "columns": "listing.columns",
     "group": "listing.group",
+    "background": "listing.background",
 }
 
 
@@ -66,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
     is_whole = not report.num_left_out
     if args.shards is not None:
         is_whole = _pack(args, report.out, packing) and is_whole
-    print(f"next: motionlens train --data {args.shards or report.out} --out RUN")
+    more = "" if args.background is None else f" --listing.background {args.background}"
+    print(f"next: motionlens train --data {args.shards or report.out}{more} --out RUN")
     return 0 if is_whole else 1
 
 
