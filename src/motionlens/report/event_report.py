@@ -17,7 +17,6 @@ from motionlens._utils.numbers import percent
 from motionlens._utils.tables import markdown_table
 from motionlens.report.detection import IOU_THRESHOLDS, average_precision, by_score, match
 from motionlens.report.event import Event
-from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.statistics import NUM_RANKING_RESAMPLES, Interval, bootstrap, nanmean
 
 JSON_FILE, MARKDOWN_FILE, PICTURE_FOLDER = "events.json", "events.md", "events"
@@ -36,7 +35,6 @@ class VideoEvents:
         found: events as a stream gives them.
         weaker: further events, too improbable for a stream, where it gives none; they matter for
             average precision only, which looks at how events are ranked.
-        trace: probabilities over time, for the picture; not written to files.
     """
 
     path: str
@@ -44,7 +42,6 @@ class VideoEvents:
     truth: tuple[Event, ...]
     found: tuple[Event, ...]
     weaker: tuple[Event, ...] = ()
-    trace: ProbabilityTrace | None = None
 
     @property
     def wrong(self) -> list[Event]:
