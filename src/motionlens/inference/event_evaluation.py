@@ -154,14 +154,14 @@ def _find(
             events += detector.take(window)
     for detector, events in zip(detectors, found, strict=True):
         events += detector.finish()
-    events = VideoEvents(
+    result = VideoEvents(
         path=video.path,
         duration_s=stream.feed.end_s,
         truth=tuple(_truth(video, stream.feed.end_s)),
         found=tuple(found[0]),
         weaker=tuple(_apart(found)[len(found[0]) :]),
     )
-    return events, trace
+    return result, trace
 
 
 def _plain(limits: NDArray[np.float64]) -> float | list[float]:
