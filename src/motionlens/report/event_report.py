@@ -264,4 +264,4 @@ def _plain(value: float) -> float | None:
 
 def _rounded(event: Event) -> dict[str, Any]:
     values = asdict(event)
-    return {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
+    return {name: round(v, 6) if isinstance(v, float) else v for name, v in values.items()}
