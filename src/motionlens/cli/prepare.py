@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
@@ -52,10 +53,13 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         _print_catalog()
         return 0
+    shared.refuse_addresses("prepare", [word for word in (args.name, args.root) if word])
     if args.name is None or args.root is None:
-        raise ValueError(
-            "name and root must be given: motionlens prepare NAME ROOT; --list shows names"
-        )
+        hint = "--list shows names"
+        if args.name is not None and args.name not in CATALOG and Path(args.name).exists():
+            kind = "folder" if Path(args.name).is_dir() else "list"
+            hint = f"for your own videos: motionlens prepare {kind} {args.name}"
+        raise ValueError(f"name and root must be given: motionlens prepare NAME ROOT; {hint}")
     packing = shared.call(Packing, args)  # checked before hours of work
     if args.shards is not None:
         check_out(args.shards)
