@@ -174,9 +174,13 @@ class EventReport:
     def lines(self) -> list[str]:
         """What the table means, in words."""
         low, high = self.interval
+        certain = "one video, so no interval"
+        if len(self.videos) > 1:
+            certain = (
+                f"95 % interval {percent(low)} to {percent(high)} over {len(self.videos)} videos"
+            )
         return [
-            f"mAP {percent(self.mean_average_precision)} (mean over IoU 0.3 to 0.7; 95 % interval "
-            f"{percent(low)} to {percent(high)} over {len(self.videos)} videos)",
+            f"mAP {percent(self.mean_average_precision)} (mean over IoU 0.3 to 0.7; {certain})",
             f"Of {self.num_found.sum()} events {self.num_right.sum()} are right "
             f"({percent(self.precision)}), of {self.num_actions.sum()} actions "
             f"{percent(self.recall)} are found, at IoU {RIGHT_IOU}.",
