@@ -117,6 +117,26 @@ class TestPreparing:
         with pytest.warns(VideoWarning, match="'A' and 'a' look alike"):
             prepare("list", listed("a6.mp4,A\na7.mp4,A\n"), check="none")
 
+    @pytest.mark.parametrize(
+        ("one", "other", "shown"),
+        [
+            ("01", "1", "'01' and '1'"),
+            ("1.0", "1", "'1' and '1.0'"),
+            ("take 007", "take 7", "'take 007' and 'take 7'"),
+            ("swipe left", "swipe  left", "'swipe\u2423\u2423left' and 'swipe left'"),
+        ],
+    )
+    def test_other_look_alikes(self, listed, one, other, shown):
+        rows = f"a6.mp4,{one}\na7.mp4,{one}\nb6.mp4,{other}\nb7.mp4,{other}\n"
+        with pytest.warns(VideoWarning, match=f"classes {shown} look alike"):
+            prepare("list", listed(rows), check="none")
+
+    def test_numbers_that_are_not_one(self, listed):
+        rows = "a6.mp4,10\na7.mp4,10\nb6.mp4,1\nb7.mp4,1\n"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            prepare("list", listed(rows), check="none")
+
     def test_links_to_nothing_are_missing(self, tmp_path):
         touch(tmp_path, *(f"{name}/{i}.mp4" for name in "ab" for i in range(4)))
         (tmp_path / "a" / "gone.mp4").symlink_to("nowhere.mp4")

@@ -133,9 +133,29 @@ class TestGroups:
         )
         source = DataSource(data=str(tmp_path), listing=PATTERN)
         with pytest.warns(
-            VideoWarning, match="19 of 19 validation videos are of groups that are tra"
+            VideoWarning,
+            match="19 of 19 validation videos are of groups .* as well, such as anna; figures",
         ):
             open_parts(source)
+
+    def test_groups_of_either_unicode_form_are_one(self, tmp_path):
+        names = takes("a", "b", people=("zo\u00e9", "zoe\u0301", "ben"))
+        touch(tmp_path, *names)
+        known = with_groups(VideoIndex.of(tmp_path, entries(names)), "/([^/_]+)_")
+        assert set(known.groups) == {"zo\u00e9", "ben"}
+        rows = "".join(f"{name},{name.split('/')[1].split('_')[0]}\n" for name in names)
+        (tmp_path / "people.csv").write_text(f"path,person\n{rows}")
+        found = with_groups(VideoIndex.of(tmp_path, entries(names)), str(tmp_path / "people.csv"))
+        assert set(found.groups) == {"zo\u00e9", "ben"}
+
+    def test_look_alikes(self, tmp_path):
+        names = takes("a", "b", people=("Anna", "anna", "ben"))
+        touch(tmp_path, *names)
+        source = DataSource(data=str(tmp_path), listing=ListingConfig(group="/([A-Za-z]+)_"))
+        with pytest.warns(VideoWarning, match="groups '[Aa]nna' and '[Aa]nna' look alike"):
+            open_parts(source)
+        with pytest.warns(VideoWarning, match="groups '[Aa]nna' and '[Aa]nna' look alike"):
+            prepare("folder", tmp_path, check="none", group="/([A-Za-z]+)_")
 
 
 class TestTakes:

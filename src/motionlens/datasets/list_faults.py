@@ -7,17 +7,16 @@ listed twice or in two parts, and classes that only look different, are warned o
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
+from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import warn_of_shared_groups
+from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import is_pattern
 
@@ -144,7 +143,9 @@ def check_lists(where: object, parts: Mapping[str, VideoIndex], *, on_disk: bool
         _warn_of_leaks(where, name, len(part.entries), repeats)
     if on_disk and len(parts) > 1:
         warn_of_shared_groups(where, *parts.values())
-    check_class_names(where, chain.from_iterable(index.class_names for index in parts.values()))
+    warn_of_look_alikes(where, chain.from_iterable(index.class_names for index in parts.values()))
+    groups = (part.groups.tolist() for part in parts.values() if part.groups is not None)
+    warn_of_look_alikes(where, chain.from_iterable(groups), "groups")
 
 
 def check_two_labels(where: object, repeats: Sequence[Repeat], *, refuse: bool = True) -> None:
@@ -164,40 +165,6 @@ def check_two_labels(where: object, repeats: Sequence[Repeat], *, refuse: bool =
     if refuse:
         raise ValueError(text)
     _warn(text)
-
-
-def check_class_names(where: object, names: Iterable[str]) -> None:
-    """Warn of classes whose names differ only in letter case, spaces or a comment."""
-    alike: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = alike.setdefault(_letters(name), name)
-        if other != name:
-            _warn(
-                f"{where}: the classes {other!r} and {name!r} look alike and are taken for two; if "
-                "they are one, give them one name"
-            )
-
-
-def warn_of_spellings(where: object, names: Iterable[str]) -> None:
-    """Warn of names that are understood as one class and written differently: é has two forms.
-
-    Warns:
-        VideoWarning: If there are any.
-    """
-    spellings: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = spellings.setdefault(normal_name(name), name)
-        if other != name:
-            _warn(
-                f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; "
-                "write it in one way"
-            )
-
-
-def _letters(name: str) -> str:
-    """A name without what a reader does not see: case, spaces, a comment behind it."""
-    text = unicodedata.normalize("NFKC", re.sub(r"\s#.*", "", name)).casefold()
-    return "".join(c for c in text if c != "_" and unicodedata.category(c)[0] not in "CZ")
 
 
 def _refuse_missing(where: object, listed: Listed) -> None:

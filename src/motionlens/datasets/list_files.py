@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 
 from motionlens._utils.files import read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, normal_name
-from motionlens.datasets.list_faults import warn_of_spellings
 from motionlens.datasets.list_tables import Table, numbered_lines, read_table
+from motionlens.datasets.look_alikes import warn_of_spellings
+from motionlens.video.frames import VideoWarning
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -84,14 +86,29 @@ def read_list(
     found = list(rows)
     labels = (row.get("label") for _, row in found)
     parts = (label.split(LABEL_SEPARATOR) for label in labels if isinstance(label, str))
-    warn_of_spellings(path, map(str.strip, chain.from_iterable(parts)))
+    names = [*map(str.strip, chain.from_iterable(parts))]
+    warn_of_spellings(path, names)
+    _warn_of_decimals(path, names)
     entries = []
     for where, row in found:
-        is_empty = has_background and not any(row.get(n) for n in ("label", "start", "end"))
+        is_empty = has_background and all(
+            row.get(name) in (None, "") for name in ("label", "start", "end")
+        )
         entries.append(_entry(f"{path}: {where}", row, labelled and not is_empty, group))
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
+
+
+def _warn_of_decimals(path: Path, names: Sequence[str]) -> None:
+    """Warn of labels such as 0.0, which pandas writes for whole numbers where one is missing."""
+    if names and all(re.fullmatch(r"-?\d+\.0+", name) for name in names):
+        warnings.warn(
+            f"{path}: labels are whole numbers with decimals, such as {names[0]}, and name the "
+            f"classes as they stand; write {names[0].partition('.')[0]} if that is the class",
+            VideoWarning,
+            stacklevel=4,
+        )
 
 
 def read_ids(path: Path) -> list[ListEntry]:
@@ -268,12 +285,12 @@ def _entry(where: str, row: dict[str, Any], labelled: bool, group: str | None) -
             f"{where}: start must come before end, got {start_s:g} and {end_s:g}; correct them, or "
             "say with --listing.columns what the columns are"
         )
-    if group is not None and not row.get("group"):
+    of_group = normal_name(_cell(where, "group", row.get("group")))
+    if group is not None and not of_group:
         raise ValueError(
             f"{where} must name its {group}, which listing.group says holds the group; add it, or "
             "give a pattern with brackets, such as '(person[0-9]+)_'"
         )
-    of_group = _cell(where, "group", row.get("group"))
     return ListEntry(path, LABEL_SEPARATOR.join(names), start_s, end_s, of_group)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from motionlens._utils.errors import first_three
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
 from motionlens.datasets.groups import group_column, with_groups
-from motionlens.datasets.list_faults import file_ids, warn_of_spellings
+from motionlens.datasets.list_faults import file_ids
 from motionlens.datasets.list_files import read_list
+from motionlens.datasets.look_alikes import warn_of_spellings
 from motionlens.datasets.source import ListingConfig
 from motionlens.datasets.splitting import split_index
 from motionlens.video.find import find_videos, is_hidden, is_there, is_video_file

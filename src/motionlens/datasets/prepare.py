@@ -20,14 +20,9 @@ from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import MISSING, CheckLevel, Finding, OnProgress, check_videos
 from motionlens.datasets.frame_rates import count_rates
 from motionlens.datasets.groups import warn_of_shared_groups
-from motionlens.datasets.list_faults import (
-    Listed,
-    Repeat,
-    check_class_names,
-    check_two_labels,
-    find_repeats,
-)
+from motionlens.datasets.list_faults import Listed, Repeat, check_two_labels, find_repeats
 from motionlens.datasets.listing import PREPARED_FOLDER
+from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.datasets.prepare_report import PartReport, PrepareReport
 from motionlens.datasets.prepared import (
     CACHE_FILE,
@@ -101,7 +96,9 @@ def prepare(
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     fps = spec.fps if copy.fps is None else copy.fps
-    check_class_names(root, copy.class_names)
+    warn_of_look_alikes(root, copy.class_names)
+    listed = (entry for entries in copy.parts.values() for entry in entries)
+    warn_of_look_alikes(root, (entry.group for entry in listed if entry.group), "groups")
     repeats = _find_repeats(copy)
     # Official lists have their reasons, and report.md names the videos.
     is_own = spec.num_classes is None
