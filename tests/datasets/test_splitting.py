@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import shared_takes, with_groups
-from motionlens.datasets.parts import open_parts
+from motionlens.datasets.parts import open_evaluated, open_parts
 from motionlens.datasets.prepare import prepare
 from motionlens.datasets.prepared import load_part
 from motionlens.datasets.source import DataSource, ListingConfig
@@ -137,6 +138,31 @@ class TestGroups:
             match="19 of 19 validation videos are of groups .* as well, such as anna; figures",
         ):
             open_parts(source)
+
+    @pytest.mark.parametrize("group", ["person", "(anna|ben|cleo|dora|eva)_", "people.csv"])
+    @pytest.mark.parametrize("folds", [{}, {"folds": 3, "fold": 1}])
+    def test_other_data_to_evaluate_on_need_no_group(self, tmp_path, monkeypatch, group, folds):
+        monkeypatch.chdir(tmp_path)
+        names = takes("a", "b")
+        touch(tmp_path, *names, *takes("other/a", "other/b", people=("x", "y")))
+        rows = [f"{n},{n[0]},{n.split('/')[1].split('_')[0]}\n" for n in names]
+        Path("train.csv").write_text("path,label,person\n" + "".join(rows))
+        Path("people.csv").write_text(
+            "path,person\n" + "".join("{0},{2}".format(*row.split(",")) for row in rows)
+        )
+        Path("other.csv").write_text("path,label\nother/a/x_0.mp4,a\nother/b/y_0.mp4,b\n")
+        listing = ListingConfig(group=group, **folds)
+        source = DataSource(data="train.csv", listing=listing)
+        assert len(open_evaluated(source, "other.csv", None, None)) == 2
+        assert len(open_evaluated(source, "other.csv", "all", None)) == 2
+        assert len(open_evaluated(source, "other", None, replace(listing, fps=25.0))) == 8
+        # Its own data are divided as it was trained on them.
+        validation = open_parts(source)[1]
+        assert (
+            open_evaluated(source, "train.csv", None, None).paths.tolist()
+            == validation.paths.tolist()
+        )
+        assert len(open_evaluated(source, "train.csv", "all", None)) == len(names)
 
     def test_groups_of_either_unicode_form_are_one(self, tmp_path):
         names = takes("a", "b", people=("zo\u00e9", "zoe\u0301", "ben"))
