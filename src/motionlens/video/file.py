@@ -22,7 +22,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frame_index import index_file
-from motionlens.video.frames import VideoError, VideoReader, VideoWarning
+from motionlens.video.frames import VideoError, VideoReader, VideoWarning, decoding
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
 from motionlens.video.presentation import Decoded, Presentation, decode
@@ -74,7 +74,8 @@ def open_video(
     elif is_webp(path):
         reader = WebpReader(path)
     else:
-        reader = FileReader(path)
+        with decoding(str(path)):
+            reader = FileReader(path)
     try:
         reader.restrict(start_s, end_s)
     except VideoError:
@@ -135,7 +136,8 @@ class FileReader(VideoReader):
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
+        with decoding(self.name):
+            replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
         if (replaced or damaged) and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
             note = damage_note(replaced, damaged, f"of {len(indices)} frames asked for")

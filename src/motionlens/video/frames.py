@@ -7,6 +7,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from motionlens._utils.errors import one_line
 
 # Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
@@ -35,6 +38,24 @@ class VideoError(ValueError):
 
 class VideoWarning(UserWarning):
     """A video was read, but differs from what its container announces."""
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Name the video in whatever its decoder's library raises, so that other videos go on.
+
+    Raises:
+        VideoError: For any other exception than it and a warning.
+    """
+    try:
+        yield
+    except (VideoError, Warning):
+        raise
+    except Exception as error:  # a file may find a fault in any library
+        reason = one_line(error) or type(error).__name__
+        raise VideoError(
+            f"{name}: cannot be decoded ({reason}); try a player or copy it again"
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)
