@@ -10,7 +10,7 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.rate import frame_rate
 
-# Videos that are looked at before training; the heads of their files alone are read.
+# Videos that are looked at before training; none is decoded.
 _MOST_VIDEOS = 200
 # Rates are mixed if one is this many times another; 24 and 30 frames/s are not.
 _MIXED = 1.3
@@ -51,17 +51,17 @@ def are_mixed(rates: Rates) -> bool:
 
 
 def describe_rates(rates: Rates) -> str:
-    """Rates in words, the most frequent first.
+    """The most frequent rates in words, the slowest first.
 
     Example:
         >>> describe_rates({25.0: 2, 30.0: 40})
-        '30 frames/s (40 videos), 25 frames/s (2)'
+        '25 frames/s (2 videos), 30 frames/s (40)'
     """
-    most = sorted(rates.items(), key=lambda item: -item[1])
+    most = sorted(sorted(rates.items(), key=lambda item: -item[1])[:_LISTED])
     words = [
         f"{rate:g} frames/s ({count:,}{'' if i else ' video' + 's'[: count != 1]})"
-        for i, (rate, count) in enumerate(most[:_LISTED])
+        for i, (rate, count) in enumerate(most)
     ]
-    if len(most) > _LISTED:
-        words.append(f"{len(most) - _LISTED} others from {min(rates):g} to {max(rates):g}")
+    if len(rates) > _LISTED:
+        words.append(f"{len(rates) - _LISTED} others from {min(rates):g} to {max(rates):g}")
     return ", ".join(words)
