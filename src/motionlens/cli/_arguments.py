@@ -120,6 +120,8 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
     """
     words = [*([] if args.run is None else [args.run]), *args.files]
     usage = f"motionlens {command} [RUN] FILE..."
+    if hasattr(args, "data"):
+        usage += f" or motionlens {command} RUN --data LIST"
     refuse_addresses(command, words)
     if listed := next((word for word in words if Path(word).suffix.lower() in _LISTS), None):
         raise ValueError(
