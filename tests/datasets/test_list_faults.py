@@ -223,3 +223,23 @@ def test_paths_of_a_windows_drive_are_told_by_prepare_too(tmp_path):
     (tmp_path / "l.csv").write_text("C:\\v\\1.mp4,a\nC:\\v\\2.mp4,b\n")
     with pytest.raises(ValueError, match=r"l.csv: names videos by a Windows drive"):
         prepare("list", tmp_path / "l.csv", check="none")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_one"),
+    [
+        ("f/b_*", "f/b_[0-9]*", True),
+        ("f/b_*", "./f/b_?.png", True),
+        ("f/a_*", "f/b_*", False),
+        ("g/*.png", "g", True),
+        ("f/b_*", "g/b_*", False),
+    ],
+)
+def test_patterns_of_the_same_pictures_are_one_video(tmp_path, one, other, are_one):
+    touch(tmp_path, *("f/a_0.png f/a_1.png f/b_0.png f/b_1.png g/b_0.png g/b_1.png".split()))
+    (tmp_path / "list.csv").write_text(f"path,label\n{one},x\n{other},y\n")
+    if are_one:
+        with pytest.raises(ValueError, match="videos listed under two labels: 1"):
+            evaluated(tmp_path / "list.csv")
+    else:
+        assert len(evaluated(tmp_path / "list.csv")) == 2

@@ -18,7 +18,7 @@ from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.video.frames import VideoWarning
-from motionlens.video.pictures import is_pattern
+from motionlens.video.pictures import find_pictures, is_pattern
 
 # Asking a file server for one file after the other is slow; it answers several at once.
 _THREADS, _FILES_AT_ONCE = 8, 500
@@ -91,9 +91,18 @@ def _file_id(path: str) -> Hashable | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return os.path.normpath(path) if is_pattern(Path(path)) else None
+        return _pictures_id(Path(path)) if is_pattern(Path(path)) else None
     # Some file systems number no files.
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _pictures_id(pattern: Path) -> Hashable:
+    """The folder if a pattern means all of its pictures, else which of them."""
+    folder, files = pattern.parent, tuple(sorted(find_pictures(pattern.parent, pattern.name)))
+    if not files:  # which is said where it is opened
+        return os.path.normpath(pattern)
+    of_folder = _file_id(str(folder))
+    return of_folder if len(files) == len(find_pictures(folder)) else (of_folder, files)
 
 
 def find_repeats(parts: Mapping[str, Listed]) -> list[Repeat]:

@@ -102,6 +102,11 @@ def is_pattern(path: Path) -> bool:
     return any(sign in path.name for sign in "*?[") and not path.exists() and path.parent.is_dir()
 
 
+def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
+    """The pictures directly inside a folder whose names fit a pattern, in natural order."""
+    return sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+
+
 class FolderReader(PictureReader):
     """The pictures directly inside a folder, as a video at a given rate.
 
@@ -116,7 +121,7 @@ class FolderReader(PictureReader):
 
     def __init__(self, folder: Path, *, fps: float, pattern: str = "*") -> None:
         check_fps(fps)
-        self._paths = sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+        self._paths = find_pictures(folder, pattern)
         if not self._paths:
             kinds, of = ", ".join(sorted(PICTURE_SUFFIXES)), "" if pattern == "*" else f" {pattern}"
             raise VideoError(
