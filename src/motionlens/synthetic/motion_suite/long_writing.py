@@ -196,6 +196,8 @@ def _write_videos(
         (folder / part).mkdir(exist_ok=True)
     to_do = [job for job in jobs if not _path(folder, job).is_file()]
     done = len(jobs) - len(to_do)
+    if on_progress is not None:
+        on_progress(done, len(jobs))
     write = partial(_write_video, folder, videos)
     with closing(run_in_processes(write, to_do, num_workers=num_workers)) as written:
         for number, lost in written:
