@@ -88,6 +88,19 @@ class TestGroups:
         assert train.is_labelled
         assert all(validation.counts().values())
 
+    @pytest.mark.parametrize("grouped", [True, False])
+    def test_every_class_of_two_groups_validates(self, grouped):
+        # A video without an action may be drawn as well, but not instead.
+        rows = [("v0", "left"), ("v0", "right"), ("v1", "right"), ("v1", "left"), ("v3", "")]
+        index = VideoIndex.of(
+            Path(),
+            [ListEntry(f"{v}.mp4", label, 3.0, 5.0, v if grouped else "") for v, label in rows],
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            parts = split_index(index, ListingConfig(background="background"))
+        assert [part.counts() for part in parts] == [{"left": 1, "right": 1}] * 2
+
     def test_every_class_keeps_training_videos(self):
         # b is of one group alone, which must not validate.
         index = VideoIndex.of(
@@ -95,7 +108,7 @@ class TestGroups:
             [ListEntry(f"{i}.mp4", label, group=g) for i, (label, g) in enumerate(
                 [("a", "x"), ("a", "y"), ("a", "z"), ("b", "x"), ("b", "x")])],
         )  # fmt: skip
-        with pytest.warns(VideoWarning, match="classes with one group only, .*: b"):
+        with pytest.warns(VideoWarning, match="not validated, as one group has them .*: b"):
             train, _ = split_index(index, ListingConfig())
         assert train.counts()["b"] == 2
 

@@ -31,15 +31,20 @@ def count_rates(rates: Iterable[float]) -> Rates:
     return dict(sorted(Counter(round(rate, 1) for rate in rates).items()))
 
 
-def find_rates(index: VideoIndex) -> Rates:
-    """The rates of an index's videos, of at most 200 spread over it; broken ones are left out."""
-    number = min(len(index), _MOST_VIDEOS)
+def find_rates(*parts: VideoIndex) -> Rates:
+    """The rates of the videos of some parts, each video counted once; broken ones are left out.
+
+    At most 200 videos are looked at, spread over all of them.
+    """
+    rates_of = {part.path(i): part.fps for part in parts for i in range(len(part))}
+    videos = list(rates_of)
+    number = min(len(videos), _MOST_VIDEOS)
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
-        for i in np.linspace(0, len(index) - 1, number).round().astype(np.int64).tolist():
+        for i in np.linspace(0, len(videos) - 1, number).round().astype(np.int64).tolist():
             try:
-                found.append(frame_rate(index.path(i), fps=index.fps))
+                found.append(frame_rate(videos[i], fps=rates_of[videos[i]]))
             except VideoError:
                 continue  # training says what is wrong with it
     return count_rates(found)

@@ -188,6 +188,8 @@ def _report(
     for part, entry, _, fault, _ in videos:
         for label in () if fault else entry.labels:
             class_counts[label][part] = class_counts[label].get(part, 0) + 1
+    # A video counts once, however many clips of it are listed.
+    rates_of = {v.entry.path: v.finding.fps for v in videos if not v.fault and v.finding.fps}
     official = spec.num_videos if copy.num_videos is None else copy.num_videos
     return PrepareReport(
         name=spec.name,
@@ -203,9 +205,7 @@ def _report(
         num_twice=len({r.first.key for r in repeats}),
         num_leaked=len({r.first.key for r in repeats if r.part != r.first_part}),
         notes=copy.notes,
-        rates=count_rates(
-            video.finding.fps for video in videos if not video.fault and video.finding.fps
-        ),
+        rates=count_rates(rates_of.values()),
         **settings,
     )
 
