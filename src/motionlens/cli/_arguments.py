@@ -130,6 +130,15 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
         )
     if not words:
         raise ValueError(f"no video is given; usage: {usage}")
+    alone = Path(words[0])
+    if len(words) == 1 and not alone.exists():
+        if words[0].isdecimal():
+            raise ValueError(
+                f"{command} takes files, got the number {words[0]}; for a camera: "
+                f"motionlens watch --camera {words[0]}"
+            )
+        if words[0].endswith(("/", os.sep)):
+            raise ValueError(f"{words[0]} does not exist; usage: {usage}")
     args.run, args.files = split_run(args.run, args.files)
     if not args.files:
         check_recognizer(args.run, usage)
