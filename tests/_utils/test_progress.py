@@ -60,3 +60,12 @@ def test_the_time_that_is_left_is_in_words():
     for seconds, finished, words in ((None, False, ""), (200, False, "3 min left"), (0, True, "")):
         task = SimpleNamespace(time_remaining=seconds, finished=finished)
         assert column.render(task).plain == words
+
+
+def test_nothing_is_left_at_the_end(monkeypatch, capsys):
+    times = iter([0.0, 31.0])
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    with _progress.progress("batches") as show:
+        show(0, 3, "epoch 1/1")
+        show(3, 3, "epoch 1/1")
+    assert capsys.readouterr().err == "epoch 1/1: 3/3 batches, 0.0968/s\n"

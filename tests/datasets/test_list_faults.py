@@ -66,7 +66,7 @@ class TestEveryCommand:
 
     def test_a_link_to_nothing(self, open_them, listed, tmp_path):
         (tmp_path / "gone.mp4").symlink_to("nowhere.mp4")
-        with pytest.raises(ValueError, match=r"1 of 13 videos are missing in .*: gone\.mp4"):
+        with pytest.raises(ValueError, match=r"1 of 13 videos is missing in .*: gone\.mp4"):
             open_them(listed("gone.mp4,b\n"))
 
 
@@ -97,9 +97,9 @@ def test_a_prepared_set_says_so_as_well(tmp_path):
     save_part(tmp_path, "train", [ListEntry("1.mp4", "a"), ListEntry("2.mp4", "b")], [2, 2])
     save_part(tmp_path, "validation", [ListEntry("./1.mp4", "a")], [2])
     save_description(tmp_path, PreparedSet(name="jester", class_names=("a", "b")))
-    with pytest.warns(VideoWarning, match="1 of 1 videos for validation are among"):
+    with pytest.warns(VideoWarning, match="1 of 1 video for validation is among"):
         trained(tmp_path)
-    with pytest.warns(VideoWarning, match="1 of 1 videos for validation are among"):
+    with pytest.warns(VideoWarning, match="1 of 1 video for validation is among"):
         pack(tmp_path, tmp_path / "shards", num_workers=0)
 
 
@@ -208,7 +208,7 @@ def test_columns_name_path_and_label_once(columns):
 def test_checking_prepared_data_looks_for_no_file(tmp_path):
     index = VideoIndex.of(tmp_path, [ListEntry("gone.mp4", "a")])
     check_lists("here", {"": index}, on_disk=False)
-    with pytest.raises(ValueError, match="here: 1 of 1 videos are missing, the first is gone.mp4;"):
+    with pytest.raises(ValueError, match="here: 1 of 1 video is missing, the first is gone.mp4;"):
         check_lists("here", {"": index})
 
 

@@ -79,7 +79,7 @@ def _lines(what: str) -> Show:
         if now - last >= _LINE_EVERY_S and is_main():
             last = now
             rate = (done - first[0]) / (now - first[1])
-            left = f", {duration((total - done) / rate)} left" if rate else ""
+            left = f", {duration((total - done) / rate)} left" if rate and done < total else ""
             where = f"{stage}: " if stage else ""
             speed = f"{rate:,.1f}" if rate >= 1 else figure(rate)
             line = f"{where}{done:,}/{total:,} {what}, {speed}/s{left}"

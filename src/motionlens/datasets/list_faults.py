@@ -14,6 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from motionlens._utils.numbers import counted
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.datasets.look_alikes import warn_of_look_alikes
@@ -182,7 +183,8 @@ def _refuse_missing(where: object, listed: Listed) -> None:
     if gone:
         is_link = Path(root, gone[0]).is_symlink()
         raise ValueError(
-            f"{where}: {len(gone)} of {len(entries)} videos are missing, the first is {gone[0]}"
+            f"{where}: {len(gone)} of {counted(len(entries), 'video')} "
+            f"{'is' if len(gone) == 1 else 'are'} missing, the first is {gone[0]}"
             f"{', a symbolic link to nothing' if is_link else ''}; remove them, or prepare the "
             "data with 'motionlens prepare', which leaves them out"
         )
@@ -192,9 +194,9 @@ def _warn_of_leaks(where: object, name: str, number: int, repeats: Sequence[Repe
     leaked = [repeat for repeat in repeats if repeat.part == name != repeat.first_part]
     if leaked:
         _warn(
-            f"{where}: {len(leaked)} of {number} videos for {name} are among those for "
-            f"{leaked[0].first_part}, such as {leaked[0].names}; figures on them are too good, "
-            "take them out of one part"
+            f"{where}: {len(leaked)} of {counted(number, 'video')} for {name} "
+            f"{'is' if len(leaked) == 1 else 'are'} among those for {leaked[0].first_part}, such "
+            f"as {leaked[0].names}; figures on them are too good, take them out of one part"
         )
 
 

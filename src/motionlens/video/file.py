@@ -104,6 +104,7 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        self._damage = np.zeros(2, np.int64)  # frames that were replaced, and that are damaged
         self._can_seek = True
         self._index = index_file(path)
         # The frame that was decoded last.
@@ -137,12 +138,16 @@ class FileReader(VideoReader):
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
         with decoding(self.name):
-            replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
+            self._damage = np.sum([self._damage, *(self._fill(*run) for run in runs)], axis=0)
+        return torch.from_numpy(data).permute(0, 3, 1, 2)
+
+    def _tell_damage(self, num_frames: int) -> None:
+        replaced, damaged = self._damage.tolist()
+        self._damage = np.zeros(2, np.int64)
         if (replaced or damaged) and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
-            note = damage_note(replaced, damaged, f"of {len(indices)} frames asked for")
+            note = damage_note(replaced, damaged, num_frames)
             warnings.warn(f"{self.name}: {note}", VideoWarning, stacklevel=3)
-        return torch.from_numpy(data).permute(0, 3, 1, 2)
 
     def _fill(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
         """Decode the frames of one run; returns how many were replaced, and how many damaged."""
