@@ -67,7 +67,7 @@ def read_picture(
     try:
         with Image.open(file, formats=_FORMATS) as image:
             # Pillow gives grey of 16 bits with transparency as 8 bits, by its upper half.
-            is_cut = image.mode == "LA" and any("16" in str(tile[3]) for tile in image.tile)
+            is_cut = any(str(tile[3]).startswith("LA;16") for tile in image.tile)
             if image.mode.startswith(_DEEP_MODES) or is_cut:
                 bits = 16 if is_cut or "16" in image.mode else 32
                 raise VideoError(
