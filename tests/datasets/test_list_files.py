@@ -343,3 +343,17 @@ def test_a_group_that_is_missing(write, value):
     row = f'{{"path": "a.mp4", "label": "x", "person": {value}}}'
     with pytest.raises(ValueError, match="line 1 must name its person"):
         read_list(write(row, "l.jsonl"), group="person")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "group", "message"),
+    [
+        ('{"a.mp4": "left"}', "l.json", None, "must have the keys path and label, it has a.mp4;"),
+        ("path,label,person\na.mp4,x,p\n", "l.csv", "persn", "did you mean 'person'"),
+        ('{"path": "a.mp4", "label": "x"}', "l.jsonl", "no.csv", "no column no.csv, and there is"),
+        ("path;label\na.mp4;x;y;z\n", "l.csv", None, "a label that holds ';'"),
+    ],
+)
+def test_hints(write, text, name, group, message):
+    with pytest.raises(ValueError, match=message):
+        read_list(write(text, name), group=group)

@@ -131,7 +131,7 @@ class TestGroups:
     def test_a_list_without_the_column(self, tmp_path):
         (tmp_path / "l.csv").write_text("path,label\n1.mp4,a\n")
         listing = ListingConfig(group="person")
-        with pytest.raises(ValueError, match="line 2 must name its person, which listing.group"):
+        with pytest.raises(ValueError, match="has no column person, and there is no file"):
             open_parts(DataSource(data=str(tmp_path / "l.csv"), listing=listing))
 
     def test_preparing_keeps_them(self, tmp_path):

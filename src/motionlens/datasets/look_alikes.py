@@ -3,7 +3,7 @@
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from motionlens.clips.video_index import normal_name
 from motionlens.video.frames import VideoWarning
@@ -44,6 +44,17 @@ def warn_of_spellings(where: object, names: Iterable[str]) -> None:
                 f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; "
                 "write it in one way"
             )
+
+
+def warn_of_decimals(where: object, names: Sequence[str]) -> None:
+    """Warn of labels such as 0.0, which pandas writes for whole numbers where one is missing."""
+    if names and all(re.fullmatch(r"-?\d+\.0+", name) for name in names):
+        warnings.warn(
+            f"{where}: labels are whole numbers with decimals, such as {names[0]}, and name the "
+            f"classes as they stand; write {names[0].partition('.')[0]} if that is the class",
+            VideoWarning,
+            stacklevel=4,
+        )
 
 
 def _letters(name: str) -> str:
