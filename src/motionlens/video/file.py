@@ -138,7 +138,7 @@ class FileReader(VideoReader):
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
         with decoding(self.name):
-            self._damage = np.sum([self._damage, *(self._fill(*run) for run in runs)], axis=0)
+            self._damage += np.sum([self._fill(*run) for run in runs], axis=0)
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
     def _tell_damage(self, num_frames: int) -> None:

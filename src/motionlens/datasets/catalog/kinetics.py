@@ -45,9 +45,9 @@ def _read(root: Path, number: int) -> OfficialCopy:
                 part: [entry._replace(start_s=math.nan, end_s=math.nan) for entry in part_entries]
                 for part, part_entries in parts.items()
             }
-        number = counted(len(named_by_id), "video is", "videos are")
+        videos = counted(len(named_by_id), "video is", "videos are")
         whose = "its" if len(named_by_id) == 1 else "their"
-        notes.append(f"{number} named by {whose} id alone and {what}.")
+        notes.append(f"{videos} named by {whose} id alone and {what}.")
     return OfficialCopy(
         folder=root,
         parts=parts,
