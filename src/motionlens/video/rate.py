@@ -1,5 +1,6 @@
 """The frame rate of a video, without decoding it."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from motionlens.video.frame_index import index_packets
 from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.presentation import Presentation
 from motionlens.video.shards import is_shard_path, read_table, table_row
+
+_MOST_PACKETS = 5000
 
 
 def frame_rate(path: Path, *, fps: float) -> float:
@@ -55,7 +58,8 @@ def _rate_by_times(container: Any, stream: Any) -> float | None:
             return None
         span_s = float((table[num_frames - 1].timestamp - table[0].timestamp) * stream.time_base)
     else:
-        packets = read_packets(container, stream)
+        # Long files are not read to their end for this.
+        packets = islice(read_packets(container, stream), _MOST_PACKETS)
         index = index_packets(packets, stream.time_base, Presentation.of(stream))
         if index is None:
             return None
