@@ -120,7 +120,7 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
     [
         (["trian"], "unknown command 'trian', did you mean 'train'?"),
         (["--nope"], "unknown option '--nope'"),
-        (["train", "--out", "x"], "required: data"),
+        (["train", "--out", "x"], "required: --data"),
         (["train", "--data", "x", "--out", "y", "--optim.lrr", "3"], "did you mean '--optim.lr'?"),
         (
             ["train", "--data", "x", "--out", "y", "--optim.lr", "fast"],
