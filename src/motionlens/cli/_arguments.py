@@ -159,12 +159,14 @@ def refuse_addresses(command: str, words: Iterable[str]) -> None:
 
 
 def check_recognizer(word: str, usage: str) -> None:
-    """Make sure that what is taken for a recognizer is no folder without one.
+    """Make sure that what is taken for a recognizer is no folder without one, nor nothing.
 
     Raises:
         ValueError: If it is.
     """
     folder = Path(word)
+    if not folder.exists() and word != NAME and "/" not in word:  # with it, perhaps on the hub
+        raise ValueError(f"{word} does not exist; usage: {usage}")
     if folder.is_dir() and not (folder / CARD_FILE).is_file():
         raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
 
