@@ -3,7 +3,7 @@
 import re
 import unicodedata
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from motionlens.clips.video_index import normal_name
 from motionlens.video.frames import VideoWarning
@@ -20,14 +20,11 @@ def warn_of_look_alikes(where: object, names: Iterable[str], kind: str = "classe
     Warns:
         VideoWarning: For each name that looks like an earlier one.
     """
-    alike: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = alike.setdefault(_letters(name), name)
-        if other != name:
-            _warn(
-                f"{where}: the {kind} {_shown(other)} and {_shown(name)} look alike and are taken "
-                "for two; if they are one, give them one name"
-            )
+    for other, name in _alike(names, _letters):
+        _warn(
+            f"{where}: the {kind} {_shown(other)} and {_shown(name)} look alike and are taken for "
+            "two; if they are one, give them one name"
+        )
 
 
 def warn_of_spellings(where: object, names: Iterable[str]) -> None:
@@ -36,25 +33,29 @@ def warn_of_spellings(where: object, names: Iterable[str]) -> None:
     Warns:
         VideoWarning: If there are any.
     """
-    spellings: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = spellings.setdefault(normal_name(name), name)
-        if other != name:
-            _warn(
-                f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; "
-                "write it in one way"
-            )
+    for other, name in _alike(names, normal_name):
+        _warn(
+            f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; write it in "
+            "one way"
+        )
 
 
 def warn_of_decimals(where: object, names: Sequence[str]) -> None:
     """Warn of labels such as 0.0, which pandas writes for whole numbers where one is missing."""
     if names and all(re.fullmatch(r"-?\d+\.0+", name) for name in names):
-        warnings.warn(
+        _warn(
             f"{where}: labels are whole numbers with decimals, such as {names[0]}, and name the "
-            f"classes as they stand; write {names[0].partition('.')[0]} if that is the class",
-            VideoWarning,
-            stacklevel=4,
+            f"classes as they stand; write {names[0].partition('.')[0]} if that is the class"
         )
+
+
+def _alike(names: Iterable[str], key: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Each name whose key an earlier name has, behind the first such name."""
+    first: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        other = first.setdefault(key(name), name)
+        if other != name:
+            yield other, name
 
 
 def _letters(name: str) -> str:
