@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from motionlens.video.frames import VideoError
+from motionlens.video.limits import Limits
 from motionlens.video.shards import ShardReader, ShardTable, is_shard_path, read_table, table_path
 
 
@@ -34,21 +35,24 @@ def shard(tmp_path):
 def test_reads_a_frame(shard):
     path = shard / "00000007"
     assert is_shard_path(path)
-    with ShardReader(path) as reader:
+    with ShardReader(path, Limits()) as reader:
         assert (reader.num_frames, reader.height, reader.width) == (3, 8, 12)
         assert reader.read([0, 0]).data.float().mean() == pytest.approx(50, abs=1)
 
 
 @pytest.mark.parametrize(("frame", "reason"), [(1, "cannot identify"), (2, "cut short")])
 def test_damaged_frames_are_named(shard, frame, reason):
-    with ShardReader(shard / "00000007") as reader, pytest.raises(VideoError, match=reason):
+    with (
+        ShardReader(shard / "00000007", Limits()) as reader,
+        pytest.raises(VideoError, match=reason),
+    ):
         reader.read([frame])
 
 
 @pytest.mark.parametrize("name", ["00000008", "7", "x", "00000006"])
 def test_no_such_video(shard, name):
     with pytest.raises(VideoError, match="the shard holds no such video"):
-        ShardReader(shard / name)
+        ShardReader(shard / name, Limits())
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 no table"])
@@ -56,7 +60,7 @@ def test_damaged_table(shard, content):
     table_path(shard).unlink() if content is None else table_path(shard).write_bytes(content)
     read_table.cache_clear()
     with pytest.raises(VideoError, match="the table of a shard cannot be read"):
-        ShardReader(shard / "00000007")
+        ShardReader(shard / "00000007", Limits())
 
 
 def test_other_paths_are_no_shards(tmp_path):

@@ -91,7 +91,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.filterwarnings("default", module="motionlens")
+        # Pillow's word on pictures that are refused anyway.
+        warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
         try:
+            _take_limits(arguments)
             return _dispatch(arguments)
         except KeyboardInterrupt:
             print("motionlens: interrupted", file=sys.stderr)
@@ -105,6 +108,22 @@ def main(argv: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             print(f"motionlens: error: {_describe(error)}", file=sys.stderr)
             return EXIT_ERROR
+
+
+def _take_limits(arguments: list[str]) -> None:
+    """Take ``--limits NAME=VALUE,...``, which every command has, out of the arguments."""
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        if word == "--":
+            return
+        if option == "--limits":
+            if not equals and place + 1 == len(arguments):
+                raise ValueError("--limits must be followed by NAME=VALUE,..., got nothing")
+            from motionlens.video.limits import Limits, set_limits  # needs torch
+
+            set_limits(Limits.parse(value if equals else arguments[place + 1]))
+            del arguments[place : place + 1 + (not equals)]
+            return
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -130,7 +149,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
     about: dict[str, Any] = {
         "prog": f"motionlens {name}",
         "description": module.__doc__,
-        "epilog": "--debug shows where an error comes from.",
+        "epilog": "--debug shows where an error comes from. --limits NAME=VALUE,... changes how "
+        "much a video may ask for, such as max_megapixels=100.",
         "allow_abbrev": False,
     }
     try:

@@ -19,6 +19,8 @@ from torch import Tensor
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
 _CHUNK = 32
+# Large frames come fewer at a time, 8K two, full HD still 32: together they have so many pixels.
+_CHUNK_PIXELS = 80e6
 # Frames per second of folders of pictures and of arrays, where nobody says: that of Jester.
 FOLDER_FPS = 12.0
 
@@ -180,8 +182,10 @@ class VideoReader(ABC):
 
     def read_in_chunks(self, indices: Sequence[int] | NDArray[np.integer]) -> Iterator[Tensor]:
         """Read frames as uint8 ``(n, 3, H, W)``, a few at a time: large ones do not pile up."""
-        for first in range(0, len(indices), _CHUNK):
-            yield self.read(indices[first : first + _CHUNK]).data
+        fitting = int(_CHUNK_PIXELS / (self.height * self.width))
+        step = max(1, min(_CHUNK, fitting))
+        for first in range(0, len(indices), step):
+            yield self.read(indices[first : first + step]).data
 
     def warn_of_stillness(self) -> None:
         """Warn if the video has a single frame, which cannot show motion.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from motionlens.video.container import check_file, file_address, open_container, read_fps
 from motionlens.video.file import open_video
+from motionlens.video.limits import limits_in_force
 from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.shards import is_shard_path, read_table, table_row
 
@@ -27,6 +28,6 @@ def frame_rate(path: Path, *, fps: float) -> float:
     if is_webp(path):
         with open_video(path) as reader:
             return reader.fps
-    container, stream = open_container(file_address(path), str(path))
+    container, stream = open_container(file_address(path), str(path), limits_in_force())
     with container:
         return read_fps(stream)
