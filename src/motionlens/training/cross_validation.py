@@ -11,6 +11,7 @@ from pathlib import Path
 
 from motionlens._utils.checks import check_number
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.folder_lock import locked_folder
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import RECIPE_FILE
@@ -117,6 +118,16 @@ def cross_validate(
     recipe, out = with_absolute_paths(recipe), Path(recipe.out)
     check_folds(recipe, folds, resume=resume, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
+    with locked_folder(out):
+        check_folds(recipe, folds, resume=resume, overwrite=overwrite)
+        return _train_folds(recipe, folds, overwrite=overwrite, progress=progress, say=say)
+
+
+def _train_folds(
+    recipe: Recipe, folds: int, *, overwrite: bool, progress: bool, say: Callable[[str], None]
+) -> FoldsResult:
+    """Train once per fold in a folder that nobody else writes; see :func:`cross_validate`."""
+    out = Path(recipe.out)
     if overwrite:
         for old in out.glob("fold[0-9]*"):
             shutil.rmtree(old)
