@@ -39,6 +39,8 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
         raise
 
 
+# Lists of ten million videos are smaller.
+_MAX_TEXT = 10**9
 # Byte order marks, the longest first: that of UTF-32 begins as that of UTF-16 does.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -49,20 +51,21 @@ _MARKS = {
 }
 
 
-def read_text(path: Path, hint: str) -> str:
+def read_text(path: Path, hint: str, *, errors: str = "strict") -> str:
     """The text of a file: UTF-8, or what its byte order mark says, with line ends as they are.
 
     Args:
         path: the file.
         hint: what to do if it cannot be read, such as ``"download it again"``.
+        errors: what happens to bytes that are none of these, as of ``bytes.decode``.
 
     Raises:
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, or is larger than any list of videos is.
     """
     try:
-        content = path.read_bytes()
+        content = read_limited(path)
         encoding = next((e for mark, e in _MARKS.items() if content.startswith(mark)), "utf-8")
-        text = content.decode(encoding)
+        text = content.decode(encoding, errors)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}; {hint}") from None
     except UnicodeDecodeError:
@@ -74,6 +77,20 @@ def read_text(path: Path, hint: str) -> str:
             "as 'CSV UTF-8')"
         )
     return text
+
+
+def read_limited(path: Path) -> bytes:
+    """The content of a file of text; a device or a pipe without an end does not fill the memory.
+
+    Raises:
+        ValueError: If it is larger than 1 GB.
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(_MAX_TEXT + 1)
+    if len(content) > _MAX_TEXT:
+        raise ValueError(f"{path} must have at most {_MAX_TEXT:,} bytes, it has more")
+    return content
 
 
 def utf8(text: str) -> bytes:

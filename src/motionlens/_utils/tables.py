@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from motionlens._utils.errors import printable
+
 # Wider than any table: text that is not shown on a terminal is never folded.
 _NATURAL_WIDTH = 100_000
 
@@ -30,7 +32,8 @@ class Output(Console):
             if isinstance(table, Table) and table.title is not None:
                 super().print(table.title)
                 table.title = None
-        super().print(*objects, **options)
+        safe = (printable(o, keep="\n") if isinstance(o, str) else o for o in objects)
+        super().print(*safe, **options)
 
     def on_broken_pipe(self) -> None:
         """Leave it to the command; rich would end the process with status 1."""
@@ -56,7 +59,7 @@ def console_table(
     for column, heading in enumerate(headings):
         table.add_column(heading, justify="left" if column in left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(printable(c, keep="\n") if isinstance(c, str) else c for c in row))
     return table
 
 

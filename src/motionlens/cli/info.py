@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.errors import printable
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.inference.card import ModelCard
@@ -74,7 +75,7 @@ def _print_description(found: ModelDescription, options: Mapping[str, Any]) -> N
     print(f"input          {frames} frames of {columns}x{rows} pixels")
     print(f"parameters     {found.parameters:,}")
     print(f"multiply-adds  {found.multiply_adds / 1e9:.3g} G per clip")
-    print(f"options        {', '.join(f'{name}={options[name]}' for name in options)}")
+    print(f"options        {printable(', '.join(f'{name}={options[name]}' for name in options))}")
     if not found.modules:
         print("CP modules     none")
         return
@@ -90,6 +91,6 @@ def _print_card(card: ModelCard) -> None:
     sampling = card.sampling
     where = "" if sampling.spans_video else ", from the middle of the video"
     print(f"sampling       {sampling}{where}")
-    print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
+    print(f"classes        {len(card.class_names)}: {printable(', '.join(card.class_names))}")
     if card.license:
-        print(f"licence        {card.license}")
+        print(f"licence        {printable(card.license)}")

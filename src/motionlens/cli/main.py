@@ -7,6 +7,7 @@ with ``parse(arguments, about)`` makes its own parser.
 
 import argparse
 import importlib
+import io
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from motionlens._utils.errors import nearest, one_line
+from motionlens._utils.errors import nearest, one_line, printable
 from motionlens._utils.version import __version__
 
 # Name of the module and what the command does; --help shows them in this order.
@@ -85,6 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # TensorBoard imports TensorFlow where it is installed: silence its notices.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files need not be text in the terminal's encoding.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
@@ -186,7 +191,7 @@ def _describe(error: Exception) -> str:
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning as one line, without the place in the code."""
-    print(f"motionlens: warning: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"motionlens: warning: {printable(' '.join(str(message).split()))}", file=sys.stderr)
 
 
 def _help() -> str:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from motionlens._utils.errors import printable
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._progress import progress
@@ -78,7 +79,7 @@ def _pack(args: argparse.Namespace, prepared: str, packing: Packing) -> bool:
         )
     print(f"{sum(packed.num_videos.values()):,} videos, {packed.num_bytes / 1e6:,.0f} MB packed")
     for path, reason in packed.broken:
-        print(f"motionlens: error: {path}: {reason}", file=sys.stderr)
+        print(f"motionlens: error: {printable(path)}: {reason}", file=sys.stderr)
     return not packed.broken
 
 

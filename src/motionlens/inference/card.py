@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
+from motionlens.clips.video_index import check_class_text
 from motionlens.models.registry import create_model, model_defaults
 from motionlens.report.thresholds import DEFAULT_THRESHOLD
 
@@ -84,6 +85,7 @@ class ModelCard:
         is_list = isinstance(self.class_names, (list, tuple))
         if not is_list or not all(isinstance(name, str) for name in self.class_names):
             raise ValueError(f"class_names must be a list of strings, got {self.class_names!r:.99}")
+        check_class_text(self.class_names)
         twice = [name for name, count in Counter(self.class_names).items() if count > 1]
         if not self.class_names or twice:
             raise ValueError(

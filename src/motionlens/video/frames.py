@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens._utils.errors import printable
+
 # Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
@@ -30,9 +32,11 @@ class VideoError(ValueError):
 
     def __init__(self, message: str) -> None:
         # A loader's worker passes on its error as the text of a traceback, from which this class is
-        # built again. The last line is the message that the worker raised.
-        last_line = message.strip().splitlines()[-1] if message.strip() else ""
-        super().__init__(last_line.removeprefix(f"{__name__}.{type(self).__name__}: "))
+        # built again. The last line is the message that the worker raised, which is one line.
+        if "Original Traceback" in message:
+            last_line = message.strip().splitlines()[-1]
+            message = last_line.removeprefix(f"{__name__}.{type(self).__name__}: ")
+        super().__init__(printable(message.strip()))
 
 
 class VideoWarning(UserWarning):

@@ -1,11 +1,11 @@
 """Follow a stream: a line per event as soon as it is over, subtitles and a timeline at the end."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from motionlens._utils.checks import check_at_least
+from motionlens._utils.errors import json_line
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream
@@ -122,14 +122,14 @@ def event_line(path: str, event: Event) -> str:
 "confidence": 0.9}'
     """
     line = {"type": "event", "path": path, "label": event.label, **_times(event)}
-    return json.dumps(line | {"confidence": round(event.confidence, 6)}, ensure_ascii=False)
+    return json_line(line | {"confidence": round(event.confidence, 6)})
 
 
 def window_line(path: str, window: Window, class_names: Sequence[str], top: int) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
     found = best_labels(class_names, path, window.probabilities, top).to_dict(digits=6)
     line = {"type": "window", "path": path, **_times(window)}
-    return json.dumps(line | {"predictions": found["predictions"]}, ensure_ascii=False)
+    return json_line(line | {"predictions": found["predictions"]})
 
 
 def _times(found: Event | Window) -> dict[str, float]:
