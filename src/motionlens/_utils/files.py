@@ -1,6 +1,7 @@
 """Read text with a clear error, and write files whole or not at all."""
 
 import codecs
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,22 +24,47 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
     Raises:
         OSError: If the file cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, mode, **options) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp files are private; the result should follow the user's umask like any other.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it: a full disk, or a folder that is gone, names none.
+
+    Raises:
+        OSError: Whatever the block raises, with the path.
+    """
     try:
-        with os.fdopen(handle, mode, **options) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; the result should follow the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None or "cannot be written" in str(error.strerror):  # named already
+            raise
+        advice = _ADVICE.get(error.errno, "")
+        reason = f"cannot be written ({error.strerror}){advice}"
+        raise type(error)(error.errno, reason, str(path)) from None
 
 
+# What to do where the system refuses to write.
+_ADVICE = {
+    errno.ENOSPC: "; make room and start again",
+    errno.EDQUOT: "; make room and start again",
+    errno.EFBIG: "; raise the limit on the size of files and start again",
+    errno.ENOENT: "; its folder has been removed meanwhile",
+}
 # Lists of ten million videos are smaller.
 _MAX_TEXT = 10**9
 # Byte order marks, the longest first: that of UTF-32 begins as that of UTF-16 does.

@@ -32,20 +32,33 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             hashing = _HashingFile(file)
-            torch.save(checkpoint, hashing)
+            try:
+                torch.save(checkpoint, hashing)
+            except RuntimeError:
+                # Torch's archives have a message of their own where a disk is full.
+                raise hashing.error or RuntimeError(f"{path} cannot be written") from None
             file.write(_MARK + hashing.digest())
 
 
 class _HashingFile:
-    """A file that is written from its beginning to its end, and the SHA-256 of what was written."""
+    """A file that is written from its beginning to its end, and the SHA-256 of what was written.
+
+    Attributes:
+        error: why it could not be written; None if it could.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._sum = file, hashlib.sha256()
+        self.error: OSError | None = None
 
     def write(self, content: Any) -> int:
         """Write bytes."""
         self._sum.update(content)
-        return self._file.write(content)
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
 
     def flush(self) -> None:
         """Write out what is held back."""
