@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from motionlens.clips.preprocessing import Preprocessing
@@ -37,6 +38,9 @@ _ATTRIBUTES = {
     "license": "license",
     "format_version": "format_version",
 }
+# 100 frames of 1000x1000: 1.2 GB as float32.
+_MAX_CLIP_PIXELS = 100_000_000
+_MAX_WEIGHTS = 1_000_000_000
 _REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
 # How far apart a clip's frames are: one of these says so.
 _STEPS = ("seconds", "frame_stride")
@@ -93,6 +97,7 @@ class ModelCard:
                 f"more than once: {', '.join(twice) or 'none'}"
             )
         self._check_thresholds()
+        self._check_clip()
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
@@ -110,6 +115,16 @@ class ModelCard:
                 f"multi_label recognizer, got {self.thresholds!r:.99}"
             )
 
+    def _check_clip(self) -> None:
+        """Refuse a clip that no memory holds, before anything is made for it."""
+        pixels = self.sampling.num_frames * self.preprocessing.size**2
+        if pixels > _MAX_CLIP_PIXELS:
+            raise ValueError(
+                f"a clip must have at most {_MAX_CLIP_PIXELS:,} pixels, num_frames "
+                f"{self.sampling.num_frames} of size {self.preprocessing.size} have {pixels:,}; "
+                "take fewer or smaller frames"
+            )
+
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """Channels, frames, rows and columns of a clip."""
@@ -119,6 +134,22 @@ class ModelCard:
     def build(self) -> nn.Module:
         """Build the network with fresh weights."""
         return create_model(self.model, num_classes=len(self.class_names), **self.options)
+
+    def skeleton(self) -> nn.Module:
+        """The network without memory for its weights, of which their shapes can be asked.
+
+        Raises:
+            ValueError: If its weights would be more than any network here has.
+        """
+        with torch.device("meta"):
+            model = self.build()
+        number = sum(weight.numel() for weight in model.parameters())
+        if number > _MAX_WEIGHTS:
+            raise ValueError(
+                f"a network must have at most {_MAX_WEIGHTS:,} weights, {self.model} with these "
+                f"options has {number:,}; correct its widths"
+            )
+        return model
 
     @property
     def label_thresholds(self) -> tuple[float, ...] | None:

@@ -78,21 +78,22 @@ def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
     try:
-        model = card.build()
-    except (ValueError, TypeError, RuntimeError) as error:  # torch's, for absurd sizes
+        expected = card.skeleton().state_dict()
+    # Options of any type and size end in errors of many types.
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
         reason = one_line(error)[:200]
         raise ValueError(f"{folder / CARD_FILE} cannot be used: {reason}") from None
-    state = load_safetensors(folder / WEIGHTS_FILE)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError:
-        expected, found = model.state_dict(), state
+    found = load_safetensors(folder / WEIGHTS_FILE)
+    # Nothing is allocated for a network that does not fit its file.
+    if {n: w.shape for n, w in expected.items()} != {n: w.shape for n, w in found.items()}:
         odd = [n for n in expected if n not in found or expected[n].shape != found[n].shape]
         odd += [name for name in found if name not in expected]
         raise ValueError(
             f"{folder / WEIGHTS_FILE} does not hold the weights of {card.model}: {len(odd)} "
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
-        ) from None
+        )
+    model = card.build()
+    model.load_state_dict(found)
     return model.eval(), card
 
 
