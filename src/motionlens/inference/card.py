@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
@@ -40,10 +41,32 @@ _ATTRIBUTES = {
 }
 # 100 frames of 1000x1000: 1.2 GB as float32.
 _MAX_CLIP_PIXELS = 100_000_000
-_MAX_WEIGHTS = 1_000_000_000
+# Three times those of the largest network here; 1.2 GB as float32.
+MAX_WEIGHTS = 300_000_000
 _REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
 # How far apart a clip's frames are: one of these says so.
 _STEPS = ("seconds", "frame_stride")
+
+
+class _WeightLimit(TorchFunctionMode):
+    """Counts the weights that layers ask memory for, which takes none until they are filled."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._number = most, 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") == "empty":
+            self._number += result.numel()
+            if self._number > self._most:
+                raise ValueError(
+                    f"its options must make at most {self._most:,} weights, they make more; "
+                    "correct the widths"
+                )
+        return result
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,25 +154,17 @@ class ModelCard:
         size = self.preprocessing.size
         return model_defaults(self.model).channels, self.sampling.num_frames, size, size
 
-    def build(self) -> nn.Module:
-        """Build the network with fresh weights."""
-        return create_model(self.model, num_classes=len(self.class_names), **self.options)
+    def build(self, max_weights: int = MAX_WEIGHTS) -> nn.Module:
+        """Build the network with fresh weights.
 
-    def skeleton(self) -> nn.Module:
-        """The network without memory for its weights, of which their shapes can be asked.
+        Args:
+            max_weights: how many it may have; more are refused before they are filled.
 
         Raises:
-            ValueError: If its weights would be more than any network here has.
+            ValueError: If an option is out of the network's range, or it would have more weights.
         """
-        with torch.device("meta"):
-            model = self.build()
-        number = sum(weight.numel() for weight in model.parameters())
-        if number > _MAX_WEIGHTS:
-            raise ValueError(
-                f"a network must have at most {_MAX_WEIGHTS:,} weights, {self.model} with these "
-                f"options has {number:,}; correct its widths"
-            )
-        return model
+        with _WeightLimit(max_weights):
+            return create_model(self.model, num_classes=len(self.class_names), **self.options)
 
     @property
     def label_thresholds(self) -> tuple[float, ...] | None:

@@ -20,6 +20,8 @@ from motionlens.pretrained import NAME, bundled_path
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
 
+# Weights that a network may have besides those of its file.
+_MORE = 1_000_000
 # Entry of the weights file's metadata.
 _CHECKSUM = "motionlens_sha256"
 
@@ -77,23 +79,24 @@ def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
     card = load_card(folder)
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
+    found = load_safetensors(folder / WEIGHTS_FILE)
     try:
-        expected = card.skeleton().state_dict()
+        # One that needs more weights than the file holds does not fit it.
+        model = card.build(max_weights=_MORE + 2 * sum(w.numel() for w in found.values()))
     # Options of any type and size end in errors of many types.
     except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
         reason = one_line(error)[:200]
         raise ValueError(f"{folder / CARD_FILE} cannot be used: {reason}") from None
-    found = load_safetensors(folder / WEIGHTS_FILE)
-    # Nothing is allocated for a network that does not fit its file.
-    if {n: w.shape for n, w in expected.items()} != {n: w.shape for n, w in found.items()}:
+    try:
+        model.load_state_dict(found)
+    except RuntimeError:
+        expected = model.state_dict()
         odd = [n for n in expected if n not in found or expected[n].shape != found[n].shape]
         odd += [name for name in found if name not in expected]
         raise ValueError(
             f"{folder / WEIGHTS_FILE} does not hold the weights of {card.model}: {len(odd)} "
             f"entries are missing, left over or of another shape, the first is {odd[0]}"
-        )
-    model = card.build()
-    model.load_state_dict(found)
+        ) from None
     return model.eval(), card
 
 

@@ -173,7 +173,6 @@ def build_model(card: ModelCard) -> nn.Module:
             k, for example, is greater than the number of positions in other frames.
     """
     try:
-        card.skeleton()  # absurd options allocate nothing
         model = card.build()
     except TypeError as error:
         raise ValueError(f"model_options must fit {card.model}: {one_line(error)}") from None
