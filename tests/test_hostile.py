@@ -116,6 +116,8 @@ def test_is_answered_or_refused_in_one_line(entrance, name, tmp_path, good):
     if entrance.startswith("/"):
         found = json.loads(out.splitlines()[-1])
         assert found["status"] in (200, 422), found
+    elif entrance == "prepare" and status == 1:
+        assert "unreadable.csv say which and why" in out
     elif status:
         assert any(line.startswith("motionlens: error: ") for line in err.splitlines()), err
         assert all(line.startswith("motionlens: ") for line in err.splitlines()), err
