@@ -3,10 +3,11 @@
 Tasks of the motion suite side by side, with one set of classes: patches that move, a patch that
 grows or shrinks, a window that moves over painted pictures and over footage.
 
-    python benchmarks/pretraining_data.py data/box --footage FILE...
-    motionlens train --config recipes/pretrained_nano.yaml --data data/box --out runs/box
+    python benchmarks/pretraining_data.py data/pretraining --footage FILE...
     python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
-    motionlens train --config recipes/pretrained_rates_nano.yaml --init runs/box --data data/rates
+    python benchmarks/pretraining_data.py data/scenes --scenes --footage FILE...
+
+Its page, src/motionlens/pretrained/README.md, has all commands.
 """
 
 from __future__ import annotations
@@ -26,12 +27,16 @@ from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import Part, PreparedSet, save_description, save_part
 from motionlens.synthetic.motion_suite.writing import write_task
 
+sys.path.insert(0, str(Path(__file__).parent))
+from pretraining_scenes import write_scenes
+
 _DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 CLASS_NAMES: tuple[str, ...] = tuple(_DATA["class_names"])
 FLIP_PAIRS: Mapping[str, str] = _DATA["flip_pairs"]
 MEANINGS: Mapping[str, str] = _DATA["meanings"]
 MIXTURE: Mapping[str, Mapping[str, Any]] = _DATA["mixture"]
 MIXTURE_OF_RATES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_rates"]
+MIXTURE_OF_SCENES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_scenes"]
 # For each clip that validates, so many train.
 _TRAIN_PER_VALIDATION = 5
 
@@ -65,9 +70,15 @@ def write_mixture(
     entries: dict[Part, list[ListEntry]] = {"train": [], "validation": []}
     for name, ingredient in mixture.items():
         options = {key: value for key, value in ingredient.items() if key != "footage"}
+        num_validation = max(1, options["num_train"] // _TRAIN_PER_VALIDATION)
+        if "task" not in options:
+            numbers = {**options, "num_validation": num_validation}
+            for part, found in write_scenes(folder / name, seed=seed, **numbers).items():
+                entries[part] += [entry._replace(path=f"{name}/{entry.path}") for entry in found]
+            continue
         write_task(
             folder=folder / name,
-            num_validation=max(1, options["num_train"] // _TRAIN_PER_VALIDATION),
+            num_validation=num_validation,
             seed=seed,
             footage=footage if "footage" in ingredient else (),
             num_workers=num_workers,
@@ -80,7 +91,9 @@ def write_mixture(
             ]
     for part, found in entries.items():
         save_part(folder, part, found, [None] * len(found))
-    description = PreparedSet(name="motion-box", class_names=CLASS_NAMES, flip_pairs=FLIP_PAIRS)
+    description = PreparedSet(
+        name="motion-pretraining", class_names=CLASS_NAMES, flip_pairs=FLIP_PAIRS
+    )
     save_description(folder, description)
 
 
@@ -92,16 +105,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", help="folder for the data set")
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")
     parser.add_argument("--rates", action="store_true", help="the mixture of frame rates")
+    parser.add_argument("--scenes", action="store_true", help="the mixture with scenes")
     parser.add_argument("--seed", type=int, default=0, help="of everything")
     parser.add_argument("--num_workers", type=int, default=0, help="processes that draw")
     args = parser.parse_args(argv)
+    mixture = MIXTURE_OF_RATES if args.rates else MIXTURE
+    mixture = MIXTURE_OF_SCENES if args.scenes else mixture
     try:
         write_mixture(
-            args.out,
-            args.footage,
-            mixture=MIXTURE_OF_RATES if args.rates else MIXTURE,
-            seed=args.seed,
-            num_workers=args.num_workers,
+            args.out, args.footage, mixture=mixture, seed=args.seed, num_workers=args.num_workers
         )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

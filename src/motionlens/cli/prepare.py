@@ -2,11 +2,12 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from motionlens._utils.errors import printable
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
 from motionlens.datasets.catalog.names import CATALOG, catalog_table
 from motionlens.datasets.packing import Packing, check_out, pack
 from motionlens.datasets.prepare import prepare
@@ -21,6 +22,7 @@ _LISTING = {
     "pattern": "listing.pattern",
     "columns": "listing.columns",
     "group": "listing.group",
+    "background": "listing.background",
 }
 
 
@@ -52,10 +54,13 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         _print_catalog()
         return 0
+    shared.refuse_addresses("prepare", [word for word in (args.name, args.root) if word])
     if args.name is None or args.root is None:
-        raise ValueError(
-            "name and root must be given: motionlens prepare NAME ROOT; --list shows names"
-        )
+        hint = "--list shows names"
+        if args.name is not None and args.name not in CATALOG and Path(args.name).exists():
+            kind = "folder" if Path(args.name).is_dir() else "list"
+            hint = f"for your own videos: motionlens prepare {kind} {args.name}"
+        raise ValueError(f"name and root must be given: motionlens prepare NAME ROOT; {hint}")
     packing = shared.call(Packing, args)  # checked before hours of work
     if args.shards is not None:
         check_out(args.shards)
@@ -67,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
     is_whole = not report.num_left_out
     if args.shards is not None:
         is_whole = _pack(args, report.out, packing) and is_whole
-    print(f"next: motionlens train --data {args.shards or report.out} --out RUN")
+    more = "" if args.background is None else f" --listing.background {args.background}"
+    print(f"next: motionlens train --data {args.shards or report.out}{more} --out RUN")
     return 0 if is_whole else 1
 
 

@@ -1,5 +1,6 @@
 """Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,19 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
 from motionlens._utils.launch import is_first_process
+from motionlens._utils.numbers import percent
+from motionlens._utils.tables import Output
 from motionlens.cli.main import Parser, usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
-from motionlens.training.recipe_files import read_recipe_file, recipe_from
+from motionlens.training.recipe_files import read_recipe_file
 from motionlens.training.run_folder import (
     CHECKPOINT,
     begun_folds,
     check_checkpoint_exists,
     check_run,
 )
+from motionlens.training.typed_fields import from_mappings
 
 
 def _add_arguments(parser: Any) -> None:
@@ -61,12 +65,15 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     try:
         return parser.parse_args(arguments)
     except ArgumentError as error:
-        raise usage_error(parser_message(error), parser) from None
+        message = parser_message(error)
+        if found := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
+            message += f"; videos are named as --data {found[1]}"
+        raise usage_error(message, parser) from None
 
 
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
-    recipe = recipe_from(args.as_dict())
+    recipe = from_mappings(Recipe, args.as_dict())
     folds = args.folds or (begun_folds(Path(recipe.out)) if args.resume else None)
     if folds is not None:
         return _run_folds(recipe, folds, args)
@@ -85,7 +92,7 @@ def run(args: Any) -> int:
         print(f"motionlens: stopped; {what}", file=sys.stderr)
         raise
     if not args.quiet and is_first_process():
-        print(_summary(result.metrics, recipe))
+        print(_summary(result.metrics, result.history, recipe))
     return 0
 
 
@@ -109,18 +116,28 @@ def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
         )
         raise
     if not args.quiet:
-        print(result.to_markdown(), end="")
+        Output().print_markdown(result.to_markdown())
         print(f"the table is in {Path(recipe.out) / PAGE_FILE}")
     return 0
 
 
-def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
+def _summary(metrics: dict[str, float], history: list[dict[str, float]], recipe: Recipe) -> str:
+    # Lightning takes seconds to load, for which the --help of this command would wait.
+    from motionlens.training.epoch_recorder import better_epoch, figure_of
+
     kept = f"the weights of epoch {metrics['epoch']:.0f}"
     for name, words in (("validation_accuracy", "accuracy"), ("validation_map", "mAP")):
         if name in metrics:
-            kept += f", validation {words} {100 * metrics[name]:.1f} %"
+            kept += f", validation {words} {percent(metrics[name])}"
             if recipe.keep == "best":
                 kept += " (optimistic: the epoch was chosen for it)"
+    better = better_epoch(history) if recipe.keep == "last" else None
+    if better is not None:
+        kept += (
+            f"\nepoch {better['epoch']:.0f} was better on validation "
+            f"({percent(figure_of(better) or 0)} against {percent(figure_of(metrics) or 0)}); "
+            "--keep best keeps such an epoch"
+        )
     return (
         f"{recipe.out} holds {kept}\n"
         f"next: motionlens evaluate {recipe.out}\n"

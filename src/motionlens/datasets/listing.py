@@ -131,6 +131,7 @@ def read_listed(
         labelled=labelled,
         columns=listing.column_names,
         group=group_column(listing.group),
+        has_background=listing.background is not None,
     )
     entries = [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
     first = entries[0].path

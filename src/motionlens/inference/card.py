@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -36,7 +35,9 @@ _ATTRIBUTES = {
     "std": "preprocessing.std",
     "multi_label": "multi_label",
     "thresholds": "thresholds",
+    "background": "background",
     "license": "license",
+    "about": "about",
     "format_version": "format_version",
 }
 # 100 frames of 1000x1000: 1.2 GB as float32.
@@ -86,7 +87,11 @@ class ModelCard:
             sigmoid of its own.
         thresholds: of several labels, from which probability each is shown, as an evaluation chose
             them; empty if none has.
+        background: the class of videos that show none of the others, which makes no events; empty
+            if there is none.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
+        about: what the recognizer knows and what not, in a sentence or two for those who use it;
+            empty if not stated.
         format_version: of the checkpoint's files.
 
     Raises:
@@ -100,7 +105,9 @@ class ModelCard:
     options: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
+    background: str = ""
     license: str = ""
+    about: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -121,6 +128,11 @@ class ModelCard:
             )
         self._check_thresholds()
         self._check_clip()
+        if self.background and self.background not in self.class_names:
+            raise ValueError(
+                f"background of a model card must be one of its class_names, got "
+                f"{self.background!r}"
+            )
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
@@ -186,8 +198,9 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
-        if not self.thresholds:
-            del values["thresholds"]
+        for name in ("thresholds", "background", "about"):
+            if not values[name]:
+                del values[name]
         # A clip is a stretch of time or counts frames; the other key would say nothing.
         del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values

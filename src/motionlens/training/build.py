@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -18,7 +19,7 @@ from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
-from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.video_index import VideoIndex, normal_name
 from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
@@ -67,6 +68,11 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     _check_labels(train, validation)
     weights, start_card = _read_weights(recipe, resume)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
+    if recipe.augment.time_jitter and card.sampling.seconds is None:
+        raise ValueError(
+            "augment.time_jitter moves frames in time, but the clips of this run count frames; "
+            "give clip.seconds, or set augment.time_jitter to 0"
+        )
     if card.preprocessing.flow_frames:
         require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
@@ -138,6 +144,7 @@ def make_card(
     if start is not None and start.model == recipe.model:
         sampling, preprocessing = start.sampling, start.preprocessing
         options = {**start.options, **options}
+    background = normal_name(recipe.listing.background or "")
     size = clip.size or preprocessing.size
     own_short_side = preprocessing.short_side if size == preprocessing.size else size
     return ModelCard(
@@ -145,6 +152,7 @@ def make_card(
         options=model_options(recipe.model, **options),
         class_names=class_names,
         multi_label=multi_label,
+        background=background if background in class_names else "",
         license=start.license if start else "",
         sampling=_make_sampling(clip, sampling),
         preprocessing=Preprocessing(size, clip.short_side or own_short_side),
@@ -194,7 +202,14 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
         ValueError: If classes cannot be balanced.
     """
     card, cache = start.card, recipe.loader.cache
-    train = ClipDataset(start.train, card.sampling, start.transform, seed=recipe.seed, cache=cache)
+    train = ClipDataset(
+        start.train,
+        card.sampling,
+        start.transform,
+        seed=recipe.seed,
+        cache=cache,
+        time_jitter=recipe.augment.time_jitter,
+    )
     validation = ClipDataset(start.validation, card.sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,
@@ -255,7 +270,28 @@ def describe_start(start: Start) -> Iterator[str]:
     counts = [part.counts() for part in (train, validation)]
     for name in card.class_names:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
+    if card.background:
+        yield from _describe_actions(card, train)
     yield from start.report.lines() if start.report else ()
+
+
+def _describe_actions(card: ModelCard, train: VideoIndex) -> Iterator[str]:
+    """How long the annotated actions are, and a warning where clips do not suit them."""
+    is_action = train.labels != card.class_names.index(card.background)
+    length_s = float(np.nanmedian((train.ends_s - np.nan_to_num(train.starts_s))[is_action]))
+    yield f"annotated actions take {length_s:.2g} s (median); all else is {card.background}"
+    seconds = card.sampling.seconds
+    if card.sampling.spans_video:
+        yield (
+            f"warning: clips are as long as the actions, so streams have to be told how long a "
+            f"window is: give clip.seconds {length_s:.2g} or less"
+        )
+    elif isinstance(seconds, int | float) and seconds > length_s:
+        yield (
+            f"warning: clips of {seconds:g} s are longer than half of the actions, which are "
+            f"trained on alone and streamed with what is around them: give clip.seconds "
+            f"{length_s:.2g} or less"
+        )
 
 
 def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:

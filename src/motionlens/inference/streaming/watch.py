@@ -7,6 +7,7 @@ from pathlib import Path
 from motionlens._utils.checks import check_at_least
 from motionlens._utils.errors import json_line
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.numbers import percent
 from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream
 from motionlens.report.event import Event, Window
@@ -23,6 +24,7 @@ def watch(
     top: int = 3,
     srt: str | os.PathLike[str] | None = None,
     timeline: str | os.PathLike[str] | None = None,
+    thresholds: Sequence[float] | None = None,
 ) -> int:
     """Find the events of a stream and write them down.
 
@@ -36,6 +38,8 @@ def watch(
         top: labels on the line of a window.
         srt: file for the events as subtitles, written at the end.
         timeline: picture of the events over time: .png, .svg or .pdf, drawn at the end.
+        thresholds: from which probability each label is shown, where there may be several: the line
+            of a window then says which are above, as `predict --json` does.
 
     Returns:
         The number of events.
@@ -64,7 +68,8 @@ def watch(
     try:
         for window in stream:
             if windows:
-                write_line(window_line(stream.name, window, detector.class_names, top))
+                names = detector.class_names
+                write_line(window_line(stream.name, window, names, top, thresholds))
             if trace:
                 trace.add_window(window)
             take(detector.take(window))
@@ -125,9 +130,16 @@ def event_line(path: str, event: Event) -> str:
     return json_line(line | {"confidence": round(event.confidence, 6)})
 
 
-def window_line(path: str, window: Window, class_names: Sequence[str], top: int) -> str:
+def window_line(
+    path: str,
+    window: Window,
+    class_names: Sequence[str],
+    top: int,
+    thresholds: Sequence[float] | None = None,
+) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
-    found = best_labels(class_names, path, window.probabilities, top).to_dict(digits=6)
+    best = best_labels(class_names, path, window.probabilities, top, thresholds)
+    found = best.to_dict(digits=6)
     line = {"type": "window", "path": path, **_times(window)}
     return json_line(line | {"predictions": found["predictions"]})
 
@@ -152,7 +164,7 @@ def as_srt(events: Iterable[Event]) -> str:
         label = " ".join(event.label.replace("-->", "->").split())
         cues.append(
             f"{number}\n{_clock(event.start_s)} --> {_clock(event.end_s)}\n"
-            f"{label} ({100 * event.confidence:.0f} %)\n"
+            f"{label} ({percent(event.confidence, 0)})\n"
         )
     return "\n".join(cues)
 
