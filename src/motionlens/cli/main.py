@@ -183,6 +183,11 @@ def _underscored(word: str) -> str:
 
 def _describe(error: Exception) -> str:
     text = one_line(error)
+    if re.search(r"DataLoader worker .* (killed|exited)", text):
+        return (
+            "a process that decodes videos was killed, perhaps for its memory; take fewer with "
+            f"num_workers ({text})"
+        )
     if isinstance(error, (ValueError, OSError, ImportError)):
         return text
     return f"unexpected {type(error).__name__}: {text}; --debug shows where it comes from"

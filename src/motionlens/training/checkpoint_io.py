@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
@@ -33,7 +33,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         with replacing(path) as file:
             hashing = _HashingFile(file)
             try:
-                torch.save(checkpoint, hashing)
+                torch.save(checkpoint, cast(IO[bytes], hashing))
             except RuntimeError:
                 # Torch's archives have a message of their own where a disk is full.
                 raise hashing.error or RuntimeError(f"{path} cannot be written") from None
