@@ -135,7 +135,7 @@ def read_packets(container: Any, stream: Any, name: str, limits: Limits) -> Iter
     try:
         for number, packet in enumerate(container.demux(stream), start=1):
             packet_bytes += packet.size
-            if not number % 256:
+            if not number & 255:
                 limits.check_packets(name, number)
                 check_overlap(name, packet_bytes, num_bytes)
             yield packet

@@ -208,8 +208,9 @@ class FileReader(VideoReader):
         for decoded in self._decoded:
             self._last = decoded
             self._num_decoded += 1
-            pixels = self._num_decoded * self.height * self.width
-            self._limits.check_decoded(self.name, pixels, self._container.size)
+            if not self._num_decoded & 15:
+                pixels = self._num_decoded * self.height * self.width
+                self._limits.check_decoded(self.name, pixels, self._container.size)
             yield decoded
 
     def _decode(self) -> Iterator[Decoded]:
