@@ -164,6 +164,7 @@ def test_every_command_takes_limits(video, motionlens_command):
     status, _, err = motionlens_command(*words)
     assert status == 2
     assert "at most 1.1 times" in err
+    assert ENVIRONMENT not in os.environ
     assert motionlens_command("info", "--limits=max_aspect=0")[0] == 2
 
 

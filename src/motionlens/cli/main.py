@@ -13,7 +13,8 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from motionlens._utils.errors import nearest, one_line
@@ -98,8 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.remove("--debug")
     with warnings_on_one_line():
         try:
-            _take_limits(arguments)
-            return _dispatch(arguments)
+            with _limits_of(arguments):
+                return _dispatch(arguments)
         except KeyboardInterrupt:
             print("motionlens: interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
@@ -114,20 +115,28 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_ERROR
 
 
-def _take_limits(arguments: list[str]) -> None:
-    """Take ``--limits NAME=VALUE,...``, which every command has, out of the arguments."""
-    for place, word in enumerate(arguments):
-        option, equals, value = word.partition("=")
-        if word == "--":
-            return
-        if option == "--limits":
-            if not equals and place + 1 == len(arguments):
-                raise ValueError("--limits must be followed by NAME=VALUE,..., got nothing")
-            from motionlens.video.limits import Limits, set_limits  # needs torch
+@contextmanager
+def _limits_of(arguments: list[str]) -> Iterator[None]:
+    """Take ``--limits NAME=VALUE,...``, which every command has, and set them for the command."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [word.partition("=")[0] for word in arguments[:end]]
+    if "--limits" not in options:
+        yield
+        return
+    place = options.index("--limits")
+    _, equals, value = arguments.pop(place).partition("=")
+    if not equals and place == len(arguments):
+        raise ValueError("--limits must be followed by NAME=VALUE,..., got nothing")
+    from motionlens.video.limits import ENVIRONMENT, Limits, set_limits  # needs torch
 
-            set_limits(Limits.parse(value if equals else arguments[place + 1]))
-            del arguments[place : place + 1 + (not equals)]
-            return
+    before = os.environ.get(ENVIRONMENT)
+    set_limits(Limits.parse(value if equals else arguments.pop(place)))
+    try:
+        yield
+    finally:
+        set_limits(None)
+        if before is not None:
+            os.environ[ENVIRONMENT] = before
 
 
 def _dispatch(arguments: list[str]) -> int:
