@@ -45,7 +45,7 @@ class Limits:
     max_aspect: float = 20.0
     max_clip_megapixels: float = 400.0
     max_packets: float = 5e6
-    max_seconds: float = 1e10
+    max_seconds: float = 1e6
     max_gigapixels: float = 1.0
 
     def __post_init__(self) -> None:
