@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.checks import check_at_least, check_choice
+from motionlens._utils.checks import check_at_least, check_choice, check_number
 from motionlens.clips.timeline import TIE_S, Timed, nearest_frames, unbroken_runs
 
 SamplingMode = Literal["dense", "segments"]
@@ -21,6 +21,9 @@ WHOLE: Whole = "whole"
 
 # In clips that are counted in seconds, frames of optical flow are this far apart.
 LEAD_STEP_S = 0.04
+
+# More would be a mistake in a card or a recipe: a clip of an hour, a frame every hour.
+MAX_FRAMES, MAX_STRIDE = 100_000, 1_000_000
 
 Rng = np.random.Generator
 
@@ -56,6 +59,8 @@ class Sampling:
 
     def __post_init__(self) -> None:
         check_at_least(1, num_frames=self.num_frames, frame_stride=self.frame_stride)
+        check_number("num_frames", self.num_frames, most=MAX_FRAMES)
+        check_number("frame_stride", self.frame_stride, most=MAX_STRIDE)
         check_at_least(0, lead=self.lead)
         check_choice("mode", self.mode, get_args(SamplingMode))
         check_seconds("seconds", self.seconds)

@@ -1,9 +1,10 @@
 """The limits of a server."""
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from motionlens._utils.checks import check_at_least, check_number
+from motionlens.video.limits import Limits, limits_in_force
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,11 @@ class ServingConfig:
     max_waiting: int = 128
     decode_threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     picture_px: int = 640
+
+    @property
+    def video_limits(self) -> Limits:
+        """How much an upload may ask for: the process's limits, with the server's frame size."""
+        return replace(limits_in_force(), max_megapixels=self.max_megapixels)
 
     def __post_init__(self) -> None:
         for entry in fields(self):

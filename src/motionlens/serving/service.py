@@ -23,7 +23,7 @@ from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
-from motionlens.serving.uploads import check_size, read_pictures, stored
+from motionlens.serving.uploads import read_pictures, stored
 from motionlens.video.file import open_video
 from motionlens.video.frames import Frames, VideoError
 
@@ -54,7 +54,7 @@ class Service:
         self.recognizer, self.config, self._metrics = recognizer, config, metrics
         sampling, preprocessing = recognizer.card.sampling, recognizer.card.preprocessing
         self.num_pictures = sampling.num_frames * (sampling.lead + 1)
-        self._max_pixels = config.max_megapixels * 1e6
+        self._limits = config.video_limits
         self._temporary = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
         self.folder = Path(self._temporary.name)
         self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
@@ -100,9 +100,7 @@ class Service:
             raise VideoError(
                 f"pictures must be {self.num_pictures}, the frames of one clip, got {len(files)}"
             )
-        return await self._recognize(
-            lambda: read_pictures(files, self._max_pixels), "pictures", top
-        )
+        return await self._recognize(lambda: read_pictures(files, self._limits), "pictures", top)
 
     async def explain(
         self, file: IO[bytes], name: str, *, k: int | None, top: int | None, pictures: bool
@@ -150,8 +148,10 @@ class Service:
 
     def _read(self, file: IO[bytes], name: str) -> tuple[NDArray[np.int64], Frames]:
         """The frames of an upload's clip, and their numbers in the video."""
-        with stored(file, name, self.folder) as path, open_video(path) as reader:
-            check_size(name, reader.height, reader.width, self._max_pixels)
+        with (
+            stored(file, name, self.folder) as path,
+            open_video(path, limits=self._limits) as reader,
+        ):
             return read_clip(reader, self.recognizer.card.sampling)
 
     def _run(self, frames: Tensor) -> Tensor:

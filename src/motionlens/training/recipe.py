@@ -179,7 +179,10 @@ class OptimConfig:
                 "optim.compile and optim.checkpoint_activations exclude each other; set one to "
                 "false"
             )
-        _check(self, "optim.", "epochs", "batch_size", "accumulate", "step_epochs", least=1)
+        _check(self, "optim.", "epochs", "accumulate", "step_epochs", least=1)
+        _check(self, "optim.", "epochs", "accumulate", "step_epochs", most=10**9)
+        _check(self, "optim.", "batch_size", least=1)
+        _check(self, "optim.", "batch_size", most=10**6)
         _check(self, "optim.", "weight_decay", "grad_clip", least=0)
         _check(self, "optim.", "focal_gamma", least=0, most=10)
         _check(self, "optim.", "lr", above=0)
@@ -214,6 +217,7 @@ class LoaderConfig:
 
     def __post_init__(self) -> None:
         _check(self, "loader.", "num_workers", least=0)
+        _check(self, "loader.", "num_workers", most=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,8 +293,12 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        _check(self, "", "k", "validate_every", "patience", "devices", "num_nodes", least=1)
+        _check(self, "", "k", "validate_every", "patience", least=1)
+        _check(self, "", "k", "validate_every", "patience", most=10**9)
+        _check(self, "", "devices", "num_nodes", least=1)
+        _check(self, "", "devices", "num_nodes", most=10**5)
         _check(self, "", "seed", least=0)
+        _check(self, "", "seed", most=2**63 - 1)
         if self.loader.balanced and self.optim.class_weights is not None:
             raise ValueError(
                 "loader.balanced and optim.class_weights both make up for rare classes; set one"
