@@ -36,7 +36,7 @@ def printable(text: object, *, keep: str = "") -> str:
 
     Example:
         >>> printable("a\nb\x1b[31m.mp4"), printable("caf\u00e9 \udcff")
-        ('a\\nb\\x1b[31m.mp4', 'caf\u00e9 \\xff')
+        ('a\\nb\\x1b[31m.mp4', 'café \\xff')
     """
     text = str(text)
     if text.isprintable():
@@ -59,7 +59,7 @@ def json_line(value: object) -> str:
 
     Example:
         >>> json_line({"path": "caf\u00e9\x9b.mp4"})
-        '{"path": "caf\u00e9\\u009b.mp4"}'
+        '{"path": "café\\u009b.mp4"}'
     """
     text = json.dumps(value, ensure_ascii=False)
     if text.isprintable():

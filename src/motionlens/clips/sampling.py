@@ -63,7 +63,10 @@ class Sampling:
         check_number("frame_stride", self.frame_stride, most=MAX_STRIDE)
         check_at_least(0, lead=self.lead)
         check_choice("mode", self.mode, get_args(SamplingMode))
-        check_seconds("seconds", self.seconds)
+        seconds = self.seconds
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not (seconds in (None, WHOLE) or (is_number and 0 < seconds < math.inf)):
+            raise ValueError(f"seconds must be a number above 0 or {WHOLE}, got {seconds!r}")
 
     @property
     def span(self) -> int:
@@ -92,17 +95,6 @@ class Sampling:
         if self.seconds is None:
             return f"{frames} with stride {self.frame_stride}"
         return f"{frames} in {self.seconds:g} s"
-
-
-def check_seconds(name: str, value: object) -> None:
-    """Check the length of a clip: a number above 0, ``"whole"`` or None.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (value is None or value == WHOLE or (is_number and 0 < value < math.inf)):  # type: ignore[operator]
-        raise ValueError(f"{name} must be a number above 0 or {WHOLE}, got {value!r}")
 
 
 def sample_indices(
