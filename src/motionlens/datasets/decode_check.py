@@ -15,7 +15,8 @@ from typing import IO, Literal, NamedTuple
 
 from motionlens._utils.errors import json_line, one_line, printable
 from motionlens._utils.files import naming
-from motionlens._utils.process_pool import Lost, run_in_processes
+from motionlens._utils.process_pool import run_in_processes
+from motionlens._utils.worker_process import Lost
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.pictures import is_pattern

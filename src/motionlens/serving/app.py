@@ -17,6 +17,7 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.version import __version__
 from motionlens.inference.recognizer import Recognizer
 from motionlens.serving.config import ServingConfig
+from motionlens.serving.leaving import EndWithClient
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.middleware import RequestMetrics, UploadLimits
 from motionlens.serving.routes import router, uploads
@@ -30,8 +31,8 @@ STATIC = Path(__file__).parent / "static"
 _FILES = {"/": "index.html", "/docs": "docs.html", "/example.mp4": "example.mp4"}
 _DESCRIPTION = """Recognizes motion in video and shows what was matched with what.
 
-Uploads are read in this process, are temporary files meanwhile, and are not kept. Errors are
-answered as `{"error": "one line"}`.
+Uploads are read in processes of the server, are temporary files meanwhile, and are not kept. Errors
+are answered as `{"error": "one line"}`.
 """
 
 
@@ -81,6 +82,7 @@ def create_app(
     for kind in (HTTPException, RequestValidationError, VideoError, Exception):
         app.add_exception_handler(kind, _answer_error)
     # The middleware added last sees a request first.
+    app.add_middleware(EndWithClient, paths=_paths(uploads))
     app.add_middleware(UploadLimits, paths=_paths(uploads), config=config, metrics=metrics)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False)
     paths = _paths(uploads, router, app)

@@ -18,7 +18,9 @@ class ServingConfig:
         max_batch: most clips in a batch.
         max_wait_ms: how long the first clip of a batch waits for others, milliseconds.
         max_waiting: most uploads that are processed or wait; the next one gets status 503.
-        decode_threads: threads that decode videos; one per core, at most 4.
+        decode_threads: processes of one thread that decode videos; one per core, at most 4.
+        decode_seconds: how long the decoding of an upload may take; then it is refused.
+        decode_megabytes: how much memory it may take, 10^6 bytes, where the system can limit it.
         picture_px: longer side of the frames in an explanation, pixels.
 
     Raises:
@@ -31,6 +33,8 @@ class ServingConfig:
     max_wait_ms: float = 4.0
     max_waiting: int = 128
     decode_threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    decode_seconds: float = 20.0
+    decode_megabytes: float = 1500.0
     picture_px: int = 640
 
     @property

@@ -59,7 +59,7 @@ def serve(
         name = f"[{host}]" if ":" in host else host
         allowed = _LOCAL_NAMES if name in _LOCAL_NAMES else ("*",)
         app = create_app(recognizer, config, allowed_hosts=allowed)
-        options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": 10}
+        options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": 3}
         server = uvicorn.Server(uvicorn.Config(app, **options))
         say(_described(recognizer))
         for line in _addresses(name, listener.getsockname()[1]):
