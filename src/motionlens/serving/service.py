@@ -3,10 +3,9 @@
 import asyncio
 import base64
 import io
-import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -18,9 +17,11 @@ from motionlens._utils.process_pool import ProcessPool
 from motionlens._utils.worker_process import Lost
 from motionlens.inference.explaining import explain_frames
 from motionlens.inference.recognizer import Recognizer
+from motionlens.models.capture import capture_proposals
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.decoding import Clip, Decoder, Upload
+from motionlens.serving.explanation_json import explanation_json
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
 from motionlens.serving.upload_folder import upload_folder
@@ -65,8 +66,9 @@ class Service:
         )
         # The first run of a network takes much longer than the next ones.
         shape = (self.num_pictures, 3, preprocessing.size, preprocessing.size)
-        black = torch.zeros(shape, dtype=torch.uint8)
-        self._network.call(lambda: self._probabilities([black])).result()
+        self._black = torch.zeros(shape, dtype=torch.uint8)
+        self._network.call(lambda: self._probabilities([self._black])).result()
+        self._searched: list[torch.Size] | None = None  # (1, T, S, k) of each module
         metrics.queue_length.set_function(lambda: self._network.num_waiting)
 
     def close(self) -> None:
@@ -107,7 +109,7 @@ class Service:
 
     async def explain(
         self, file: IO[bytes], name: str, *, k: int | None, top: int | None, pictures: bool
-    ) -> str:
+    ) -> AsyncIterator[str]:
         """Explain what the network matched in an uploaded video.
 
         Args:
@@ -118,12 +120,14 @@ class Service:
             pictures: whether to add the frames as ``data:`` URLs.
 
         Returns:
-            JSON.
+            JSON, in pieces that are made as they are taken.
 
         Raises:
             VideoError: If it cannot be read as a video.
             ValueError: If the network has no CP modules, or k is out of range.
         """
+        if k is not None:
+            await self._check_k(k)
         clip = await self._decode_video(file, name, is_whole=True)
         found = await asyncio.wrap_future(
             self._network.call(
@@ -131,12 +135,35 @@ class Service:
             )
         )
 
-        def to_json() -> str:
+        def shown() -> dict[str, Any]:
             urls = [_data_url(frame, self.config.picture_px) for frame in found.frames]
-            answer = {**found.to_dict(top=top), "pictures": urls if pictures else None}
-            return json.dumps(answer, separators=(",", ":"))
+            return {**found.without_positions(), "pictures": urls if pictures else None}
 
-        return await asyncio.to_thread(to_json)
+        return explanation_json(await asyncio.to_thread(shown), found, top)
+
+    async def _check_k(self, k: int) -> None:
+        """Refuse a k that would make the answer, and the work for it, large.
+
+        Raises:
+            ValueError: If it does.
+        """
+        if self._searched is None:
+            self._searched = await asyncio.wrap_future(self._network.call(self._search_shapes))
+        num_positions = sum(T * S for _, T, S, _ in self._searched)
+        own = max((own for *_, own in self._searched), default=k)
+        most = max(self.config.max_proposals // max(num_positions, 1), own)
+        # What is beyond the positions that there are is refused by the network in its own words.
+        if most < k <= min(((T - 1) * S for _, T, S, _ in self._searched), default=0):
+            raise ValueError(
+                f"k must be at most {most} here, got {k}: an explanation has at most "
+                f"{self.config.max_proposals} proposals, of {num_positions} positions; take fewer, "
+                "or start the server with a larger --max_proposals"
+            )
+
+    def _search_shapes(self) -> list[torch.Size]:
+        with capture_proposals(self.recognizer.network) as seen:
+            self._probabilities([self._black])
+        return [proposals.indices.shape for proposals in seen.values()]
 
     async def _recognize(self, clip: Clip, name: str, top: int) -> Prediction:
         row = await asyncio.wrap_future(self._network.submit(clip.frames.data))
