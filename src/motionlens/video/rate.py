@@ -14,7 +14,7 @@ from motionlens.video.container import (
 )
 from motionlens.video.file import open_video
 from motionlens.video.frame_index import index_packets
-from motionlens.video.limits import limits_in_force
+from motionlens.video.limits import Stopwatch, limits_in_force
 from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.presentation import Presentation
 from motionlens.video.shards import is_shard_path, read_table, table_row
@@ -46,9 +46,9 @@ def frame_rate(path: Path, *, fps: float) -> float:
             return reader.fps
     limits = limits_in_force()
     container, stream = open_container(file_address(path), str(path), limits)
-    with container:
+    with container, limits.memory():
         declared = read_fps(stream)
-        packets = read_packets(container, stream, str(path), limits)
+        packets = read_packets(container, stream, str(path), limits, Stopwatch())
         return _rate_by_times(container, stream, packets) or declared
 
 
