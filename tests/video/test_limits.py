@@ -34,13 +34,19 @@ def _without_environment(monkeypatch):
         ({"max_megapixels": 0.001}, "at most 0.001 megapixels, these are 48x32; .*--limits max_m"),
         ({"max_aspect": 1.4}, "at most 1.4 times the shorter one, these are 48x32"),
         ({"max_packets": 39}, "at most 39 packets, it has more"),
-        ({"max_cpu_seconds": 1e-9}, "takes more than .* s of the processor"),
         ({"max_seconds": 3.5}, "at most 3.5 s long, its times say 3.9 s"),
     ],
 )
 def test_a_file_beyond_a_limit_is_refused(video, limits, message):
     limits = Limits(**limits)
     with pytest.raises(VideoError, match=f"a.mp4: .*{message}"):
+        open_video(video, limits=limits)
+
+
+def test_the_time_of_the_processor_is_limited(video, monkeypatch):
+    monkeypatch.setattr("motionlens.video.limits._SECONDS_PER_BYTE", 0)
+    limits = Limits(max_cpu_seconds=1e-9)
+    with pytest.raises(VideoError, match="a.mp4: takes more than 1e-09 s .*--limits max_cpu_s"):
         open_video(video, limits=limits)
 
 
