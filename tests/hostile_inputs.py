@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import av
+import numpy as np
 from PIL import Image, PngImagePlugin
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -105,6 +107,30 @@ def large_gif(path: Path) -> None:
     path.write_bytes(bytes(content[:start]) + (control + bytes(content[start:-1])) * 20_000 + b";")
 
 
+def many_samples(path: Path) -> None:
+    """A table of a hundred million samples, of one byte each, in one chunk."""
+    content = bytearray((path.parent / "good.mp4").read_bytes())
+    for box, offset, number in (("stsz", 8, 1), ("stsz", 12, 10**8), ("stsc", 16, 10**8)):
+        place = content.index(box.encode()) + offset
+        content[place : place + 4] = struct.pack(">I", number)
+    path.write_bytes(content)
+
+
+def many_fragment_samples(path: Path) -> None:
+    """A fragment of twenty million samples, whose table takes no byte for each."""
+    content = io.BytesIO()
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(content, "w", format="mp4", options=options) as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    data = bytearray(content.getvalue())
+    place = data.index(b"trun")
+    data[place + 4 : place + 12] = struct.pack(">II", 0, 20_000_000)
+    path.write_bytes(data)
+
+
 # Name of a file, and what makes it.
 FILES: dict[str, Callable[[Path], None]] = {
     "pipe.mp4": fifo,
@@ -123,6 +149,8 @@ FILES: dict[str, Callable[[Path], None]] = {
     "odd\nname\x1b[2J.mp4": text("no video"),
     "long.gif": long_gif,
     "large.gif": large_gif,
+    "many_samples.mp4": many_samples,
+    "many_fragment_samples.mp4": many_fragment_samples,
 }
 # The same of the pictures of a folder.
 PICTURES: dict[str, Callable[[Path], None]] = {
