@@ -1,5 +1,6 @@
 """Video containers: opening them, and what they declare of themselves."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def check_file(path: Path) -> None:
     Raises:
         VideoError: If the path is missing, not a file, empty, not readable or a Git LFS pointer.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise VideoError(f"{path}: must be a video file or a folder of pictures, nothing is there")
     if not path.is_file():
         raise VideoError(

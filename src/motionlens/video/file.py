@@ -72,7 +72,7 @@ def open_video(
     limits = limits or limits_in_force()
     if isinstance(video, np.ndarray | Tensor):
         reader: VideoReader = ArrayReader(video, fps=fps)
-    elif (path := Path(video)).is_dir():
+    elif os.path.isdir(path := Path(video)):
         reader = FolderReader(path, limits, fps=fps)
     elif is_shard_path(path):
         reader = ShardReader(path, limits)

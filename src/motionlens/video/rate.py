@@ -1,5 +1,6 @@
 """The frame rate of a video, without decoding it."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -35,7 +36,7 @@ def frame_rate(path: Path, *, fps: float) -> float:
     Raises:
         VideoError: If there is nothing there, or it is no video.
     """
-    if path.is_dir() or is_pattern(path):
+    if os.path.isdir(path) or is_pattern(path):
         return fps
     if is_shard_path(path):
         table = read_table(path.parent)
