@@ -1,25 +1,30 @@
 """Inputs that hurt, made by script, and processes that take them as a command would."""
 
 import io
-import json
 import multiprocessing
 import os
 import resource
 import socket
 import struct
+import subprocess
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
+import httpx2
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["motionlens.training.fit", "motionlens.inference.evaluation", "motionlens.serving.app"]
+    ["motionlens.training.fit", "motionlens.inference.evaluation", "motionlens.export.exporting"]
 )
+# What sends files to a path of a server: status and answer.
+Send = Callable[[str, list[Path]], tuple[int, dict[str, Any]]]
 _MEMORY = int(1.5e9)
 _CPU_S = 10
 # A process that waits uses no time of the processor.
@@ -195,27 +200,42 @@ def _run(words: list[str], where: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, used + _MEMORY))
     spent = int(sum(os.times()[:2]))
     resource.setrlimit(resource.RLIMIT_CPU, (spent + _CPU_S, spent + _CPU_S + 5))
-    if words[0] == "server":
-        status = _upload(words[1], [Path(word) for word in words[2:]])
-    else:
-        from motionlens.cli.main import main
+    from motionlens.cli.main import main
 
-        status = main(words)
+    status = main(words)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def _upload(path: str, files: list[Path]) -> int:
-    """Send files to a server in this process; its answer goes to standard output."""
-    from fastapi.testclient import TestClient
+@contextmanager
+def running_server(where: Path) -> Iterator[Send]:
+    """A server of its own; gives what sends files to it.
 
-    from motionlens.inference.recognizer import Recognizer
-    from motionlens.serving.app import create_app
+    It has 1.5 GB of memory above what it has when it listens, and its processes as much.
+    """
+    command = [sys.executable, "-m", "motionlens", "serve", "--port", "0", "--device", "cpu"]
+    command += ["--decode_seconds", str(_CPU_S)]
+    with (
+        (where / "stderr").open("wb") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            address = next(
+                word for line in process.stdout for word in line.split() if "://" in word
+            )
+            statm = Path(f"/proc/{process.pid}/statm").read_text()
+            most = int(statm.split()[0]) * resource.getpagesize() + _MEMORY
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (most, most))
 
-    name = "files" if path.endswith("pictures") else "file"
-    with TestClient(create_app(Recognizer.from_pretrained())) as client:
-        sent = [(name, (file.name, file.read_bytes())) for file in files]
-        answer = client.post(path, files=sent)
-    print(json.dumps({"status": answer.status_code, "answer": answer.json()}))
-    return 0 if answer.status_code == 200 else 2 if "error" in answer.json() else 3
+            def send(path: str, files: list[Path]) -> tuple[int, dict[str, Any]]:
+                name = "files" if path.endswith("pictures") else "file"
+                sent = [(name, (file.name, file.read_bytes())) for file in files]
+                answer = httpx2.post(f"{address}{path.lstrip('/')}", files=sent, timeout=_WAIT_S)
+                return answer.status_code, answer.json()
+
+            yield send
+        finally:
+            process.kill()
+    assert (where / "stderr").read_bytes() == b""
