@@ -58,3 +58,11 @@ def served(app, config=None):
 def serve():
     """``with serve(app) as address``."""
     return served
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_decoding_process():
+    """Many tests start a server; each process of it takes a while to start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("motionlens.serving.config.os.cpu_count", lambda: 1)
+        yield
