@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.source import ListingConfig
-from motionlens.training.recipe import Recipe
+from motionlens.training.recipe import RANDOM, Recipe
 from motionlens.training.recipe_files import read_recipe_file, recipe_from
 
 BudgetName = Literal["small", "medium", "full"]
@@ -119,7 +119,7 @@ def base_recipe(
     if recipe is not None:
         values = _merged(values, read_recipe_file(recipe))
     given = {"data": data, "validation": validation, "device": device, "out": "OUT"}
-    given |= {"init": init} if init is not None else {}
+    given |= {"init": init or values.get("init") or RANDOM}
     optim = {"epochs": epochs} if epochs is not None else {}
     found = recipe_from(_merged(values, {**given, "listing": changed(listing), "optim": optim}))
     clips = found.devices * found.num_nodes * found.optim.accumulate

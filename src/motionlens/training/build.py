@@ -1,6 +1,6 @@
 """What a training run starts from: videos, card, network with its first weights, loaders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, Weights, start_from
+from motionlens.training.ddp import planned_processes
+from motionlens.training.losses import StepPlan
+from motionlens.training.proposal import complete, with_init
 from motionlens.training.recipe import ClipConfig, Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
@@ -43,6 +46,8 @@ class Start:
         validation: validation videos.
         transform: of training clips.
         report: what was loaded into the network; None if nothing was.
+        recipe: with nothing left open.
+        reasons: lines on what was decided.
     """
 
     model: nn.Module
@@ -51,6 +56,8 @@ class Start:
     validation: VideoIndex
     transform: ClipTransform
     report: TransferReport | None
+    recipe: Recipe
+    reasons: Sequence[str]
 
 
 def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
@@ -65,7 +72,10 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     """
     train, validation = open_parts(recipe.source)
     _check_labels(train, validation)
+    recipe = with_init(recipe)
     weights, start_card = _read_weights(recipe, resume)
+    steps = _steps_per_epoch(recipe, len(train))
+    recipe, reasons = complete(recipe, train, start_card, steps)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
     if card.preprocessing.flow_frames:
         require("cv2", "flow")  # before processes that load clips miss it one by one
@@ -79,7 +89,14 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
                 "none; set it to false"
             )
         model.recompute_blocks()
-    return Start(model, card, train, validation, _transform(recipe, card, train), report)
+    transform = _transform(recipe, card, train)
+    return Start(model, card, train, validation, transform, report, recipe, reasons)
+
+
+def _steps_per_epoch(recipe: Recipe, num_clips: int) -> int:
+    devices, num_nodes = planned_processes(recipe)
+    optim = recipe.optim
+    return StepPlan(num_clips, optim.batch_size, devices * num_nodes, optim.accumulate).num_steps
 
 
 def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
@@ -256,6 +273,7 @@ def describe_start(start: Start) -> Iterator[str]:
     for name in card.class_names:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
     yield from start.report.lines() if start.report else ()
+    yield from start.reasons
 
 
 def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:

@@ -26,6 +26,7 @@ from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import Bar, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
+from motionlens.training.proposal import with_decisions
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import (
     CHECKPOINT,
@@ -33,6 +34,7 @@ from motionlens.training.run_folder import (
     begun_run,
     check_run,
     read_metrics,
+    run_recipe,
 )
 from motionlens.training.skip_broken import leave_out_broken
 
@@ -80,10 +82,13 @@ def fit(
             being a number.
         KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
     """
+    if resume:
+        recipe = with_decisions(recipe, run_recipe(recipe.out))
     if is_first_process():
         check_run(recipe, resume=resume, overwrite=overwrite)
     device = resolve_device(recipe.device)
     start = make_start(recipe, resume=resume)
+    recipe = start.recipe
     quiet = not progress or not is_first_process()
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     begun: Any = nullcontext(Path(recipe.out))

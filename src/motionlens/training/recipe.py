@@ -12,6 +12,8 @@ from motionlens._utils.checks import check_number
 from motionlens.datasets.source import DataSource, ListingConfig
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# As ``init``: random weights.
+RANDOM = "none"
 
 # None of these has slots: jsonargparse reads default instances through `vars`.
 
@@ -116,7 +118,9 @@ class OptimConfig:
     Attributes:
         optimizer: adamw, or sgd with momentum 0.9.
         nesterov: Whether the momentum of sgd is Nesterov's.
-        epochs: Passes over the training clips.
+        epochs: Passes over the training clips; by default 20, and so many more that small data
+            make enough steps.
+        steps: Steps of the whole training instead of epochs, rounded up to whole epochs.
         batch_size: Clips per batch of each process.
         accumulate: Batches whose gradients are added up for one step; each clip of the step
             weighs the same.
@@ -148,7 +152,8 @@ class OptimConfig:
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
     nesterov: bool = True
-    epochs: int = 60
+    epochs: int | None = None
+    steps: int | None = None
     batch_size: int = 16
     accumulate: int = 1
     lr: float = 0.003
@@ -174,7 +179,11 @@ class OptimConfig:
                 "optim.compile and optim.checkpoint_activations exclude each other; set one to "
                 "false"
             )
-        _check(self, "optim.", "epochs", "batch_size", "accumulate", "step_epochs", least=1)
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("optim.epochs and optim.steps exclude each other; leave out one")
+        _check(
+            self, "optim.", "epochs", "steps", "batch_size", "accumulate", "step_epochs", least=1
+        )
         _check(self, "optim.", "weight_decay", "grad_clip", least=0)
         _check(self, "optim.", "focal_gamma", least=0, most=10)
         _check(self, "optim.", "lr", above=0)
@@ -239,8 +248,10 @@ class Recipe:
         validation: Folder or list file with the validation videos, if they are not in data.
         model: Name of a model; `motionlens info` lists them.
         k: Proposals per position; the model's own if not given.
-        init: Weights to start from instead of random ones: a folder of motionlens, a torchvision or
-            timm state dict (.pth, .safetensors), a tensorpack .npz, or hub:owner/name.
+        init: Weights to start from: a folder of motionlens, a torchvision or timm state dict
+            (.pth, .safetensors), a tensorpack .npz, or hub:owner/name; bundled for those that come
+            with the package, none for random ones. By default bundled for the network that they
+            are of, cpnet_nano, and none for others.
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy (mean average precision where videos have several labels). best makes that

@@ -47,7 +47,7 @@ _REPLACED = ".replaced"
 # another run. What it started from no longer matters.
 _PLACES = {"out", "data", "validation", "listing.root", "init"}
 _MACHINE = {"device", "devices", "num_nodes", "loader.num_workers", "loader.cache"}
-_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "log"}
+_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "optim.steps", "log"}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -143,7 +143,7 @@ def check_resumable(recipe: Recipe) -> None:
             f"{name} was {before.get(name)}, is {now.get(name)}; give --out alone with --resume"
         )
     finished = max((int(row["epoch"]) for row in read_metrics(run)), default=0)
-    if recipe.optim.epochs < finished:
+    if recipe.optim.epochs is not None and recipe.optim.epochs < finished:
         raise ValueError(
             f"optim.epochs must be at least the {finished} that the run has finished, got "
             f"{recipe.optim.epochs}; leave it out or raise it"

@@ -1,0 +1,169 @@
+"""What a recipe leaves open, decided from the data: first weights, clips, number of epochs."""
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens.clips.sampling import WHOLE
+from motionlens.clips.video_index import VideoIndex
+from motionlens.inference.card import ModelCard
+from motionlens.inference.checkpoint import load_card
+from motionlens.models.registry import model_defaults
+from motionlens.pretrained import NAME as BUNDLED
+from motionlens.pretrained import bundled_path
+from motionlens.training.recipe import RANDOM, ClipConfig, Recipe
+from motionlens.video.frames import VideoError, VideoWarning
+
+Seconds = float | Literal["whole"] | None
+
+# Videos that are opened to learn how long they are.
+_MOST_VIDEOS = 60
+# Where 9 of 10 videos are no longer than this, each was cut to one motion, seconds.
+_TRIMMED_S = 10.0
+# Frames per second of a clip that spans its video, as far as their number allows.
+_FRAMES_PER_SECOND = 4.0
+_LEAST_FRAMES, _MOST_FRAMES = 8, 16
+# Steps that small data need, and passes over large data.
+_STEPS_FROM_WEIGHTS, _STEPS_FROM_NOTHING, _LEAST_EPOCHS = 700, 1400, 20
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long the videos of a data set are.
+
+    Attributes:
+        seconds: float64 ``(n,)``, of the videos that were opened, sorted.
+    """
+
+    seconds: NDArray[np.float64]
+
+    @property
+    def are_trimmed(self) -> bool:
+        """Whether the videos were cut to one motion each."""
+        return bool(len(self.seconds)) and bool(np.quantile(self.seconds, 0.9) <= _TRIMMED_S)
+
+    def __str__(self) -> str:
+        low, middle, high = np.quantile(self.seconds, (0, 0.5, 1))
+        return f"{low:.1f} to {high:.1f} s, median {middle:.1f}"
+
+
+def find_lengths(index: VideoIndex) -> Lengths:
+    """The lengths of an index's videos, of at most 60 spread over it; broken ones are left out."""
+    chosen = np.linspace(0, len(index) - 1, min(len(index), _MOST_VIDEOS)).round().astype(int)
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", VideoWarning)
+        for i in chosen.tolist():
+            try:
+                with index.open(i) as reader:
+                    times = reader.times_s
+                    found.append(float(times[-1] - times[0]) + 1 / reader.fps)
+            except VideoError:
+                continue  # training says what is wrong with it
+    return Lengths(np.sort(np.array(found, dtype=np.float64)))
+
+
+def complete(
+    recipe: Recipe, train: VideoIndex, start: ModelCard | None, steps_per_epoch: int
+) -> tuple[Recipe, list[str]]:
+    """Fill in clips and number of epochs where a recipe leaves them open.
+
+    Args:
+        recipe: with ``init`` as :func:`with_init` leaves it.
+        train: training videos.
+        start: card of the recognizer that training starts from. Where the user has named it, clips
+            stay as they are in it.
+        steps_per_epoch: steps that the training clips make.
+
+    Returns:
+        The recipe with nothing left open; and a line on each thing that was decided.
+    """
+    clip, optim, reasons = recipe.clip, recipe.optim, []
+    defaults = model_defaults(recipe.model)
+    num_frames, seconds = defaults.num_frames, cast(Seconds, defaults.seconds)
+    is_ours = start is not None and start.model == recipe.model
+    if is_open(clip) and (not is_ours or recipe.init == BUNDLED):
+        if is_ours:
+            assert start is not None
+            num_frames, seconds = start.sampling.num_frames, start.sampling.seconds
+        clip, reason = propose_clip(clip, find_lengths(train), num_frames, seconds)
+        reasons.append(reason)
+    if optim.steps is not None:
+        optim = replace(optim, epochs=math.ceil(optim.steps / steps_per_epoch), steps=None)
+    elif optim.epochs is None:
+        enough = _STEPS_FROM_WEIGHTS if is_ours else _STEPS_FROM_NOTHING
+        epochs = max(math.ceil(enough / steps_per_epoch), _LEAST_EPOCHS)
+        optim = replace(optim, epochs=epochs)
+        reasons.append(
+            f"{epochs} epochs of {steps_per_epoch:,} steps (--optim.epochs or --optim.steps "
+            "decides otherwise)"
+        )
+    return replace(recipe, clip=clip, optim=optim), reasons
+
+
+def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
+    """A recipe that a run is resumed with, what it leaves open as the run has it."""
+    clip, optim = recipe.clip, recipe.optim
+    if is_open(clip) and not is_open(before.clip):
+        num_frames = clip.num_frames or before.clip.num_frames
+        clip = replace(clip, num_frames=num_frames, seconds=before.clip.seconds)
+    if optim.epochs is None and optim.steps is None:
+        optim = replace(optim, epochs=before.optim.epochs)
+    return replace(recipe, clip=clip, optim=optim)
+
+
+def with_init(recipe: Recipe) -> Recipe:
+    """A recipe whose ``init`` names weights, or is None for random ones.
+
+    One that says nothing starts from the bundled weights, if they are of its network.
+    """
+    if recipe.init is not None:
+        return replace(recipe, init=None) if recipe.init == RANDOM else recipe
+    bundled = load_card(bundled_path())
+    asked = {**bundled.options, **recipe.resolved_model_options()}
+    # Options that say how a network starts, and k, may be any with the same weights.
+    free = {"k", "initial_scale"}
+    fits = recipe.model == bundled.model and all(
+        bundled.options.get(name) == value for name, value in asked.items() if name not in free
+    )
+    return replace(recipe, init=BUNDLED) if fits else recipe
+
+
+def is_open(clip: ClipConfig) -> bool:
+    """Whether a recipe leaves to the data how long clips are."""
+    return clip.mode == "dense" and not (clip.frame_stride or clip.fps or clip.seconds)
+
+
+def propose_clip(
+    clip: ClipConfig, lengths: Lengths, num_frames: int, seconds: Seconds
+) -> tuple[ClipConfig, str]:
+    """Choose how long clips are and how many frames they have; and say why.
+
+    Where videos were cut to one motion each, a clip spans the whole video; where they are long, it
+    is as long as the network's own.
+
+    Args:
+        clip: as the recipe has it.
+        lengths: of the training videos.
+        num_frames: of the network's own clips.
+        seconds: likewise.
+    """
+    if lengths.are_trimmed:
+        T = clip.num_frames or _fitting_frames(float(np.median(lengths.seconds)))
+        seconds, what = WHOLE, f"clips span whole videos in {T} frames: these are short"
+    else:
+        T = clip.num_frames or num_frames
+        what = f"clips are {seconds} s of a video in {T} frames: videos are long"
+    found = f" ({lengths})" if len(lengths.seconds) else ""
+    return replace(clip, num_frames=T, seconds=seconds), (
+        f"{what}{found}; --clip.seconds and --clip.num_frames decide otherwise"
+    )
+
+
+def _fitting_frames(seconds: float) -> int:
+    frames = 2 * round(seconds * _FRAMES_PER_SECOND / 2)
+    return min(max(frames, _LEAST_FRAMES), _MOST_FRAMES)
