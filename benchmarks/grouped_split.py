@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,8 @@ def read_recipe(path: str, fields: list[str], out: Path) -> Recipe:
 
 def measure(recipe: Recipe, group: str | None, seed: int, folds: int, out: Path) -> FoldsResult:
     """Train the folds that are not there yet."""
-    listing = replace(recipe.listing, group=group, split_seed=seed)
-    one = replace(recipe, out=str(out), listing=listing, seed=recipe.seed + seed)
+    listing = {"listing.group": group, "listing.split_seed": seed}
+    one = recipe.with_(out=out, seed=recipe.seed + seed, **listing)
     return cross_validate(one, folds, resume=begun_folds(out) is not None)
 
 

@@ -11,6 +11,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from motionlens._utils.numbers import figure
 from motionlens._utils.tables import markdown_table
 from motionlens.bench.report import load, markdown
 from motionlens.models.profile import describe
@@ -56,7 +57,7 @@ def comparator_costs() -> str:
             (
                 f"`{name}`",
                 f"{found.parameters / 1e6:.2f} M",
-                f"{found.multiply_adds / 1e9:.3g} G",
+                f"{figure(found.multiply_adds / 1e9)} G",
                 f"{clip.num_frames} x {clip.size}x{clip.size}",
                 str(clip.channels),
             )

@@ -246,6 +246,35 @@ def test_training_clips_lie_anywhere_in_the_video_and_keep_their_length():
     assert len(set(whole[:, 2])) >= 11
 
 
+@pytest.mark.parametrize(("jitter", "farthest"), [(0.2, 3), (0.5, 7)])
+def test_time_jitter_moves_every_frame_by_a_share_of_the_step(jitter, farthest):
+    video, sampling = at(60, 1.0), Sampling(4, seconds=1.0)  # 4 frames, 15 frames of it apart
+
+    def chosen(seed, time_jitter=0.0):
+        rng = np.random.default_rng(seed)
+        return sample_indices(video, sampling, rng, time_jitter=time_jitter)
+
+    moved = np.stack([chosen(seed, jitter) for seed in range(400)])
+    away = moved - np.stack([chosen(seed) for seed in range(400)])
+    # Each frame by itself, up to jitter * 15 frames on either side, and rounded.
+    assert (away.max(0) >= farthest).all()
+    assert (away.min(0) <= -farthest).all()
+    assert np.abs(away).max() <= farthest + 1
+    assert len({tuple(row) for row in away.tolist()}) > 300
+    assert (np.diff(moved) >= 0).all()
+
+
+def test_time_jitter_does_not_touch_evaluation_or_clips_that_count_frames():
+    video, sampling = at(30), Sampling(5, seconds=0.5)
+    expected = sample_indices(video, sampling).tolist()
+    assert sample_indices(video, sampling, time_jitter=0.4).tolist() == expected
+    counted = [
+        sample_indices(video, Sampling(5, 3), np.random.default_rng(4), time_jitter=jitter)
+        for jitter in (0.0, 0.4)
+    ]
+    assert counted[0].tolist() == counted[1].tolist()
+
+
 GAP = Timeline(np.concatenate([np.arange(30) / 25, 6.2 + np.arange(20) / 25]), 25.0)
 
 

@@ -40,6 +40,37 @@ def test_a_source_as_long_as_a_clip_gives_the_clip_that_prediction_takes(fps, se
     assert [each.numbers.tolist() for each in found] == alone[:, None].tolist()
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_so_does_one_of_changing_rate_about_as_long_as_a_clip(seed):
+    # For how long the last frame is shown is a guess, of up to twice the least interval here.
+    rng = np.random.default_rng(seed)
+    times_s = np.concatenate([[0.0], np.cumsum(rng.choice([1, 2, 3, 4, 5], 99)) / 60])
+    times_s = times_s[times_s < 2.0]
+    sampling = Sampling(8, seconds=2.0)
+    fps = len(times_s) / 2.0
+    length_s = times_s[-1] * len(times_s) / (len(times_s) - 1)
+    found, _ = pushed(sampling, times_s, fps)
+    alone = sample_indices(Timeline(times_s, fps), sampling)
+    if length_s >= 2.0 or times_s[-1] >= 1.875:
+        assert [each.numbers.tolist() for each in found] == alone[:, None].tolist()
+    else:  # shorter than a window: the stream takes prediction's own clip of the file
+        assert len(found) < 8
+
+
+@pytest.mark.parametrize("fps", [10, 25, 30, 60, 120])
+@pytest.mark.parametrize("missing_s", [0.04, 0.1, 0.12, 0.2])
+def test_so_does_one_that_lacks_a_part_of_its_last_step(fps, missing_s):
+    times_s = np.arange(round((2.0 - missing_s) * fps)) / fps
+    sampling = Sampling(8, seconds=2.0)
+    found, _ = pushed(sampling, times_s, float(fps))
+    alone = sample_indices(Timeline(times_s, float(fps)), sampling)
+    if len(found) == 8:
+        assert [each.numbers.tolist() for each in found] == alone[:, None].tolist()
+    else:  # the clip is the whole of the file, its parts a little shorter
+        expected = sample_indices(Timeline(times_s, float(fps)), Sampling(8, seconds="whole"))
+        assert alone.tolist() == expected.tolist()
+
+
 def test_strides_count_frames_whatever_the_times():
     times_s = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.1, 40))
     found, _ = pushed(Sampling(4, 3, lead=1), times_s, 25.0)

@@ -117,6 +117,29 @@ class TestItems:
             clips.add(float(dataset[0]["clip"].sum()))
         assert len(clips) == 5  # places for 4 frames among 8
 
+    @pytest.mark.parametrize("cache", [False, True])
+    def test_time_jitter_is_for_training_and_repeats_with_the_epoch(self, index, training, cache):
+        # The whole of each video, so that jitter alone is drawn in time.
+        sampling = Sampling(4, seconds="whole")
+        plain = ClipDataset(index, sampling, PREPROCESSING, cache=cache)
+        jittered = ClipDataset(index, sampling, PREPROCESSING, cache=cache, time_jitter=0.5)
+        assert torch.equal(plain[0]["clip"], jittered[0]["clip"])
+        transform = ClipTransform(
+            PREPROCESSING,
+            index.class_names,
+            min_area=1,
+            ratio=(1.5, 1.5),
+            colors=ColorJitter(0, 0, 0, 0),
+        )
+        sampling = Sampling(2, seconds=8 / 25)
+        train = ClipDataset(index, sampling, transform, cache=cache, time_jitter=0.5)
+        sums = []
+        for epoch in (*range(20), 0):
+            train.set_epoch(epoch)
+            sums.append(float(train[0]["clip"].sum()))
+        assert len(set(sums)) > 8  # pairs of frames, where there would be one
+        assert sums[-1] == sums[0]
+
     def test_windows_are_kept_to(self, index):
         whole = ClipDataset(index, SAMPLING, PREPROCESSING)
         starts, ends = np.full(10, 0.4), np.full(10, 0.8)

@@ -292,6 +292,14 @@ def test_frame_rates_are_printed_and_strides_over_mixed_ones_warned_of(tmp_path,
     assert "warning: clips count frames (clip.frame_stride 2)" in capsys.readouterr().out
 
 
+def test_time_jitter_is_for_clips_in_seconds(videos, tmp_path):
+    recipe = tiny_recipe(videos, tmp_path / "run", augment=AugmentConfig(time_jitter=0.3))
+    counted = replace(recipe, clip=ClipConfig(frame_stride=2))
+    with pytest.raises(ValueError, match=r"augment\.time_jitter moves frames in time, but"):
+        fit(counted)
+    assert not (tmp_path / "run").exists()
+
+
 def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
     options = {"widths": [8, 8, 8, 8], "modules": {"res3": 1}, "offset_scale": 2.0}
     clip = ClipConfig(num_frames=3, frame_stride=1, size=24, short_side=28)

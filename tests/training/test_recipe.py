@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -98,6 +99,7 @@ def test_missing_file_is_named(tmp_path):
         (lambda: ClipConfig(size=0), "clip.size must be at least 1, got 0"),
         (lambda: AugmentConfig(min_area=0), "min_area must be above 0 and at most 1, got 0"),
         (lambda: AugmentConfig(hue=0.6), "hue must be at least 0 and at most 0.5"),
+        (lambda: AugmentConfig(time_jitter=0.6), "time_jitter must be at least 0 and at most 0.5"),
         (lambda: AugmentConfig(brightness=-1), "brightness must be at least 0"),
         (lambda: AugmentConfig(ratio=(2, 1)), "ratio must be 0 < least <= greatest"),
         (lambda: OptimConfig(epochs=0), "epochs must be at least 1"),
@@ -152,3 +154,38 @@ def test_recipes_do_not_need_torch():
 def test_compiled_blocks_cannot_be_computed_twice():
     with pytest.raises(ValueError, match="compile and optim.checkpoint_activations exclude"):
         OptimConfig(compile=True, checkpoint_activations=True)
+
+
+def test_fields_of_nested_parts_are_changed_by_name(tmp_path):
+    changed = RECIPE.with_(seed=7, out=tmp_path, **{"optim.epochs": 5, "clip.size": "32"})
+    assert changed == replace(
+        RECIPE,
+        seed=7,
+        out=str(tmp_path),
+        optim=replace(RECIPE.optim, epochs=5),
+        clip=replace(RECIPE.clip, size=32),
+    )
+    assert RECIPE.with_() == RECIPE
+    assert RECIPE.with_(optim=OptimConfig(lr=0.5), **{"optim.epochs": 2}).optim == OptimConfig(
+        lr=0.5, epochs=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"optim.epoch": 5}, "Recipe has no field optim.epoch, did you mean 'optim.epochs'?"),
+        ({"lr": 5}, "Recipe has no field lr, did you mean 'optim.lr'?"),
+        ({"optin.lr": 5}, "Recipe has no field optin.lr, did you mean 'optim.lr'?"),
+        ({"modell": "x"}, "Recipe has no field modell, did you mean 'model'?"),
+        ({"optim.epochs": "many"}, "optim.epochs must be a whole number, got many"),
+        ({"optim.epochs": 2.5}, "optim.epochs must be a whole number, got 2.5"),
+        ({"optim.epochs": 0}, "optim.epochs must be at least 1, got 0"),
+        ({"optim": {"epoch": 3}}, "Recipe has no field optim.epoch, did you mean"),
+        ({"keep": "first"}, "keep must be one of 'last', 'best', got first"),
+    ],
+)
+def test_a_changed_field_must_exist_and_fit(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
+        RECIPE.with_(**changes)
+    assert "\n" not in str(caught.value)

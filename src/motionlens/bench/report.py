@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from motionlens._utils.files import write_atomically
+from motionlens._utils.numbers import figure
 from motionlens._utils.tables import markdown_table
 from motionlens.bench.timing import Measurement
 
@@ -75,12 +76,12 @@ def _cell(result: Result, label: str) -> str:
     if found is None:
         return ""
     milliseconds, peak_mb = found["median_ms"], found["peak_mb"]
-    text = f"{milliseconds:.3g} ms"
+    text = f"{figure(milliseconds)} ms"
     ours = result["measured"].get(OURS)
     if ours is not None and label != OURS:
         text += f" ({milliseconds / ours['median_ms']:.2f}x)"
     if result["units"] is not None:
-        text += f", {result['units'][0] / milliseconds * 1e3:.3g}/s"
+        text += f", {figure(result['units'][0] / milliseconds * 1e3)}/s"
     if peak_mb is not None:
-        text += f", {peak_mb:.3g} MB"
+        text += f", {figure(peak_mb)} MB"
     return text

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 
+from motionlens._utils.numbers import figure, percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.explain.drawing.overview import Place
@@ -92,8 +93,8 @@ def _print_table(explained: Explanation, place: Place) -> None:
                 if p["wins"]
             ]
             position = ",".join(map(str, at))
-            rows.append((*about, position, f"{values['change']:.3g}", "  ".join(matches) or "none"))
+            rows.append((*about, position, figure(values["change"]), "  ".join(matches) or "none"))
             about = ("", "", "")
     found = explained.prediction
-    title = f"{explained.path}: {found.label} {100 * found.probabilities[0]:.1f} %"
+    title = f"{explained.path}: {found.label} {percent(found.probabilities[0])}"
     Output().print(console_table(headings, rows, title=title, left=range(len(headings))))

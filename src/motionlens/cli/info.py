@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.numbers import figure
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.inference.card import ModelCard
@@ -60,7 +61,7 @@ def _row(found: ModelDescription) -> tuple[str, ...]:
     return (
         found.name,
         f"{found.parameters / 1e6:.2f} M",
-        f"{found.multiply_adds / 1e9:.3g} G",
+        f"{figure(found.multiply_adds / 1e9)} G",
         f"{frames} x {rows}x{columns}",
         str(len(found.modules) or "-"),
     )
@@ -73,7 +74,7 @@ def _print_description(found: ModelDescription, options: Mapping[str, Any]) -> N
     print(f"published      {family.paper}")
     print(f"input          {frames} frames of {columns}x{rows} pixels")
     print(f"parameters     {found.parameters:,}")
-    print(f"multiply-adds  {found.multiply_adds / 1e9:.3g} G per clip")
+    print(f"multiply-adds  {figure(found.multiply_adds / 1e9)} G per clip")
     print(f"options        {', '.join(f'{name}={options[name]}' for name in options)}")
     if not found.modules:
         print("CP modules     none")

@@ -4,6 +4,7 @@ import argparse
 import json
 
 from motionlens._utils.distributed import is_main, world_size
+from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._streaming import add_stream_options, given_stream_options, watch_source
@@ -84,7 +85,7 @@ def _print_table(predictions: list[Prediction]) -> None:
     for prediction in predictions:
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
         for number, (label, value) in enumerate(pairs):
-            row = ["" if number else prediction.path, label, f"{100 * value:.1f} %"]
+            row = ["" if number else prediction.path, label, percent(value)]
             if prediction.above is not None:
                 row.append("yes" if prediction.above[number] else "")
             rows.append(row)

@@ -53,7 +53,7 @@ def show(out: Path) -> int:
     results = json.loads((out / RESULTS_FILE).read_text(encoding="utf-8"))
     files = [out / RESULTS_FILE, out / PAGE_FILE, *sorted(out.glob("*.png"))]
     console = Output()
-    console.print((out / PAGE_FILE).read_text(encoding="utf-8"), soft_wrap=True)
+    console.print_markdown((out / PAGE_FILE).read_text(encoding="utf-8"))
     console.print(f"written: {', '.join(map(str, files))}", soft_wrap=True)
     return int(results["finished_runs"] < results["planned_runs"])
 

@@ -8,16 +8,18 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
 from motionlens._utils.launch import is_first_process
+from motionlens._utils.tables import Output
 from motionlens.cli.main import Parser, usage_error
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
-from motionlens.training.recipe_files import read_recipe_file, recipe_from
+from motionlens.training.recipe_files import read_recipe_file
 from motionlens.training.run_folder import (
     CHECKPOINT,
     begun_folds,
     check_checkpoint_exists,
     check_run,
 )
+from motionlens.training.typed_fields import from_mappings
 
 
 def _add_arguments(parser: Any) -> None:
@@ -66,7 +68,7 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
 
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
-    recipe = recipe_from(args.as_dict())
+    recipe = from_mappings(Recipe, args.as_dict())
     folds = args.folds or (begun_folds(Path(recipe.out)) if args.resume else None)
     if folds is not None:
         return _run_folds(recipe, folds, args)
@@ -109,7 +111,7 @@ def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
         )
         raise
     if not args.quiet:
-        print(result.to_markdown(), end="")
+        Output().print_markdown(result.to_markdown())
         print(f"the table is in {Path(recipe.out) / PAGE_FILE}")
     return 0
 

@@ -101,7 +101,7 @@ def check_seconds(name: str, value: object) -> None:
 
 
 def sample_indices(
-    video: int | Timed, sampling: Sampling, rng: Rng | None = None
+    video: int | Timed, sampling: Sampling, rng: Rng | None = None, *, time_jitter: float = 0.0
 ) -> NDArray[np.int64]:
     """Choose the frames of one clip.
 
@@ -110,6 +110,8 @@ def sample_indices(
             1, if ``sampling`` counts frames.
         sampling: the rule.
         rng: draws the place of the clip (training); None takes the middle (evaluation).
+        time_jitter: how far ``rng`` moves each frame of a clip in seconds, at most, as a share of
+            the distance between frames; up to 0.5, so that they stay in order.
 
     Returns:
         int64 ``(T * (lead + 1),)``, indices of frames, in the order of time. A video shorter than
@@ -155,7 +157,8 @@ def sample_indices(
     n, T = _num_frames(video), sampling.num_frames
     if sampling.seconds is not None:
         place = rng.random()
-        (clip,) = _timed_clips(video, sampling, [(place, place)])
+        moves = rng.uniform(-time_jitter, time_jitter, T) if time_jitter else 0.0
+        (clip,) = _timed_clips(video, sampling, [(place, place)], moves)
         return clip
     if sampling.mode == "segments":
         # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
@@ -179,10 +182,10 @@ def spread_indices(video: int | Timed, sampling: Sampling, num_clips: int = 1) -
 
     Args:
         video: as for :func:`sample_indices`.
-        sampling: of one clip. Dense clips start at ``j * (n - span) / (S - 1)``, rounded
-            down, for clip j, or evenly in time if they are in seconds; where the video is shorter
-            than a clip, all are alike. Of segments, and of clips as long
-            as the video, clip j takes the frame at the part ``(j + 1/2) / S`` of each.
+        sampling: of one clip. Dense clips start at ``j * (n - span) / (S - 1)``, rounded down, for
+            clip j, or evenly in time if they are in seconds; where the video is shorter than a
+            clip, all are alike. Of segments, and of clips as long as the video, clip j takes the
+            frame at the part ``(j + 1/2) / S`` of each.
         num_clips: S, at least 1. One clip is the middle of the video.
 
     Returns:
@@ -274,6 +277,11 @@ class _Run(NamedTuple):
         """For how long they are shown: the last for as long as the others on average."""
         return float(self.times_s[-1]) + self.interval_s
 
+    def has_room_for(self, num_frames: int, step_s: float) -> bool:
+        """Whether a clip fits, but for half of its last part, which a stream does not await."""
+        end_s = max(self.duration_s, float(self.times_s[-1]) + step_s / 2)
+        return end_s >= num_frames * step_s - TIE_S
+
 
 def _timed_runs(video: int | Timed) -> list[_Run]:
     if isinstance(video, int | np.integer):
@@ -291,7 +299,10 @@ def _timed_runs(video: int | Timed) -> list[_Run]:
 
 
 def _timed_clips(
-    video: int | Timed, sampling: Sampling, places: Sequence[tuple[float, float]]
+    video: int | Timed,
+    sampling: Sampling,
+    places: Sequence[tuple[float, float]],
+    moves: NDArray[np.float64] | float = 0.0,
 ) -> list[NDArray[np.int64]]:
     """Clips counted in seconds, each int64 ``(T * (lead + 1),)``.
 
@@ -303,15 +314,19 @@ def _timed_clips(
         places: of each clip: where its stretch lies, from 0 for the beginning of the video to 1
             for its end, and where in its part a point does, from the first frame in it to the
             last.
+        moves: by how many steps each frame is moved in time, float64 ``(T,)``.
     """
     T, runs = sampling.num_frames, _timed_runs(video)
     longest_s = max(run.duration_s for run in runs)
-    own_step_s = sampling.step_s
-    length_s = longest_s if own_step_s is None else min(own_step_s * T, longest_s)
-    step_s = length_s / T
-    fitting = [run for run in runs if run.duration_s >= length_s - TIE_S]
+    step_s = sampling.step_s or longest_s / T
+    if not any(run.has_room_for(T, step_s) for run in runs):
+        step_s = longest_s / T
+    fitting = [run for run in runs if run.has_room_for(T, step_s)]
+    length_s = T * step_s
     # Where the stretch may begin, each run behind the one before it.
-    rooms = [max(run.duration_s - length_s, 0.0) for run in fitting]
+    # Less to spare than the last frame, whose length is a guess, goes to the end, as in streams.
+    spare = [(run.duration_s - length_s, run.interval_s - TIE_S) for run in fitting]
+    rooms = [room_s if room_s >= guess_s else 0.0 for room_s, guess_s in spare]
     clips = []
     for place, part in places:
         start = place * sum(rooms)
@@ -320,7 +335,7 @@ def _timed_clips(
                 break
             start -= room
         within = step_s / 2 + (part - 0.5) * max(step_s - run.interval_s, 0.0)
-        points = min(start, room) + within + np.arange(T) * step_s
+        points = min(start, room) + within + (np.arange(T) + moves) * step_s
         wanted = points[:, None] + sampling.lead_s(step_s)
         clips.append(run.first + nearest_frames(run.times_s, wanted.ravel()))
     return clips

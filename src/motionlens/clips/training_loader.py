@@ -66,6 +66,7 @@ class ClipDataset(Dataset[ClipItem]):
             clip's frames, resized. Evaluation clips are the same with and without; in training
             the crop then takes its pixels from frames resized before, so that those clips are a
             little smoother.
+        time_jitter: of training clips in seconds, see :func:`.sampling.sample_indices`.
 
     Raises:
         ValueError: If the transform is not for this index.
@@ -79,6 +80,7 @@ class ClipDataset(Dataset[ClipItem]):
         *,
         seed: int = 0,
         cache: bool = False,
+        time_jitter: float = 0.0,
     ) -> None:
         if isinstance(transform, ClipTransform) and (
             tuple(transform.class_names) != index.class_names
@@ -93,6 +95,7 @@ class ClipDataset(Dataset[ClipItem]):
         self.transform = transform
         self.seed = seed
         self._use_cache = cache
+        self._choose = partial(sample_indices, sampling=sampling, time_jitter=time_jitter)
         # In shared memory, because workers that outlive an epoch keep their copy of the data set.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]
@@ -143,18 +146,17 @@ class ClipDataset(Dataset[ClipItem]):
             return None
         if isinstance(self.transform, ClipTransform):
             return FrameCache(self.index, _every_frame, self.transform.shrink)
-        choose = partial(sample_indices, sampling=self.sampling)
-        return FrameCache(self.index, choose, self.transform.resize)
+        return FrameCache(self.index, self._choose, self.transform.resize)
 
     def _frames(self, i: int, rng: np.random.Generator | None) -> Tensor:
         if self.frame_cache is None:
             with self.index.open(i) as reader:
-                return reader.read(sample_indices(reader, self.sampling, rng)).data
+                return reader.read(self._choose(reader, rng=rng)).data
         kept = self.frame_cache.frames(i)
         if rng is None:
             return kept
         times = self.frame_cache.times(i)
-        return kept[torch.from_numpy(sample_indices(times, self.sampling, rng))]
+        return kept[torch.from_numpy(self._choose(times, rng=rng))]
 
 
 def _every_frame(video: Timed) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.checks import check_choice
+from motionlens.explain.clear_match import clearest_position
 from motionlens.explain.correspondences import Correspondences, Match, Position, Region, cell_region
 from motionlens.report.prediction import Prediction
 
@@ -75,6 +76,16 @@ class Explanation:
         """
         return self.module(module).ranked(n)
 
+    def best_matched(self, module: str) -> Position:
+        """The position that a module matched best, as an eye sees it.
+
+        See :func:`motionlens.explain.clear_match.clearest_position`.
+
+        Raises:
+            ValueError: If there is no such module.
+        """
+        return clearest_position(self.module(module), self.frames, self.region)
+
     def match(self, module: str, frame: int, row: int, column: int) -> Match:
         """A position and its proposals.
 
@@ -126,6 +137,9 @@ class Explanation:
                     "grid": {"rows": found.grid[0], "columns": found.grid[1]},
                     "k": found.k,
                     "channels": found.channels,
+                    "best_matched": dict(
+                        zip(("frame", "row", "column"), self.best_matched(name), strict=False)
+                    ),
                     "positions": [self.position(name, *at[:3]) for at in found.ranked(top)],
                 }
                 for name, found in self.modules.items()

@@ -11,11 +11,11 @@ from motionlens._utils.files import check_writable, utf8, write_atomically
 from motionlens.explain.drawing.animation import animate
 from motionlens.explain.drawing.overview import (
     Place,
+    clearest_place,
     draw_change,
     draw_comparison,
     draw_modules,
     draw_proposals,
-    strongest_place,
 )
 from motionlens.explain.drawing.themes import THEMES
 from motionlens.explain.explanation import Explanation
@@ -56,7 +56,7 @@ def explain_videos(
         k: proposals per position, instead of the model's own.
         module: block name of the module that is drawn, such as layer3.0; by default the last one.
         position: position that is drawn, on the module's grid, counted from 0; by default the one
-            that the module changed most.
+            that was matched best.
         top: positions of each module in the data; 0 for all.
         animation: write a moving picture, too.
         fps: frames per second of the animation.
@@ -121,7 +121,7 @@ def _place(
     explained: Explanation, module: str | None, position: tuple[int, int, int] | None
 ) -> Place:
     """The position to draw; checked, so that nothing is written for one that does not exist."""
-    place = strongest_place(explained, module)
+    place = clearest_place(explained, module)
     if position is not None:
         place = Place(place.module, *position)
         explained.match(*place)

@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from motionlens._utils.files import write_atomically
+from motionlens._utils.numbers import percent
 from motionlens.clips.preprocessing import resize_frames
 from motionlens.report.evaluation_report import EvaluationReport, Window
 from motionlens.report.plots.calibration import draw_calibration
 from motionlens.report.plots.confusion import MAX_COUNTED_CLASSES, draw_confusion
-from motionlens.report.tables import class_rows, metrics, percent, percent_range
+from motionlens.report.tables import class_rows, metrics, percent_range
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 

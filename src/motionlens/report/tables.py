@@ -3,6 +3,7 @@
 import numpy as np
 from rich.table import Table
 
+from motionlens._utils.numbers import percent
 from motionlens._utils.tables import console_table
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.statistics import Interval, nanmean
@@ -70,11 +71,6 @@ def confusion_table(report: EvaluationReport) -> Table:
     ]
     title = "Confusion: true class by row, predicted by column"
     return console_table(headings, rows, title=title)
-
-
-def percent(value: float) -> str:
-    """A share in 0 to 1 as text, in percent; a dash for nan."""
-    return "-" if np.isnan(value) else f"{100 * value:.1f} %"
 
 
 def percent_range(interval: Interval, sign: str = "") -> str:

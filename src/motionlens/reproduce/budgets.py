@@ -13,7 +13,8 @@ import yaml  # type: ignore[import-untyped]
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.source import ListingConfig
 from motionlens.training.recipe import RANDOM, Recipe
-from motionlens.training.recipe_files import read_recipe_file, recipe_from
+from motionlens.training.recipe_files import read_recipe_file
+from motionlens.training.typed_fields import from_mappings
 
 BudgetName = Literal["small", "medium", "full"]
 
@@ -118,13 +119,14 @@ def base_recipe(
         values = read_recipe_file(packaged_recipe(packaged))
     if recipe is not None:
         values = _merged(values, read_recipe_file(recipe))
-    given = {"data": data, "validation": validation, "device": device, "out": "OUT"}
-    given |= {"init": init or values.get("init") or RANDOM}
+    given: dict[str, Any] = {"data": data, "validation": validation, "device": device, "out": "OUT"}
+    given["init"] = init or values.get("init") or RANDOM
     optim = {"epochs": epochs} if epochs is not None else {}
-    found = recipe_from(_merged(values, {**given, "listing": changed(listing), "optim": optim}))
+    given |= {"listing": changed(listing), "optim": optim}
+    found = from_mappings(Recipe, _merged(values, given))
     clips = found.devices * found.num_nodes * found.optim.accumulate
-    optimization = replace(found.optim, accumulate=max(1, clips // devices))
-    return replace(found, devices=devices, num_nodes=1, optim=optimization)
+    accumulate = max(1, clips // devices)
+    return found.with_(devices=devices, num_nodes=1, **{"optim.accumulate": accumulate})
 
 
 def packaged_recipe(name: str) -> Path:

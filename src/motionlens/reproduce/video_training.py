@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,10 @@ def fitted_to_data(
         cache: whether videos are kept in memory, if they are few.
     """
     if cache and len(train_part) + len(validation) <= _MOST_CACHED:
-        recipe = replace(recipe, loader=replace(recipe.loader, cache=True))
+        recipe = recipe.with_(**{"loader.cache": True})
     # Where the data does not say which classes swap, no clip may be mirrored.
     if recipe.augment.horizontal_flip == "catalog" and train_part.flip_pairs is None:
-        recipe = replace(recipe, augment=replace(recipe.augment, horizontal_flip=None))
+        recipe = recipe.with_(**{"augment.horizontal_flip": None})
     path = Path(recipe.data).absolute()
     return recipe, {
         "data": f"{path.parent.name}/{path.name}" if path.is_file() else path.name,
@@ -71,13 +71,12 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
     options = {name: value for name, value in base.model_options.items() if name in known}
     options |= dict(run.options)
     model_options(run.model, **options)
-    return replace(
-        base,
+    return base.with_(
         model=run.model,
         model_options=options,
-        clip=replace(base.clip, **run.clip),
         seed=run.seed,
-        out=str(runs / run.name),
+        out=runs / run.name,
+        **{f"clip.{name}": value for name, value in run.clip.items()},
     )
 
 

@@ -68,6 +68,14 @@ class PositionAnswer(BaseModel):
     proposals: list[ProposalAnswer] = Field(description="nearest first")
 
 
+class PlaceAnswer(BaseModel):
+    """A cell of a frame."""
+
+    frame: int = Field(description="number in the clip, from 0")
+    row: int
+    column: int
+
+
 class ModuleAnswer(BaseModel):
     """What one correspondence module matched."""
 
@@ -75,6 +83,7 @@ class ModuleAnswer(BaseModel):
     grid: dict[str, int] = Field(description="rows and columns of cells that divide the region")
     k: int = Field(description="proposals per position")
     channels: int = Field(description="the most wins that a proposal can have")
+    best_matched: PlaceAnswer = Field(description="the position to look at first")
     positions: list[PositionAnswer] = Field(description="largest change first")
 
 

@@ -77,6 +77,11 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     steps = _steps_per_epoch(recipe, len(train))
     recipe, reasons = complete(recipe, train, start_card, steps)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
+    if recipe.augment.time_jitter and card.sampling.seconds is None:
+        raise ValueError(
+            "augment.time_jitter moves frames in time, but the clips of this run count frames; "
+            "give clip.seconds, or set augment.time_jitter to 0"
+        )
     if card.preprocessing.flow_frames:
         require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
@@ -211,7 +216,14 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
         ValueError: If classes cannot be balanced.
     """
     card, cache = start.card, recipe.loader.cache
-    train = ClipDataset(start.train, card.sampling, start.transform, seed=recipe.seed, cache=cache)
+    train = ClipDataset(
+        start.train,
+        card.sampling,
+        start.transform,
+        seed=recipe.seed,
+        cache=cache,
+        time_jitter=recipe.augment.time_jitter,
+    )
     validation = ClipDataset(start.validation, card.sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
         "batch_size": recipe.optim.batch_size,

@@ -6,11 +6,12 @@ import shutil
 import statistics
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from motionlens._utils.checks import check_number
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.numbers import percent
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import RECIPE_FILE
@@ -72,7 +73,7 @@ class FoldsResult:
     def to_markdown(self) -> str:
         """A table of the folds and a sentence on their mean."""
         rows = [
-            [f"fold{number}", f"{videos:,}", f"{100 * value:.1f} %"]
+            [f"fold{number}", f"{videos:,}", percent(value)]
             for number, (videos, value) in enumerate(
                 zip(self.num_validated, self.values, strict=True), start=1
             )
@@ -83,7 +84,7 @@ class FoldsResult:
         best = " Each fold kept its best epoch, which is optimistic." if self.is_best else ""
         return (
             f"{markdown_table(['fold', 'validation videos', words], rows)}\n"
-            f"Mean {words} {100 * self.mean:.1f} %, 95 % interval {100 * low:.1f} to "
+            f"Mean {words} {percent(self.mean)}, 95 % interval {100 * low:.1f} to "
             f"{100 * high:.1f} %, over {len(rows)} folds of videos {kept}.{best}\n"
         )
 
@@ -126,9 +127,7 @@ def cross_validate(
     num_validated = []
     for number in range(1, folds + 1):
         run = out / f"fold{number}"
-        one = replace(
-            recipe, out=str(run), listing=replace(recipe.listing, folds=folds, fold=number)
-        )
+        one = recipe.with_(out=run, **{"listing.folds": folds, "listing.fold": number})
         say(f"fold {number} of {folds}: {run}")
         is_begun = (run / CHECKPOINT).exists()
         # A run that was killed before its first checkpoint starts anew.

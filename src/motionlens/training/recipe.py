@@ -6,10 +6,11 @@ field. No torch in here, so that ``motionlens train --help`` answers at once.
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from motionlens._utils.checks import check_number
 from motionlens.datasets.source import DataSource, ListingConfig
+from motionlens.training.typed_fields import with_changes
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 # As ``init``: random weights.
@@ -71,6 +72,9 @@ class AugmentConfig:
         contrast: Greatest relative change; 0 for none.
         saturation: Greatest relative change; 0 for none.
         hue: Greatest turn, of a full one; at most 0.5, 0 for none.
+        time_jitter: Greatest move of each frame in time, as a share of the distance between a
+            clip's frames, as if the video had been taken at another frame rate; at most 0.5, 0
+            for none. For clips in seconds.
         horizontal_flip: Class names that swap under it; null for no flips; catalog for what the
             catalogue says of a prepared data set.
         vertical_flip: Class names that swap under it; null for no flips.
@@ -88,6 +92,7 @@ class AugmentConfig:
     contrast: float = 0.25
     saturation: float = 0.25
     hue: float = 0.1
+    time_jitter: float = 0.0
     horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
     vertical_flip: dict[str, str] | None = None
     time_reversal: dict[str, str] | None = None
@@ -98,7 +103,7 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         _check(self, "augment.", "min_area", above=0, most=1)
         _check(self, "augment.", "brightness", "contrast", "saturation", least=0, most=1)
-        _check(self, "augment.", "hue", least=0, most=0.5)
+        _check(self, "augment.", "hue", "time_jitter", least=0, most=0.5)
         _check(self, "augment.", "mix_probability", least=0, most=1)
         _check(self, "augment.", "mixup_alpha", "cutmix_alpha", least=0, below=math.inf)
         if self.mix_probability and not (self.mixup_alpha or self.cutmix_alpha):
@@ -313,6 +318,23 @@ class Recipe:
             listing=self.listing,
             horizontal_flip=self.augment.horizontal_flip,
         )
+
+    def with_(self, **changes: Any) -> Self:
+        """The same recipe with some fields changed, each by its name as on the command line.
+
+        Args:
+            **changes: such as ``**{"optim.epochs": 5, "clip.size": 64}``, or ``seed=1``.
+
+        Raises:
+            ValueError: If a field is unknown (the nearest is suggested), or a value has a wrong
+                type or is out of range.
+
+        Example:
+            >>> recipe = Recipe(data="clips", out="runs/a")
+            >>> recipe.with_(**{"optim.epochs": 5}).optim.epochs
+            5
+        """
+        return with_changes(self, changes)
 
     def resolved_model_options(self) -> dict[str, Any]:
         """The model's options with ``k`` among them if it was given."""

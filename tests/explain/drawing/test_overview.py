@@ -153,6 +153,17 @@ def test_strongest_place():
     assert pictures.strongest_place(explained, "layer2.0") == ("layer2.0", 5, 4, 4)
 
 
+def test_frames_have_one_numbering_in_a_picture(tmp_path, sheets):
+    explained = sample_explanation()
+    pictures.draw_modules(explained, PLACE, tmp_path / "a.png")
+    texts = [text.get_text() for text in sheets[0].ax.texts]
+    # Frames 10, 13 and so on of the video; positions count the frames of the clip.
+    assert texts[1:8] == [
+        "layer2.0: frame 2, row 5, column 5",
+        *(f"frame {t}, {t / 10:.2f} s" for t in range(6)),
+    ]
+
+
 def test_same_place_on_another_grid(tmp_path):
     explained = sample_explanation()
     place = Place("layer3.0", 1, 2, 5)

@@ -77,7 +77,7 @@ def _step(explained: Explanation, match: Match, t: int, theme: Theme) -> NDArray
     # The position's own frame may be on both sides: number T stands for the left one.
     left = len(explained.frames)
     frames = np.concatenate([explained.frames, explained.frames[own : own + 1]])
-    names = [*labels(explained), f"position in frame {explained.frame_numbers[own]}"]
+    names = [*labels(explained), f"position in frame {own}"]
     layout = sheet.lay_out([left, t], (size[0], size[1]), region=explained.region, columns=2)
     draw_frames(sheet, layout, frames, names)
     if t == own:

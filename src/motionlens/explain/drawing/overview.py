@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.numbers import figure, percent
 from motionlens.explain.correspondences import Match, Region
 from motionlens.explain.drawing.arrows import draw_match, match_legend
 from motionlens.explain.drawing.frames import (
@@ -65,6 +66,16 @@ def strongest_place(explained: Explanation, module: str | None = None) -> Place:
     name = module or list(explained.modules)[-1]
     frame, row, column, _ = explained.ranked(name, 1)[0]
     return Place(name, frame, row, column)
+
+
+def clearest_place(explained: Explanation, module: str | None = None) -> Place:
+    """The position that a module matched best, the last module if None.
+
+    Raises:
+        ValueError: If there is no such module.
+    """
+    name = module or list(explained.modules)[-1]
+    return Place(name, *explained.best_matched(name)[:3])
 
 
 def same_place(explained: Explanation, place: Place, module: str) -> Place:
@@ -154,7 +165,7 @@ def draw_change(
     for name, found in explained.modules.items():
         change = found.change.reshape(T, *found.grid).numpy()
         peak = float(change.max())
-        sheet.write(f"{name}: up to {peak:.3g}", size=10, space=0.0)
+        sheet.write(f"{name}: up to {figure(peak)}", size=10, space=0.0)
         layout = sheet.lay_out(shown, (H, W), region=explained.region)
         draw_frames(sheet, layout, explained.frames, labels(explained), grey=True)
         draw_heat(sheet, layout, change, peak)
@@ -195,13 +206,12 @@ def draw_strips(
 def headline(explained: Explanation) -> str:
     """Label, its probability, and the name of the video."""
     found = explained.prediction
-    return f"{found.label} {100 * found.probabilities[0]:.0f} %  ({Path(explained.path).name})"
+    return f"{found.label} {percent(found.probabilities[0], 0)}  ({Path(explained.path).name})"
 
 
 def labels(explained: Explanation) -> list[str]:
-    """Titles of the frames: number in the video, and time."""
-    pairs = zip(explained.frame_numbers, explained.times_s, strict=True)
-    return [f"frame {number}, {seconds:.2f} s" for number, seconds in pairs]
+    """Titles of the frames: number in the clip, as positions have it, and time in the video."""
+    return [f"frame {number}, {seconds:.2f} s" for number, seconds in enumerate(explained.times_s)]
 
 
 def _strip(explained: Explanation, place: Place, title: str) -> Strip:
@@ -211,4 +221,4 @@ def _strip(explained: Explanation, place: Place, title: str) -> Strip:
 
 def _where(place: Place) -> str:
     module, frame, row, column = place
-    return f"{module}: frame {frame} of the clip, row {row}, column {column}"
+    return f"{module}: frame {frame}, row {row}, column {column}"

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from motionlens.explain.correspondences import Region
 from motionlens.explain.drawing.themes import LIGHT, Theme
 from motionlens.report.plots.style import save, without_glyph_warnings
+from motionlens.report.plots.text import FONT, families, readable, use_readable_text
 
 DPI = 120
 WIDTH = 8.0
 MARGIN = 0.15
 TITLE_SIZE, LABEL_SIZE = 11, 9
-_FONT = "DejaVu Sans"  # comes with matplotlib: text is the same everywhere
 _GAP = 0.08
 _LABEL_HEIGHT = 0.2
 # More columns of wide or of narrow frames would be too small within a column of text.
@@ -141,7 +141,7 @@ class Sheet:
         """Put one line of text with its top left corner at a point, no wider than ``width``."""
         colour = self.theme.muted if muted else self.theme.text
         text = fitted(text, width, size)
-        self.ax.text(x, y, text, size=size, color=colour, va="top", family=_FONT, zorder=9)
+        self.ax.text(x, y, text, size=size, color=colour, va="top", zorder=9)
 
     def lay_out(
         self,
@@ -177,7 +177,7 @@ class Sheet:
             ncols=columns,
             frameon=False,
             labelcolor=self.theme.text,
-            prop={"size": LABEL_SIZE, "family": _FONT},
+            prop={"size": LABEL_SIZE, "family": FONT},
             borderaxespad=0,
             borderpad=0,
             handlelength=2.2,
@@ -205,6 +205,7 @@ class Sheet:
         """The picture, uint8 ``(H, W, 3)``, with H and W even, as videos need."""
         canvas = self.finish().canvas
         assert isinstance(canvas, FigureCanvasAgg)
+        use_readable_text(self.figure)
         with without_glyph_warnings():
             canvas.draw()  # type: ignore[no-untyped-call]
         drawn = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
@@ -219,13 +220,14 @@ def num_columns(count: int, size: tuple[int, int]) -> int:
 
 
 def fitted(text: str, width: float, size: float) -> str:
-    """Text cut to a width in inches, at a font's size in points.
+    """Readable text, cut to a width in inches at a font's size in points.
 
     Example:
         >>> fitted("left and right and left", 1.0, 10)
         'left and rig…'
     """
-    properties = FontProperties(family=_FONT, size=size)
+    text = readable(text)
+    properties = FontProperties(family=families(text), size=size)
 
     def width_of(line: str) -> float:
         found = _METRICS.get_text_width_height_descent(line, properties, ismath=False)

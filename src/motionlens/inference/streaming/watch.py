@@ -7,6 +7,7 @@ from pathlib import Path
 
 from motionlens._utils.checks import check_at_least
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.numbers import percent
 from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream
 from motionlens.report.event import Event, Window
@@ -152,7 +153,7 @@ def as_srt(events: Iterable[Event]) -> str:
         label = " ".join(event.label.replace("-->", "->").split())
         cues.append(
             f"{number}\n{_clock(event.start_s)} --> {_clock(event.end_s)}\n"
-            f"{label} ({100 * event.confidence:.0f} %)\n"
+            f"{label} ({percent(event.confidence, 0)})\n"
         )
     return "\n".join(cues)
 

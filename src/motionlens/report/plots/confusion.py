@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from motionlens._utils.numbers import percent
 from motionlens.report.plots.style import SHADES, Style, Target, save
+from motionlens.report.plots.text import readable, shortened
 
 # Beyond these numbers of classes, counts do not fit into cells, nor names beside rows.
 MAX_COUNTED_CLASSES = 30
@@ -35,7 +37,8 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
     totals = matrix.sum(axis=1)
     shares = matrix / np.maximum(totals[:, None], 1)
     side = max(classes * (0.55 if has_counts else 9 / classes), 2.2)
-    margin = max(map(len, class_names)) * 0.09 if has_names else 0.3
+    names = [shortened(readable(name)) for name in class_names]
+    margin = max(map(len, names)) * 0.09 if has_names else 0.3
     figure = Figure(figsize=(side + margin + 1.6, side + margin + 1.2), dpi=150)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap=SHADES, vmin=0, vmax=1)
@@ -43,9 +46,9 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
     bar.outline.set_visible(False)
     if has_names:
         size = 9 if has_counts else 5
-        rows = [f"{name} ({total})" for name, total in zip(class_names, totals, strict=True)]
+        rows = [f"{name} ({total})" for name, total in zip(names, totals, strict=True)]
         turned: Style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        axes.set_xticks(range(classes), class_names, fontsize=size, **turned)
+        axes.set_xticks(range(classes), names, fontsize=size, **turned)
         axes.set_yticks(range(classes), rows, fontsize=size)
     if has_counts:
         for (row, column), number in np.ndenumerate(matrix):
@@ -55,7 +58,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
                     column, row, str(number), ha="center", va="center", color=colour, fontsize=9
                 )
     right, total = int(np.trace(matrix)), int(matrix.sum())
-    accuracy = f", top-1 {100 * right / total:.1f} %" if total else ""
+    accuracy = f", top-1 {percent(right / total)}" if total else ""
     axes.set_title(f"{total} videos{accuracy}", fontsize=10)
     axes.set(xlabel="predicted", ylabel="true (videos)")
     axes.tick_params(length=0)

@@ -14,6 +14,7 @@ from motionlens.report.plots.style import (
     new_figure,
     save,
 )
+from motionlens.report.plots.text import readable, shortened
 
 
 def draw_curves(
@@ -39,7 +40,7 @@ def draw_curves(
         epochs = np.arange(1, values.shape[1] + 1)
         style = line_style(number)
         marker = "o" if len(epochs) == 1 else None
-        axes.plot(epochs, values.mean(0), label=name, marker=marker, **style)
+        axes.plot(epochs, values.mean(0), label=shortened(readable(name)), marker=marker, **style)
         band = values.min(0), values.max(0)
         axes.fill_between(epochs, *band, color=style["color"], alpha=0.15, linewidth=0)
     axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 103))
@@ -65,7 +66,9 @@ def draw_scaling(
     figure, (axes,) = new_figure(6, 3.6)
     for number, (name, points) in enumerate(costs.items()):
         frames, milliseconds = zip(*sorted(points), strict=True)
-        axes.plot(frames, milliseconds, marker="o", label=name, **line_style(number))
+        axes.plot(
+            frames, milliseconds, marker="o", label=shortened(readable(name)), **line_style(number)
+        )
     axes.set(xscale="log", yscale="log", xlabel="frames", ylabel="milliseconds")
     ticks = sorted({frames for points in costs.values() for frames, _ in points})
     axes.set_xticks(ticks, [str(tick) for tick in ticks])

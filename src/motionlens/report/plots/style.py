@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from motionlens._utils.files import write_atomically
+from motionlens.report.plots.text import use_readable_text
 
 # Keyword arguments of matplotlib.
 Style = dict[str, Any]
@@ -52,6 +53,7 @@ def save(figure: Figure, path: Target, **options: Any) -> None:
     if options["format"] == "svg":
         options["metadata"] = {"Date": None}
     content = io.BytesIO()
+    use_readable_text(figure)
     with without_glyph_warnings(), matplotlib.rc_context({"svg.hashsalt": "motionlens"}):
         figure.savefig(content, **options)
     if place is not None:
@@ -61,5 +63,5 @@ def save(figure: Figure, path: Target, **options: Any) -> None:
 
 
 def without_glyph_warnings() -> warnings.catch_warnings[None]:
-    """A name in a script that the font lacks is drawn as boxes, without a warning."""
+    """What matplotlib says of characters whose place another font or a stand-in has taken."""
     return warnings.catch_warnings(action="ignore", category=UserWarning)

@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from motionlens._utils.numbers import percent
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.plots.style import COLOURS, new_figure, save
+from motionlens.report.plots.text import readable, shortened
 
 PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _MAX_ROWS = 20
@@ -57,7 +59,8 @@ def draw_timeline(
     for event in events:
         if event.label in rows:
             _draw_event(ax, event, rows.index(event.label), end_s - start_s)
-    ax.set_yticks(range(len(rows)), rows, fontsize=9)
+    names = [shortened(readable(name)) for name in rows]
+    ax.set_yticks(range(len(rows)), names, fontsize=9)
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     ax.set_xlim(start_s, end_s)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 1.5, 3, 6, 10]))
@@ -96,7 +99,7 @@ def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
         row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2
     )
     if width > 0.045 * span_s:
-        text = f"{100 * event.confidence:.0f} %"
+        text = percent(event.confidence, 0)
         ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
 
 
