@@ -7,6 +7,8 @@ grows or shrinks, a window that moves over painted pictures and over footage.
     motionlens train --config recipes/pretrained_nano.yaml --data data/box --out runs/box
     python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
     motionlens train --config recipes/pretrained_rates_nano.yaml --init runs/box --data data/rates
+    python benchmarks/pretraining_data.py data/paths --paths --footage FILE...
+    motionlens train --config recipes/pretrained_paths_nano.yaml --init bundled --data data/paths
 """
 
 from __future__ import annotations
@@ -24,16 +26,40 @@ from motionlens._utils.files import check_writable
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import Part, PreparedSet, save_description, save_part
+from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import write_task
 
 _DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+# Of the directions; every path but a straight stroke is a class of its own.
 CLASS_NAMES: tuple[str, ...] = tuple(_DATA["class_names"])
-FLIP_PAIRS: Mapping[str, str] = _DATA["flip_pairs"]
 MEANINGS: Mapping[str, str] = _DATA["meanings"]
 MIXTURE: Mapping[str, Mapping[str, Any]] = _DATA["mixture"]
 MIXTURE_OF_RATES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_rates"]
+MIXTURE_OF_PATHS: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_paths"]
 # For each clip that validates, so many train.
 _TRAIN_PER_VALIDATION = 5
+
+
+def meaning(label: str) -> str:
+    """What we call a class of a task."""
+    return MEANINGS.get(label, label)
+
+
+def class_names_of(mixture: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The directions, then what else the tasks of a mixture ask."""
+    tasks = [TASKS[ingredient["task"]] for ingredient in mixture.values()]
+    names = [meaning(label) for task in tasks for label in task.class_names]
+    return tuple(dict.fromkeys((*CLASS_NAMES, *names)))
+
+
+def swaps_of(mixture: Mapping[str, Mapping[str, Any]], change: str) -> dict[str, str]:
+    """Which classes swap under ``horizontal_flip``, ``vertical_flip`` or ``time_reversal``."""
+    swaps: dict[str, str] = {}
+    for ingredient in mixture.values():
+        for pair in getattr(TASKS[ingredient["task"]], change).items():
+            one, other = sorted(map(meaning, pair))
+            swaps[one] = other
+    return swaps
 
 
 def write_mixture(
@@ -75,12 +101,16 @@ def write_mixture(
         )
         for part, found in entries.items():
             found += [
-                entry._replace(path=f"{name}/{entry.path}", label=MEANINGS[entry.label])
+                entry._replace(path=f"{name}/{entry.path}", label=meaning(entry.label))
                 for entry in read_list(folder / name / f"{part}.csv", ",")
             ]
     for part, found in entries.items():
         save_part(folder, part, found, [None] * len(found))
-    description = PreparedSet(name="motion-box", class_names=CLASS_NAMES, flip_pairs=FLIP_PAIRS)
+    description = PreparedSet(
+        name="motion-box",
+        class_names=class_names_of(mixture),
+        flip_pairs=swaps_of(mixture, "horizontal_flip"),
+    )
     save_description(folder, description)
 
 
@@ -92,16 +122,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", help="folder for the data set")
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")
     parser.add_argument("--rates", action="store_true", help="the mixture of frame rates")
+    parser.add_argument("--paths", action="store_true", help="paths as well as directions")
     parser.add_argument("--seed", type=int, default=0, help="of everything")
     parser.add_argument("--num_workers", type=int, default=0, help="processes that draw")
     args = parser.parse_args(argv)
+    mixture = MIXTURE_OF_PATHS if args.paths else MIXTURE_OF_RATES if args.rates else MIXTURE
     try:
         write_mixture(
-            args.out,
-            args.footage,
-            mixture=MIXTURE_OF_RATES if args.rates else MIXTURE,
-            seed=args.seed,
-            num_workers=args.num_workers,
+            args.out, args.footage, mixture=mixture, seed=args.seed, num_workers=args.num_workers
         )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "pretraining_data.py"
 spec = importlib.util.spec_from_file_location("pretraining_data", SCRIPT)
 script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(script)
-CLASS_NAMES, FLIP_PAIRS, MEANINGS = script.CLASS_NAMES, script.FLIP_PAIRS, script.MEANINGS
+CLASS_NAMES, MEANINGS = script.CLASS_NAMES, script.MEANINGS
 MIXTURE, main, write_mixture = script.MIXTURE, script.main, script.write_mixture
 
 FEW = {
@@ -56,7 +56,7 @@ def test_a_mixture_is_one_prepared_data_set(tmp_path):
     write_mixture(tmp_path, [], mixture=FEW)
     prepared = load_description(tmp_path)
     assert prepared.class_names == CLASS_NAMES
-    assert prepared.flip_pairs == FLIP_PAIRS
+    assert prepared.flip_pairs == {"left": "right"}
     train, validation = load_part(tmp_path, "train"), load_part(tmp_path, "validation")
     assert (len(train), len(validation)) == (11, 2)
     assert all(train.path(i).is_file() for i in range(len(train)))

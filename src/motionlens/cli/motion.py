@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
     print(f"one clip of each: {report.out / SAMPLES_FILE}")
     # Dense with stride 1: a longer step would want more frames than there are.
-    clip = f"--clip.num_frames {args.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
+    clip = f"--clip.num_frames {report.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
     print(f"next: motionlens train --data {report.out} {clip} --out RUN")
     return 0
 

@@ -204,5 +204,5 @@ def _distractor(rng: Rng, setting: Setting) -> Track:
     step = any_direction(rng, setting.speed_px(rng))
     boxes = bouncing(rng, setting, extent, np.tile(step, (setting.num_frames - 1, 1)))
     kind = str(rng.choice(["blobs", "grain"]))
-    look = Look(kind, draw_seed(rng), setting.difficulty.patch_contrast, round=True)
+    look = Look(kind, draw_seed(rng), setting.difficulty.patch_contrast, shape="disc")
     return Track("distractor", boxes, look)

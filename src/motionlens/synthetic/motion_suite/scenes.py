@@ -36,6 +36,11 @@ class Difficulty:
         ground_speed_px: highest speed of the drifting background, likewise.
         noise: standard deviation of the noise of every pixel and frame, of 255.
         running: whether windows move over running footage, or over one picture of it.
+        shake_px: standard deviation of the camera's shake in ``paths``, likewise.
+        light: by which share the light may change in a clip of ``paths``, up or down.
+        blur_px: largest standard deviation of the blur in ``paths``, likewise.
+        num_occluders: most things that hide others in ``paths``.
+        redrawn: share of a figure's noise that is drawn anew in every frame.
     """
 
     speed_px: tuple[float, float]
@@ -46,6 +51,11 @@ class Difficulty:
     ground_speed_px: float
     noise: float
     running: bool
+    shake_px: float
+    light: float
+    blur_px: float
+    num_occluders: int
+    redrawn: float
 
 
 # Each attribute of a difficulty, for easy, medium and hard.
@@ -58,6 +68,11 @@ _BY_LEVEL: dict[str, tuple[Any, Any, Any]] = {
     "ground_speed_px": (0.0, 0.0, 2.0),
     "noise": (0.0, 3.0, 6.0),
     "running": (False, True, True),
+    "shake_px": (0.0, 0.5, 1.0),
+    "light": (0.0, 0.2, 0.4),
+    "blur_px": (0.0, 0.6, 0.9),
+    "num_occluders": (0, 1, 2),
+    "redrawn": (0.0, 0.1, 0.25),
 }
 DIFFICULTIES = {
     level: Difficulty(**{name: values[i] for name, values in _BY_LEVEL.items()})
@@ -122,20 +137,21 @@ class Look(NamedTuple):
             if there is any.
         seed: for colours and texture.
         contrast: 0 to 1.
-        round: a disc instead of a square.
+        shape: key of :data:`.shapes.SHAPES`, or ``"hand"``, which has colours of its own.
     """
 
     kind: str
     seed: int
     contrast: float
-    round: bool = False
+    shape: str = "square"
 
 
 class Track(NamedTuple):
     """One thing and where it is.
 
     Attributes:
-        role: ``target``, ``distractor``, ``occluder``, ``window`` and the like.
+        role: ``target``, ``distractor``, ``occluder``, ``window`` and the like; ``ground`` is
+            where the background is, which a shaking camera moves.
         boxes: float64 ``(T, 4)``.
         look: how it looks; of a window, the picture that it shows a part of.
     """
@@ -154,12 +170,16 @@ class Scene:
         ground: look of the background.
         ground_path: float64 ``(T, 2)``, row and column by which the background has drifted.
         seed: for the noise and the choice of footage.
+        light: float64 ``(T,)``, factor of the brightness of every frame; None for 1.
+        blur: standard deviation of the blur, pixels.
     """
 
     tracks: tuple[Track, ...]
     ground: Look
     ground_path: NDArray[np.float64]
     seed: int
+    light: NDArray[np.float64] | None = None
+    blur: float = 0.0
 
 
 def draw_seed(rng: Rng) -> int:

@@ -32,7 +32,7 @@ class MotionSuite:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
         difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
         seed: for everything, at least 0.
-        num_frames: T of a clip.
+        num_frames: T of a clip; None for the task's own, 8 or, for paths, 16.
         size: rows and columns of a clip, even.
         footage: videos for patches and windows.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
@@ -63,7 +63,7 @@ class MotionSuite:
         difficulty: str = "medium",
         *,
         seed: int = 0,
-        num_frames: int = 8,
+        num_frames: int | None = None,
         size: int = 64,
         footage: Sequence[str | os.PathLike[str]] = (),
         speed: float | None = None,
@@ -74,6 +74,7 @@ class MotionSuite:
         self.task = TASKS[task]
         self.class_names = self.task.class_names
         least = self.task.least_frames
+        num_frames = self.task.usual_frames if num_frames is None else num_frames
         check_number(f"num_frames of {task}", num_frames, least=least, most=MOST_FRAMES)
         if size % 2:
             raise ValueError(f"size must be even, got {size}")
