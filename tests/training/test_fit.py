@@ -292,10 +292,16 @@ def test_frame_rates_are_printed_and_strides_over_mixed_ones_warned_of(tmp_path,
     assert "warning: clips count frames (clip.frame_stride 2)" in capsys.readouterr().out
 
 
-def test_time_jitter_is_for_clips_in_seconds(videos, tmp_path):
-    recipe = tiny_recipe(videos, tmp_path / "run", augment=AugmentConfig(time_jitter=0.3))
-    counted = replace(recipe, clip=ClipConfig(frame_stride=2))
-    with pytest.raises(ValueError, match=r"augment\.time_jitter moves frames in time, but"):
+@pytest.mark.parametrize(
+    ("name", "value", "off"), [("time_jitter", 0.3, 0), ("min_length", 0.8, 1)]
+)
+def test_moves_in_time_are_for_clips_in_seconds(name, value, off, videos, tmp_path):
+    augment = AugmentConfig(**{name: value})
+    counted = tiny_recipe(
+        videos, tmp_path / "run", augment=augment, clip=ClipConfig(frame_stride=2)
+    )
+    expected = rf"augment\.{name} moves frames in time, but .* set augment\.{name} to {off}"
+    with pytest.raises(ValueError, match=expected):
         fit(counted)
     assert not (tmp_path / "run").exists()
 

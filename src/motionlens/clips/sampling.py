@@ -101,7 +101,12 @@ def check_seconds(name: str, value: object) -> None:
 
 
 def sample_indices(
-    video: int | Timed, sampling: Sampling, rng: Rng | None = None, *, time_jitter: float = 0.0
+    video: int | Timed,
+    sampling: Sampling,
+    rng: Rng | None = None,
+    *,
+    time_jitter: float = 0.0,
+    min_length: float = 1.0,
 ) -> NDArray[np.int64]:
     """Choose the frames of one clip.
 
@@ -112,6 +117,8 @@ def sample_indices(
         rng: draws the place of the clip (training); None takes the middle (evaluation).
         time_jitter: how far ``rng`` moves each frame of a clip in seconds, at most, as a share of
             the distance between frames; up to 0.5, so that they stay in order.
+        min_length: least length that ``rng`` draws for a clip in seconds, as a share of its own:
+            a shorter one shows less of the motion, and that slower.
 
     Returns:
         int64 ``(T * (lead + 1),)``, indices of frames, in the order of time. A video shorter than
@@ -158,7 +165,8 @@ def sample_indices(
     if sampling.seconds is not None:
         place = rng.random()
         moves = rng.uniform(-time_jitter, time_jitter, T) if time_jitter else 0.0
-        (clip,) = _timed_clips(video, sampling, [(place, place)], moves)
+        length = rng.uniform(min_length, 1.0) if min_length < 1 else 1.0
+        (clip,) = _timed_clips(video, sampling, [(place, place)], moves, length)
         return clip
     if sampling.mode == "segments":
         # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
@@ -303,6 +311,7 @@ def _timed_clips(
     sampling: Sampling,
     places: Sequence[tuple[float, float]],
     moves: NDArray[np.float64] | float = 0.0,
+    length: float = 1.0,
 ) -> list[NDArray[np.int64]]:
     """Clips counted in seconds, each int64 ``(T * (lead + 1),)``.
 
@@ -315,12 +324,14 @@ def _timed_clips(
             for its end, and where in its part a point does, from the first frame in it to the
             last.
         moves: by how many steps each frame is moved in time, float64 ``(T,)``.
+        length: of the stretch, as a share of what the rule says.
     """
     T, runs = sampling.num_frames, _timed_runs(video)
     longest_s = max(run.duration_s for run in runs)
     step_s = sampling.step_s or longest_s / T
     if not any(run.has_room_for(T, step_s) for run in runs):
         step_s = longest_s / T
+    step_s *= length
     fitting = [run for run in runs if run.has_room_for(T, step_s)]
     length_s = T * step_s
     # Where the stretch may begin, each run behind the one before it.

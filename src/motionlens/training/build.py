@@ -77,11 +77,12 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     steps = _steps_per_epoch(recipe, len(train))
     recipe, reasons = complete(recipe, train, start_card, steps)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
-    if recipe.augment.time_jitter and card.sampling.seconds is None:
-        raise ValueError(
-            "augment.time_jitter moves frames in time, but the clips of this run count frames; "
-            "give clip.seconds, or set augment.time_jitter to 0"
-        )
+    for name, off in (("time_jitter", 0), ("min_length", 1)):
+        if getattr(recipe.augment, name) != off and card.sampling.seconds is None:
+            raise ValueError(
+                f"augment.{name} moves frames in time, but the clips of this run count frames; "
+                f"give clip.seconds, or set augment.{name} to {off}"
+            )
     if card.preprocessing.flow_frames:
         require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
@@ -223,6 +224,7 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
         seed=recipe.seed,
         cache=cache,
         time_jitter=recipe.augment.time_jitter,
+        min_length=recipe.augment.min_length,
     )
     validation = ClipDataset(start.validation, card.sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
@@ -250,6 +252,7 @@ def _transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransf
         card.class_names,
         min_area=augment.min_area,
         ratio=augment.ratio,
+        rotation=augment.rotation,
         colors=ColorJitter(augment.brightness, augment.contrast, augment.saturation, augment.hue),
         symmetries=LabelSymmetries(
             _horizontal_flip(recipe, train), augment.vertical_flip, augment.time_reversal

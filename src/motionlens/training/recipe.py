@@ -68,6 +68,7 @@ class AugmentConfig:
     Attributes:
         min_area: Least area of the crop, as a share of the largest that fits; 1 for the largest.
         ratio: Least and greatest factor by which the crop is wider than high.
+        rotation: Greatest turn to either side, degrees; at most 180, 0 for none.
         brightness: Greatest relative change; 0 for none.
         contrast: Greatest relative change; 0 for none.
         saturation: Greatest relative change; 0 for none.
@@ -75,6 +76,8 @@ class AugmentConfig:
         time_jitter: Greatest move of each frame in time, as a share of the distance between a
             clip's frames, as if the video had been taken at another frame rate; at most 0.5, 0
             for none. For clips in seconds.
+        min_length: Least length of a clip, as a share of clip.seconds, so that motion starts and
+            ends elsewhere and is slower; 1 for always the whole. For clips in seconds.
         horizontal_flip: Class names that swap under it; null for no flips; catalog for what the
             catalogue says of a prepared data set.
         vertical_flip: Class names that swap under it; null for no flips.
@@ -88,11 +91,13 @@ class AugmentConfig:
 
     min_area: float = 0.5
     ratio: tuple[float, float] = (0.9, 1.1)
+    rotation: float = 0.0
     brightness: float = 0.25
     contrast: float = 0.25
     saturation: float = 0.25
     hue: float = 0.1
     time_jitter: float = 0.0
+    min_length: float = 1.0
     horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
     vertical_flip: dict[str, str] | None = None
     time_reversal: dict[str, str] | None = None
@@ -101,7 +106,8 @@ class AugmentConfig:
     cutmix_alpha: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self, "augment.", "min_area", above=0, most=1)
+        _check(self, "augment.", "min_area", "min_length", above=0, most=1)
+        _check(self, "augment.", "rotation", least=0, most=180)
         _check(self, "augment.", "brightness", "contrast", "saturation", least=0, most=1)
         _check(self, "augment.", "hue", "time_jitter", least=0, most=0.5)
         _check(self, "augment.", "mix_probability", least=0, most=1)
