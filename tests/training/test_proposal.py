@@ -8,15 +8,9 @@ from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.inference.checkpoint import load_card
 from motionlens.pretrained import bundled_path
 from motionlens.training.build import make_start
-from motionlens.training.proposal import (
-    Lengths,
-    complete,
-    find_lengths,
-    propose_clip,
-    with_decisions,
-    with_init,
-)
+from motionlens.training.proposal import Lengths, complete, find_lengths, propose_clip, with_init
 from motionlens.training.recipe import ClipConfig, OptimConfig, Recipe
+from motionlens.training.run_folder import with_decisions
 
 
 def lengths(*seconds):

@@ -26,7 +26,6 @@ from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import Bar, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
-from motionlens.training.proposal import with_decisions
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import (
     CHECKPOINT,
@@ -35,6 +34,7 @@ from motionlens.training.run_folder import (
     check_run,
     read_metrics,
     run_recipe,
+    with_decisions,
 )
 from motionlens.training.skip_broken import leave_out_broken
 
@@ -97,6 +97,7 @@ def fit(
     with begun as run, _quiet_lightning(), restored_environment():
         for line in describe_start(start):
             console.print(line)
+        console.print(f"the run lies in {run}")
 
         def open_loaders() -> Loaders:
             found = start

@@ -86,7 +86,7 @@ def complete(
     defaults = model_defaults(recipe.model)
     num_frames, seconds = defaults.num_frames, cast(Seconds, defaults.seconds)
     is_ours = start is not None and start.model == recipe.model
-    if is_open(clip) and (not is_ours or recipe.init == BUNDLED):
+    if clip.is_open and (not is_ours or recipe.init == BUNDLED):
         if is_ours:
             assert start is not None
             num_frames, seconds = start.sampling.num_frames, start.sampling.seconds
@@ -105,17 +105,6 @@ def complete(
     return replace(recipe, clip=clip, optim=optim), reasons
 
 
-def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
-    """A recipe that a run is resumed with, what it leaves open as the run has it."""
-    clip, optim = recipe.clip, recipe.optim
-    if is_open(clip) and not is_open(before.clip):
-        num_frames = clip.num_frames or before.clip.num_frames
-        clip = replace(clip, num_frames=num_frames, seconds=before.clip.seconds)
-    if optim.epochs is None and optim.steps is None:
-        optim = replace(optim, epochs=before.optim.epochs)
-    return replace(recipe, clip=clip, optim=optim)
-
-
 def with_init(recipe: Recipe) -> Recipe:
     """A recipe whose ``init`` names weights, or is None for random ones.
 
@@ -131,11 +120,6 @@ def with_init(recipe: Recipe) -> Recipe:
         bundled.options.get(name) == value for name, value in asked.items() if name not in free
     )
     return replace(recipe, init=BUNDLED) if fits else recipe
-
-
-def is_open(clip: ClipConfig) -> bool:
-    """Whether a recipe leaves to the data how long clips are."""
-    return clip.mode == "dense" and not (clip.frame_stride or clip.fps or clip.seconds)
 
 
 def propose_clip(

@@ -45,6 +45,11 @@ class ClipConfig:
     size: int | None = None
     short_side: int | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is left to the data how long clips are."""
+        return self.mode == "dense" and not (self.frame_stride or self.fps or self.seconds)
+
     def __post_init__(self) -> None:
         _check(self, "clip.", "num_frames", "frame_stride", "size", "short_side", least=1)
         _check(self, "clip.", "fps", above=0, below=math.inf)
@@ -255,7 +260,7 @@ class Recipe:
     Attributes:
         data: Folder with one folder of videos per class (perhaps inside train/ and val/), or a list
             file (CSV or JSON lines).
-        out: The run folder; made if absent.
+        out: The run folder; made if absent. The command's default is runs/NAME, after the data.
         validation: Folder or list file with the validation videos, if they are not in data.
         model: Name of a model; `motionlens info` lists them.
         k: Proposals per position; the model's own if not given.
