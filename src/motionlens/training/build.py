@@ -16,7 +16,7 @@ from motionlens._utils.optional import require
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.symmetries import LabelSymmetries
+from motionlens.clips.symmetries import OPPOSITES, LabelSymmetries, pairs_by_name
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
@@ -289,6 +289,21 @@ def describe_start(start: Start) -> Iterator[str]:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
     yield from start.report.lines() if start.report else ()
     yield from start.reasons
+    yield from _describe_flips(start.recipe, card)
+
+
+def _describe_flips(recipe: Recipe, card: ModelCard) -> Iterator[str]:
+    """Which flips the classes' names suggest that the recipe does not use."""
+    for axis in OPPOSITES:
+        pairs = pairs_by_name(axis, card.class_names)
+        if pairs and getattr(recipe.augment, axis) is None:
+            others = [n for n in card.class_names if n not in {*pairs, *pairs.values()}]
+            swapped = ", ".join(f"{one}: {other}" for one, other in pairs.items())
+            rest = f"; only if {', '.join(others)} look the same flipped" if others else ""
+            yield (
+                f"{axis.replace('_', ' ')} is not used; --augment.{axis} '{{{swapped}}}' trains on "
+                f"flipped clips too{rest}"
+            )
 
 
 def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:
