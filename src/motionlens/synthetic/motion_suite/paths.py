@@ -36,9 +36,9 @@ def draw_paths(rng: Rng, setting: Setting, class_name: str) -> Scene:
     the same in every class, at every time: no place is nearer to what comes.
     """
     extent, path = _path(rng, setting, class_name)
-    hands = bool(rng.random() < 0.3)
-    # Arms want more room. Meshes are wider than any path, so that things keep apart.
-    mesh = setting.size + extent if hands else setting.size * rng.uniform(0.7, 1)
+    hands = bool(rng.random() < 0.25)
+    # Wider than any path, so that things keep apart; and no arm from beyond the grid is missed.
+    mesh = setting.size * (rng.uniform(1.1, 1.2) if hands else rng.uniform(0.7, 1))
     start = rng.uniform(0, mesh, 2)
     drawing = [
         (start + (np.array(cell) - 2) * mesh + path, _look(rng, setting, hands=hands))
