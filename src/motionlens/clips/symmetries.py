@@ -107,7 +107,7 @@ def pairs_by_name(axis: str, class_names: Sequence[str]) -> dict[str, str]:
     """
     one, other = OPPOSITES[axis]
     known = {name.lower(): name for name in class_names}
-    pairs = {}
+    pairs: dict[str, str] = {}
     for name in class_names:
         words = re.split(r"([^\W_]+)", name.lower())
         if {one, other} & set(words):
