@@ -12,6 +12,7 @@ from motionlens._utils.version import __version__ as __version__
 if TYPE_CHECKING:
     from motionlens.explain.explanation import Explanation as Explanation
     from motionlens.inference.evaluation import evaluate as evaluate
+    from motionlens.inference.event_evaluation import evaluate_events as evaluate_events
     from motionlens.inference.recognizer import Recognizer as Recognizer
     from motionlens.inference.streaming.events import EventDetector as EventDetector
     from motionlens.inference.streaming.events import EventRules as EventRules
@@ -35,6 +36,7 @@ _NAMES = {
     "explain.explanation": ["Explanation"],
     "inference.evaluation": ["evaluate"],
     "inference.recognizer": ["Recognizer"],
+    "inference.event_evaluation": ["evaluate_events"],
     "inference.streaming.events": ["EventDetector", "EventRules"],
     "models.capture": ["capture_proposals", "inject_proposals"],
     "models.correspondence": ["CorrespondenceProposal", "set_num_proposals"],

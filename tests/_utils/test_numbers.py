@@ -34,5 +34,5 @@ def test_a_figure_is_never_written_with_an_exponent_because_it_is_large(value, t
 
 
 def test_durations_are_rounded():
-    texts = ["1 s", "89 s", "2 min", "1 h 0 min", "2 h 1 min"]
-    assert [duration(seconds) for seconds in (0, 89, 95, 3599, 7260)] == texts
+    texts = ["1 s", "59 s", "2 min", "1 h 0 min", "2 h 1 min"]
+    assert [duration(seconds) for seconds in (0, 59, 95, 3599, 7260)] == texts

@@ -17,6 +17,7 @@ from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.training import epoch_recorder, module
 from motionlens.training.epoch_recorder import has_stalled
 from motionlens.training.fit import fit
+from motionlens.training.optimizer import lr_factor
 from motionlens.training.recipe import LoaderConfig, LogConfig, OptimConfig
 from motionlens.training.run_folder import CHECKPOINT
 
@@ -258,14 +259,32 @@ def test_a_run_stops_early_and_stays_stopped(videos, tmp_path, capsys, monkeypat
 
 def test_pictures(videos, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
     recipe = tiny_recipe(videos, tmp_path / "run", log=LogConfig(clips=2))
-    fit(recipe, progress=False)
+    result = fit(recipe, progress=False)
     seen = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     seen.Reload()
     tags = sorted(seen.Tags()["images"])
     assert tags == ["validation_clips/0", "validation_clips/1", "validation_confusion"]
     assert [event.step for event in seen.Images("validation_confusion")] == [3, 6]
+    # Names beside and above the matrix of three classes.
+    confusion = seen.Images("validation_confusion")[0]
+    assert min(confusion.width, confusion.height) > 3 * 24 + 40
+    rates = [(event.step, event.value) for event in seen.Scalars("lr")]
+    expected = [lr_factor(step, 6, recipe.optim) * recipe.optim.lr for step in (0, 2, 5)]
+    assert [step for step, _ in rates] == [0, 2, 5]
+    assert [rate for _, rate in rates] == pytest.approx(expected)
+    # The column has the rate of the epoch's last step, not of the one after it.
+    assert [row["lr"] for row in result.history] == pytest.approx(expected[1:])
+    session = seen.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    given = HParamsPluginData.FromString(session).session_start_info.hparams
+    assert given["optim.batch_size"].number_value == recipe.optim.batch_size
+    assert given["model"].string_value == "cpnet_nano"
+    experiment = seen.summary_metadata["_hparams_/experiment"].plugin_data.content
+    infos = HParamsPluginData.FromString(experiment).experiment.metric_infos
+    assert [info.name.tag for info in infos] == ["validation_accuracy"]
+    assert len(seen.Scalars("validation_accuracy")) == 2
     strip = seen.Images("validation_clips/0")[0]
     assert (strip.width, strip.height) == (4 * 16 + 6, 16 + 6)
 

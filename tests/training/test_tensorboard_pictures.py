@@ -20,6 +20,19 @@ def test_the_matrix_is_darker_for_more():
     assert many < few < none == 3 * 255
 
 
+def test_the_matrix_has_names_beside_and_above():
+    picture = confusion_picture(torch.tensor([[3, 1], [0, 0]]), ("left", "a much longer name"))
+    plain = confusion_picture(torch.tensor([[3, 1], [0, 0]]))
+    side = len(picture) - len(plain)
+    assert picture.shape == (48 + side, 48 + side, 3)
+    assert (picture[side:, side:] == plain).all()
+    assert (picture[:side, :side] == 255).all()
+    beside, above = picture[side:, :side].min(2) < 128, picture[:side, side:].min(2) < 128
+    # The second name is longer, and each has dark pixels on its own side.
+    assert 0 < beside[:24].sum() < beside[24:].sum()
+    assert 0 < above[:, :24].sum() < above[:, 24:].sum()
+
+
 def test_many_classes_stay_a_small_picture():
     assert confusion_picture(torch.ones(400, 400).long()).shape == (400, 400, 3)
 

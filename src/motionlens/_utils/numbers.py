@@ -41,7 +41,7 @@ def duration(seconds: float) -> str:
         >>> [duration(seconds) for seconds in (0.4, 42.3, 200, 5430, 200_000)]
         ['1 s', '42 s', '3 min', '1 h 30 min', '2 d 7 h']
     """
-    if seconds < 90:
+    if seconds < 59.5:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)
     if minutes < 60:

@@ -175,7 +175,7 @@ _SPECIAL: dict[str, dict[str, Any]] = {
 
 def add_listing(parser: argparse.ArgumentParser) -> None:
     """Add ``--listing.*``: how videos and labels are found."""
-    names = ("root", "separator", "pattern", "columns", "fps")
+    names = ("root", "separator", "pattern", "columns", "background", "fps")
     unset = {"default": None}
     add_options(parser, ListingConfig, *names, prefix="listing.", pattern=unset, fps=unset)
 

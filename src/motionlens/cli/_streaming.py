@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -19,21 +19,34 @@ from motionlens.video.source import Source
 
 def add_stream_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of windows, events and outputs."""
+    add_event_options(parser)
     shared.add_options(
         parser,
         WindowStream,
-        *("hop", "window_s", "start_s", "end_s"),
+        *("start_s", "end_s"),
         start_s={"option": "start"},
         end_s={"option": "end"},
     )
-    shared.add_options(parser, EventRules, background={"metavar": "LABEL"})
     shared.add_options(parser, watch, "windows", "srt", "timeline")
 
 
-def given_stream_options(args: argparse.Namespace) -> list[str]:
-    """Names of those options that were given."""
+def add_event_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of windows and events."""
+    shared.add_options(parser, WindowStream, "hop", "window_s")
+    shared.add_options(parser, EventRules, background={"metavar": "LABEL"})
+
+
+def given_rules(args: argparse.Namespace) -> EventRules:
+    """The rules of events as the options say."""
+    return shared.call(EventRules, args, background=tuple(args.background))
+
+
+def given_options(
+    args: argparse.Namespace, add: Callable[[argparse.ArgumentParser], None]
+) -> list[str]:
+    """Names of the options that a function adds and that were given."""
     parser = argparse.ArgumentParser()
-    add_stream_options(parser)
+    add(parser)
     defaults = vars(parser.parse_args([]))
     return [name for name, default in defaults.items() if getattr(args, name) != default]
 
@@ -49,8 +62,7 @@ def watch_source(recognizer: Recognizer, source: Source, args: argparse.Namespac
     """
     times = {"start_s": args.start, "end_s": args.end}
     stream = shared.call(WindowStream, args, runner=recognizer, source=source, **times)
-    rules = shared.call(EventRules, args, background=tuple(args.background))
-    detector = EventDetector(recognizer.class_names, rules)
+    detector = EventDetector.of_card(recognizer.card, given_rules(args))
     with _stopping_on_signals(stream) as seen:
         num_events = shared.call(
             watch, args, stream=stream, detector=detector, write_line=partial(print, flush=True)

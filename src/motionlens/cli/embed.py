@@ -2,8 +2,8 @@
 
 import argparse
 
+from motionlens._utils.progress import progress
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
 from motionlens.inference.embedding import embed_videos
 from motionlens.inference.recognizer import Recognizer
 

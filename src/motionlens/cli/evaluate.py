@@ -5,14 +5,17 @@ from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
-from motionlens._utils.distributed import is_main
-from motionlens._utils.tables import Output
+from motionlens._utils.distributed import is_main, world_size
+from motionlens._utils.progress import progress
+from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
+from motionlens.cli._streaming import add_event_options, given_options, given_rules
 from motionlens.datasets.parts import num_trained_on
 from motionlens.datasets.source import RECIPE_FILE, DataSource, read_yaml
 from motionlens.inference.evaluation import CHOSEN_HERE, default_out, evaluate
+from motionlens.inference.event_evaluation import evaluate_events
 from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.event_report import HEADINGS
 from motionlens.report.tables import class_table, confusion_table
 
 # A wider confusion matrix fits no terminal; the files hold it all the same.
@@ -26,6 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_options(parser, evaluate, "data")
     shared.add_options(parser, evaluate, flip_pairs={"type": _mapping, "metavar": "MAPPING"})
     shared.add_listing(parser)
+    parser.add_argument(
+        "--events",
+        action="store_true",
+        help="look at all of each annotated video, and compare the events that are found with the "
+        "annotations (path, start, end, label); the options below are for that",
+    )
+    add_event_options(parser)
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -38,6 +48,10 @@ def _mapping(text: str) -> dict[str, str]:
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the report."""
     source = DataSource.of_run(args.run)
+    if args.events:
+        return _run_events(args, source)
+    if given := given_options(args, add_event_options):
+        raise ValueError(f"--{given[0]} is for --events; add that, or leave it out")
     with progress("videos") as show:
         report = shared.call(
             evaluate,
@@ -66,6 +80,37 @@ def run(args: argparse.Namespace) -> int:
         is_best = source and read_yaml(Path(args.run, RECIPE_FILE)).get("keep") == "best"
         if is_best and len(report.scored):
             print("The run kept its best epoch: on its validation part this is optimistic.")
+    return 0
+
+
+def _run_events(args: argparse.Namespace, source: DataSource | None) -> int:
+    """Find the actions of annotated videos and print how many of them were found."""
+    if world_size() > 1:
+        raise ValueError("--events looks at videos in one process; start it without torchrun")
+    for name, value in {"views": "1x1", "submission": None, "num_frames": None}.items():
+        if getattr(args, name) != value:
+            raise ValueError(f"--{name} is not for --events; leave it out")
+    with progress("videos") as show:
+        report = shared.call(
+            evaluate_events,
+            args,
+            recognizer=args.run,
+            listing=shared.given_listing(args, source.listing if source else None),
+            rules=given_rules(args),
+            on_progress=show,
+        )
+    if args.json:
+        print(report.to_json(), end="")
+        return 0
+    Output().print(console_table(HEADINGS, report.rows()))
+    for line in report.lines():
+        print(line)
+    if report.broken:
+        print(f"{len(report.broken)} broken videos are left out, the first:")
+        print(f"  {report.broken[0][1]}")
+    out = args.out or default_out(args.run, args.split)
+    if out is not None:
+        print(f"events.json, events.md and a picture of each video are in {out}")
     return 0
 
 

@@ -92,5 +92,7 @@ def _print_card(card: ModelCard) -> None:
     where = "" if sampling.spans_video else ", from the middle of the video"
     print(f"sampling       {sampling}{where}")
     print(f"classes        {len(card.class_names)}: {', '.join(card.class_names)}")
+    if card.background:
+        print(f"background     {card.background}: makes no events")
     if card.license:
         print(f"licence        {card.license}")

@@ -2,9 +2,10 @@
 
 import argparse
 
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
+from motionlens.synthetic.motion_suite.long_writing import write_long_videos
 from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import SAMPLES_FILE, write_task
 
@@ -15,6 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", nargs="?", help="folder for the data set")
     parser.add_argument("--list", action="store_true", help="show the tasks and end")
     shared.add_options(parser, write_task, difficulty={"choices": None})
+    parser.add_argument(
+        "--long_s",
+        type=float,
+        help="write videos of so many seconds instead, in which num_train and num_validation "
+        "actions happen now and then, with annotations: for finding actions",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(
             "task and out must be given: motionlens motion TASK OUT; --list shows tasks"
         )
+    if args.long_s is not None:
+        return _write_long(args)
     with progress("clips") as show:
         report = shared.call(write_task, args, folder=args.out, on_progress=show)
     counts = ", ".join(f"{number:,} {part}" for part, number in report.num_videos.items())
@@ -35,6 +44,25 @@ def run(args: argparse.Namespace) -> int:
     # Dense with stride 1: a longer step would want more frames than there are.
     clip = f"--clip.num_frames {report.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
     print(f"next: motionlens train --data {report.out} {clip} --out RUN")
+    return 0
+
+
+def _write_long(args: argparse.Namespace) -> int:
+    """Write long videos with annotations; print counts and the next commands."""
+    defaults = {"num_test": 0, "num_frames": 8, "footage": [], "growth": None}
+    for name, default in defaults.items():
+        if (getattr(args, name) or default) != default:
+            raise ValueError(f"{name} is of clips, long videos have none; leave it out")
+    with progress("videos") as show:
+        report = shared.call(write_long_videos, args, folder=args.out, on_progress=show)
+    videos = ", ".join(
+        f"{number} {part} videos with {report.num_actions[part]} actions"
+        for part, number in report.num_videos.items()
+    )
+    print(f"{videos}, {report.num_bytes / 1e6:,.1f} MB in {report.out}")
+    lists = f"--data {report.out}/train.csv --validation {report.out}/validation.csv"
+    print(f"next: motionlens train {lists} --listing.background background --out RUN")
+    print("      motionlens evaluate RUN --events")
     return 0
 
 

@@ -7,7 +7,7 @@ from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import add_stream_options, given_stream_options, watch_source
+from motionlens.cli._streaming import add_stream_options, given_options, watch_source
 from motionlens.inference.recognizer import Recognizer
 from motionlens.report.prediction import Prediction
 from motionlens.video.find import expand_folders
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     shared.split_run_and_files("predict", args)
     if args.stream:
         return _stream(args)
-    if given := given_stream_options(args):
+    if given := given_options(args, add_stream_options):
         raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
     failures = shared.Failures()

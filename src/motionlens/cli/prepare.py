@@ -3,9 +3,9 @@
 import argparse
 import sys
 
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._progress import progress
 from motionlens.datasets.catalog.names import CATALOG, catalog_table
 from motionlens.datasets.packing import Packing, check_out, pack
 from motionlens.datasets.prepare import prepare

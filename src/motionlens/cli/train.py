@@ -8,6 +8,7 @@ from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
 from motionlens._utils.launch import is_first_process, launched
+from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output
 from motionlens.cli.main import Parser, usage_error
 from motionlens.datasets.source import RECIPE_FILE
@@ -95,7 +96,7 @@ def run(args: Any) -> int:
         print(f"motionlens: stopped; {what}", file=sys.stderr)
         raise
     if not args.quiet and is_first_process():
-        print(_summary(result.metrics, recipe))
+        print(_summary(result.metrics, result.history, recipe))
     return 0
 
 
@@ -124,13 +125,23 @@ def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
     return 0
 
 
-def _summary(metrics: dict[str, float], recipe: Recipe) -> str:
+def _summary(metrics: dict[str, float], history: list[dict[str, float]], recipe: Recipe) -> str:
+    # Lightning takes seconds to load, for which the --help of this command would wait.
+    from motionlens.training.epoch_recorder import better_epoch, figure_of
+
     kept = f"the weights of epoch {metrics['epoch']:.0f}"
     for name, words in (("validation_accuracy", "accuracy"), ("validation_map", "mAP")):
         if name in metrics:
-            kept += f", validation {words} {100 * metrics[name]:.1f} %"
+            kept += f", validation {words} {percent(metrics[name])}"
             if recipe.keep == "best":
                 kept += " (optimistic: the epoch was chosen for it)"
+    better = better_epoch(history) if recipe.keep == "last" else None
+    if better is not None:
+        kept += (
+            f"\nepoch {better['epoch']:.0f} was better on validation "
+            f"({percent(figure_of(better) or 0)} against {percent(figure_of(metrics) or 0)}); "
+            "--keep best keeps such an epoch"
+        )
     return (
         f"{recipe.out} holds {kept}\n"
         f"next: motionlens evaluate {recipe.out}\n"

@@ -42,6 +42,7 @@ def read_list(
     labelled: bool = True,
     columns: Sequence[str] | None = None,
     group: str | None = None,
+    has_background: bool = False,
 ) -> list[ListEntry]:
     """Read a list of videos.
 
@@ -61,6 +62,8 @@ def read_list(
         columns: of CSV whose first line does not name them; names other than path, label, start,
             end and ``group`` are ignored. By default those four, of which the last two may lack.
         group: heading or key of the column that holds the group of a video; None for no groups.
+        has_background: a row that has neither label nor start and end is a video without an
+            action.
 
     Returns:
         The entries in the order of the file, at least one.
@@ -82,7 +85,10 @@ def read_list(
     labels = (row.get("label") for _, row in found)
     parts = (label.split(LABEL_SEPARATOR) for label in labels if isinstance(label, str))
     warn_of_spellings(path, map(str.strip, chain.from_iterable(parts)))
-    entries = [_entry(f"{path}: {where}", row, labelled, group) for where, row in found]
+    entries = []
+    for where, row in found:
+        is_empty = has_background and not any(row.get(n) for n in ("label", "start", "end"))
+        entries.append(_entry(f"{path}: {where}", row, labelled and not is_empty, group))
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
     return [entry._replace(path=pattern.replace("{}", entry.path)) for entry in entries]
@@ -169,6 +175,7 @@ def _csv_rows(
         _check_no_header(path, first, places, columns)
         if columns is None:
             _check_no_frame_counts(path, table)
+            _check_no_times_first(path, table)
         places = {name: place for place, name in enumerate(names) if name in headings}
         least, most = max(places[name] for name in needed) + 1, len(names)
     for number, cells in table:
@@ -224,12 +231,29 @@ def _check_no_frame_counts(path: Path, table: Table) -> None:
         )
 
 
+def _check_no_times_first(path: Path, table: Table) -> None:
+    """Refuse ``path start end label`` without headings: starts would be taken for classes."""
+
+    def fits(cells: list[str]) -> bool:
+        times = [_seconds_of(cell) for cell in cells[1:3]]
+        return len(cells) == 4 and None not in times and _seconds_of(cells[3]) is None
+
+    if fits(table[0][1]):
+        raise ValueError(
+            f"{path}: lines such as {' '.join(table[0][1])!r} seem to be path, start, end and "
+            "label; add --listing.columns path,start,end,label, or name the columns in a first line"
+        )
+
+
 def _entry(where: str, row: dict[str, Any], labelled: bool, group: str | None) -> ListEntry:
     path, label = (_cell(where, name, row.get(name)) for name in ("path", "label"))
     if not path:
         raise ValueError(f"{where} must have a path, got {row.get('path')!r}; add it")
     if not label and labelled:
-        raise ValueError(f"{where} must have a label, got {row.get('label')!r}; add it")
+        raise ValueError(
+            f"{where} must have a label, got {row.get('label')!r}; add it, or for a video without "
+            "any action leave start and end empty too and say --listing.background NAME"
+        )
     if label.lower() in _MISSING_VALUES or label == "None":
         raise ValueError(
             f"{where} must have a label, got {label!r}, which stands for a missing one; add it or "

@@ -131,6 +131,7 @@ def read_listed(
         labelled=labelled,
         columns=listing.column_names,
         group=group_column(listing.group),
+        has_background=listing.background is not None,
     )
     entries = [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
     first = entries[0].path
@@ -194,6 +195,8 @@ def load_split(
             f"{data}: must have at least two classes to tell apart, got only "
             f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
         )
+    if listing.background is not None and index.groups is None:
+        index = replace(index, groups=index.paths)  # a video's clips stay on one side
     return split_index(index, listing)
 
 

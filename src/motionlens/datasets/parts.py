@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from motionlens.clips.video_index import VideoIndex
+from motionlens.datasets.background import with_background
 from motionlens.datasets.groups import with_groups
 from motionlens.datasets.list_faults import check_lists, file_ids
 from motionlens.datasets.listing import VALIDATION_FOLDERS, index_videos, load_split
@@ -20,12 +21,27 @@ from motionlens.video.frames import VideoWarning
 
 
 def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
-    """The training and the validation videos of a run, with the same class names.
+    """The training and the validation clips of a run, with the same class names.
 
     Raises:
         ValueError: If something is missing, a part is empty, or the validation part has a class
             that training has not.
     """
+    train, validation = _open_listed(source)
+    if (background := source.listing.background) is not None:
+        train, validation = (with_background(p, background) for p in (train, validation))
+    train, validation = _alike(train, validation.with_classes(train.class_names))
+    for name, part in (("training", train), ("validation", validation)):
+        if not len(part):
+            raise ValueError(
+                f"the {name} part must hold at least one video, got none of {source.data}; "
+                "add videos or name a validation part"
+            )
+    return train, validation
+
+
+def _open_listed(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
+    """The rows of both parts as they are listed, without clips of a background."""
     if source.listing.folds is not None:
         train, validation = split_index(_open_whole(source), source.listing)
     elif source.validation is None:
@@ -39,13 +55,6 @@ def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
         {"training": train, "validation": validation},
         on_disk=not all(map(is_prepared, both)),
     )
-    train, validation = _alike(train, validation.with_classes(train.class_names))
-    for name, part in (("training", train), ("validation", validation)):
-        if not len(part):
-            raise ValueError(
-                f"the {name} part must hold at least one video, got none of {source.data}; "
-                "add videos or name a validation part"
-            )
     return train, validation
 
 
@@ -66,7 +75,7 @@ def open_evaluated(
     split: Split | None,
     listing: ListingConfig | None,
 ) -> VideoIndex:
-    """The videos that a recognizer is to be evaluated on.
+    """The clips that a recognizer is to be evaluated on, with those of the background if any.
 
     Args:
         source: the data that the recognizer was trained on; None if nothing is known of it.
@@ -77,6 +86,23 @@ def open_evaluated(
 
     Raises:
         ValueError: If the data cannot be used, or neither ``data`` nor ``source`` is given.
+    """
+    index = open_annotated(source, data, split, listing)
+    listing = listing or (source.listing if source else ListingConfig())
+    if listing.background is not None and np.isfinite(index.ends_s).any():
+        index = with_background(index, listing.background)
+    return index
+
+
+def open_annotated(
+    source: DataSource | None,
+    data: str | os.PathLike[str] | None,
+    split: Split | None,
+    listing: ListingConfig | None,
+) -> VideoIndex:
+    """A row per annotation of the videos that a recognizer is to be evaluated on.
+
+    The arguments are those of :func:`open_evaluated`.
     """
     if listing is not None and source is not None:
         source = replace(source, listing=listing)
@@ -90,7 +116,8 @@ def open_evaluated(
             return load_part(source.data, "test")
         if split in ("all", "test"):
             raise ValueError("split must be 'train' or 'validation' where no data is given")
-        train, validation = open_parts(source)
+        train, validation = _open_listed(source)
+        train, validation = _alike(train, validation)
         return train if split == "train" else validation
     index = _open_named(source, data, split, listing)
     check_lists(data, {"": index}, on_disk=not is_prepared(data))

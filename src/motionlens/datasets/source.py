@@ -37,6 +37,9 @@ class ListingConfig:
         group: what keeps the videos of one person or scene on one side of a split: a column of the
             list, a CSV file of path and group, or a regular expression on the path whose brackets
             capture the group, such as '(anna|ben)_'.
+        background: class of what no annotation of a list with start and end covers, such as
+            background; a row with empty start, end and label stands for a video that shows no
+            action. Streams then say nothing where they see it.
         folds: number of folds for cross-validation, which replace the parts; for --folds.
         fold: the one that validates, from 1.
         validation_fraction: share of each class that validates where no validation part is given.
@@ -50,6 +53,7 @@ class ListingConfig:
     pattern: str = "{}"
     columns: str | None = None
     group: str | None = None
+    background: str | None = None
     folds: int | None = None
     fold: int | None = None
     validation_fraction: float = 0.2
@@ -73,6 +77,11 @@ class ListingConfig:
                     "example path,num_frames,label"
                 )
 
+        if self.background is not None and (not self.background.strip() or "|" in self.background):
+            raise ValueError(
+                f"listing.background must be the name of a class, got {self.background!r}; write "
+                "for example background"
+            )
         if self.folds is None and self.fold is not None:
             raise ValueError("listing.fold needs listing.folds; say how many folds there are")
         if self.folds is not None:

@@ -33,6 +33,7 @@ _ATTRIBUTES = {
     "std": "preprocessing.std",
     "multi_label": "multi_label",
     "thresholds": "thresholds",
+    "background": "background",
     "license": "license",
     "format_version": "format_version",
 }
@@ -58,6 +59,8 @@ class ModelCard:
             sigmoid of its own.
         thresholds: of several labels, from which probability each is shown, as an evaluation chose
             them; empty if none has.
+        background: the class of videos that show none of the others, which makes no events; empty
+            if there is none.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
         format_version: of the checkpoint's files.
 
@@ -72,6 +75,7 @@ class ModelCard:
     options: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
+    background: str = ""
     license: str = ""
     format_version: int = FORMAT_VERSION
 
@@ -91,6 +95,11 @@ class ModelCard:
                 f"more than once: {', '.join(twice) or 'none'}"
             )
         self._check_thresholds()
+        if self.background and self.background not in self.class_names:
+            raise ValueError(
+                f"background of a model card must be one of its class_names, got "
+                f"{self.background!r}"
+            )
         flow = model_defaults(self.model).flow_frames
         object.__setattr__(self, "sampling", replace(self.sampling, lead=flow))
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
@@ -138,8 +147,9 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
-        if not self.thresholds:
-            del values["thresholds"]
+        for name in ("thresholds", "background"):
+            if not values[name]:
+                del values[name]
         # A clip is a stretch of time or counts frames; the other key would say nothing.
         del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values

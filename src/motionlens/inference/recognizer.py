@@ -316,7 +316,7 @@ class Recognizer(Runner):
             ValueError: As :meth:`stream` does; and if a background label is not a class.
         """
         # Wrong options are refused here, not at the first event.
-        return EventDetector(self.class_names, rules).take_all(self.stream(source, **options))
+        return EventDetector.of_card(self.card, rules).take_all(self.stream(source, **options))
 
     def load_clip(self, video: Video, *, folder_fps: float = FOLDER_FPS) -> Tensor:
         """The clip ``(3, T, size, size)`` in the middle of a video, as the network takes it.

@@ -123,7 +123,7 @@ def bootstrap_mean(values: NDArray[np.float64], *, seed: int = 0) -> Interval:
     def mean(weights: NDArray[np.int64]) -> float:
         return float((weights * values).mean())
 
-    return _interval(mean, len(values), NUM_RESAMPLES, seed)
+    return bootstrap(mean, len(values), NUM_RESAMPLES, seed)
 
 
 def average_precisions(
@@ -178,7 +178,7 @@ class Ranking:
 
 def bootstrap_map(ranking: Ranking, *, seed: int = 0) -> Interval:
     """95 % interval of mean average precision, from 200 bootstrap resamples of the videos."""
-    return _interval(
+    return bootstrap(
         ranking.mean_average_precision, ranking.num_videos, NUM_RANKING_RESAMPLES, seed
     )
 
@@ -189,7 +189,7 @@ def bootstrap_map_difference(first: Ranking, second: Ranking, *, seed: int = 0) 
     def difference(weights: NDArray[np.int64]) -> float:
         return first.mean_average_precision(weights) - second.mean_average_precision(weights)
 
-    return _interval(difference, first.num_videos, NUM_RANKING_RESAMPLES, seed)
+    return bootstrap(difference, first.num_videos, NUM_RANKING_RESAMPLES, seed)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -215,7 +215,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(float(2 * tail / 2**number), 1.0)
 
 
-def _interval(
+def bootstrap(
     metric: Callable[[NDArray[np.int64]], float], num_videos: int, num_resamples: int, seed: int
 ) -> Interval:
     """Percentile interval of a metric, given how often each of the resampled videos counts."""

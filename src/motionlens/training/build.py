@@ -18,7 +18,7 @@ from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import OPPOSITES, LabelSymmetries, pairs_by_name
 from motionlens.clips.training_loader import ClipDataset, build_loader
-from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.video_index import VideoIndex, normal_name
 from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
@@ -168,6 +168,7 @@ def make_card(
         options=model_options(recipe.model, **options),
         class_names=class_names,
         multi_label=multi_label,
+        background=normal_name(recipe.listing.background or ""),
         license=start.license if start else "",
         sampling=_make_sampling(clip, sampling),
         preprocessing=Preprocessing(size, clip.short_side or own_short_side),

@@ -1,18 +1,24 @@
 """What is written and printed after each epoch, and when training stops early."""
 
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback
 from rich.console import Console
+from torch.optim import Optimizer
 
 from motionlens._utils.distributed import is_main
+from motionlens._utils.numbers import duration, percent
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.ema import Ema
 from motionlens.training.run_folder import read_metrics, write_metrics
 
+# Steps between two points of TensorBoard's curves.
+LOG_EVERY = 10
 # What says how good weights are: the first that a run has.
 _FIGURES = ("validation_accuracy", "validation_map")
 
@@ -28,6 +34,13 @@ def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:
         return history[-1]
     figures = [-1.0 if found is None else found for found in map(figure_of, history)]
     return history[figures.index(max(figures))]
+
+
+def better_epoch(history: list[dict[str, float]]) -> dict[str, float] | None:
+    """The row of the best epoch if the last one is worse; None if it is not."""
+    best = kept_epoch(history, "best")
+    better, last = figure_of(best), figure_of(history[-1])
+    return best if better is not None and last is not None and better > last else None
 
 
 def has_stalled(history: list[dict[str, float]], patience: int | None) -> bool:
@@ -47,18 +60,37 @@ class EpochRecorder(Callback):
         patience: validations without a better one after which training stops; None for never.
         console: for the line.
         ema: keeps the average that is written in place of the weights; None for the weights.
+        clock: seconds; replaced in tests.
     """
 
     def __init__(
-        self, run: Path, keep: str, patience: int | None, console: Console, ema: Ema | None = None
+        self,
+        run: Path,
+        keep: str,
+        patience: int | None,
+        console: Console,
+        ema: Ema | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run, self.keep, self.patience, self.console = run, keep, patience, console
-        self.ema = ema
+        self.ema, self.clock = ema, clock
+        self._began, self._first_epoch, self._lr = 0.0, 0, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not go on with a run that had stopped early."""
         rows = [row for row in read_metrics(self.run) if row["epoch"] <= trainer.current_epoch]
         self._stop_if_stalled(trainer, rows)
+        self._began, self._first_epoch = self.clock(), trainer.current_epoch
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Note the rate of the step that follows; after it the schedule has set the next one."""
+        self._lr = optimizer.param_groups[0]["lr"]
+        logger: Any = trainer.logger
+        if trainer.global_step % LOG_EVERY == 0 or trainer.is_last_batch:
+            logger.experiment.add_scalar("lr", self._lr, trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Have the last epoch validated, whatever ``validate_every`` says."""
@@ -75,7 +107,7 @@ class EpochRecorder(Callback):
             is_fresh = epoch % every == 0 or not name.startswith("validation_")
             if name != "loss" and is_fresh:
                 row[name] = float(value)
-        row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+        row["lr"] = self._lr
         rows = []
         if is_main():
             # A run that was killed may have recorded an epoch that its checkpoint does not hold.
@@ -93,26 +125,19 @@ class EpochRecorder(Callback):
             return
         if trainer.strategy.broadcast(has_stalled(rows, self.patience)):
             trainer.should_stop = True
-            self._say(trainer, f"stopped: {self.patience} validations brought nothing better")
+            self.console.print(f"stopped: {self.patience} validations brought nothing better")
 
     def _print(self, trainer: pl.Trainer, row: dict[str, float]) -> None:
         line = f"epoch {row['epoch']:.0f}/{trainer.max_epochs}  train loss {row['train_loss']:.3f}"
         for name in ("train_accuracy", "validation_accuracy", "validation_map"):
             if name in row:
                 label = name.replace("_", " ").replace("map", "mAP")
-                line += f"  {label} {100 * row[name]:.1f} %"
-        self._say(trainer, line)
+                line += f"  {label} {percent(row[name])}"
+        self.console.print(line + self._time_left(trainer))
 
-    def _say(self, trainer: pl.Trainer, line: str) -> None:
-        where: Any = trainer.progress_bar_callback or self.console
-        where.print(line)
-
-
-class Bar(TQDMProgressBar):
-    """Lightning's bar, counting epochs from 1 as all else does."""
-
-    def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Show which epoch begins."""
-        super().on_train_epoch_start(trainer)
-        epoch = f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
-        self.train_progress_bar.set_description(epoch)
+    def _time_left(self, trainer: pl.Trainer) -> str:
+        done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
+        if done >= epochs:
+            return ""
+        per_epoch = (self.clock() - self._began) / (done - self._first_epoch)
+        return f"  {duration(per_epoch * (epochs - done))} left"

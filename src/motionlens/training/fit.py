@@ -2,12 +2,11 @@
 
 import logging
 import signal
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,29 @@ from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_first_process, restored_environment
+from motionlens._utils.progress import progress as progress_bar
+from motionlens.inference.card import ModelCard
 from motionlens.training.build import Loaders, describe_start, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
 from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.ema import Ema
-from motionlens.training.epoch_recorder import Bar, EpochRecorder, kept_epoch
+from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
+from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import (
     CHECKPOINT,
     TENSORBOARD,
     begun_run,
     check_run,
+    flattened,
     read_metrics,
     run_recipe,
     with_decisions,
 )
 from motionlens.training.skip_broken import leave_out_broken
+from motionlens.training.step_progress import StepProgress
+from motionlens.training.tensorboard_pictures import write_hyperparameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,8 @@ def fit(
         recipe: see :class:`motionlens.training.recipe.Recipe`.
         resume: go on with the run in ``recipe.out`` after its last finished epoch.
         overwrite: remove a run that ``recipe.out`` holds.
-        progress: print one line an epoch, with a progress bar on a terminal.
+        progress: print one line per epoch with the time left, and show every batch: as a bar on a
+            terminal, else as a line every half minute.
 
     Returns:
         The run folder and what was measured.
@@ -106,19 +112,26 @@ def fit(
             return make_loaders(recipe, found)
 
         module = TrainingModule(start.model, recipe, start.card, open_loaders)
-        trainer = _make_trainer(recipe, run, device, console)
-        _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
+        bar: Any = nullcontext(lambda *_: None) if quiet else progress_bar("batches")
+        with bar as show:
+            steps = StepProgress(show, console.print)
+            trainer = _make_trainer(recipe, run, device, console, steps)
+            _write_hyperparameters(trainer, recipe, start.card)
+            _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
     history = read_metrics(run)
     return FitResult(run=run, metrics=kept_epoch(history, recipe.keep), history=history)
 
 
-def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Console) -> pl.Trainer:
+def _make_trainer(
+    recipe: Recipe, run: Path, device: torch.device, console: Console, steps: StepProgress
+) -> pl.Trainer:
     checkpoint = run / CHECKPOINT
     ema = None
     if recipe.optim.ema_decay:
         ema = Ema(recipe.optim.ema_decay, averages_norms=not recipe.optim.sync_batchnorm)
     callbacks: list[Callback] = [
         *([] if ema is None else [ema]),
+        steps,
         EpochRecorder(run, recipe.keep, recipe.patience, console, ema),
         ModelCheckpoint(
             dirpath=checkpoint.parent,
@@ -128,16 +141,20 @@ def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Cons
             enable_version_counter=False,
         ),
     ]
-    show_bar = not console.quiet and sys.stdout.isatty()
-    if show_bar:
-        callbacks.append(Bar())
+    note: str | None
+    precision: Any
+    precision, note = usable_precision(
+        recipe.optim.precision, device.type, has_bf16=has_bf16(device)
+    )
+    if note is not None:
+        console.print(note)
     devices, num_nodes = planned_processes(recipe)
     together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
     if devices * num_nodes > 1:
         together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
     return pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
-        precision=recipe.optim.precision,
+        precision=precision,
         accumulate_grad_batches=recipe.optim.accumulate,
         gradient_clip_val=recipe.optim.grad_clip or None,
         plugins=[AtomicCheckpointIO()],
@@ -148,10 +165,17 @@ def _make_trainer(recipe: Recipe, run: Path, device: torch.device, console: Cons
         check_val_every_n_epoch=recipe.validate_every,
         logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
         callbacks=callbacks,
-        enable_progress_bar=show_bar,
-        log_every_n_steps=10,
+        enable_progress_bar=False,
+        log_every_n_steps=LOG_EVERY,
         **together,
     )
+
+
+def _write_hyperparameters(trainer: pl.Trainer, recipe: Recipe, card: ModelCard) -> None:
+    if trainer.is_global_zero:
+        logger: Any = trainer.logger
+        metric = "validation_map" if card.multi_label else "validation_accuracy"
+        write_hyperparameters(logger.experiment, flattened(asdict(recipe)), metric)
 
 
 def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:

@@ -205,7 +205,7 @@ class TrainingModule(pl.LightningModule):
         self.confusion.reset()
         self.log("validation_accuracy", matrix.diag().sum() / matrix.sum(), prog_bar=True)
         if self.recipe.log.confusion:
-            self._show("validation_confusion", confusion_picture(matrix))
+            self._show("validation_confusion", confusion_picture(matrix, self.card.class_names))
 
     def _mean_average_precision(self) -> Tensor:
         validation: Any = self.loaders[1].dataset

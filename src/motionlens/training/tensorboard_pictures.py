@@ -1,25 +1,35 @@
-"""Pictures for TensorBoard: the confusion matrix, and clips as strips of frames.
+"""What TensorBoard shows besides curves: the confusion matrix, clips, the recipe's fields.
 
 Letters: K classes, T frames, h w rows and columns of a clip.
 """
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
 
 from motionlens.inference.card import ModelCard
 
 # A cell of the matrix is so many pixels, as long as the whole stays below that many.
 _CELL, _LARGEST = 24, 640
+# Names beside smaller cells could not be read.
+_NAMED_FROM = 10
 _WHITE, _BLUE = np.array([255.0, 255.0, 255.0]), np.array([8.0, 48.0, 107.0])
 _RIGHT, _WRONG, _BORDER = (30, 160, 60), (200, 40, 40), 3
 
 
-def confusion_picture(matrix: Tensor) -> NDArray[np.uint8]:
+def confusion_picture(matrix: Tensor, class_names: tuple[str, ...] = ()) -> NDArray[np.uint8]:
     """Which classes were taken for which: uint8 ``(rows, columns, 3)``, darker for more.
 
     Args:
+        class_names: K names, written beside the rows and, turned, above the columns, unless there
+            are so many that nobody could read them; none for the matrix alone.
         matrix: clips ``(K, K)`` with true class = row and predicted class = column; a row's
             shades are parts of the row, so that rare classes show as clearly as frequent ones.
     """
@@ -28,7 +38,38 @@ def confusion_picture(matrix: Tensor) -> NDArray[np.uint8]:
     shades = _WHITE + parts[..., None] * (_BLUE - _WHITE)
     cell = max(min(_CELL, _LARGEST // len(parts)), 1)
     large = shades.round().astype(np.uint8).repeat(cell, axis=0).repeat(cell, axis=1)
-    return np.ascontiguousarray(large)
+    if not class_names or cell < _NAMED_FROM:
+        return np.ascontiguousarray(large)
+    names = _names(class_names, cell)
+    above = np.rot90(names, -1)[:, ::-1]  # the same names, read from top to bottom
+    corner = np.full((names.shape[1], names.shape[1], 3), 255, np.uint8)
+    return np.vstack([np.hstack([corner, above]), np.hstack([names, large])])
+
+
+@lru_cache(maxsize=4)
+def _names(class_names: tuple[str, ...], cell: int) -> NDArray[np.uint8]:
+    # Matplotlib takes long to load and to write text: once a training.
+    from motionlens.report.plots.names import names_strip
+
+    return names_strip(class_names, cell)
+
+
+def write_hyperparameters(writer: SummaryWriter, fields: Mapping[str, Any], metric: str) -> None:
+    """Fill TensorBoard's page of hyperparameters.
+
+    Args:
+        writer: of the run.
+        fields: of the recipe, by names such as ``optim.lr``.
+        metric: name of the curve that the page sorts runs by.
+    """
+    plain = {
+        name: value if isinstance(value, (bool, int, float, str)) else str(value)
+        for name, value in fields.items()
+        if value is not None
+    }
+    assert writer.file_writer is not None
+    for summary in hparams(plain, {metric: 0.0}):
+        writer.file_writer.add_summary(summary)
 
 
 def clip_strip(clip: Tensor, card: ModelCard, *, is_right: bool) -> NDArray[np.uint8]:

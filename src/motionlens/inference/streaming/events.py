@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from motionlens._utils.checks import check_choice, check_number
 from motionlens._utils.errors import nearest
+from motionlens.inference.card import ModelCard
 from motionlens.report.event import Event, Window
 
 Smoothing = Literal["exponential", "median", "none"]
@@ -36,7 +37,7 @@ class EventRules:
         min_duration_s: leave out shorter events, seconds.
         merge_gap_s: join events of one label with at most this gap, seconds. Events are reported
             that much later.
-        background: labels that make no events.
+        background: labels that make no events, besides the recognizer's own background.
 
     Raises:
         ValueError: If a value is out of range.
@@ -96,6 +97,14 @@ class EventDetector:
         # By label: those that are on, and those that ended so late that they may go on.
         self._stretches: dict[int, _Stretch] = {}
         self._last: tuple[float, float] | None = None  # middle and end of the last window
+
+    @classmethod
+    def of_card(cls, card: ModelCard, rules: EventRules | None = None) -> EventDetector:
+        """The detector of a recognizer, whose background makes no events either."""
+        rules = rules or EventRules()
+        if card.background and card.background not in rules.background:
+            rules = replace(rules, background=(*rules.background, card.background))
+        return cls(card.class_names, rules)
 
     def update(
         self, start_s: float, end_s: float, probabilities: ArrayLike, *, after_gap: bool = False

@@ -47,6 +47,7 @@ class WindowStream:
 
     Attributes:
         name: name of the source in messages.
+        hop: clip frames from one window to the next.
         num_windows: windows so far.
         start_s: skip the frames before this time, seconds.
         feed: reads the source; tells the clip frames ``seen`` and ``dropped`` so far, and
@@ -90,7 +91,7 @@ class WindowStream:
             self._sampling = replace(own, seconds=window_s)
             # A source shorter than a window is all of a clip if clips are as long as videos.
             self._short_sampling = own if own.spans_video else self._sampling
-        self._hop, self._batch_frames = hop, batch_size * hop
+        self.hop, self._batch_frames = hop, batch_size * hop
         self._frame_stream = (
             FrameStream(runner.network, T, hop=hop) if shares_frames(runner.network) else None
         )
@@ -155,8 +156,8 @@ class WindowStream:
     def _completed(self, frames: Iterable[TimedFrame]) -> list[list[TimedFrame]]:
         """The frames of the windows that new frames complete."""
         kept, start, T = [*self._kept, *frames], self._next_start, self._sampling.num_frames
-        windows = [kept[i : i + T] for i in range(start, len(kept) - T + 1, self._hop)]
-        start += len(windows) * self._hop
+        windows = [kept[i : i + T] for i in range(start, len(kept) - T + 1, self.hop)]
+        start += len(windows) * self.hop
         self._kept = kept[start:]
         self._next_start = max(0, start - len(kept))
         return windows

@@ -1,7 +1,7 @@
 """A timeline: one row per label, with its events as bars over its probability in grey."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from motionlens.report.plots.text import readable, shortened
 
 PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _MAX_ROWS = 20
-_BAR, _AREA = COLOURS[0], "#C3CAD1"
+_BAR, _WRONG, _TRUTH, _AREA = COLOURS[0], COLOURS[1], COLOURS[2], "#C3CAD1"
 # Within a row, which is 1 high and counted downwards: probabilities above, events below.
 _AREA_FOOT, _AREA_HEIGHT = 0.1, 0.5
 _BAR_AT, _BAR_HEIGHT = 0.26, 0.28
+# Actions lie between the two, which make room.
+_TRUTH_AT, _TRUTH_HEIGHT, _TRUTH_ROOM = 0.05, 0.12, 0.12
 
 
 def draw_timeline(
@@ -31,11 +33,14 @@ def draw_timeline(
     end_s: float,
     title: str,
     trace: ProbabilityTrace | None = None,
+    truth: Sequence[Event] | None = None,
+    wrong: Collection[Event] = (),
 ) -> None:
     """Draw events over time.
 
-    The rows are the labels that have events, then those with the highest probabilities, at most
-    20 in all, in the order of the class names. A note says how many labels with events are missing.
+    The rows are the labels that have events or actions, then those with the highest
+    probabilities, at most 20 in all, in the order of the class names. A note says how many labels
+    with events are missing.
 
     Args:
         events: in any order.
@@ -45,20 +50,29 @@ def draw_timeline(
         end_s: right edge, seconds.
         title: text above the picture.
         trace: probabilities to draw behind the bars.
+        truth: annotated actions, drawn above the events; None if none are known.
+        wrong: events that fit none of them.
 
     Raises:
         ValueError: For another suffix.
         OSError: If the file cannot be written.
     """
     check_picture_name(path)
-    rows = _choose_rows(events, class_names, trace)
+    rows = _choose_rows([*events, *(truth or ())], class_names, trace)
     figure, (ax,) = new_figure(9, 1.3 + 0.42 * max(len(rows), 1))
     end_s = max(end_s, start_s + 1e-3)
     if trace is not None and len(trace.values):
-        _draw_probabilities(ax, trace, [list(class_names).index(name) for name in rows])
-    for event in events:
-        if event.label in rows:
-            _draw_event(ax, event, rows.index(event.label), end_s - start_s)
+        foot = _AREA_FOOT - (0 if truth is None else _TRUTH_ROOM)
+        _draw_probabilities(ax, trace, [list(class_names).index(name) for name in rows], foot)
+    span_s = end_s - start_s
+    for event in (event for event in events if event.label in rows):
+        colour = _WRONG if event in wrong else _BAR
+        text = percent(event.confidence, 0)
+        place = rows.index(event.label) + _BAR_AT
+        _draw_bar(ax, event, place, _BAR_HEIGHT, span_s, colour, text)
+    for action in (action for action in truth or () if action.label in rows):
+        place = rows.index(action.label) + _TRUTH_AT
+        _draw_bar(ax, action, place, _TRUTH_HEIGHT, span_s, _TRUTH)
     names = [shortened(readable(name)) for name in rows]
     ax.set_yticks(range(len(rows)), names, fontsize=9)
     ax.set_ylim(max(len(rows), 1) - 0.5, -0.5)
@@ -72,6 +86,8 @@ def draw_timeline(
     note = f"; {left_out} more labels have events" if left_out else ""
     if not events:
         note = "; no events"
+    if truth is not None:
+        note = f"; green: annotated, blue: found rightly, orange: wrongly{note}"
     shade = ", grey: its probability, 0 to 1" if trace is not None else ""
     legend = f"bar: event, with its confidence{shade}{note}"
     ax.set_title(f"{title}\n", fontsize=11, loc="left")
@@ -79,27 +95,28 @@ def draw_timeline(
     save(figure, path)
 
 
-def _draw_probabilities(ax: Axes, trace: ProbabilityTrace, labels: Sequence[int]) -> None:
+def _draw_probabilities(
+    ax: Axes, trace: ProbabilityTrace, labels: Sequence[int], foot_at: float
+) -> None:
     """One area per row, from its foot up."""
     values = trace.values
     edges = np.arange(len(values) + 1) * trace.piece_s
     for row, label in enumerate(labels):
         # The last value is repeated for the last edge; NaN leaves a gap.
         heights = np.append(values[:, label], values[-1, label])
-        foot = np.full(len(edges), row + _AREA_FOOT)
+        foot = np.full(len(edges), row + foot_at)
         top = foot - _AREA_HEIGHT * heights
         ax.fill_between(edges, foot, top, step="post", color=_AREA, linewidth=0, zorder=1)
-        ax.axhline(row + _AREA_FOOT, color=_AREA, linewidth=0.6, zorder=1)
+        ax.axhline(row + foot_at, color=_AREA, linewidth=0.6, zorder=1)
 
 
-def _draw_event(ax: Axes, event: Event, row: int, span_s: float) -> None:
+def _draw_bar(
+    ax: Axes, event: Event, place: float, height: float, span_s: float, colour: str, text: str = ""
+) -> None:
     # Even the shortest event is visible.
     width = max(event.duration_s, 0.002 * span_s)
-    bar = ax.barh(
-        row + _BAR_AT, width, left=event.start_s, height=_BAR_HEIGHT, color=_BAR, zorder=2
-    )
-    if width > 0.045 * span_s:
-        text = percent(event.confidence, 0)
+    bar = ax.barh(place, width, left=event.start_s, height=height, color=colour, zorder=2)
+    if text and width > 0.045 * span_s:
         ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
 
 

@@ -14,10 +14,6 @@ from motionlens.synthetic.motion_suite.scenes import Boxes, Rng, Setting
 def passing(rng: Rng, setting: Setting, extent: float, step: tuple[float, float]) -> list[Boxes]:
     """Boxes of things of one size that cross the view one after another with the same step.
 
-    The place runs around a torus that is larger than the view by the size of the thing. A thing
-    leaves the view completely before the next one, which looks different, enters on the other
-    side. A shift on a torus keeps the uniform distribution.
-
     Args:
         rng: of the first place.
         setting: of the suite.
@@ -27,12 +23,34 @@ def passing(rng: Rng, setting: Setting, extent: float, step: tuple[float, float]
     Returns:
         Boxes of each, nan in the frames in which it is not there.
     """
+    path = np.arange(setting.num_frames)[:, None] * np.array(step)
+    return passing_along(rng, setting, extent, path)
+
+
+def passing_along(
+    rng: Rng, setting: Setting, extent: float, path: NDArray[np.float64]
+) -> list[Boxes]:
+    """Boxes of things of one size that cross the view one after another along a path.
+
+    The place runs around a torus that is larger than the view by the size of the thing. A thing
+    leaves the view completely before the next one, which looks different, enters on the other
+    side. A shift on a torus keeps the uniform distribution.
+
+    Args:
+        rng: of the first place.
+        setting: of the suite.
+        extent: rows and columns of the thing, pixels.
+        path: float64 ``(T, 2)``, rows and columns from the first place.
+
+    Returns:
+        Boxes of each, nan in the frames in which it is not there.
+    """
     span = setting.size + extent
-    places = rng.uniform(0, span, 2) + np.arange(setting.num_frames)[:, None] * np.array(step)
+    places = rng.uniform(0, span, 2) + path
     turns = np.floor(places / span)
     boxes = _boxes(places - turns * span - extent, extent)
     # The number of the thing that is there in each frame.
-    numbers = np.cumsum([False, *np.diff(turns, axis=0).any(1)])
+    numbers = np.cumsum(np.append(False, np.diff(turns, axis=0).any(axis=1)))
     return [
         np.where((numbers == number)[:, None], boxes, np.nan) for number in range(numbers[-1] + 1)
     ]

@@ -191,14 +191,14 @@ DISTRACTOR_PX = (7.0, 10.0)
 def _compose(rng: Rng, setting: Setting, tracks: list[Track]) -> Scene:
     """Put things that the label is about in front of distractors and a background."""
     difficulty = setting.difficulty
-    others = [_distractor(rng, setting) for _ in range(difficulty.num_distractors)]
+    others = [draw_distractor(rng, setting) for _ in range(difficulty.num_distractors)]
     ground = Look("clouds", draw_seed(rng), difficulty.ground_contrast)
     drift = any_direction(rng, setting.px(rng.uniform(0, difficulty.ground_speed_px)))
     path = np.arange(setting.num_frames)[:, None] * drift
     return Scene(tracks=(*others, *tracks), ground=ground, ground_path=path, seed=draw_seed(rng))
 
 
-def _distractor(rng: Rng, setting: Setting) -> Track:
+def draw_distractor(rng: Rng, setting: Setting) -> Track:
     """A small disc that moves in its own direction, as fast as the labelled things."""
     extent = setting.px(rng.uniform(*DISTRACTOR_PX))
     step = any_direction(rng, setting.speed_px(rng))

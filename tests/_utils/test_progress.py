@@ -1,6 +1,6 @@
 from types import SimpleNamespace
 
-from motionlens.cli import _progress
+from motionlens._utils import progress as _progress
 
 
 def test_progress_without_a_terminal_is_a_line_now_and_then(monkeypatch, capsys):
@@ -23,3 +23,22 @@ def test_bar_does_not_count_what_was_done_before(monkeypatch, capsys):
     err = capsys.readouterr().err
     assert "100/100" in err
     assert "left" in err
+
+
+def test_a_redirected_log_has_plain_lines_only(monkeypatch, capsys):
+    times = iter([0.0, 31.0, 31.0 + 3000])
+    monkeypatch.setattr(_progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    with _progress.progress("batches") as show:
+        for done in (0, 10, 20):
+            show(done, 1000, "epoch 1/3")
+    err = capsys.readouterr().err
+    assert not set("\r\x1b") & set(err)
+    assert err.splitlines()[0] == "epoch 1/3: 10/1,000 batches, 0.323/s, 51 min left"
+
+
+def test_results_that_are_redirected_stay_out_of_the_bar(monkeypatch, capsys):
+    monkeypatch.setattr(_progress.sys.stderr, "isatty", lambda: True)
+    with _progress.progress("videos") as show:
+        show(1, 2)
+        print("a result")
+    assert capsys.readouterr().out == "a result\n"
