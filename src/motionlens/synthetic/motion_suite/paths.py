@@ -50,8 +50,8 @@ def draw_paths(rng: Rng, setting: Setting, class_name: str) -> Scene:
 def draw_path_in_view(rng: Rng, setting: Setting, class_name: str) -> Scene:
     """One thing, mostly a hand, draws a path that lies in the view as a whole.
 
-    This is how gestures are filmed. Where the thing is tells a little of the path: one that moves
-    sideways is seldom in the middle.
+    This is how gestures are filmed. Where the thing is may tell a little: a path that must fit in
+    the view leads some classes to its borders more often than others.
     """
     extent, path = _path(rng, setting, class_name)
     room = setting.size - extent - (path.max(0) - path.min(0))
