@@ -51,7 +51,8 @@ def draw_kinds(task: str, path: Path, footage: Sequence[str] = ()) -> None:
     rows = [
         sheet[label * cell : (label + 1) * cell] for label in map(suite.class_names.index, names)
     ]
-    frames = [np.s_[:, 112 + t * cell : 112 + (t + 1) * cell] for t in range(0, 16, 2)]
+    left = sheet.shape[1] - 16 * cell
+    frames = [np.s_[:, left + t * cell : left + (t + 1) * cell] for t in range(0, 16, 2)]
     strips = [np.concatenate([row[:, :112], *(row[f] for f in frames)], axis=1) for row in rows]
     save(Image.fromarray(np.concatenate(strips)), path)
 
