@@ -10,14 +10,12 @@ from motionlens.inference.recognizer import Recognizer
 from motionlens.models.correspondence import CorrespondenceProposal
 
 
-def small_recognizer(model="toy_cpnet", options=None, size=16):
+def small_recognizer(model="toy_cpnet", options=None, size=16, **about):
     """With random weights and modules that are no longer the identity."""
     if options is None:
         options = {"widths": [4, 8]}
     card = ModelCard(
-        model=model,
-        options=options,
-        class_names=tuple(CLASSES),
+        **{"model": model, "options": options, "class_names": tuple(CLASSES)} | about,
         license="CC-BY-4.0",
         sampling=Sampling(4, 2),
         preprocessing=Preprocessing(size, size),

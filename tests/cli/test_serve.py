@@ -1,3 +1,4 @@
+import ipaddress
 import os
 import re
 import signal
@@ -5,10 +6,13 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
 from export_cards import small_recognizer
+from motionlens.serving import server
 
 NETWORK = {"widths": [4, 8, 8, 8], "modules": {"res3": 1}, "k": 2}
 
@@ -31,8 +35,9 @@ def test_it_serves_until_it_is_interrupted_and_leaves_nothing(run, tmp_path):
         env={**os.environ, "TMPDIR": str(folder), "OMP_NUM_THREADS": "1"},
     ) as process:
         try:
-            assert process.stdout.readline() == "Recognizer(cpnet_nano, 3 classes, device=cpu)\n"
-            line = process.stdout.readline()
+            first, who, line = (process.stdout.readline() for _ in range(3))
+            assert first == "cpnet_nano on cpu, 3 labels: move_left, move_right, static\n"
+            assert "only this machine can open the page; --host 0.0.0.0 lets in everyone" in who
             found = re.fullmatch(r"the page is at (http://127\.0\.0\.1:\d+/) - Ctrl\+C .*\n", line)
             with urllib.request.urlopen(f"{found.group(1)}healthz", timeout=60) as answer:
                 assert answer.read() == b'{"status":"ok"}'
@@ -80,3 +85,41 @@ def test_a_missing_package_is_named_with_its_extra(motionlens_command, monkeypat
     status, _, err = motionlens_command("serve", "x")
     assert status == 2
     assert err.endswith("pip install '.[serve]'\n")
+
+
+@pytest.mark.parametrize(
+    ("host", "network", "expected"),
+    [
+        (
+            "0.0.0.0",
+            "10.1.2.3",
+            r"http://127\.0\.0\.1:\d+/, for other machines at http://10\.1\.2\.3:",
+        ),
+        ("::", "10.1.2.3", r"http://127\.0\.0\.1:\d+/, for other machines at http://10\.1\.2\.3:"),
+        (
+            "0.0.0.0",
+            None,
+            r"http://127\.0\.0\.1:\d+/ - Ctrl\+C ends it\n.* no address in a network",
+        ),
+        ("192.168.1.5", "10.1.2.3", r"http://192\.168\.1\.5:\d+/ - Ctrl"),
+        ("::1", "10.1.2.3", r"only this machine .*\n.* http://\[::1\]:\d+/ - Ctrl"),
+        ("localhost", "10.1.2.3", r"only this machine .*\n.* http://localhost:\d+/ - Ctrl"),
+    ],
+)
+def test_it_says_where_the_page_is_and_who_can_open_it(monkeypatch, run, host, network, expected):
+    monkeypatch.setattr(server, "_network_address", lambda: network)
+    listener = SimpleNamespace(getsockname=lambda: (host, 8000))
+    monkeypatch.setattr(server, "_listen", lambda *_: nullcontext(listener))
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    lines = []
+    server.serve(run, host=host, device="cpu", say=lines.append)
+    text = "\n".join(lines)
+    assert re.search(expected, text), text
+    is_open = host in ("0.0.0.0", "::", "192.168.1.5")
+    assert ("no password and no encryption" in text) == is_open
+    assert "Recognizer(" not in text
+
+
+def test_an_address_in_the_network_is_no_local_one():
+    found = server._network_address()
+    assert found is None or ipaddress.ip_address(found).is_loopback is False

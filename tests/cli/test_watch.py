@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -24,6 +25,7 @@ from motionlens.inference.streaming.events import EventRules
 from motionlens.models.correspondence import CorrespondenceProposal
 
 FIFO = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+CLASS_A = next(iter(CLASSES))
 LIVE = "lavfi://testsrc2=size=48x32:rate=25,realtime"
 
 
@@ -47,6 +49,35 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     Recognizer(model, card).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def several(run, tmp_path_factory):
+    """The same for several labels per video, which have thresholds of their own."""
+    found = Recognizer.from_pretrained(run)
+    card = replace(found.card, multi_label=True, thresholds=(0.0, 1.0, 1.0))
+    # Every probability is 0.5.
+    torch.nn.init.zeros_(found.model.fc.weight)
+    torch.nn.init.zeros_(found.model.fc.bias)
+    folder = tmp_path_factory.mktemp("several")
+    Recognizer(found.model, card).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("command", [("watch",), ("predict", "--stream")])
+def test_several_labels_are_shown_from_their_own_thresholds_on(
+    motionlens_command, several, video, command
+):
+    status, out, _ = motionlens_command(*command, several, video, "--windows")
+    lines = [json.loads(line) for line in out.splitlines()]
+    events = [line for line in lines if line["type"] == "event"]
+    assert status == 0
+    assert [(event["label"], event["confidence"]) for event in events] == [(CLASS_A, 0.5)]
+    above = {each["label"]: each["above"] for each in lines[0]["predictions"]}
+    assert above == {CLASS_A: True, **dict.fromkeys(list(CLASSES)[1:], False)}
+    # An option holds for all.
+    _, out, _ = motionlens_command(*command, several, video, "--on", 0.4, "--off", 0.4)
+    assert {json.loads(line)["label"] for line in out.splitlines()} == set(CLASSES)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import re
 from html.parser import HTMLParser
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import chromium
 from motionlens.report import html_report
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.html_report import frame_strip, worst_confusions, worst_mistakes, write_html
@@ -55,6 +57,12 @@ def report(labels=(0, 0, 0, 1, 1), predicted=(1, 1, 0, 0, 1), sure=(0.6, 0.9, 0.
         "settings": {"model": "cpnet_nano", "views": "2x3", "k": None},
     }
     return EvaluationReport(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture
@@ -141,6 +149,60 @@ def test_several_labels(tmp_path, no_frames):
     assert "mean average precision" in seen.text
     assert "95.0 % left <b>, but shows right & up" in seen.text
     assert "Confusion" not in seen.text
+
+
+def several(**changes):
+    """Two classes, of which a video may show both."""
+    targets = np.array([[1, 1], [1, 0], [1, 0], [0, 1], [0, 0]], bool)
+    return report(labels=(0, 0, 0, 1, -1), targets=targets, **changes)
+
+
+def test_several_labels_have_thresholds_and_what_they_give(tmp_path, no_frames):
+    found = several(thresholds=(0.25, 0.5), settings={"thresholds": "chosen on these videos"})
+    text, seen = page(tmp_path, found)
+    # Probabilities of the first: 0.4, 0.1, 0.7, 0.95; of the second: 0.6, 0.9, 0.3, 0.05.
+    cells = re.findall(r'<td class="number" data-name="(.+?)">(\S.*?)</td>', text)
+    rows = [dict(cells[i : i + 6]) for i in range(0, len(cells), 6)]
+    headings = ("threshold", "precision", "recall", "F1")
+    assert [[row[name] for name in headings] for row in rows] == [
+        ["0.250", "66.7 %", "66.7 %", "66.7 %"],
+        ["0.500", "50.0 %", "50.0 %", "50.0 %"],
+    ]
+    assert [row["videos"] for row in rows] == ["3", "2"]
+    assert all(f">{name}</th>" in text for name in headings)
+    assert "The thresholds are chosen on these videos." in seen.text
+    values = json.loads(found.to_json())["classes"]["left <b>"]
+    assert values["threshold"] == 0.25
+    assert [values[name] for name in ("precision", "recall", "f1")] == pytest.approx([2 / 3] * 3)
+    # Without thresholds there are no such columns.
+    text, _ = page(tmp_path, several())
+    assert not any(f">{name}</th>" in text for name in headings)
+
+
+@pytest.mark.parametrize("width", [360, 390, 1280])
+def test_nothing_lies_beyond_the_edge_of_a_phone(tmp_path, monkeypatch, browser, width):
+    wide = io.BytesIO()
+    Image.new("RGB", (900, 96)).save(wide, "JPEG")
+    address = f"data:image/jpeg;base64,{base64.b64encode(wide.getvalue()).decode()}"
+    monkeypatch.setattr(html_report, "frame_strip", lambda *_: address)
+    names = ("👋 swipe left", "左", "ruch w lewo, bardzo długa nazwa klasy " * 3, "a_b_" * 30)
+    one = report(class_names=names, labels=(0, 1, 2, 3, 2), predicted=(3, 1, 2, 2, 0))
+    many = report(class_names=tuple(f"{name} {i}" for name in names for i in range(6)))
+    both = several(thresholds=(0.1, 0.9), class_names=names[2:])
+    broken = report(broken=((f"{'folder/' * 30}a.mp4", f"{'folder/' * 30}a.mp4: empty"),))
+    for found in (one, many, both, broken):
+        page(tmp_path, found)
+        seen = browser.new_page(viewport={"width": width, "height": 800})
+        seen.goto((tmp_path / "report.html").as_uri())
+        assert seen.evaluate("document.documentElement.scrollWidth") == width
+        # What is wider than the screen scrolls in a box of its own; the table of classes is not.
+        cut = seen.evaluate(
+            """() => [...document.querySelectorAll(".folds *, h1, h3, figcaption, .metrics *, li")]
+              .filter((element) => element.getBoundingClientRect().right > innerWidth + 0.5)
+              .map((element) => element.outerHTML)"""
+        )
+        assert cut == []
+        seen.close()
 
 
 def test_strip_of_frames(make_video):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from motionlens.report.prediction import best_labels
-from motionlens.report.thresholds import choose_thresholds, f1_scores
+from motionlens.report.thresholds import choose_thresholds, threshold_scores
 
 
 def f1_of(probabilities, target, threshold):
@@ -19,11 +19,11 @@ def test_no_threshold_is_better(seed):
     probabilities = rng.random((40, 3)).round(1).astype(np.float32)
     targets = rng.random((40, 3)) < 0.3
     thresholds = choose_thresholds(probabilities, targets)
-    scores = f1_scores(probabilities, targets, thresholds)
+    scores = threshold_scores(probabilities, targets, thresholds)
     for k, threshold in enumerate(thresholds):
         best = max(f1_of(probabilities[:, k], targets[:, k], t) for t in np.arange(0, 1.001, 0.01))
         assert f1_of(probabilities[:, k], targets[:, k], threshold) == pytest.approx(best)
-        assert scores[k] == pytest.approx(best)
+        assert scores.f1[k] == pytest.approx(best)
 
 
 def test_by_hand():
@@ -31,9 +31,14 @@ def test_by_hand():
     targets = np.array([[True, False], [False, False], [True, False]])
     # All three: 4 / 5; the first alone: 2 / 3.
     assert choose_thresholds(probabilities, targets) == pytest.approx((0.1, 0.5))
-    scores = f1_scores(probabilities, targets, (0.1, 0.5))
-    assert scores[0] == pytest.approx(0.8)
-    assert np.isnan(scores[1])
+    scores = threshold_scores(probabilities, targets, (0.1, 0.5))
+    assert scores.f1[0] == pytest.approx(0.8)
+    assert np.isnan(scores.f1[1])
+    assert (scores.precision[0], scores.recall[0]) == pytest.approx((2 / 3, 1.0))
+    # No video shows the second, two are said to.
+    assert (scores.precision[1], np.isnan(scores.recall[1])) == (0.0, True)
+    # From 0.95 on nothing is said to show anything.
+    assert np.isnan(threshold_scores(probabilities, targets, (0.95, 0.95)).precision).all()
 
 
 def test_predictions_say_what_is_above():

@@ -13,7 +13,9 @@ from PIL import Image
 
 from browser import chromium
 from export_cards import small_recognizer
-from motionlens.serving.app import create_app
+from motionlens._utils.numbers import percent
+from motionlens.inference.recognizer import Recognizer
+from motionlens.serving.app import STATIC, create_app
 from motionlens.serving.config import ServingConfig
 
 POSITION, KEPT = (0xE6, 0x9F, 0x00), (0x56, 0xB4, 0xE9)
@@ -130,16 +132,16 @@ def clip(request, clips):
 
 def test_hovering_shows_the_lines_that_the_recognizer_explains(open_page, recognizer, clip):
     explanation = recognizer.explain(clip)
-    module = next(iter(explanation.modules))
+    module = list(explanation.modules)[-1]
     rows, columns = explanation.modules[module].grid
     with open_page() as page:
         show(page, clip)
         assert page.inner_text(".pane .best") == explanation.prediction.label
         shown = [word.strip() for word in page.locator(".pane .labels .word").all_inner_texts()]
         assert shown == list(explanation.prediction.labels)
-        # At first the position that the module changed most.
+        # At first the position that the last module matched best.
         drawn = page.evaluate(DRAWN, STRIP)
-        assert tuple(drawn["position"].values()) == explanation.ranked(module, 1)[0][:3]
+        assert tuple(drawn["position"].values()) == explanation.best_matched(module)[:3]
         assert_lines(drawn, explanation, module)
         for position in ((0, 0, 0), (1, rows - 1, 0), (2, 2, 3), (3, rows - 1, columns - 1)):
             drawn = hover(page, drawn, explanation, module, position)
@@ -179,12 +181,16 @@ def test_modules_and_k_are_switched(open_page, recognizer, clips):
     first, second = recognizer.explain(path).modules
     with open_page() as page:
         show(page, path)
-        # Where nobody has chosen a position, each module shows what it changed most.
+        # Where nobody has chosen a position, each module shows what it matched best.
+        page.locator("#modules label", has_text=first).click()
+        drawn = page.evaluate(DRAWN, STRIP)
+        best = recognizer.explain(path).best_matched(first)[:3]
+        assert tuple(drawn["position"].values()) == best
         page.locator("#modules label", has_text=second).click()
         drawn = page.evaluate(DRAWN, STRIP)
         assert_lines(drawn, recognizer.explain(path), second)
-        most = recognizer.explain(path).ranked(second, 1)[0][:3]
-        assert tuple(drawn["position"].values()) == most
+        best = recognizer.explain(path).best_matched(second)[:3]
+        assert tuple(drawn["position"].values()) == best
         page.locator("#modules label", has_text=first).click()
         page.press(STRIP, "ArrowDown")
         before = page.evaluate(DRAWN, STRIP)
@@ -304,13 +310,16 @@ def test_everything_can_be_done_with_keys(open_page, recognizer, clips):
                 break
         outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
         assert outline != "none"
+        page.keyboard.press("m")
         ranked = [position[:3] for position in explanation.ranked(first)]
-        assert at() == ranked[0]
+        best = explanation.best_matched(first)[:3]
+        rank = ranked.index(best)
+        assert at() == best
         page.keyboard.press("n")
-        assert at() == ranked[1]
+        assert at() == ranked[(rank + 1) % len(ranked)]
         page.keyboard.press("p")
         page.keyboard.press("p")
-        assert at() == ranked[-1]
+        assert at() == ranked[rank - 1]
         for key in ("Home", *["ArrowUp"] * 9, *["ArrowLeft"] * 9):
             page.keyboard.press(key)
         assert at() == (0, 0, 0)
@@ -403,7 +412,7 @@ def test_data_and_picture_are_downloaded(open_page, recognizer, clips):
             page.click(".json")
         expected = {**recognizer.explain(path).to_dict(), "path": path.name}
         assert json.loads(saved.value.path().read_text()) == json.loads(json.dumps(expected))
-        assert saved.value.suggested_filename == "move_left-layer2.0.json"
+        assert saved.value.suggested_filename == "move_left-layer3.0.json"
         with page.expect_download() as saved:
             page.click(".picture")
         with Image.open(saved.value.path()) as picture:
@@ -442,6 +451,83 @@ def test_the_example_is_shown(open_page):
         assert page.inner_text(".pane .name") == "example.mp4"
 
 
+def test_the_example_of_the_bundled_recognizer_opens_on_a_patch_that_moves(open_page, serve):
+    bundled = Recognizer.from_pretrained()
+    with serve(create_app(bundled)) as address, open_page(address) as page:
+        knows = page.inner_text("#knows")
+        assert "names the direction in which things move" in knows
+        assert "no actions, gestures or objects" in knows
+        assert "7 labels: left, right, up, down, closer, away, still" in knows
+        page.click(".drop .example")
+        page.wait_for_selector(".pane[data-state=shown]")
+        assert page.inner_text(".pane .best") == "right"
+        assert page.inner_text(".pane .rest .knows") == knows
+        drawn = page.evaluate(DRAWN, STRIP)
+        assert drawn["module"] == list(bundled.explain(STATIC / "example.mp4").modules)[-1]
+        # Its kept matches lie right of it in later frames, left of it in earlier ones, or close.
+        position = drawn["position"]
+        steps = [
+            (line["frame"] - position["frame"], line["column"] - position["column"])
+            for line in drawn["lines"]
+            if line["wins"]
+        ]
+        assert len({step for step, _ in steps}) >= 3
+        assert all(step * shift >= 0 for step, shift in steps)
+        assert any(shift for _, shift in steps)
+
+
+def test_many_labels_are_folded_and_names_are_written_as_they_are(open_page, serve, clips):
+    names = tuple(f"<b>{i}</b> 左 👋 {'long ' * 20}name" for i in range(40))
+    many = small_recognizer("c2d_nano", {"widths": [4, 8, 8, 8]}, size=32, class_names=names)
+    with serve(create_app(many)) as address, open_page(address, width=360, height=780) as page:
+        assert page.inner_text("#knows summary") == "It knows 40 labels"
+        page.click("#knows summary")
+        assert names[39] in page.inner_text("#knows .names")
+        page.set_input_files(".drop input.file", clips["static"])
+        page.wait_for_selector(".pane[data-state=shown]")
+        assert page.inner_text(".pane .best") in names
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def test_percentages_are_those_of_the_command_line(open_page):
+    shares = [0.0, 1e-9, 0.0004, 0.0005, 0.00051, 0.5, 0.123456, 0.9994, 0.9996, 0.9999999, 1.0]
+    with open_page() as page:
+        found = page.evaluate(
+            """async (shares) => {
+              const { percent } = await import("/static/dom.js");
+              return shares.map(percent);
+            }""",
+            shares,
+        )
+    assert found == [percent(share) for share in shares]
+
+
+def test_a_live_label_is_seen_from_its_own_threshold_on(open_page):
+    with open_page() as page:
+        found = page.evaluate(
+            """async () => {
+              const { Smoothing } = await import("/static/smoothing.js");
+              const seen = [];
+              const see = (options, ...windows) => {
+                const tell = ({ label }) => seen.push(label);
+                const smoothing = new Smoothing(["a", "b"], tell, options);
+                return windows.map((values, number) => {
+                  const labels = ["a", "b"].map((label, i) => ({ label, probability: values[i] }));
+                  smoothing.push(labels, 99 * number);
+                  return smoothing.label;
+                });
+              };
+              const several = { isSeveral: true, thresholds: [0.9, 0.2] };
+              return [
+                ...see(several, [0.8, 0.3], [0.95, 0.3], [0.7, 0.1]),
+                ...see({}, [0.55, 0.45], [0.7, 0.3], [0.3, 0.7]),
+                seen.join(" "),
+              ];
+            }"""
+        )
+    assert found == ["b", "b, a", "a", None, "a", "b", "b a a b"]
+
+
 @pytest.mark.slow
 def test_the_camera_is_recorded_and_watched(open_page, recognizer):
     with open_page() as page:
@@ -476,6 +562,22 @@ def test_it_fits_a_phone_and_is_tapped(open_page, recognizer, clips, is_dark):
         drawn = page.evaluate(DRAWN, STRIP)
         assert len({box["x"] for box in drawn["frames"]}) == 2
         module = drawn["module"]
+        # What is tapped, and where that was found, lie on one screen: so does the picture itself.
+        stage = page.locator(".pane canvas.stage")
+        stage.tap(position={"x": 20, "y": 20})
+        on_stage = page.evaluate(DRAWN, ".pane canvas.stage")
+        position = page.evaluate(DRAWN, STRIP)["position"]
+        expected = explanation.match(module, *position.values()).targets
+        assert sorted(line["frame"] for line in on_stage) == sorted(each.frame for each in expected)
+        scale = stage.bounding_box()["width"] / explanation.frames.shape[2]
+        for line in on_stage:
+            top, left, height, wide = explanation.box(module, line["row"], line["column"])
+            at = ((left + wide / 2) * scale, (top + height / 2) * scale)
+            assert (line["to"]["x"], line["to"]["y"]) == pytest.approx(at, abs=0.01)
+        strip, stage = (page.locator(each).bounding_box() for each in (STRIP, ".pane canvas.stage"))
+        assert stage["y"] + stage["height"] <= 844
+        assert strip["y"] + strip["height"] / 2 <= 844
+        assert page.evaluate("scrollY") == 0
         box = page.locator(STRIP).bounding_box()
         x, y = middle(drawn, explanation, module, 3, 2, 1)
         page.locator(STRIP).tap(position={"x": x, "y": y})

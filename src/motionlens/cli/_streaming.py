@@ -65,7 +65,12 @@ def watch_source(recognizer: Recognizer, source: Source, args: argparse.Namespac
     detector = EventDetector.of_card(recognizer.card, given_rules(args))
     with _stopping_on_signals(stream) as seen:
         num_events = shared.call(
-            watch, args, stream=stream, detector=detector, write_line=partial(print, flush=True)
+            watch,
+            args,
+            stream=stream,
+            detector=detector,
+            write_line=partial(print, flush=True),
+            thresholds=recognizer.card.label_thresholds,
         )
     _print_summary(stream, num_events)
     return seen[0] if seen else 0

@@ -35,6 +35,7 @@ _ATTRIBUTES = {
     "thresholds": "thresholds",
     "background": "background",
     "license": "license",
+    "about": "about",
     "format_version": "format_version",
 }
 _REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
@@ -62,6 +63,8 @@ class ModelCard:
         background: the class of videos that show none of the others, which makes no events; empty
             if there is none.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
+        about: what the recognizer knows and what not, in a sentence or two for those who use it;
+            empty if not stated.
         format_version: of the checkpoint's files.
 
     Raises:
@@ -77,6 +80,7 @@ class ModelCard:
     thresholds: tuple[float, ...] = ()
     background: str = ""
     license: str = ""
+    about: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -147,7 +151,7 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
-        for name in ("thresholds", "background"):
+        for name in ("thresholds", "background", "about"):
             if not values[name]:
                 del values[name]
         # A clip is a stretch of time or counts frames; the other key would say nothing.

@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from motionlens._utils.files import check_writable
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.background import AnnotatedVideo, annotated_videos
 from motionlens.datasets.parts import open_annotated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
+from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint
 from motionlens.inference.evaluation import default_out
 from motionlens.inference.runner import Runner
@@ -97,7 +100,8 @@ def evaluate_events(
     if seconds is not None:
         card = replace(card, sampling=replace(card.sampling, seconds=seconds))
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
-    rules = EventDetector.of_card(card, rules).rules
+    detector = EventDetector.of_card(card, rules)
+    rules = detector.rules
     found, broken = [], []
     for number, video in enumerate(videos, 1):
         path = index.root / video.path
@@ -105,7 +109,7 @@ def evaluate_events(
             runner, path, hop=hop, window_s=window_s, batch_size=batch_size, folder_fps=index.fps
         )
         try:
-            found.append(_find(stream, video, card.class_names, rules))
+            found.append(_find(stream, video, card, rules))
         except VideoError as error:
             if not skip_broken:
                 raise
@@ -122,6 +126,7 @@ def evaluate_events(
             **{"model": card.model, "clip": str(card.sampling), "hop": stream.hop},
             **{"window_s": window_s, "k": k, "split": split},
             **asdict(rules),
+            **{"on": _plain(detector.on), "off": _plain(detector.off)},
             "background": list(rules.background),
         },
     )
@@ -131,14 +136,14 @@ def evaluate_events(
 
 
 def _find(
-    stream: WindowStream, video: AnnotatedVideo, class_names: Sequence[str], rules: EventRules
+    stream: WindowStream, video: AnnotatedVideo, card: ModelCard, rules: EventRules
 ) -> VideoEvents:
     """Go through a video once, with a detector for each threshold."""
-    weaker = [t for t in WEAKER_THRESHOLDS if t < rules.off]
-    all_rules = [rules, *(replace(rules, on=t, off=t) for t in weaker)]
-    detectors = [EventDetector(class_names, each) for each in all_rules]
+    detectors = [EventDetector.of_card(card, rules)]
+    weaker = [t for t in WEAKER_THRESHOLDS if t < detectors[0].off.min()]
+    detectors += [EventDetector.of_card(card, replace(rules, on=t, off=t)) for t in weaker]
     found: list[list[Event]] = [[] for _ in detectors]
-    trace = ProbabilityTrace(len(class_names))
+    trace = ProbabilityTrace(len(card.class_names))
     for window in stream:
         trace.add_window(window)
         for detector, events in zip(detectors, found, strict=True):
@@ -153,6 +158,11 @@ def _find(
         weaker=tuple(_apart(found)[len(found[0]) :]),
         trace=trace,
     )
+
+
+def _plain(limits: NDArray[np.float64]) -> float | list[float]:
+    """A limit of all labels as one number, different ones as a list."""
+    return float(limits[0]) if (limits == limits[0]).all() else limits.tolist()
 
 
 def _truth(video: AnnotatedVideo, end_s: float) -> list[Event]:

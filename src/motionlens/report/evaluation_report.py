@@ -29,7 +29,7 @@ from motionlens.report.statistics import (
     calibration,
     nanmean,
 )
-from motionlens.report.thresholds import f1_scores
+from motionlens.report.thresholds import ThresholdScores, threshold_scores
 
 REPORT_FILE = "report.json"
 CONFUSION_FILE = "confusion.csv"
@@ -198,12 +198,12 @@ class EvaluationReport:
         return Ranking(self.probabilities[self.scored], self.targets[self.scored])
 
     @cached_property
-    def f1(self) -> NDArray[np.float64] | None:
-        """F1 of each class at its threshold, ``(K,)``; None without thresholds."""
+    def at_thresholds(self) -> ThresholdScores | None:
+        """Precision, recall and F1 of each class at its threshold; None without thresholds."""
         if self.targets is None or self.thresholds is None:
             return None
         scored = self.scored
-        return f1_scores(self.probabilities[scored], self.targets[scored], self.thresholds)
+        return threshold_scores(self.probabilities[scored], self.targets[scored], self.thresholds)
 
     @property
     def class_metric(self) -> tuple[str, NDArray[np.float64]]:
@@ -281,10 +281,11 @@ class EvaluationReport:
             "confusion": None if self.is_multi_label else self.confusion.tolist(),
             "videos": [self._video_json(i) for i in range(self.num_videos)],
         }
-        if self.f1 is not None and self.thresholds is not None:
-            values["mean_f1"] = _known(nanmean(self.f1))
-            for name, limit, f1 in zip(self.class_names, self.thresholds, self.f1, strict=True):
-                values["classes"][name] |= {"threshold": limit, "f1": _known(f1)}
+        if (scores := self.at_thresholds) is not None:
+            values["mean_f1"] = _known(nanmean(scores.f1))
+            columns = {"threshold": self.thresholds or (), **scores._asdict()}
+            for k, name in enumerate(self.class_names):
+                values["classes"][name] |= {key: _known(v[k]) for key, v in columns.items()}
         return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
     def _video_json(self, i: int) -> dict[str, Any]:

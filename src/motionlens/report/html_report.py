@@ -16,7 +16,13 @@ from motionlens.clips.preprocessing import resize_frames
 from motionlens.report.evaluation_report import EvaluationReport, Window
 from motionlens.report.plots.calibration import draw_calibration
 from motionlens.report.plots.confusion import MAX_COUNTED_CLASSES, draw_confusion
-from motionlens.report.tables import class_rows, metrics, percent_range
+from motionlens.report.tables import (
+    THRESHOLD_HEADINGS,
+    class_rows,
+    metrics,
+    percent_range,
+    threshold_cells,
+)
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 
@@ -53,6 +59,8 @@ def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
     if len(report.scored):
         content["metrics"] = metrics(report)
         content["classes"] = class_rows(report)
+        content["threshold_cells"] = threshold_cells(report)
+        content["threshold_headings"] = THRESHOLD_HEADINGS
         content["mistakes"] = _mistakes(report)
     if report.calibration is not None:
         content |= _confusion(report)

@@ -8,13 +8,17 @@ from motionlens._utils.tables import console_table
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.statistics import Interval, nanmean
 
+# Of each class of a report whose videos may show several.
+THRESHOLD_HEADINGS = ("threshold", "precision", "recall", "F1")
+
 
 def metrics(report: EvaluationReport) -> list[tuple[str, float, Interval | None]]:
     """Name, value and 95 % interval of each metric of the whole set."""
     if report.is_multi_label:
         interval = report.mean_average_precision_interval
         mean = ("mean average precision", report.mean_average_precision, interval)
-        return [mean] if report.f1 is None else [mean, ("mean F1", nanmean(report.f1), None)]
+        scores = report.at_thresholds
+        return [mean] if scores is None else [mean, ("mean F1", nanmean(scores.f1), None)]
     found = [("top-1", report.top1, report.top1_interval)]
     if report.top5 is not None:
         found.append(("top-5", report.top5, None))
@@ -39,6 +43,16 @@ def class_rows(report: EvaluationReport) -> list[tuple[str, int, float, str]]:
     return list(zip(report.class_names, counts, values.tolist(), mistaken, strict=True))
 
 
+def threshold_cells(report: EvaluationReport) -> list[tuple[str, ...]]:
+    """Cells under :data:`THRESHOLD_HEADINGS`, one row per class; empty without thresholds."""
+    if report.at_thresholds is None or report.thresholds is None:
+        return []
+    return [
+        (f"{limit:.3f}", *map(percent, scores))
+        for limit, *scores in zip(report.thresholds, *report.at_thresholds, strict=True)
+    ]
+
+
 def class_table(report: EvaluationReport) -> Table:
     """One row per class, and the metrics of the whole set below."""
     headings = ["class", "videos", report.class_metric[0]]
@@ -48,11 +62,9 @@ def class_table(report: EvaluationReport) -> Table:
         for name, count, value, mistaken in class_rows(report)
     ]
     left = (0,) if report.is_multi_label else (0, 3)
-    if report.f1 is not None and report.thresholds is not None:
-        headings += ["threshold", "F1"]
-        more = zip(report.thresholds, report.f1.tolist(), strict=True)
-        cells = [(f"{limit:.3f}", percent(f1)) for limit, f1 in more]
-        rows = [(*row, *both) for row, both in zip(rows, cells, strict=True)]
+    if cells := threshold_cells(report):
+        headings += THRESHOLD_HEADINGS
+        rows = [(*row, *more) for row, more in zip(rows, cells, strict=True)]
     table = console_table(headings, rows, title=f"{report.num_videos} videos", left=left)
     table.add_section()
     for name, value, interval in metrics(report):

@@ -1,5 +1,7 @@
 """From which probability on a label is said to be shown, where videos may show several."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,18 +48,38 @@ def _best_threshold(probabilities: NDArray[np.float64], target: NDArray[np.bool_
     return float((ranked[best] + below[best]) / 2)
 
 
-def f1_scores(
+class ThresholdScores(NamedTuple):
+    """How right it is to say that videos show a class from its threshold on, each ``(K,)``.
+
+    Attributes:
+        precision: share of the videos said to show a class that show it; nan if there are none.
+        recall: share of the videos that show a class that are said to; nan if there are none.
+        f1: their harmonic mean; nan for a class without videos.
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    f1: NDArray[np.float64]
+
+
+def threshold_scores(
     probabilities: NDArray[np.float32], targets: NDArray[np.bool_], thresholds: tuple[float, ...]
-) -> NDArray[np.float64]:
-    """F1 of each class at its threshold, ``(K,)``; nan for a class without videos.
+) -> ThresholdScores:
+    """Precision, recall and F1 of each class at its threshold.
 
     Args:
         probabilities: ``(V, K)``.
         targets: ``(V, K)``.
         thresholds: K; a label is shown from its threshold on.
+
+    Example:
+        >>> targets = np.array([[True], [False]])
+        >>> scores = threshold_scores(np.float32([[0.9], [0.8]]), targets, (0.5,))
+        >>> [float(values[0]) for values in scores]
+        [0.5, 1.0, 0.6666666666666666]
     """
     shown = probabilities.astype(np.float64) >= np.array(thresholds)
-    hits = (shown & targets).sum(axis=0)
+    hits, said, true = ((shown & targets).sum(axis=0), shown.sum(axis=0), targets.sum(axis=0))
     with np.errstate(invalid="ignore"):
-        f1 = 2 * hits / (shown.sum(axis=0) + targets.sum(axis=0))
-    return np.where(targets.any(axis=0), f1, np.nan)
+        f1 = np.where(true > 0, 2 * hits / (said + true), np.nan)
+        return ThresholdScores(hits / said, hits / true, f1)

@@ -103,6 +103,7 @@ async def model(service: Served) -> Any:
     return {
         "name": recognizer.card.model,
         "classes": list(recognizer.class_names),
+        "about": recognizer.card.about,
         "modules": [
             {"name": name, "k": module.k, "metric": module.search.metric}
             for name, module in modules.items()

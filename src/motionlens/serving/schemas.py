@@ -109,6 +109,7 @@ class ModelAnswer(BaseModel):
 
     name: str = Field(description="name of the network")
     classes: list[str]
+    about: str = Field(description="what it knows, in the model card's words; may be empty")
     modules: list[dict[str, str | int]] = Field(description="name, k and metric of each")
     explains: bool = Field(description="whether POST /explain works")
     card: dict[str, Any] = Field(description="the model card")

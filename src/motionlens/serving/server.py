@@ -2,8 +2,9 @@
 
 import os
 import socket
+import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from motionlens._utils.checks import check_number
 from motionlens._utils.optional import require
@@ -14,6 +15,8 @@ from motionlens.video.frames import VideoWarning
 
 # What a browser calls a server that listens for its own machine only.
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
+# Of the labels that the first line names.
+_LISTED_CHARACTERS = 80
 
 
 def serve(
@@ -31,13 +34,14 @@ def serve(
 
     Args:
         source: anything that :meth:`motionlens.Recognizer.from_pretrained` takes.
-        host: address to listen on; ``0.0.0.0`` lets other machines in.
+        host: address to listen on; ``0.0.0.0`` lets other machines in, without a password.
         port: port to listen on; 0 takes a free one.
         device: where to run; auto takes an accelerator if there is one.
         k: proposals per position, instead of the model's own.
         seconds: length of a clip, instead of the recognizer's own.
         config: limits; ``ServingConfig()`` if None.
-        say: called with the recognizer, the address of the page, and at the end.
+        say: called with lines about the recognizer, who can open the page and its address, and at
+            the end.
 
     Raises:
         ValueError: If the port is out of range or taken, or the recognizer cannot be loaded.
@@ -57,13 +61,61 @@ def serve(
         app = create_app(recognizer, config, allowed_hosts=allowed)
         options = {"log_level": "warning", "server_header": False, "timeout_graceful_shutdown": 10}
         server = uvicorn.Server(uvicorn.Config(app, **options))
-        say(f"{recognizer!r}")
-        shown = "localhost" if name in ("0.0.0.0", "[::]") else name
-        say(f"the page is at http://{shown}:{listener.getsockname()[1]}/ - Ctrl+C ends it")
+        say(_described(recognizer))
+        for line in _addresses(name, listener.getsockname()[1]):
+            say(line)
         try:
             server.run(sockets=[listener])
         except KeyboardInterrupt:
             say("stopped")
+
+
+def _described(recognizer: Recognizer) -> str:
+    """What is served: the network, where it runs, and its labels."""
+    names = recognizer.class_names
+    listed = textwrap.shorten(", ".join(names), _LISTED_CHARACTERS, placeholder=" ...")
+    count = f"{len(names)} label{'s' if len(names) > 1 else ''}"
+    return f"{recognizer.card.model} on {recognizer.device}, {count}: {listed}"
+
+
+def _addresses(name: str, port: int) -> Iterator[str]:
+    """Who can open the page, and where: lines to print.
+
+    Args:
+        name: what the server listens on, as it stands in an address.
+        port: the port.
+    """
+    if name in _LOCAL_NAMES:
+        yield (
+            "only this machine can open the page; --host 0.0.0.0 lets in everyone who reaches this "
+            "machine, without password or encryption"
+        )
+        yield f"the page is at http://{name}:{port}/ - Ctrl+C ends it"
+        return
+    yield (
+        "everyone who reaches this machine can open the page: it has no password and no encryption"
+    )
+    if name not in ("0.0.0.0", "[::]"):
+        yield f"the page is at http://{name}:{port}/ - Ctrl+C ends it"
+        return
+    others = _network_address()
+    at = f", for other machines at http://{others}:{port}/" if others else ""
+    yield f"the page is at http://127.0.0.1:{port}/{at} - Ctrl+C ends it"
+    if not others:
+        yield "this machine has no address in a network now; once it has, the port is the same"
+
+
+def _network_address() -> str | None:
+    """This machine's address in its network; None without a network."""
+    # Connecting a datagram socket sends nothing; it only chooses the address to send from. The
+    # target is one that nobody has, reserved for documents.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as chooser:
+        try:
+            chooser.connect(("192.0.2.1", 9))
+        except OSError:
+            return None
+        address = str(chooser.getsockname()[0])
+    return None if address.startswith(("127.", "0.")) else address
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -288,6 +289,8 @@ def describe_start(start: Start) -> Iterator[str]:
     counts = [part.counts() for part in (train, validation)]
     for name in card.class_names:
         yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
+    if card.background:
+        yield from _describe_actions(card, train)
     yield from start.report.lines() if start.report else ()
     yield from start.reasons
     yield from _describe_flips(start.recipe, card)
@@ -305,6 +308,25 @@ def _describe_flips(recipe: Recipe, card: ModelCard) -> Iterator[str]:
                 f"{axis.replace('_', ' ')} is not used; --augment.{axis} '{{{swapped}}}' trains on "
                 f"flipped clips too{rest}"
             )
+
+
+def _describe_actions(card: ModelCard, train: VideoIndex) -> Iterator[str]:
+    """How long the annotated actions are, and a warning where clips do not suit them."""
+    is_action = train.labels != card.class_names.index(card.background)
+    length_s = float(np.nanmedian((train.ends_s - np.nan_to_num(train.starts_s))[is_action]))
+    yield f"annotated actions take {length_s:.2g} s (median); all else is {card.background}"
+    seconds = card.sampling.seconds
+    if card.sampling.spans_video:
+        yield (
+            f"warning: clips are as long as the actions, so streams have to be told how long a "
+            f"window is: give clip.seconds {length_s:.2g} or less"
+        )
+    elif isinstance(seconds, int | float) and seconds > length_s:
+        yield (
+            f"warning: clips of {seconds:g} s are longer than half of the actions, which are "
+            f"trained on alone and streamed with what is around them: give clip.seconds "
+            f"{length_s:.2g} or less"
+        )
 
 
 def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:

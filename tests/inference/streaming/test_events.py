@@ -8,12 +8,12 @@ from motionlens.report.event import Event
 PLAIN = {"smoothing": "none"}
 
 
-def run(rows, *, classes="ab", step=1.0, length=2.0, gaps=(), **rules):
+def run(rows, *, classes="ab", step=1.0, length=2.0, gaps=(), thresholds=None, **rules):
     """Events of windows that begin a step apart; a row is the probability of the first class.
 
     Before the windows named in gaps 10 seconds are missing.
     """
-    detector = EventDetector(classes, EventRules(**rules))
+    detector = EventDetector(classes, EventRules(**rules), thresholds)
     found = []
     for number, row in enumerate(rows):
         values = row if isinstance(row, list) else [row, 0.0]
@@ -48,6 +48,24 @@ def test_the_edges_of_the_stream_belong_to_its_first_and_last_window():
 def test_labels_are_independent():
     rows = [[0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [0.1, 0.1]]
     assert spans(run(rows, **PLAIN)) == [("a", 0.0, 2.5), ("b", 1.5, 3.5)]
+
+
+def test_each_label_has_its_own_threshold_unless_one_is_given_for_all():
+    # a: on from 0.9 to below 0.6; b: on from 0.3 to below 0.2.
+    rows = [[0.8, 0.1], [0.95, 0.31], [0.65, 0.21], [0.5, 0.19], [0.1, 0.1]]
+    own = run(rows, thresholds=(0.9, 0.3), **PLAIN)
+    assert spans(own) == [("a", 1.5, 3.5), ("b", 1.5, 3.5)]
+    assert spans(run(rows, **PLAIN)) == [("a", 0.0, 4.5)]
+    assert spans(run(rows, thresholds=(0.9, 0.3), on=0.6, **PLAIN)) == [("a", 0.0, 4.5)]
+    # --off alone: where its own threshold is lower, that one.
+    off = run(rows, thresholds=(0.9, 0.3), off=0.25, **PLAIN)
+    assert sorted(spans(off)) == [("a", 1.5, 4.5), ("b", 1.5, 2.5)]
+    with pytest.raises(ValueError, match="thresholds must be 2, one per label, got 1"):
+        run(rows, thresholds=(0.9,))
+
+
+def test_a_threshold_of_its_own_may_be_0():
+    assert spans(run([0.0, 0.0], thresholds=(0.0, 0.5), **PLAIN)) == [("a", 0.0, 3.0)]
 
 
 def test_background_makes_no_events():

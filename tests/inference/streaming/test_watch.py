@@ -33,6 +33,16 @@ def test_window_line_names_the_most_probable():
     assert found["predictions"][0]["probability"] == 0.7
 
 
+def test_window_line_says_which_of_several_labels_are_above():
+    values = torch.tensor([0.1, 0.7, 0.2])
+    window = Window(start_s=1, end_s=2, logits=values, probabilities=values)
+    found = json.loads(window_line("a", window, ["x", "y", "z"], 1, (0.05, 0.8, 0.5)))
+    assert [(each["label"], each["above"]) for each in found["predictions"]] == [
+        ("y", False),
+        ("x", True),
+    ]
+
+
 def test_subtitles_are_in_order_and_cannot_be_broken_by_a_label():
     text = as_srt([event("late", 59.9996, 3600.0), event("a --> b\n\n9", 1.0, 2.0)])
     assert text == (

@@ -20,6 +20,7 @@ from motionlens._utils.errors import nearest
 from motionlens.inference.card import ModelCard
 from motionlens.report.event import Event, Window
 
+_ON, _OFF = 0.6, 0.4
 Smoothing = Literal["exponential", "median", "none"]
 
 
@@ -28,8 +29,10 @@ class EventRules:
     """How probabilities become events.
 
     Attributes:
-        on: smoothed probability at which an event begins.
-        off: smoothed probability below which it ends, at most ``on``.
+        on: smoothed probability at which an event begins. By default 0.6; where a video may show
+            several labels, each one's own threshold, if an evaluation has chosen them.
+        off: smoothed probability below which it ends, at most ``on``. By default 0.4, and two
+            thirds of a threshold of its own.
         smoothing: exponential moving average, median of the last windows, or none.
         smoothing_s: time constant of the exponential average (it covers 63 % of a step in that
             time), or length of the median's window, seconds. Smoothing delays events, the median
@@ -43,8 +46,8 @@ class EventRules:
         ValueError: If a value is out of range.
     """
 
-    on: float = 0.6
-    off: float = 0.4
+    on: float | None = None
+    off: float | None = None
     smoothing: Smoothing = "exponential"
     smoothing_s: float = 0.5
     min_duration_s: float = 0.0
@@ -52,13 +55,30 @@ class EventRules:
     background: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.off <= self.on <= 1:
-            raise ValueError(
-                f"thresholds must be 0 < off <= on <= 1, got off {self.off} and on {self.on}"
-            )
+        on, off = self._limits()
+        if not 0 < off <= on <= 1:
+            raise ValueError(f"thresholds must be 0 < off <= on <= 1, got off {off} and on {on}")
         check_choice("smoothing", self.smoothing, get_args(Smoothing))
         for name in ("smoothing_s", "min_duration_s", "merge_gap_s"):
             check_number(name, getattr(self, name), least=0, below=math.inf)
+
+    def _limits(self) -> tuple[float, float]:
+        return (_ON if self.on is None else self.on), (_OFF if self.off is None else self.off)
+
+    def limits(
+        self, num_classes: int, thresholds: Sequence[float] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where an event of each label begins and where it ends, two of ``(num_classes,)``.
+
+        Args:
+            num_classes: K.
+            thresholds: of the labels themselves, K; used where the rules say nothing.
+        """
+        on, off = (np.full(num_classes, limit) for limit in self._limits())
+        if thresholds and self.on is None:
+            on = np.array(thresholds, dtype=np.float64)
+            off = np.minimum(on, off) if self.off is not None else on * (_OFF / _ON)
+        return on, off
 
 
 class EventDetector:
@@ -71,9 +91,16 @@ class EventDetector:
     Args:
         class_names: in the order of the probabilities.
         rules: how probabilities become events.
+        thresholds: from which probability each label is shown, as the model card has them for
+            several labels per video; None for the same one for all.
+
+    Attributes:
+        on: smoothed probability at which an event of each label begins, ``(num_classes,)``.
+        off: that below which it ends.
 
     Raises:
-        ValueError: If a background label is not one of the names.
+        ValueError: If there are not as many thresholds as names, or a background label is not one
+            of the names.
 
     Example:
         >>> detector = EventDetector(["wave", "rest"], EventRules(smoothing="none"))
@@ -84,9 +111,19 @@ class EventDetector:
         [Event(label='wave', start_s=1.0, end_s=3.0, confidence=0.7)]
     """
 
-    def __init__(self, class_names: Sequence[str], rules: EventRules | None = None) -> None:
+    def __init__(
+        self,
+        class_names: Sequence[str],
+        rules: EventRules | None = None,
+        thresholds: Sequence[float] | None = None,
+    ) -> None:
         self.class_names = tuple(class_names)
         self.rules = rules or EventRules()
+        if thresholds and len(thresholds) != len(self.class_names):
+            raise ValueError(
+                f"thresholds must be {len(self.class_names)}, one per label, got {len(thresholds)}"
+            )
+        self.on, self.off = self.rules.limits(len(self.class_names), thresholds)
         for name in self.rules.background:
             if name not in self.class_names:
                 raise ValueError(
@@ -100,11 +137,11 @@ class EventDetector:
 
     @classmethod
     def of_card(cls, card: ModelCard, rules: EventRules | None = None) -> EventDetector:
-        """The detector of a recognizer, whose background makes no events either."""
+        """The detector of a recognizer: its background makes no events, its thresholds hold."""
         rules = rules or EventRules()
         if card.background and card.background not in rules.background:
             rules = replace(rules, background=(*rules.background, card.background))
-        return cls(card.class_names, rules)
+        return cls(card.class_names, rules, card.thresholds)
 
     def update(
         self, start_s: float, end_s: float, probabilities: ArrayLike, *, after_gap: bool = False
@@ -131,10 +168,10 @@ class EventDetector:
         since_s = start_s if self._last is None else (self._last[0] + middle_s) / 2
         smoothed = self._smoother.update(middle_s, values)
         for label, stretch in self._stretches.items():
-            if stretch.end_s is None and smoothed[label] < self.rules.off:
+            if stretch.end_s is None and smoothed[label] < self.off[label]:
                 stretch.end_s = since_s
         found = []
-        for label in np.flatnonzero(smoothed >= self.rules.on).tolist():
+        for label in np.flatnonzero(smoothed >= self.on).tolist():
             if self.class_names[label] in self.rules.background:
                 continue
             stretch = self._stretches.setdefault(label, _Stretch(since_s))

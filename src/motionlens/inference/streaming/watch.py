@@ -24,6 +24,7 @@ def watch(
     top: int = 3,
     srt: str | os.PathLike[str] | None = None,
     timeline: str | os.PathLike[str] | None = None,
+    thresholds: Sequence[float] | None = None,
 ) -> int:
     """Find the events of a stream and write them down.
 
@@ -37,6 +38,8 @@ def watch(
         top: labels on the line of a window.
         srt: file for the events as subtitles, written at the end.
         timeline: picture of the events over time: .png, .svg or .pdf, drawn at the end.
+        thresholds: from which probability each label is shown, where there may be several: the line
+            of a window then says which are above, as `predict --json` does.
 
     Returns:
         The number of events.
@@ -65,7 +68,8 @@ def watch(
     try:
         for window in stream:
             if windows:
-                write_line(window_line(stream.name, window, detector.class_names, top))
+                names = detector.class_names
+                write_line(window_line(stream.name, window, names, top, thresholds))
             if trace:
                 trace.add_window(window)
             take(detector.take(window))
@@ -126,9 +130,16 @@ def event_line(path: str, event: Event) -> str:
     return json.dumps(line | {"confidence": round(event.confidence, 6)}, ensure_ascii=False)
 
 
-def window_line(path: str, window: Window, class_names: Sequence[str], top: int) -> str:
+def window_line(
+    path: str,
+    window: Window,
+    class_names: Sequence[str],
+    top: int,
+    thresholds: Sequence[float] | None = None,
+) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
-    found = best_labels(class_names, path, window.probabilities, top).to_dict(digits=6)
+    best = best_labels(class_names, path, window.probabilities, top, thresholds)
+    found = best.to_dict(digits=6)
     line = {"type": "window", "path": path, **_times(window)}
     return json.dumps(line | {"predictions": found["predictions"]}, ensure_ascii=False)
 

@@ -113,7 +113,8 @@ async function recorded() {
 }
 
 async function watch(model) {
-  const smoothing = new Smoothing(model.classes, onEvent);
+  const { multi_label: isSeveral, thresholds } = model.card;
+  const smoothing = new Smoothing(model.classes, onEvent, { isSeveral, thresholds });
   const { seconds, num_frames: count, frame_stride: stride, sampling_mode: mode } = model.card;
   const counted = (mode === "dense" && stride) || 4;
   const step = 1000 * (seconds > 0 ? seconds / count : counted / CAMERA_FPS);

@@ -10,9 +10,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+// As `percent` of the Python package: 0 and 100 are written for these themselves alone.
 export function percent(value) {
-  if (value < 0.0005) return "< 0.1 %";
-  return `${(100 * value).toFixed(value > 0.9995 ? 0 : 1)} %`;
+  const text = (100 * value).toFixed(1);
+  if (value > 0 && text === "0.0") return "< 0.1 %";
+  if (value < 1 && text === "100.0") return "> 99.9 %";
+  return `${text} %`;
 }
 
 // Lets the last of many calls through, once they pause.

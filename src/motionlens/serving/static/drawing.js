@@ -22,7 +22,7 @@ export function layout(count, frame, width, mostHeight) {
   const most = (columns) => (count % columns ? mostHeight : 1.3 * mostHeight);
   let columns = Math.min(count, width < 560 ? 2 : 1);
   while (columns < count && of(columns).height > most(columns)) columns += 1;
-  if (count % columns && count % (columns + 1) === 0) columns += 1;
+  if (width >= 560 && count % columns && count % (columns + 1) === 0) columns += 1;
   return of(columns);
 }
 
@@ -173,18 +173,71 @@ export function drawStrip(ctx, place, view) {
   return found;
 }
 
-// The current frame alone, larger, with what lies in it.
+// The current frame alone, larger: arrows lead from the position to where its proposals lie in
+// their own frames, whose numbers stand beside; in another frame, to those in that frame alone.
+// Returns what was drawn: the lines, with `frame`.
 export function drawStage(ctx, width, height, view) {
   const { explanation, module, position, current } = view;
   drawFrame(ctx, { x: 0, y: 0, width, height }, { ...view, number: current });
-  if (!position) return;
-  const place = { columns: 1, frameWidth: width, frameHeight: height };
+  if (!position) return [];
+  const place = { columns: 1, width, height, frameWidth: width, frameHeight: height };
   const alone = (where) => boxOn(place, explanation, module, { ...where, frame: 0 });
-  for (const proposal of position.proposals) {
-    if (proposal.frame !== current) continue;
-    drawCell(ctx, alone(proposal), proposal.wins ? COLOURS.kept : COLOURS.dropped, proposal.wins ? 3 : 1.5);
+  const isOwn = position.frame === current;
+  const shown = position.proposals.filter(({ frame }) => isOwn || frame === current);
+  const own = alone(position);
+  const from = { x: own.x + own.width / 2, y: own.y + own.height / 2 };
+  const strongest = Math.max(...shown.map(({ wins }) => wins), 0);
+  const found = shown.map((proposal) => {
+    const box = alone(proposal);
+    return { ...proposal, box, from, to: { x: box.x + box.width / 2, y: box.y + box.height / 2 } };
+  }).sort((a, b) => a.wins - b.wins);
+  for (const line of found) {
+    if (Math.hypot(line.to.x - from.x, line.to.y - from.y) < 1.5 * line.box.width) continue;
+    drawArc(ctx, line, line.wins ? COLOURS.kept : COLOURS.dropped, {
+      width: line.wins ? 1.6 + (2.8 * line.wins) / strongest : 1.2,
+      alpha: line.wins ? 1 : 0.7,
+      short: line.box.width / 2,
+      isUp: from.y > height / 2,
+    });
   }
-  if (position.frame === current) drawCell(ctx, alone(position), COLOURS.position, 4);
+  for (const { box, wins } of found) drawCell(ctx, box, wins ? COLOURS.kept : COLOURS.dropped, wins ? 3 : 1.5);
+  ctx.setLineDash(isOwn ? [] : [4, 3]);
+  drawCell(ctx, own, COLOURS.position, isOwn ? 4 : 2);
+  ctx.setLineDash([]);
+  if (isOwn) drawTags(ctx, found, width, height);
+  return found.map(({ frame, row, column, wins, to }) => ({ frame, row, column, wins, from, to }));
+}
+
+// The frames' numbers beside the cells; one tag per cell, and none above another.
+function drawTags(ctx, found, width, height) {
+  const cells = new Map();
+  for (const { frame, row, column, box, wins } of found) {
+    const key = `${row},${column}`;
+    const cell = cells.get(key) ?? { box, frames: [], wins: 0 };
+    cell.frames.push(frame);
+    cell.wins += wins;
+    cells.set(key, cell);
+  }
+  const [tall, taken] = [16, []];
+  ctx.font = "600 11px system-ui, sans-serif";
+  ctx.textBaseline = "middle";
+  ctx.textAlign = "center";
+  for (const { box, frames, wins } of cells.values()) {
+    const text = frames.sort((a, b) => a - b).join(", ");
+    const wide = ctx.measureText(text).width + 10;
+    const x = Math.min(Math.max(box.x + box.width / 2 - wide / 2, 0), width - wide);
+    const isFree = (y) => y >= 0 && y + tall <= height
+      && !taken.some((other) => x < other.x + other.wide && other.x < x + wide && Math.abs(y - other.y) < tall);
+    const [above, below] = [box.y - tall - 3, box.y + box.height + 3];
+    const y = [above, below, above - tall, below + tall].find(isFree) ?? Math.max(above, 0);
+    taken.push({ x, y, wide });
+    ctx.fillStyle = wins ? COLOURS.kept : COLOURS.dropped;
+    ctx.beginPath();
+    ctx.roundRect(x, y, wide, tall, 4);
+    ctx.fill();
+    ctx.fillStyle = "#06131c";
+    ctx.fillText(text, x + wide / 2, y + tall / 2 + 0.5);
+  }
 }
 
 function drawNumber(ctx, box, number, time, isCurrent) {

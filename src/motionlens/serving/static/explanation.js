@@ -26,8 +26,8 @@ export class Explanation {
 }
 
 class Module {
-  constructor({ name, grid, k, channels, positions }) {
-    Object.assign(this, { name, grid, k, channels });
+  constructor({ name, grid, k, channels, positions, best_matched: bestMatched }) {
+    Object.assign(this, { name, grid, k, channels, bestMatched });
     // The server lists them by change, the greatest first.
     this.ranked = positions;
     this.places = new Map(positions.map((position, rank) => [this.key(position), { position, rank }]));

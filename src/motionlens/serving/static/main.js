@@ -2,6 +2,7 @@
 
 import * as api from "/static/api.js";
 import { find, findAll, make, debounced } from "/static/dom.js";
+import { count, knowledge } from "/static/knowledge.js";
 import { Pane } from "/static/pane.js";
 import { live, record } from "/static/camera.js";
 
@@ -50,9 +51,12 @@ async function start() {
     return;
   }
   const { model } = shared;
-  find("#model").replaceChildren(model.name, make("span", { className: "more" }, ` · ${model.classes.length} labels`));
-  shared.k = model.modules[0]?.k ?? null;
-  shared.module = model.modules[0]?.name ?? null;
+  find("#model").textContent = `${model.name} · ${count(model.classes)}`;
+  find("#knows").replaceChildren(...knowledge(model));
+  // The last module sees most of the picture around each cell.
+  const last = model.modules.at(-1);
+  shared.k = last?.k ?? null;
+  shared.module = last?.name ?? null;
   showModules();
   find("#k").value = shared.k ?? "";
   find("#k").addEventListener("change", () => chooseK(Number(find("#k").value)));
@@ -68,6 +72,7 @@ async function start() {
 
 function addPane() {
   const pane = new Pane(shared, events);
+  find(".knows", pane.root).replaceChildren(...knowledge(shared.model));
   find(".limit", pane.root).textContent = `, up to ${shared.model.limits.max_upload_mb} MB`;
   panes.push(pane);
   find("#panes").append(pane.root);

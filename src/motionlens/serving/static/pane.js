@@ -1,14 +1,14 @@
 // One clip: its upload, its labels, its frames, and the position that is looked at.
 
 import * as api from "/static/api.js";
-import { find, findAll, percent, debounced, loadPicture, showLabels } from "/static/dom.js";
+import { LABELS, showAnswer } from "/static/answer.js";
+import { debounced, find, findAll, loadPicture } from "/static/dom.js";
 import { Explanation, carriedOver, place } from "/static/explanation.js";
 import { corner, layout, drawStage, drawStrip, frameAt, prepared } from "/static/drawing.js";
 import { saveJson, savePicture } from "/static/download.js";
 import { listenToKeys } from "/static/keyboard.js";
 import { sentence, showMatches } from "/static/matches.js";
 
-const LABELS = 5;
 const FRAMES_PER_SECOND = 5;
 // Stands for the answer of a request that a newer one has replaced.
 const ABORTED = Symbol("aborted");
@@ -84,7 +84,7 @@ export class Pane {
       this.#take(answer);
     } else {
       this.explanation = null;
-      this.#showPrediction(answer.predictions);
+      showAnswer(this.root, answer.predictions);
     }
     this.root.dataset.state = "shown";
     this.#showHead();
@@ -131,13 +131,13 @@ export class Pane {
 
   #take(answer) {
     this.explanation = new Explanation(answer);
-    this.#showPrediction(answer.predictions);
-    if (!this.isChosen) this.#goWhereMostChanged();
+    showAnswer(this.root, answer.predictions);
+    if (!this.isChosen) this.#goWhereMatchedBest();
   }
 
-  // Start where the module changed most.
-  #goWhereMostChanged() {
-    this.pinned = place(this.module.ranked[0]);
+  // Start where something that moves was found again.
+  #goWhereMatchedBest() {
+    this.pinned = place(this.module.bestMatched);
     this.current = this.pinned.frame;
   }
 
@@ -147,7 +147,7 @@ export class Pane {
     if (from && this.module) {
       this.hovered = null;
       if (this.isChosen) this.pinned = carriedOver(this.pinned, from, this.module);
-      else this.#goWhereMostChanged();
+      else this.#goWhereMatchedBest();
     }
     this.draw();
     this.#announce();
@@ -159,7 +159,10 @@ export class Pane {
     const { view } = this;
     const width = this.strip.parentElement.clientWidth;
     if (!width) return;
-    this.place = layout(frames.count, frames, width, Math.max(420, Math.min(640, innerHeight * 0.7)));
+    // On a phone both the large frame and all the small ones fit the screen.
+    const isNarrow = width < 560;
+    const strip = isNarrow ? Math.max(240, innerHeight * 0.32) : Math.max(420, Math.min(640, innerHeight * 0.7));
+    this.place = layout(frames.count, frames, width, strip);
     const ctx = prepared(this.strip, width, this.place.height);
     const drawn = drawStrip(ctx, this.place, view);
     // For tests that check the picture against the data; it is a copy.
@@ -174,10 +177,11 @@ export class Pane {
     });
     const stageWidth = this.stage.parentElement.clientWidth;
     const high = (stageWidth * frames.height) / frames.width;
-    const most = Math.max(260, innerHeight * 0.5);
+    const most = Math.max(260, innerHeight * (isNarrow ? 0.36 : 0.5));
     const scale = Math.min(1, most / high);
     this.stage.style.width = `${stageWidth * scale}px`;
-    drawStage(prepared(this.stage, stageWidth * scale, high * scale), stageWidth * scale, high * scale, view);
+    const onStage = drawStage(prepared(this.stage, stageWidth * scale, high * scale), stageWidth * scale, high * scale, view);
+    this.stage.drawn = Object.freeze(onStage.map((line) => Object.freeze({ ...line })));
     this.#showPlayer();
     showMatches(this.root, this.module, this.position);
     if (this.position) {
@@ -316,17 +320,6 @@ export class Pane {
     }
   }
 
-  #showPrediction(predictions) {
-    const [best] = predictions;
-    // A recognizer of several labels says which of them the video shows: perhaps none.
-    const shown = predictions.filter(({ above }) => above).map(({ label }) => label);
-    const isOne = best.above === undefined;
-    find(".best", this.root).textContent = isOne ? best.label : shown.join(", ") || "none of its labels";
-    showLabels(find(".labels", this.root), predictions.slice(0, Math.max(LABELS, shown.length)));
-    find(".spoken", this.root).textContent = `Prediction: ${predictions
-      .slice(0, 3).map(({ label, probability }) => `${label} ${percent(probability)}`).join(", ")}`;
-  }
-
   #showPlayer() {
     const { count, times_s: times } = this.explanation.frames;
     const scrub = find(".scrub", this.root);
@@ -339,7 +332,7 @@ export class Pane {
     play.setAttribute("aria-pressed", this.timer ? "true" : "false");
     play.setAttribute("aria-label", this.timer ? "Pause" : "Play");
     find(".mark.heat", this.root).hidden = !this.shared.heat;
-    this.stage.setAttribute("aria-label", `Frame ${this.current} of the clip, enlarged`);
+    this.stage.setAttribute("aria-label", `Frame ${this.current} of the clip, enlarged, with arrows to where its matches lie in their frames`);
   }
 
   #announce() {

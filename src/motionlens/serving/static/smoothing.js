@@ -7,11 +7,20 @@ const ENTER = 0.6;
 const LEAVE = 0.4;
 
 export class Smoothing {
-  constructor(classes, onEvent) {
+  // `thresholds`, one per class, are those of a recognizer of several labels, if it has some: each
+  // label is then seen from its own on, and until it falls below two thirds of it.
+  constructor(classes, onEvent, { isSeveral = false, thresholds = [] } = {}) {
     this.values = new Map(classes.map((name) => [name, 0]));
+    this.enter = new Map(classes.map((name, number) => [name, thresholds[number] ?? ENTER]));
+    this.isSeveral = isSeveral;
     this.onEvent = onEvent;
-    this.label = null;
+    this.labels = new Set();
     this.time = null;
+  }
+
+  // What is seen now, for the eye.
+  get label() {
+    return [...this.labels].join(", ") || null;
   }
 
   // Predictions of a window at a time in seconds; returns the smoothed ones, best first.
@@ -25,11 +34,15 @@ export class Smoothing {
     const sorted = [...this.values]
       .map(([label, probability]) => ({ label, probability, above: above.get(label) }))
       .sort((a, b) => b.probability - a.probability);
-    if (this.label !== null && this.values.get(this.label) < LEAVE) this.label = null;
-    const [best] = sorted;
-    if (best.probability >= ENTER && best.label !== this.label) {
-      this.label = best.label;
-      this.onEvent({ label: best.label, confidence: best.probability });
+    for (const label of [...this.labels]) {
+      if (this.values.get(label) < (this.enter.get(label) * LEAVE) / ENTER) this.labels.delete(label);
+    }
+    const best = this.isSeveral ? sorted : sorted.slice(0, 1);
+    for (const { label, probability } of best) {
+      if (probability < this.enter.get(label) || this.labels.has(label)) continue;
+      if (!this.isSeveral) this.labels.clear();
+      this.labels.add(label);
+      this.onEvent({ label, confidence: probability });
     }
     return sorted;
   }
