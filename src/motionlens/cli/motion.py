@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _write_long(args: argparse.Namespace) -> int:
     """Write long videos with annotations; print counts and the next commands."""
-    defaults = {"num_test": 0, "num_frames": None, "footage": [], "growth": None}
+    defaults: dict[str, Any] = {"num_test": 0, "num_frames": None, "footage": [], "growth": None}
     for name, default in defaults.items():
         if (getattr(args, name) or default) != default:
             raise ValueError(f"{name} is of clips, long videos have none; leave it out")
