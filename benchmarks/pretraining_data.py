@@ -8,7 +8,7 @@ grows or shrinks, a window that moves over painted pictures and over footage.
     python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
     motionlens train --config recipes/pretrained_rates_nano.yaml --init runs/box --data data/rates
     python benchmarks/pretraining_data.py data/paths --paths --footage FILE...
-    motionlens train --config recipes/pretrained_paths_nano.yaml --data data/paths --out runs/paths
+    motionlens train --config recipes/pretrained_paths_nano.yaml --init runs/mean --data data/paths
 """
 
 from __future__ import annotations
