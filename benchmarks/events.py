@@ -1,6 +1,6 @@
 """How well are actions found in generated long videos? Several networks and seeds, one recipe.
 
-    motionlens motion direction data/long --long_s 60 --num_train 96 --num_validation 96
+    motionlens motion direction data/long --long_s 60 --num_train 96 --num_validation 48
     python benchmarks/events.py data/long runs/events docs/results/events.json
 
 ``cpnet_nano`` starts from the bundled weights, the others from random ones. The bundled recognizer
@@ -46,14 +46,18 @@ def row_of(values: dict[str, Any], **about: Any) -> dict[str, Any]:
     return {**about, **{name: values[name] for name in names}, "settings": values["settings"]}
 
 
-def measure(model: str, seed: int, data: Path, run: Path) -> dict[str, Any]:
+def measure(model: str, seed: int, epochs: int | None, data: Path, run: Path) -> dict[str, Any]:
     """Train and evaluate, as far as it is not done."""
     recipe = load_recipe(
         RECIPE, data=str(data / "train.csv"), validation=str(data / "validation.csv"), out=str(run)
     ).with_(model=model, seed=seed)
     is_pretrained = model == "cpnet_nano"
-    lr = recipe.optim.lr if is_pretrained else FRESH_LR
-    recipe = recipe.with_(**{"init": str(BUNDLED) if is_pretrained else None, "optim.lr": lr})
+    changes = {
+        "init": str(BUNDLED) if is_pretrained else None,
+        "optim.lr": recipe.optim.lr if is_pretrained else FRESH_LR,
+        "optim.epochs": epochs or recipe.optim.epochs,
+    }
+    recipe = recipe.with_(**changes)
     begun = time.monotonic()
     file = run / "evaluation" / JSON_FILE
     if not file.is_file():
@@ -114,12 +118,13 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--models", nargs="+", default=["cpnet_nano", "c3d_nano", "c2d_nano"])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
     args = parser.parse_args()
     rows = [bundled_row(args.data, args.runs / "bundled")]
     for seed in range(args.seeds):
         for model in args.models:
             run = args.runs / f"{model}_{seed}"
-            rows.append(measure(model, seed, args.data, run))
+            rows.append(measure(model, seed, args.epochs, args.data, run))
             rows.sort(key=lambda row: (str(row["model"]), row.get("seed", -1)))
             write(rows, args.result)
 

@@ -4,6 +4,7 @@ Every scene is a function of time (slow and fast pans, zooms, objects), drawn at
 video's frames. All commands look at all videos, by the bundled recognizer or by a run.
 
     python benchmarks/frame_rates.py docs/results/frame_rates.json
+    python benchmarks/frame_rates.py docs/results/frame_rates_others.json --others 2
     python benchmarks/frame_rates.py --write FOLDER          # a folder of mixed rates to train on
     motionlens train --data FOLDER --out RUN --config recipes/frame_rates_nano.yaml
     python benchmarks/frame_rates.py docs/results/frame_rates_run.json --run RUN
@@ -18,7 +19,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,23 @@ def make_scenes() -> list[Scene]:
             scenes.append(Scene(f"{kind}-zoom-{label}", label, growth=growth**sign))
         scenes.append(Scene(f"object-{label}", label, growth=1.6**sign, is_object=True))
     return [*scenes, Scene("still", "still"), Scene("object-still", "still", is_object=True)]
+
+
+def make_others(sets: int) -> list[tuple[Scene, int]]:
+    """Other scenes of the twenty kinds, with seeds of their textures: other speeds, too."""
+    rng = np.random.default_rng(20_000)
+    return [
+        (replace(_changed(scene, rng), name=f"{scene.name}-{number}"), 1000 + number)
+        for number in range(sets)
+        for scene in make_scenes()
+    ]
+
+
+def _changed(scene: Scene, rng: np.random.Generator) -> Scene:
+    """The scene, slower or faster."""
+    factor = rng.uniform(0.8, 1.3)
+    x, y = scene.velocity
+    return replace(scene, velocity=(x * factor, y * factor), growth=scene.growth**factor)
 
 
 def frame_times(rate: int | str, duration_s: float = DURATION_S) -> NDArray[np.float64]:
@@ -148,15 +166,15 @@ def write(path: Path, frames: NDArray[np.uint8], times_s: NDArray[np.float64]) -
         container.mux(stream.encode())
 
 
-def write_scenes(folder: Path, scenes: Sequence[Scene]) -> list[ListEntry]:
-    """Every scene at every rate, in one folder; returns the list of them."""
+def write_scenes(folder: Path, scenes: Sequence[tuple[Scene, int]]) -> list[ListEntry]:
+    """Every scene, with its seed, at every rate, in one folder; returns the list of them."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
-    for scene in scenes:
+    for scene, seed in scenes:
         for rate in (*RATES, CHANGING):
             path = folder / f"{scene.name}_{rate}.mp4"
             times_s = frame_times(rate)
-            write(path, draw(scene, times_s), times_s)
+            write(path, draw(scene, times_s, seed=seed), times_s)
             entries.append(ListEntry(path.name, scene.label))
     return entries
 
@@ -170,16 +188,7 @@ def write_training(folder: Path, *, num_each: int = 12) -> None:
         place.mkdir(parents=True, exist_ok=True)
         for number in range(num_each):
             times_s = frame_times(rates[int(rng.integers(len(rates)))])
-            factor = rng.uniform(0.8, 1.3)
-            x, y = scene.velocity
-            other = Scene(
-                scene.name,
-                scene.label,
-                (x * factor, y * factor),
-                scene.growth**factor,
-                scene.is_object,
-            )
-            frames = draw(other, times_s, seed=number + 1)
+            frames = draw(_changed(scene, rng), times_s, seed=number + 1)
             write(place / f"{scene.name}_{number:02}.mp4", frames, times_s)
 
 
@@ -282,6 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("out", nargs="?", help="file for the result, JSON")
     parser.add_argument("--run", default=NAME, help="recognizer; the bundled one by default")
     parser.add_argument("--write", metavar="FOLDER", help="write videos to train on")
+    parser.add_argument("--others", type=int, metavar="N", help="N sets of twenty other scenes")
     parser.add_argument("--only", help="one command alone")
     args = parser.parse_args(argv)
     if args.write:
@@ -289,7 +299,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     result: dict[str, Any] = {"run": args.run, "rates": [*RATES, CHANGING]}
     with tempfile.TemporaryDirectory() as place:
-        entries = write_scenes(Path(place), make_scenes())
+        scenes = make_others(args.others) if args.others else [(s, 0) for s in make_scenes()]
+        entries = write_scenes(Path(place), scenes)
         for command, found in answers(args.run, Path(place), entries):
             result[command] = compare(entries, found)
             counts = {k: v for k, v in result[command].items() if k != "scenes"}

@@ -7,6 +7,7 @@ Each stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``; a test keeps them 
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from motionlens._utils.numbers import figure
 from motionlens._utils.tables import markdown_table
 from motionlens.bench.report import load, markdown
+from motionlens.cli.info import NUM_CLASSES, SIZES_FILE, list_rows
 from motionlens.models.profile import describe
 from motionlens.models.registry import list_models, model_defaults
 
@@ -24,7 +26,7 @@ STORED = {
     "compiled": "docs/results/speed_compiled.json",
 }
 PAGES = ("docs/speed.md", "docs/comparators.md")
-NUM_CLASSES = 400  # of Kinetics
+SIZES = ROOT / "src" / "motionlens" / "models" / SIZES_FILE
 
 
 @cache
@@ -80,7 +82,14 @@ def _machine(about: dict[str, object]) -> str:
     )
 
 
+def sizes() -> str:
+    """What ``motionlens info`` lists, so that it need not count."""
+    rows = list_rows(NUM_CLASSES)
+    return "[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]\n"
+
+
 if __name__ == "__main__":
+    SIZES.write_text(sizes(), encoding="utf-8")
     for page in PAGES:
         path = ROOT / page
         path.write_text(updated(path.read_text(encoding="utf-8")), encoding="utf-8")

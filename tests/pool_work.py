@@ -2,7 +2,10 @@
 
 import os
 import time
+import warnings
 from pathlib import Path
+
+from motionlens._utils.one_line_warnings import join_one_line_warnings
 
 
 def work(task):
@@ -27,3 +30,15 @@ class Counting:
         self.number += 1
         (self.folder / str(os.getpid())).touch()
         return self.number
+
+
+def warn(text):
+    """Warn, whatever the filters that a test run sets."""
+    warnings.simplefilter("always")
+    warnings.warn(text, stacklevel=1)
+
+
+def warn_as_worker(text):
+    """What a loader's process does at its start, then warn."""
+    join_one_line_warnings(0)
+    warn(text)

@@ -21,7 +21,7 @@ KINDS = ("slow-pan-left", "fast-pan-up", "fast-zoom-closer", "slow-zoom-away", "
 def scenes(tmp_path_factory):
     """Five of the twenty scenes at every rate: the folder, and the list of them."""
     folder = tmp_path_factory.mktemp("scenes")
-    chosen = [scene for scene in script.make_scenes() if scene.name in KINDS]
+    chosen = [(scene, 0) for scene in script.make_scenes() if scene.name in KINDS]
     assert len(chosen) == len(KINDS)
     return folder, script.write_scenes(folder, chosen)
 

@@ -1,8 +1,12 @@
 import importlib.util
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
 from motionlens.clips.symmetries import AXES, LabelSymmetries
@@ -14,6 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "pretraining_data.py"
 spec = importlib.util.spec_from_file_location("pretraining_data", SCRIPT)
 script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(script)
+scenes = sys.modules["pretraining_scenes"]
 CLASS_NAMES, MEANINGS = script.CLASS_NAMES, script.MEANINGS
 MIXTURE, main, write_mixture = script.MIXTURE, script.main, script.write_mixture
 
@@ -34,6 +39,8 @@ def test_every_class_of_its_tasks_has_one_meaning():
         labels = TASKS[ingredient["task"]].class_names
         assert {MEANINGS[name] for name in labels} <= set(CLASS_NAMES)
     assert len(MIXTURE) == 13
+    for ingredient in script.MIXTURE_OF_SCENES.values():
+        assert ingredient.get("task", "camera") in TASKS
 
 
 def test_what_swaps_means_the_same_in_every_task():
@@ -109,3 +116,47 @@ def test_paths_are_classes_of_their_own_but_strokes_are_directions(tmp_path):
     names = sorted(train.class_names[label] for label in train.labels)
     assert names == sorted({*train.class_names} - {"closer", "away", "still"})
     assert {"left", "loop_clockwise", "eight"} <= {*names}
+
+
+def test_scenes_show_what_their_label_says_at_every_rate(tmp_path):
+    mixture = {"scenes": {"num_train": 14}, "camera_easy": FEW["camera_easy"]}
+    write_mixture(tmp_path, [], mixture=mixture)
+    train = load_part(tmp_path, "train")
+    names = [train.class_names[label] for label in train.labels]
+    assert names[:14] == [*scenes.LABELS, *scenes.LABELS]
+    assert sorted(scenes.LABELS) == sorted(CLASS_NAMES)
+    rates = set()
+    for i in range(14):
+        with train.open(i) as reader:
+            rates.add(round(reader.fps))
+            assert reader.num_frames == scenes.DURATION_S * round(reader.fps)
+            frames = reader.read([0, reader.num_frames - 1]).data.float()
+        moved = float((frames[0] - frames[1]).abs().mean())
+        assert (moved < 1.0) == (names[i] == "still")
+    assert len(rates) > 3
+
+
+@pytest.mark.parametrize("label", ["left", "down", "closer"])
+def test_a_thing_is_where_its_velocity_brings_it(label):
+    rng = np.random.default_rng(0)
+    scene = next(
+        s for s in (scenes.draw_scene(rng, label) for _ in range(99)) if s.thing is not None
+    )
+    scene = replace(
+        scene,
+        ground=torch.zeros(3, 64, 64),
+        thing=torch.ones(3, 64, 64),
+        centre=(0.0, 0.0),
+        half_size=(0.2, 0.2),
+        is_round=False,
+        velocity=tuple(float(0.5 * np.sign(speed)) for speed in scene.velocity),
+        growth=2.0 ** float(np.sign(np.log(scene.growth))),
+    )
+    white = scenes.render(scene, np.array([0.0, 0.5]))[..., 0] == 255
+    (rows, columns), (later_rows, later_columns) = (np.nonzero(frame) for frame in white)
+    x, y = scenes.WAYS.get(label, (0, 0))
+    # A quarter of 80 pixels; 32 pixels wide.
+    assert later_columns.mean() - columns.mean() == pytest.approx(20 * x, abs=0.6)
+    assert later_rows.mean() - rows.mean() == pytest.approx(20 * y, abs=0.6)
+    expected = 32 * 2**0.5 if label == "closer" else 32
+    assert np.ptp(later_rows) + 1 == pytest.approx(expected, abs=1)

@@ -22,3 +22,8 @@ def test_pages_show_the_stored_results(script):
         assert script.updated(text) == text, "run: python benchmarks/update_tables.py"
         shown |= {name for name in script.tables() if f"<!-- {name} -->" in text}
     assert shown == set(script.tables())
+
+
+@pytest.mark.slow
+def test_the_list_of_models_is_as_counted(script):
+    assert script.SIZES.read_text() == script.sizes(), "run: python benchmarks/update_tables.py"

@@ -154,6 +154,32 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
             "holds neither videos nor a recognizer; usage: motionlens predict",
         ),
         (["explain", "{run}", "rtsp://a/b"], "for a stream: motionlens watch rtsp://a/b"),
+        (["predict"], "no video is given; usage: motionlens predict [RUN] FILE..."),
+        (["predict", "videos.csv"], "takes videos, got the list videos.csv; for the videos that"),
+        (["embed", "--out", "{tmp}/f.npy"], "no video is given; usage: motionlens embed"),
+        (["embed", "{empty}", "--out", "{tmp}/f.npy"], "holds neither videos nor a recognizer"),
+        (["embed", "http://a/b", "--out", "{tmp}/f.npy"], "a stream: motionlens watch http://a/b"),
+        (["evaluate", "https://a/b.mp4"], "for a stream: motionlens watch https://a/b.mp4"),
+        (["evaluate", "{videos}"], "holds no recognizer; usage: motionlens evaluate RUN --data"),
+        (["prepare", "folder", "rtsp://a/b"], "for a stream: motionlens watch rtsp://a/b"),
+        (["prepare", "{videos}"], "for your own videos: motionlens prepare folder"),
+        (["watch", "{empty}"], "holds neither videos nor a recognizer"),
+        (["watch", "{run}", "a.mp4", "b.mp4"], "watch takes one source, got 2: a.mp4, b.mp4"),
+        (["info", "cpnet_nano", "c3d_nano"], "unexpected argument: c3d_nano"),
+        (["train", "clips"], "unexpected argument: clips; videos are named as --data clips"),
+        (
+            ["train", "--data", "x", "--out", "y", "--clip", "{{num_frames:8}}"],
+            "clip must be a mapping with a space after each colon, got {num_frames:8}; or set "
+            "--clip.num_frames",
+        ),
+        (
+            ["train", "--data", "x", "--out", "y", "--model.options", "{{k:3}}"],
+            "unknown option --model.options, did you mean '--model_options'?",
+        ),
+        (
+            ["train", "--data", "x", "--out", "y", "--augment.ratio", "1"],
+            "augment.ratio must be a list in brackets such as [1, 2], got 1",
+        ),
         (["serve", "{videos}"], "run must name a recognizer"),
         (
             ["train", "--data", "{videos}", "--out", "{tmp}/y", "--model_options", "{{k:4}}"],

@@ -3,6 +3,7 @@ import math
 import pytest
 
 from motion_videos import write_video
+from motionlens.cli.main import main
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.background import annotated_videos, divide, uncovered, with_background
 from motionlens.datasets.parts import open_annotated, open_evaluated, open_parts
@@ -123,6 +124,17 @@ def test_videos_that_cannot_be_read_are_named(folder):
     with pytest.warns(VideoWarning, match="cannot be read add no background: broken.mp4"):
         made = with_background(index, "background")
     assert made.counts() == {"wave": 2, "background": 2}
+
+
+def test_a_prepared_list_keeps_the_videos_without_an_action(folder, tmp_path):
+    command = ["prepare", "list", f"{folder}/train.csv", "--out", str(tmp_path / "prepared")]
+    assert main([*command, "--listing.background", "background"]) == 0
+    parts = [
+        open_annotated(None, tmp_path / "prepared", split, BACKGROUND)
+        for split in ("train", "validation")
+    ]
+    videos = [v for part in parts for v in annotated_videos(part, "background")]
+    assert {v.path: len(v.actions) for v in videos} == {"a.mp4": 3, "c.mp4": 0}
 
 
 def test_uncovered():

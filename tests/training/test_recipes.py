@@ -14,7 +14,7 @@ RECIPES = sorted(path.name for path in FOLDER.glob("*.yaml"))
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_builds_its_network(name):
     recipe = load_recipe(FOLDER / name, data="data", out="out")
-    card = make_card(recipe, tuple("abcd"))
+    card = make_card(recipe, ("a", "b", "c", recipe.listing.background or "d"))
     model = card.build()
     assert model.fc.out_features == 4
     assert card.sampling.num_frames == recipe.clip.num_frames

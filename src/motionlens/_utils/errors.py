@@ -41,9 +41,21 @@ def parser_message(error: BaseException) -> str:
 
     Example:
         >>> parser_message(ValueError('Parser key "k": Expected a tuple. Got value: x'))
-        'k must be tuple, got x'
+        'k must be a list in brackets such as [1, 2], got x'
     """
     text = one_line(error)
+    # An option of options that is no mapping, which jsonargparse then takes for a file's name.
+    mapping = re.search(
+        r"""Parser key "([\w.]+)": Unable to load config ['"](.*?)['"](?: - |$)""", text
+    )
+    if mapping:
+        key, value = mapping.groups()
+        inner = re.match(r"\{(\w+):", value)
+        alone = f"--{key}.{inner[1]}" if inner else f"--{key}.NAME"
+        return f"{key} must be a mapping with a space after each colon, got {value}; or set {alone}"
+    nested = re.search(r"""Parser key "(\w+)": .*NestedArg\(key='([\w.]+)'""", text)
+    if nested:
+        return f"unrecognized arguments: --{nested[1]}.{nested[2]}"
     # Of a union's members the first tells what is meant; the others are None and the like.
     text = re.sub(
         r"Does not validate against any of the Union subtypes.*?Errors: - (.*?)(?: - .*?)? "
@@ -58,5 +70,7 @@ def parser_message(error: BaseException) -> str:
     wanted = re.sub(r"typing\.Literal\[(.*)\]", r"one of \1", wanted)
     wanted = re.sub(r"<class '(\w+)'>", r"\1", wanted)
     words = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false"}
+    words["tuple"] = "a list in brackets such as [1, 2]"
+    wanted = re.sub(r"tuple with (\d+) elements", r"a list of \1 values in brackets", wanted)
     words["dict"] = "a mapping such as {name: value}, with a space after the colon"
     return f"{key} must be {words.get(wanted, wanted)}, got {value}"

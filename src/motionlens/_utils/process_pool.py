@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 import torch
 
+from motionlens._utils.one_line_warnings import join_one_line_warnings, shown_folder
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -111,7 +113,9 @@ class _Worker:
 
     def __init__(self, context: Any, work: Callable[[Any], Any], deadline_s: float | None) -> None:
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(theirs, work, shown_folder()), daemon=True
+        )
         self._process.start()
         theirs.close()
         self._is_started = False
@@ -177,12 +181,13 @@ def _context(work: Callable[[T], R]) -> Any:
     return context
 
 
-def _serve(connection: Connection, work: Callable[[Any], Any]) -> None:
+def _serve(connection: Connection, work: Callable[[Any], Any], shown: str | None) -> None:
     """What a worker process does."""
     # Ctrl-C is for the process that gave the work; it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
+    join_one_line_warnings(shown)
     connection.send(("started", None))
     while True:
         try:

@@ -57,7 +57,10 @@ class Output(Console):
         grid.add_column(overflow="fold")
         for name, value in fields:
             grid.add_row(Text(name), Text(value))
-        super().print(grid)
+        with self.capture() as captured:  # rich fills every line with spaces
+            super().print(grid)
+        lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
+        super().print(Text(lines), soft_wrap=True)
 
     def print_markdown(self, text: str) -> None:
         """Print Markdown as it is, but tables that are wider than the terminal like others."""

@@ -5,7 +5,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
@@ -23,6 +23,8 @@ from motionlens.pretrained import NAME
 from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_there, is_video
 
 R = TypeVar("R")
+
+_LISTS = (".csv", ".tsv", ".jsonl", ".json", ".txt")
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -116,18 +118,44 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
     Raises:
         ValueError: If no file is given, or an address in a file's place.
     """
-    args.run, args.files = split_run(args.run, args.files)
+    words = [*([] if args.run is None else [args.run]), *args.files]
     usage = f"motionlens {command} [RUN] FILE..."
-    if not args.files:
-        folder = Path(args.run)
-        if folder.is_dir() and not (folder / CARD_FILE).is_file():
-            raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
+    refuse_addresses(command, words)
+    if listed := next((word for word in words if Path(word).suffix.lower() in _LISTS), None):
+        raise ValueError(
+            f"{command} takes videos, got the list {listed}; for the videos that a list names: "
+            f"motionlens evaluate RUN --data {listed}"
+        )
+    if not words:
         raise ValueError(f"no video is given; usage: {usage}")
-    if address := next((file for file in args.files if "://" in file), None):
+    args.run, args.files = split_run(args.run, args.files)
+    if not args.files:
+        check_recognizer(args.run, usage)
+        raise ValueError(f"no video is given; usage: {usage}")
+
+
+def refuse_addresses(command: str, words: Iterable[str]) -> None:
+    """Send addresses to the command that reads them.
+
+    Raises:
+        ValueError: If one of the words is an address.
+    """
+    if address := next((word for word in words if "://" in word), None):
         raise ValueError(
             f"{command} takes files, got the address {address}; for a stream: "
             f"motionlens watch {address}"
         )
+
+
+def check_recognizer(word: str, usage: str) -> None:
+    """Make sure that what is taken for a recognizer is no folder without one.
+
+    Raises:
+        ValueError: If it is.
+    """
+    folder = Path(word)
+    if folder.is_dir() and not (folder / CARD_FILE).is_file():
+        raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
 
 
 def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:

@@ -22,7 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Embed; return 0 if all went well, 1 if some videos could not be read, 2 if none could."""
-    args.run, args.files = shared.split_run(args.run, args.files)
+    if args.data:
+        args.run, args.files = shared.split_run(args.run, args.files)
+    else:
+        shared.split_run_and_files("embed", args)
     failures = shared.Failures()
     with progress("videos") as show:
         written, num_videos = shared.call(

@@ -47,6 +47,11 @@ def _mapping(text: str) -> dict[str, str]:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print the report."""
+    shared.refuse_addresses("evaluate", [args.run])
+    if args.data is None and shared.is_data(args.run):
+        raise ValueError(
+            f"{args.run} holds no recognizer; usage: motionlens evaluate RUN --data {args.run}"
+        )
     source = DataSource.of_run(args.run)
     if args.events:
         return _run_events(args, source)

@@ -12,11 +12,11 @@ import re
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from motionlens._utils.errors import nearest, one_line
+from motionlens._utils.one_line_warnings import warnings_on_one_line
 from motionlens._utils.version import __version__
 
 # Name of the module and what the command does; --help shows them in this order.
@@ -66,6 +66,9 @@ def usage_error(message: str, parser: argparse.ArgumentParser) -> ValueError:
         options = set(re.findall(r"--[a-z][\w.-]*", parser.format_help()))
         option = unknown.group(1)
         message = f"unknown option {option}{nearest(option, options)}"
+    message = re.sub(
+        r"^unrecognized arguments: (?!--)", "unexpected argument: ", message, flags=re.IGNORECASE
+    )
     wrong = re.fullmatch(r"argument -*([\w./]+): invalid (\w+) value: '(.*)'", message)
     if wrong:
         name, kind, value = wrong.groups()
@@ -88,9 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        warnings.filterwarnings("default", module="motionlens")
+    with warnings_on_one_line():
         try:
             return _dispatch(arguments)
         except KeyboardInterrupt:
@@ -162,11 +163,6 @@ def _describe(error: Exception) -> str:
     if isinstance(error, (ValueError, OSError, ImportError)):
         return text
     return f"unexpected {type(error).__name__}: {text}; --debug shows where it comes from"
-
-
-def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning as one line, without the place in the code."""
-    print(f"motionlens: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _help() -> str:

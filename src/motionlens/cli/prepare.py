@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
@@ -20,6 +21,7 @@ _LISTING = {
     "pattern": "listing.pattern",
     "columns": "listing.columns",
     "group": "listing.group",
+    "background": "listing.background",
 }
 
 
@@ -51,10 +53,13 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         _print_catalog()
         return 0
+    shared.refuse_addresses("prepare", [word for word in (args.name, args.root) if word])
     if args.name is None or args.root is None:
-        raise ValueError(
-            "name and root must be given: motionlens prepare NAME ROOT; --list shows names"
-        )
+        hint = "--list shows names"
+        if args.name is not None and args.name not in CATALOG and Path(args.name).exists():
+            kind = "folder" if Path(args.name).is_dir() else "list"
+            hint = f"for your own videos: motionlens prepare {kind} {args.name}"
+        raise ValueError(f"name and root must be given: motionlens prepare NAME ROOT; {hint}")
     packing = shared.call(Packing, args)  # checked before hours of work
     if args.shards is not None:
         check_out(args.shards)
@@ -66,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     is_whole = not report.num_left_out
     if args.shards is not None:
         is_whole = _pack(args, report.out, packing) and is_whole
-    print(f"next: motionlens train --data {args.shards or report.out} --out RUN")
+    more = "" if args.background is None else f" --listing.background {args.background}"
+    print(f"next: motionlens train --data {args.shards or report.out}{more} --out RUN")
     return 0 if is_whole else 1
 
 

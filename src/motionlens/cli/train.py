@@ -1,5 +1,6 @@
 """Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,10 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     try:
         return parser.parse_args(arguments)
     except ArgumentError as error:
-        raise usage_error(parser_message(error), parser) from None
+        message = parser_message(error)
+        if word := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
+            message += f"; videos are named as --data {word[1]}"
+        raise usage_error(message, parser) from None
 
 
 def run(args: Any) -> int:

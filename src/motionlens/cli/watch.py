@@ -6,6 +6,7 @@ Ctrl-C ends it after the events so far. The status is then 0 for a source withou
 
 import argparse
 
+from motionlens._utils.errors import first_three
 from motionlens.cli import _arguments as shared
 from motionlens.cli._streaming import add_stream_options, watch_source
 from motionlens.inference.recognizer import Recognizer
@@ -18,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     shared.add_run(parser)
     parser.add_argument(
-        "source", nargs="?", metavar="SOURCE", help="video file, named pipe, or rtsp://... and such"
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="one video file, named pipe, or rtsp://... and such",
     )
     parser.add_argument("--camera", help="number of a camera, 0 is the first, or its device file")
     shared.add_options(parser, WindowStream, "batch_size", "real_time", "folder_fps")
@@ -36,9 +40,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _source(args: argparse.Namespace) -> Source:
-    sources: list[str] = [] if args.source is None else [args.source]
+    sources: list[str] = args.sources
     if args.run is not None or args.camera is not None:
         args.run, sources = shared.split_run(args.run, sources)
+    if len(sources) > 1:
+        raise ValueError(
+            f"watch takes one source, got {len(sources)}: {first_three(sources)}; run it once for "
+            "each, or give files to 'motionlens predict --stream'"
+        )
+    if not sources and args.run is not None:
+        shared.check_recognizer(args.run, "motionlens watch [RUN] FILE")
     if len(sources) + (args.camera is not None) != 1:
         raise ValueError(
             "one source must be given: motionlens watch [RUN] FILE, an address in FILE's place, "

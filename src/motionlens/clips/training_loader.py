@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from motionlens._utils.checks import check_at_least
+from motionlens._utils.one_line_warnings import join_one_line_warnings
 from motionlens.clips.augmentation import ClipTransform
 from motionlens.clips.epoch_order import (
     Padding,
@@ -262,6 +263,7 @@ def build_loader(
         num_workers=num_workers,
         drop_last=drop_last,
         persistent_workers=num_workers > 0,
+        worker_init_fn=join_one_line_warnings,
         pin_memory=torch.cuda.is_available(),
         # Workers are seeded from it; without one the loader would draw from torch's global state.
         generator=torch.Generator().manual_seed(seed),

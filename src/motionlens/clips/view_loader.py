@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from motionlens._utils.one_line_warnings import join_one_line_warnings
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling, spread_indices
 from motionlens.clips.video_index import VideoIndex
@@ -117,6 +118,7 @@ def load_videos(dataset: ViewDataset, num_workers: int) -> DataLoader[Any]:
         dataset,
         batch_size=None,
         num_workers=num_workers,
+        worker_init_fn=join_one_line_warnings,
         pin_memory=torch.cuda.is_available(),
         # Without one the loader would draw from torch's global state, to seed its workers.
         generator=torch.Generator().manual_seed(0),

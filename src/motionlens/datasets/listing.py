@@ -195,8 +195,6 @@ def load_split(
             f"{data}: must have at least two classes to tell apart, got only "
             f"{index.class_names[0]!r}; give a folder with a folder for each class, or a list"
         )
-    if listing.background is not None and index.groups is None:
-        index = replace(index, groups=index.paths)  # a video's clips stay on one side
     return split_index(index, listing)
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 import zlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
     """Draw a share of each class, at least one video and never all; or one fold.
 
     Where the videos have groups, whole groups are drawn, so that shares are as near to those of
-    the clips as groups allow.
+    the clips as groups allow. With a background, each video is a group where there are no others.
 
     Args:
         index: the videos.
@@ -37,6 +38,9 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
         VideoWarning: If a class has one video or group only, which then trains.
     """
     check_at_least(0, split_seed=listing.split_seed)
+    if listing.background is not None and index.groups is None:
+        # What lies between the actions of a video would train and validate.
+        index = replace(index, groups=index.paths)
     if listing.folds is not None:
         is_drawn = fold_numbers(index, listing) == (listing.fold or 1) - 1
     elif index.groups is not None:

@@ -50,10 +50,12 @@ def clearest_position(
     # Cells per frame, by weighted least squares through the position.
     velocity = (weight * shifts * steps).sum(-1) / (weight * steps.square()).sum(-1).clamp(min=1e-9)
     off_path = (shifts - velocity[..., None] * steps).square().sum(0)
-    by_frame = torch.zeros(T, S, T)
-    by_frame.scatter_reduce_(2, places // S, weight * torch.exp(-off_path / 2), "amax")
+    right = weight * torch.exp(-off_path / 2)
+    kept = (found.wins * is_kept).sum(-1) / found.channels
+    agreement = right.sum(-1) / kept.clamp(min=1e-9)
+    by_frame = torch.zeros(T, S, T).scatter_reduce(2, places // S, right, "amax")
     moved = (velocity.norm(dim=0) * steps.abs().amax(-1)).clamp(max=1)
-    score = by_frame.sqrt().sum(-1) * (_STILL + moved) * activity.sqrt()
+    score = by_frame.sqrt().sum(-1) * agreement.square() * (_STILL + moved) * activity.sqrt()
     if not score.any():
         return found.ranked(1)[0]
     frame, cell = divmod(int(score.argmax()), S)

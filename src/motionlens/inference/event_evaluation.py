@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 
 from motionlens._utils.files import check_writable
-from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.background import AnnotatedVideo, annotated_videos
 from motionlens.datasets.parts import open_annotated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
@@ -102,6 +101,7 @@ def evaluate_events(
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
     detector = EventDetector.of_card(card, rules)
     rules = detector.rules
+    pictures = None if out is None else _Pictures(Path(out), card.class_names)
     found, broken = [], []
     for number, video in enumerate(videos, 1):
         path = index.root / video.path
@@ -109,7 +109,10 @@ def evaluate_events(
             runner, path, hop=hop, window_s=window_s, batch_size=batch_size, folder_fps=index.fps
         )
         try:
-            found.append(_find(stream, video, card, rules))
+            events, trace = _find(stream, video, card, rules)
+            found.append(events)
+            if pictures is not None:
+                pictures.draw(events, trace)
         except VideoError as error:
             if not skip_broken:
                 raise
@@ -130,14 +133,15 @@ def evaluate_events(
             "background": list(rules.background),
         },
     )
-    if out is not None:
-        _write(report, Path(out), index, Path(recognizer).resolve().name)
+    if out is not None and pictures is not None:
+        title = f"Events found by {Path(recognizer).resolve().name}"
+        report.write(Path(out), title=title, pictures=pictures.names)
     return report
 
 
 def _find(
     stream: WindowStream, video: AnnotatedVideo, card: ModelCard, rules: EventRules
-) -> VideoEvents:
+) -> tuple[VideoEvents, ProbabilityTrace]:
     """Go through a video once, with a detector for each threshold."""
     detectors = [EventDetector.of_card(card, rules)]
     weaker = [t for t in WEAKER_THRESHOLDS if t < detectors[0].off.min()]
@@ -150,14 +154,14 @@ def _find(
             events += detector.take(window)
     for detector, events in zip(detectors, found, strict=True):
         events += detector.finish()
-    return VideoEvents(
+    result = VideoEvents(
         path=video.path,
         duration_s=stream.feed.end_s,
         truth=tuple(_truth(video, stream.feed.end_s)),
         found=tuple(found[0]),
         weaker=tuple(_apart(found)[len(found[0]) :]),
-        trace=trace,
     )
+    return result, trace
 
 
 def _plain(limits: NDArray[np.float64]) -> float | list[float]:
@@ -187,27 +191,38 @@ def _apart(found: Sequence[Sequence[Event]]) -> list[Event]:
     return kept
 
 
-def _write(report: EventReport, out: Path, index: VideoIndex, name: str) -> None:
-    # Loads matplotlib, which takes a second.
-    from motionlens.report.plots.timeline import draw_timeline
+class _Pictures:
+    """Draws what was found in each of the first videos; no probabilities are kept for it.
 
-    folder = out / PICTURE_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.png"):
-        old.unlink()
-    pictures = []
-    for number, video in enumerate(report.videos[:MOST_PICTURES]):
-        picture = folder / f"{number:03}_{Path(video.path).stem}.png"
+    Args:
+        out: folder of the report; older pictures in it are removed.
+        class_names: in the order of the probabilities.
+    """
+
+    def __init__(self, out: Path, class_names: Sequence[str]) -> None:
+        self._folder, self._class_names = out / PICTURE_FOLDER, class_names
+        self.names: list[str] = []
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob("*.png"):
+            old.unlink()
+
+    def draw(self, video: VideoEvents, trace: ProbabilityTrace) -> None:
+        """Draw the next video."""
+        if len(self.names) >= MOST_PICTURES:
+            return
+        # Loads matplotlib, which takes a second.
+        from motionlens.report.plots.timeline import draw_timeline
+
+        picture = self._folder / f"{len(self.names):03}_{Path(video.path).stem}.png"
         draw_timeline(
             video.found,
             picture,
-            class_names=index.class_names,
+            class_names=self._class_names,
             start_s=0.0,
             end_s=video.duration_s,
             title=video.path,
-            trace=video.trace,
+            trace=trace,
             truth=video.truth,
             wrong=video.wrong,
         )
-        pictures.append(picture.relative_to(out).as_posix())
-    report.write(out, title=f"Events found by {name}", pictures=pictures)
+        self.names.append(f"{PICTURE_FOLDER}/{picture.name}")

@@ -17,7 +17,6 @@ from motionlens._utils.numbers import percent
 from motionlens._utils.tables import markdown_table
 from motionlens.report.detection import IOU_THRESHOLDS, average_precision, by_score, match
 from motionlens.report.event import Event
-from motionlens.report.plots.probability_trace import ProbabilityTrace
 from motionlens.report.statistics import NUM_RANKING_RESAMPLES, Interval, bootstrap, nanmean
 
 JSON_FILE, MARKDOWN_FILE, PICTURE_FOLDER = "events.json", "events.md", "events"
@@ -36,7 +35,6 @@ class VideoEvents:
         found: events as a stream gives them.
         weaker: further events, too improbable for a stream, where it gives none; they matter for
             average precision only, which looks at how events are ranked.
-        trace: probabilities over time, for the picture; not written to files.
     """
 
     path: str
@@ -44,7 +42,6 @@ class VideoEvents:
     truth: tuple[Event, ...]
     found: tuple[Event, ...]
     weaker: tuple[Event, ...] = ()
-    trace: ProbabilityTrace | None = None
 
     @property
     def wrong(self) -> list[Event]:
@@ -177,9 +174,13 @@ class EventReport:
     def lines(self) -> list[str]:
         """What the table means, in words."""
         low, high = self.interval
+        certain = "one video, so no interval"
+        if len(self.videos) > 1:
+            certain = (
+                f"95 % interval {percent(low)} to {percent(high)} over {len(self.videos)} videos"
+            )
         return [
-            f"mAP {percent(self.mean_average_precision)} (mean over IoU 0.3 to 0.7; 95 % interval "
-            f"{percent(low)} to {percent(high)} over {len(self.videos)} videos)",
+            f"mAP {percent(self.mean_average_precision)} (mean over IoU 0.3 to 0.7; {certain})",
             f"Of {self.num_found.sum()} events {self.num_right.sum()} are right "
             f"({percent(self.precision)}), of {self.num_actions.sum()} actions "
             f"{percent(self.recall)} are found, at IoU {RIGHT_IOU}.",
@@ -267,4 +268,4 @@ def _plain(value: float) -> float | None:
 
 def _rounded(event: Event) -> dict[str, Any]:
     values = asdict(event)
-    return {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
+    return {name: round(v, 6) if isinstance(v, float) else v for name, v in values.items()}

@@ -162,6 +162,7 @@ def make_card(
     if start is not None and start.model == recipe.model:
         sampling, preprocessing = start.sampling, start.preprocessing
         options = {**start.options, **options}
+    background = normal_name(recipe.listing.background or "")
     size = clip.size or preprocessing.size
     own_short_side = preprocessing.short_side if size == preprocessing.size else size
     return ModelCard(
@@ -169,7 +170,7 @@ def make_card(
         options=model_options(recipe.model, **options),
         class_names=class_names,
         multi_label=multi_label,
-        background=normal_name(recipe.listing.background or ""),
+        background=background if background in class_names else "",
         license=start.license if start else "",
         sampling=_make_sampling(clip, sampling),
         preprocessing=Preprocessing(size, clip.short_side or own_short_side),

@@ -45,13 +45,23 @@ def _leads_nowhere(path: Path) -> bool:
 def is_video(path: str | os.PathLike[str]) -> bool:
     """Whether a path is taken for a video: a file by its suffix, or a folder of pictures.
 
-    A folder that also holds video files is a folder of videos; its pictures are not frames.
+    A folder that also holds video files is a folder of videos; its pictures are not frames. Nor is
+    a single picture beside folders with videos.
     """
     path = Path(path)
     if not path.is_dir():
         return is_video_file(path)
     entries = list(path.iterdir())
-    return any(map(is_picture, entries)) and not any(map(is_video_file, entries))
+    return _holds_frames(path, entries) and not any(map(is_video_file, entries))
+
+
+def _holds_frames(folder: Path, files: list[Path]) -> bool:
+    """Whether the pictures among a folder's files are frames, not one that shows what is below."""
+    pictures = list(filter(is_picture, files))
+    if len(pictures) != 1:
+        return bool(pictures)
+    below = (path for path in folder.rglob("*") if path.parent != folder)
+    return not any(map(is_video_file, below))
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
@@ -75,7 +85,7 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
         files = [here / name for name in names if not is_hidden(name)]
         # A link to nothing without a suffix may have led to a frame folder.
         videos = [p for p in files if is_video_file(p) or (not p.suffix and _leads_nowhere(p))]
-        if not videos and any(map(is_picture, files)):
+        if not videos and _holds_frames(here, files):
             found.append(here)
             folders.clear()
         found += videos

@@ -120,6 +120,7 @@ LIST = DatasetSpec(
         "separator": Option(str, "between the columns of a list"),
         "pattern": Option(str, "makes paths, such as 'videos/{}.mp4'"),
         "columns": Option(str, "of a list without headings, such as path,num_frames,label"),
+        "background": Option(str, "class of what annotations do not cover; say it to train too"),
     },
     swaps=None,
 )

@@ -105,7 +105,7 @@ class DatasetSpec:
             raise ValueError(f"root must hold {self.title}, {path} does not exist; check the path")
         copy = self.reader(path, **given)
         copy = replace(copy, class_names=tuple(map(normal_name, copy.class_names)))
-        _check_labels(path, copy)
+        _check_labels(path, copy, has_background="background" in given)
         return copy
 
     def flip_pairs(self, class_names: Sequence[str]) -> dict[str, str] | None:
@@ -120,11 +120,11 @@ class DatasetSpec:
         return None if self.swaps is None else swap_words(class_names, self.swaps)
 
 
-def _check_labels(root: Path, copy: OfficialCopy) -> None:
+def _check_labels(root: Path, copy: OfficialCopy, *, has_background: bool) -> None:
     known = set(copy.class_names)
     for part, entries in copy.parts.items():
         for entry in entries:
-            if not entry.label and part != "test":
+            if not entry.label and part != "test" and not has_background:
                 raise ValueError(
                     f"{root}: the {part} list must name the class of every video, it does not for "
                     f"{entry.path}; take the official list"

@@ -21,6 +21,7 @@ from motionlens.explain.drawing.frames import (
 from motionlens.explain.drawing.sheet import LABEL_SIZE, Sheet
 from motionlens.explain.drawing.themes import LIGHT, Theme
 from motionlens.explain.explanation import Explanation
+from motionlens.report.plots.text import shortened
 
 
 class Strip(NamedTuple):
@@ -206,7 +207,8 @@ def draw_strips(
 def headline(explained: Explanation) -> str:
     """Label, its probability, and the name of the video."""
     found = explained.prediction
-    return f"{found.label} {percent(found.probabilities[0], 0)}  ({Path(explained.path).name})"
+    share = percent(found.probabilities[0], 0)
+    return f"{shortened(found.label)} {share}  ({shortened(Path(explained.path).name)})"
 
 
 def labels(explained: Explanation) -> list[str]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from motionlens.report.plots.style import without_glyph_warnings
+from motionlens.report.plots.text import readable, shortened, use_readable_text
 
 _DPI, _MARGIN_PX = 100, 6
 
@@ -25,8 +26,9 @@ def names_strip(names: tuple[str, ...], row_px: int) -> NDArray[np.uint8]:
     size = 0.55 * row_px * 72 / _DPI  # points
     texts = [
         figure.text(1, 1 - (row + 0.5) / len(names), name, fontsize=size, ha="right", va="center")
-        for row, name in enumerate(names)
+        for row, name in enumerate(map(shortened, map(readable, names)))
     ]
+    use_readable_text(figure)
     with without_glyph_warnings():
         renderer = canvas.get_renderer()
         width = max(text.get_window_extent(renderer).width for text in texts)

@@ -30,7 +30,7 @@ SECONDS_PER_ACTION = 7.5
 # How the camera shakes while it does, pixels in a view of 64, and how bright the light may be.
 SHAKE_PX = 1.5
 LIGHT = (0.55, 1.25)
-# Between the actions all rest, all move diagonally, each goes its own way, or all go to and fro.
+# Between the actions all rest, move diagonally or back and forth, or each goes its own way.
 OTHER_MOTIONS = ("rest", "diagonal", "scatter", "tremble")
 _DIAGONALS = [np.array(step) for name, step in STEPS.items() if "_" in name]
 

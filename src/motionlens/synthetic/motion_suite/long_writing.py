@@ -102,9 +102,9 @@ def write_long_videos(
     """Write long videos in which the patches of a task act now and then, and annotations.
 
     An action takes 1.5 to 3.5 seconds, one comes in 7.5 seconds on average. In between the patches
-    rest, move diagonally, each in its own direction, or to and fro. The camera shakes at times, and
-    the light changes. Of five videos one shows no action at all. The same arguments give the same
-    files; an interrupted call goes on where it stopped.
+    rest, move diagonally, each in its own direction, or back and forth. The camera shakes at times,
+    and the light changes. Of five videos one shows no action at all. The same arguments give the
+    same files; an interrupted call goes on where it stopped.
 
     Args:
         task: direction.
