@@ -1,6 +1,6 @@
 """How well are actions found in generated long videos? Several networks and seeds, one recipe.
 
-    motionlens motion direction data/long --long_s 60 --num_train 96 --num_validation 48
+    motionlens motion direction data/long --long_s 60 --num_train 96 --num_validation 96
     python benchmarks/events.py data/long runs/events docs/results/events.json
 
 ``cpnet_nano`` starts from the bundled weights, the others from random ones. The bundled recognizer

@@ -16,6 +16,13 @@ from motionlens._utils.process_pool import run_in_processes
 """
 
 
+@pytest.fixture
+def own_children():
+    """The processes that this test has started and not ended; other tests may have left some."""
+    before = set(multiprocessing.active_children())
+    return lambda: [child for child in multiprocessing.active_children() if child not in before]
+
+
 @pytest.mark.parametrize("num_workers", [0, 1, 3])
 def test_every_task_has_its_result(num_workers):
     found = dict(run_in_processes(work, range(20), num_workers=num_workers))
@@ -26,22 +33,22 @@ def test_no_task_starts_no_process():
     assert list(run_in_processes(work, [], num_workers=2)) == []
 
 
-def test_a_crash_and_a_task_that_hangs_are_reported_and_the_others_go_on():
+def test_a_crash_and_a_task_that_hangs_are_reported_and_the_others_go_on(own_children):
     tasks = [1, "crash", 2, "hang", 3, "crash", 4, 5]
     found = dict(run_in_processes(work, tasks, num_workers=2, deadline_s=2))
     assert found[1] == found[5] == Lost("crashed")
     assert found[3] == Lost("did not end within 2 s")
     assert [found[i] for i in (0, 2, 4, 6, 7)] == [1, 4, 9, 16, 25]
-    assert multiprocessing.active_children() == []
+    assert own_children() == []
 
 
-def test_an_error_is_raised_here_and_ends_the_processes():
+def test_an_error_is_raised_here_and_ends_the_processes(own_children):
     with pytest.raises(ValueError, match="no"):
         list(run_in_processes(work, [1, "raise", 2], num_workers=2))
-    assert multiprocessing.active_children() == []
+    assert own_children() == []
 
 
-def test_tasks_are_taken_as_processes_become_free():
+def test_tasks_are_taken_as_processes_become_free(own_children):
     taken = []
 
     def tasks():
@@ -53,7 +60,7 @@ def test_tasks_are_taken_as_processes_become_free():
     next(results)
     assert len(taken) <= 6
     results.close()
-    assert multiprocessing.active_children() == []
+    assert own_children() == []
 
 
 def test_work_keeps_its_state_within_a_process(tmp_path):

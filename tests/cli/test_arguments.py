@@ -181,7 +181,13 @@ def test_every_option_has_the_default_and_the_choices_of_the_call(command):
                 continue
             option = options.get(RENAMED.get(name, name))
             if option is None:
-                assert name in ("listing", "config", "say", "write_line") or name.startswith("on_")
+                assert name in (
+                    "listing",
+                    "config",
+                    "say",
+                    "write_line",
+                    "thresholds",
+                ) or name.startswith("on_")
                 continue
             assert option.required == (parameter.default is parameter.empty)
             if name != "decode_threads" and not option.required:

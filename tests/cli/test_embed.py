@@ -86,7 +86,7 @@ def test_broken_videos(run, videos, tmp_path, motionlens_command):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["embed", "{run}", "--out", "{tmp}/x.npy"], "files or --data must be given, not both"),
+        (["embed", "{run}", "--out", "{tmp}/x.npy"], "FILE... or motionlens embed RUN --data LIST"),
         (["embed", "{run}", "x", "--data", "y", "--out", "{tmp}/x.npy"], "not both"),
         (["embed", "{run}", "x.mp4", "--out", "{tmp}/x.txt"], "out must end in .npy or .parquet"),
         (["embed", "{run}", "x.mp4", "--out", "{tmp}/a/x.npy"], "out must be in a folder that"),

@@ -111,7 +111,7 @@ def test_broken_videos_are_skipped_when_asked(run, tmp_path, motionlens_command)
     assert "1.mp4: cannot be read as a video" in err
     status, out, err = motionlens_command("evaluate", run, "--data", data, "--skip_broken")
     assert (status, err) == (0, "")
-    assert "1 broken videos are left out" in out
+    assert "1 broken video is left out" in out
     values = json.loads((run / "evaluation" / "report.json").read_text())
     assert [entry["path"] for entry in values["broken"]] == [str(data / "static" / "1.mp4")]
     assert values["num_videos"] == 5

@@ -120,7 +120,7 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
     [
         (["trian"], "unknown command 'trian', did you mean 'train'?"),
         (["--nope"], "unknown option '--nope'"),
-        (["train", "--out", "x"], "required: data"),
+        (["train", "--out", "x"], "required: --data"),
         (["train", "--data", "x", "--out", "y", "--optim.lrr", "3"], "did you mean '--optim.lr'?"),
         (
             ["train", "--data", "x", "--out", "y", "--optim.lr", "fast"],
@@ -154,6 +154,8 @@ def test_info_lists_models_and_describes_models_and_runs(run, motionlens_command
             "holds neither videos nor a recognizer; usage: motionlens predict",
         ),
         (["explain", "{run}", "rtsp://a/b"], "for a stream: motionlens watch rtsp://a/b"),
+        (["predict", "nodir"], "nodir does not exist; usage: motionlens predict [RUN] FILE..."),
+        (["predict", "bundled"], "no video is given; usage: motionlens predict"),
         (["predict"], "no video is given; usage: motionlens predict [RUN] FILE..."),
         (["predict", "videos.csv"], "takes videos, got the list videos.csv; for the videos that"),
         (["embed", "--out", "{tmp}/f.npy"], "no video is given; usage: motionlens embed"),

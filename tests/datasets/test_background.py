@@ -6,8 +6,10 @@ from motion_videos import write_video
 from motionlens.cli.main import main
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.background import annotated_videos, divide, uncovered, with_background
+from motionlens.datasets.frame_rates import find_rates
 from motionlens.datasets.parts import open_annotated, open_evaluated, open_parts
 from motionlens.datasets.source import DataSource, ListingConfig
+from motionlens.training.build import _describe_sizes
 from motionlens.video.frames import VideoWarning
 
 BACKGROUND = ListingConfig(background="background")
@@ -151,3 +153,11 @@ def test_divide_gives_long_stretches_more():
     assert all(math.isclose(length, 8) for length in lengths)  # at most 4 times the least
     assert divide([], 3, 1) == []
     assert divide([(0, 3)], 9, 1) == [[(0, 1), (1, 2), (2, 3)]]
+
+
+def test_rates_count_videos_and_sizes_clips(folder):
+    rows = "".join(f"a.mp4,{i},{i + 1},{'xy'[i % 2]}\n" for i in range(4))
+    (folder / "windows.csv").write_text(f"path,start,end,label\n{rows}")
+    index = open_evaluated(None, folder / "windows.csv", "all", None)
+    assert sum(find_rates(index, index).values()) == 1
+    assert _describe_sizes(index, index) == "4 training and 4 validation clips of 1 and 1 videos"

@@ -66,7 +66,7 @@ class TestEveryCommand:
 
     def test_a_link_to_nothing(self, open_them, listed, tmp_path):
         (tmp_path / "gone.mp4").symlink_to("nowhere.mp4")
-        with pytest.raises(ValueError, match=r"1 of 13 videos are missing in .*: gone\.mp4"):
+        with pytest.raises(ValueError, match=r"1 of 13 videos is missing in .*: gone\.mp4"):
             open_them(listed("gone.mp4,b\n"))
 
 
@@ -97,9 +97,9 @@ def test_a_prepared_set_says_so_as_well(tmp_path):
     save_part(tmp_path, "train", [ListEntry("1.mp4", "a"), ListEntry("2.mp4", "b")], [2, 2])
     save_part(tmp_path, "validation", [ListEntry("./1.mp4", "a")], [2])
     save_description(tmp_path, PreparedSet(name="jester", class_names=("a", "b")))
-    with pytest.warns(VideoWarning, match="1 of 1 videos for validation are among"):
+    with pytest.warns(VideoWarning, match="1 of 1 video for validation is among"):
         trained(tmp_path)
-    with pytest.warns(VideoWarning, match="1 of 1 videos for validation are among"):
+    with pytest.warns(VideoWarning, match="1 of 1 video for validation is among"):
         pack(tmp_path, tmp_path / "shards", num_workers=0)
 
 
@@ -116,6 +116,26 @@ class TestPreparing:
     def test_look_alikes(self, listed):
         with pytest.warns(VideoWarning, match="'A' and 'a' look alike"):
             prepare("list", listed("a6.mp4,A\na7.mp4,A\n"), check="none")
+
+    @pytest.mark.parametrize(
+        ("one", "other", "shown"),
+        [
+            ("01", "1", "'01' and '1'"),
+            ("1.0", "1", "'1' and '1.0'"),
+            ("take 007", "take 7", "'take 007' and 'take 7'"),
+            ("swipe left", "swipe  left", "'swipe\u2423\u2423left' and 'swipe left'"),
+        ],
+    )
+    def test_other_look_alikes(self, listed, one, other, shown):
+        rows = f"a6.mp4,{one}\na7.mp4,{one}\nb6.mp4,{other}\nb7.mp4,{other}\n"
+        with pytest.warns(VideoWarning, match=f"classes {shown} look alike"):
+            prepare("list", listed(rows), check="none")
+
+    def test_numbers_that_are_not_one(self, listed):
+        rows = "a6.mp4,10\na7.mp4,10\nb6.mp4,1\nb7.mp4,1\n"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            prepare("list", listed(rows), check="none")
 
     def test_links_to_nothing_are_missing(self, tmp_path):
         touch(tmp_path, *(f"{name}/{i}.mp4" for name in "ab" for i in range(4)))
@@ -188,7 +208,7 @@ def test_columns_name_path_and_label_once(columns):
 def test_checking_prepared_data_looks_for_no_file(tmp_path):
     index = VideoIndex.of(tmp_path, [ListEntry("gone.mp4", "a")])
     check_lists("here", {"": index}, on_disk=False)
-    with pytest.raises(ValueError, match="here: 1 of 1 videos are missing, the first is gone.mp4;"):
+    with pytest.raises(ValueError, match="here: 1 of 1 video is missing, the first is gone.mp4;"):
         check_lists("here", {"": index})
 
 
@@ -203,3 +223,23 @@ def test_paths_of_a_windows_drive_are_told_by_prepare_too(tmp_path):
     (tmp_path / "l.csv").write_text("C:\\v\\1.mp4,a\nC:\\v\\2.mp4,b\n")
     with pytest.raises(ValueError, match=r"l.csv: names videos by a Windows drive"):
         prepare("list", tmp_path / "l.csv", check="none")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "are_one"),
+    [
+        ("f/b_*", "f/b_[0-9]*", True),
+        ("f/b_*", "./f/b_?.png", True),
+        ("f/a_*", "f/b_*", False),
+        ("g/*.png", "g", True),
+        ("f/b_*", "g/b_*", False),
+    ],
+)
+def test_patterns_of_the_same_pictures_are_one_video(tmp_path, one, other, are_one):
+    touch(tmp_path, *("f/a_0.png f/a_1.png f/b_0.png f/b_1.png g/b_0.png g/b_1.png".split()))
+    (tmp_path / "list.csv").write_text(f"path,label\n{one},x\n{other},y\n")
+    if are_one:
+        with pytest.raises(ValueError, match="videos listed under two labels: 1"):
+            evaluated(tmp_path / "list.csv")
+    else:
+        assert len(evaluated(tmp_path / "list.csv")) == 2

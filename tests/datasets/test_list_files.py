@@ -315,3 +315,45 @@ def test_a_heading_that_comes_twice(write):
         read_list(write("path,label,label\na.mp4,x,y\n"))
     # Of different ones the plainest counts.
     assert pairs(read_list(write("video_id,path,label\n1,a.mp4,x\n"))) == [("a.mp4", "x")]
+
+
+def test_whole_numbers_with_decimals_are_told(write):
+    with pytest.warns(VideoWarning, match=r"such as 0.0, .*; write 0 if that is the class"):
+        entries = read_list(write("path,label\na.mp4,0.0\nb.mp4,1.0\n"))
+    assert [entry.label for entry in entries] == ["0.0", "1.0"]
+
+
+def test_a_video_of_class_0_is_no_background(write):
+    entries = read_list(write('{"path": "a.mp4", "label": 0}', "l.jsonl"), has_background=True)
+    assert entries[0].label == "0"
+    with pytest.raises(ValueError, match="line 1 must have a label"):
+        read_list(write('{"path": "a.mp4", "start": 0}', "l.jsonl"), has_background=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "group"), [("0", "0"), ('"0"', "0"), ('" Zoe\u0301"', "Zo\u00e9")]
+)
+def test_groups_are_text_or_numbers_of_one_form(write, value, group):
+    row = f'{{"path": "a.mp4", "label": "x", "person": {value}}}'
+    assert read_list(write(row, "l.jsonl"), group="person")[0].group == group
+
+
+@pytest.mark.parametrize("value", ['""', "null", '" "'])
+def test_a_group_that_is_missing(write, value):
+    row = f'{{"path": "a.mp4", "label": "x", "person": {value}}}'
+    with pytest.raises(ValueError, match="line 1 must name its person"):
+        read_list(write(row, "l.jsonl"), group="person")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "group", "message"),
+    [
+        ('{"a.mp4": "left"}', "l.json", None, "must have the keys path and label, it has a.mp4;"),
+        ("path,label,person\na.mp4,x,p\n", "l.csv", "persn", "did you mean 'person'"),
+        ('{"path": "a.mp4", "label": "x"}', "l.jsonl", "no.csv", "no column no.csv, and there is"),
+        ("path;label\na.mp4;x;y;z\n", "l.csv", None, "a label that holds ';'"),
+    ],
+)
+def test_hints(write, text, name, group, message):
+    with pytest.raises(ValueError, match=message):
+        read_list(write(text, name), group=group)

@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import shared_takes, with_groups
-from motionlens.datasets.parts import open_parts
+from motionlens.datasets.parts import open_evaluated, open_parts
 from motionlens.datasets.prepare import prepare
 from motionlens.datasets.prepared import load_part
 from motionlens.datasets.source import DataSource, ListingConfig
@@ -87,6 +88,19 @@ class TestGroups:
         assert train.is_labelled
         assert all(validation.counts().values())
 
+    @pytest.mark.parametrize("grouped", [True, False])
+    def test_every_class_of_two_groups_validates(self, grouped):
+        # A video without an action may be drawn as well, but not instead.
+        rows = [("v0", "left"), ("v0", "right"), ("v1", "right"), ("v1", "left"), ("v3", "")]
+        index = VideoIndex.of(
+            Path(),
+            [ListEntry(f"{v}.mp4", label, 3.0, 5.0, v if grouped else "") for v, label in rows],
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            parts = split_index(index, ListingConfig(background="background"))
+        assert [part.counts() for part in parts] == [{"left": 1, "right": 1}] * 2
+
     def test_every_class_keeps_training_videos(self):
         # b is of one group alone, which must not validate.
         index = VideoIndex.of(
@@ -94,7 +108,7 @@ class TestGroups:
             [ListEntry(f"{i}.mp4", label, group=g) for i, (label, g) in enumerate(
                 [("a", "x"), ("a", "y"), ("a", "z"), ("b", "x"), ("b", "x")])],
         )  # fmt: skip
-        with pytest.warns(VideoWarning, match="classes with one group only, .*: b"):
+        with pytest.warns(VideoWarning, match="not validated, as one group has them .*: b"):
             train, _ = split_index(index, ListingConfig())
         assert train.counts()["b"] == 2
 
@@ -117,7 +131,7 @@ class TestGroups:
     def test_a_list_without_the_column(self, tmp_path):
         (tmp_path / "l.csv").write_text("path,label\n1.mp4,a\n")
         listing = ListingConfig(group="person")
-        with pytest.raises(ValueError, match="line 2 must name its person, which listing.group"):
+        with pytest.raises(ValueError, match="has no column person, and there is no file"):
             open_parts(DataSource(data=str(tmp_path / "l.csv"), listing=listing))
 
     def test_preparing_keeps_them(self, tmp_path):
@@ -133,9 +147,54 @@ class TestGroups:
         )
         source = DataSource(data=str(tmp_path), listing=PATTERN)
         with pytest.warns(
-            VideoWarning, match="19 of 19 validation videos are of groups that are tra"
+            VideoWarning,
+            match="19 of 19 validation videos are of groups .* as well, such as anna; figures",
         ):
             open_parts(source)
+
+    @pytest.mark.parametrize("group", ["person", "(anna|ben|cleo|dora|eva)_", "people.csv"])
+    @pytest.mark.parametrize("folds", [{}, {"folds": 3, "fold": 1}])
+    def test_other_data_to_evaluate_on_need_no_group(self, tmp_path, monkeypatch, group, folds):
+        monkeypatch.chdir(tmp_path)
+        names = takes("a", "b")
+        touch(tmp_path, *names, *takes("other/a", "other/b", people=("x", "y")))
+        rows = [f"{n},{n[0]},{n.split('/')[1].split('_')[0]}\n" for n in names]
+        Path("train.csv").write_text("path,label,person\n" + "".join(rows))
+        Path("people.csv").write_text(
+            "path,person\n" + "".join("{0},{2}".format(*row.split(",")) for row in rows)
+        )
+        Path("other.csv").write_text("path,label\nother/a/x_0.mp4,a\nother/b/y_0.mp4,b\n")
+        listing = ListingConfig(group=group, **folds)
+        source = DataSource(data="train.csv", listing=listing)
+        assert len(open_evaluated(source, "other.csv", None, None)) == 2
+        assert len(open_evaluated(source, "other.csv", "all", None)) == 2
+        assert len(open_evaluated(source, "other", None, replace(listing, fps=25.0))) == 8
+        # Its own data are divided as it was trained on them.
+        validation = open_parts(source)[1]
+        assert (
+            open_evaluated(source, "train.csv", None, None).paths.tolist()
+            == validation.paths.tolist()
+        )
+        assert len(open_evaluated(source, "train.csv", "all", None)) == len(names)
+
+    def test_groups_of_either_unicode_form_are_one(self, tmp_path):
+        names = takes("a", "b", people=("zo\u00e9", "zoe\u0301", "ben"))
+        touch(tmp_path, *names)
+        known = with_groups(VideoIndex.of(tmp_path, entries(names)), "/([^/_]+)_")
+        assert set(known.groups) == {"zo\u00e9", "ben"}
+        rows = "".join(f"{name},{name.split('/')[1].split('_')[0]}\n" for name in names)
+        (tmp_path / "people.csv").write_text(f"path,person\n{rows}")
+        found = with_groups(VideoIndex.of(tmp_path, entries(names)), str(tmp_path / "people.csv"))
+        assert set(found.groups) == {"zo\u00e9", "ben"}
+
+    def test_look_alikes(self, tmp_path):
+        names = takes("a", "b", people=("Anna", "anna", "ben"))
+        touch(tmp_path, *names)
+        source = DataSource(data=str(tmp_path), listing=ListingConfig(group="/([A-Za-z]+)_"))
+        with pytest.warns(VideoWarning, match="groups '[Aa]nna' and '[Aa]nna' look alike"):
+            open_parts(source)
+        with pytest.warns(VideoWarning, match="groups '[Aa]nna' and '[Aa]nna' look alike"):
+            prepare("folder", tmp_path, check="none", group="/([A-Za-z]+)_")
 
 
 class TestTakes:

@@ -77,7 +77,7 @@ def test_the_whole_report(saved, videos, tmp_path):
         out=tmp_path / "out",
         on_progress=lambda done, of: seen.append((done, of)),
     )
-    assert seen == [(1, 2), (2, 2)]
+    assert seen == [(0, 2), (1, 2), (2, 2)]
     assert report.class_names == ("move_left", "move_right")
     assert [v.path for v in report.videos] == ["a.mp4", "b.mp4"]
     assert [len(v.truth) for v in report.videos] == [2, 0]

@@ -69,6 +69,16 @@ def test_upload_sends_the_files_that_were_written(monkeypatch):
     assert sent == {"owner/waves": {"README.md": "ours", "config.json": "{}"}}
 
 
+def test_a_hub_that_cannot_be_reached_is_said_in_our_words(monkeypatch):
+    def fail(*_, **__):
+        raise huggingface_hub.errors.LocalEntryNotFoundError("An error happened while\nlocating")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(ValueError, match="hub: it cannot be reached, and the model") as found:
+        download("runs/nope", ["x"])
+    assert "locating" not in str(found.value)
+
+
 def test_failures_are_one_line(monkeypatch):
     def fail(*_, **__):
         raise ConnectionError("no route\nto host")

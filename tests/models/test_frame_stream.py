@@ -69,9 +69,9 @@ def test_frames_are_computed_once(monkeypatch):
     seen = []
     model.conv1.register_forward_hook(lambda _, args, __: seen.append(args[0].shape[0]))
     stream = FrameStream(model, T)
-    for frame in torch.randn(10, 3, 32, 32):
-        stream.push(frame[None])
-    assert seen == [1] * 10
+    for frames in torch.randn(10, 3, 32, 32).split(2):
+        stream.push(frames)
+    assert seen == [2] * 5
     assert stream._kept.shape[0] == T - 1
 
 
@@ -80,9 +80,19 @@ def test_windows_apart_pass_over_what_lies_between():
     seen = []
     model.conv1.register_forward_hook(lambda _, args, __: seen.append(args[0].shape[0]))
     stream = FrameStream(model, T, hop=10)
-    for frame in torch.randn(24, 3, 32, 32):
-        stream.push(frame[None])
+    for frames in torch.randn(24, 3, 32, 32).split(2):
+        stream.push(frames)
     assert sum(seen) == 3 * T
+
+
+def test_frames_one_by_one_have_the_proposals_of_a_clip_where_all_look_the_same():
+    # Black borders: their positions tie, and rounding would choose between them.
+    frames = torch.randn(T, 3, 64, 64)
+    frames[..., :20, :] = frames[..., -20:, :] = -1.8
+    model = network()
+    stream = FrameStream(model, T)
+    logits = torch.cat([stream.push(frame[None]) for frame in frames])
+    torch.testing.assert_close(logits, FrameStream(model, T).push(frames))
 
 
 @pytest.mark.parametrize(

@@ -531,7 +531,7 @@ def test_the_camera_is_recorded_and_watched(open_page, recognizer):
     with open_page() as page:
         page.click(".drop .live")
         page.wait_for_function(
-            "() => document.querySelectorAll('#live-labels li').length > 0", timeout=30_000
+            "() => document.querySelectorAll('#live-labels li').length > 0", timeout=120_000
         )
         words = set(page.locator("#live-labels .word").all_inner_texts())
         assert words <= set(recognizer.class_names)
@@ -539,7 +539,7 @@ def test_the_camera_is_recorded_and_watched(open_page, recognizer):
         page.wait_for_function("() => document.querySelector('#camera-video').srcObject === null")
         page.click(".drop .record")
         page.click("#record-start:enabled")
-        page.wait_for_selector(".pane[data-state=shown]", timeout=30_000)
+        page.wait_for_selector(".pane[data-state=shown]", timeout=120_000)
         assert page.inner_text(".pane .name") == "recording.webm"
         assert page.locator("#camera").is_hidden()
 

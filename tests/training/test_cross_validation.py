@@ -61,3 +61,12 @@ def test_folds_are_trained_and_resumed(recipe, tmp_path, motionlens_command):
 def test_refuses_other_numbers(recipe, folds):
     with pytest.raises(ValueError, match="folds must be"):
         cross_validate(recipe, folds)
+
+
+def test_what_is_refused_leaves_nothing_behind(recipe, tmp_path):
+    grouped = recipe.with_(**{"listing.group": "([0-9]).mp4"})
+    with pytest.raises(ValueError, match="folds must be at most the number of groups, got 9 of 4"):
+        cross_validate(grouped, 9)
+    with pytest.raises(ValueError, match="nowhere"):
+        cross_validate(recipe.with_(init=str(tmp_path / "nowhere")), 2)
+    assert not (tmp_path / "folds").exists()

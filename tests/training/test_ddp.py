@@ -104,7 +104,7 @@ def test_uneven_shares_several_labels_and_broken_videos(videos, tmp_path):
     save_recipe(recipe, tmp_path / "recipe.yaml")
     done = forked("motionlens", "train", "--config", tmp_path / "recipe.yaml", num_processes=2)
     assert done.returncode == 0, done.stderr
-    assert "1 videos cannot be read" in done.stdout
+    assert "1 video cannot be read" in done.stdout
     with (tmp_path / "run" / "broken.csv").open() as file:
         assert [row["path"] for row in csv.DictReader(file)] == [str(broken)]
     rows = read_metrics(tmp_path / "run")

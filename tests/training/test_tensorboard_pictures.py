@@ -1,8 +1,10 @@
+import numpy as np
 import torch
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.inference.card import ModelCard
+from motionlens.report.plots.names import names_strip
 from motionlens.training.tensorboard_pictures import clip_strip, confusion_picture
 
 CARD = ModelCard(
@@ -11,6 +13,7 @@ CARD = ModelCard(
     sampling=Sampling(3),
     preprocessing=Preprocessing(4, 4),
 )
+NAMES = ("left", "a much longer name", "d", "pq", "b")
 
 
 def test_the_matrix_is_darker_for_more():
@@ -21,16 +24,32 @@ def test_the_matrix_is_darker_for_more():
 
 
 def test_the_matrix_has_names_beside_and_above():
-    picture = confusion_picture(torch.tensor([[3, 1], [0, 0]]), ("left", "a much longer name"))
-    plain = confusion_picture(torch.tensor([[3, 1], [0, 0]]))
+    picture = confusion_picture(torch.ones(5, 5).long(), NAMES)
+    plain = confusion_picture(torch.ones(5, 5).long())
     side = len(picture) - len(plain)
-    assert picture.shape == (48 + side, 48 + side, 3)
+    assert picture.shape == (120 + side, 120 + side, 3)
     assert (picture[side:, side:] == plain).all()
     assert (picture[:side, :side] == 255).all()
-    beside, above = picture[side:, :side].min(2) < 128, picture[:side, side:].min(2) < 128
-    # The second name is longer, and each has dark pixels on its own side.
-    assert 0 < beside[:24].sum() < beside[24:].sum()
-    assert 0 < above[:, :24].sum() < above[:, 24:].sum()
+    beside = names_strip(NAMES, 24)
+    assert (picture[side:, side - beside.shape[1] : side] == beside).all()
+    # What is above the columns is text that was rotated, not transposed: nothing is mirrored.
+    for column, name in enumerate(NAMES):
+        above = picture[side - beside.shape[1] : side, side + 24 * column :][:, :24]
+        assert (_ink(np.rot90(above)) == _ink(names_strip((name,), 24))).all()
+
+
+def test_the_axes_are_named():
+    for num_classes in (2, 5, 70):
+        names = tuple("abcdefg"[k % 7] for k in range(num_classes))
+        picture = confusion_picture(torch.ones(num_classes, num_classes).long(), names)
+        assert (_ink(picture[:24]) == _ink(names_strip(("predicted",), 24))).all()
+        assert (_ink(np.rot90(picture[:, :24], -1)) == _ink(names_strip(("true",), 24))).all()
+
+
+def _ink(picture):
+    """A picture without the white around what is written."""
+    rows, columns = np.nonzero(picture.min(2) < 250)
+    return picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
 def test_many_classes_stay_a_small_picture():

@@ -1,5 +1,6 @@
 """Damage in the middle of a file is told; a file that was cut or joined is not damaged."""
 
+import re
 import warnings
 
 import av
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from motionlens.datasets.decode_check import Job, check_video
+from motionlens.video.container import cut_short, damage_note
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoWarning
 from motionlens.video.source import open_source
@@ -247,5 +249,35 @@ def test_damage_reaches_to_the_next_key_frame(make_video, moving):
     with open_video(path) as reader, warnings.catch_warnings():
         warnings.simplefilter("error")
         reader.read([3, 12, 19])
-        with pytest.raises(VideoWarning, match="1 of 1 frames asked for are damaged and shown"):
+        with pytest.raises(VideoWarning, match="1 of 1 frame asked for is damaged and shown"):
             reader.read([30])
+
+
+def test_the_damage_of_a_whole_file_is_counted_in_the_check_of_many_batches(make_video, moving):
+    path = make_video(frames=np.concatenate([moving, moving]), fps=25, g=10, bf=0, sc_threshold=0)
+    for number in (4, 25, 38, 62):
+        overwrite(path, number)
+    with open_video(path) as reader, pytest.warns(VideoWarning) as seen:
+        reader.read(range(80))
+    whole = str(seen[0].message).removeprefix(f"{path}: ")
+    assert re.search(r"\b1[5-9] of 80 frames asked for are damaged", whole)
+    assert check_video(Job(str(path), decode=True)).remark == whole
+    source = open_source(path)
+    assert len(list(source)) == 80
+    source.close()
+    numbers = re.findall(r"\d+", whole.replace("of 80", ""))
+    assert re.findall(r"\d+", source.notes[0].removeprefix(str(path))) == numbers
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((1, 0), "1 frame cannot be decoded and is replaced by the one before"),
+        ((0, 1), "1 frame is damaged and shown as far as it can be decoded"),
+        ((0, 2, 1000), "2 of 1,000 frames asked for are damaged and shown as far as they can"),
+        ((1, 0, 1), "1 of 1 frame asked for cannot be decoded and is replaced"),
+    ],
+)
+def test_one_frame_is_and_several_are(counts, said):
+    assert damage_note(*counts).startswith(said)
+    assert "announces 2 frames but holds 1, which is used" in cut_short("a", 2, 1)

@@ -1,5 +1,6 @@
 import gc
 import os
+import re
 import warnings
 import weakref
 from collections.abc import Sequence
@@ -9,9 +10,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageOps
 
+from motionlens.video import orientation
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
+from motionlens.video.source import open_source
 
 # name: frames that can be shown, height, width, frames per second
 REAL_CLIPS = {
@@ -320,3 +324,48 @@ class TestGenerated:
             container.mux(audio.encode())
         with pytest.raises(VideoError, match="has no video stream"):
             open_video(path)
+
+
+def still(path, tag=1):
+    """A picture that is held as the EXIF tag says: uint8 ``(H, W, 3)``, upright."""
+    picture = np.zeros((8, 16, 3), np.uint8)
+    picture[:4, :8], picture[:4, 8:] = 200, 100
+    image = Image.fromarray(picture)
+    exif = image.getexif()
+    exif[0x0112] = tag
+    image.save(path, exif=exif)
+    with Image.open(path) as stored:
+        return np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+
+
+@pytest.mark.parametrize("suffix", ["tif", "jpg", "png", "bmp"])
+@pytest.mark.parametrize("tag", [1, 3, 6, 8])
+def test_a_picture_alone_is_one_upright_frame(tmp_path, suffix, tag):
+    path = tmp_path / f"a.{suffix}"
+    upright = still(path, tag).astype(int)
+    with open_video(path) as reader:
+        data = reader.read([0]).data[0].permute(1, 2, 0).numpy()
+        assert reader.num_frames == 1
+    source = open_source(path)
+    streamed = next(iter(source)).load().permute(1, 2, 0).numpy()
+    source.close()
+    for picture in (data, streamed):
+        assert picture.shape == upright.shape
+        assert abs(picture - upright).max() < 12
+
+
+@pytest.mark.parametrize("error", [ValueError("31 is odd"), TypeError("odd"), RuntimeError()])
+def test_whatever_the_decoders_library_raises_names_the_file(make_video, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    path = make_video()
+    reader, source = open_video(path), open_source(path)
+    monkeypatch.setattr(orientation, "read_orientation", fail)
+    with pytest.raises(VideoError, match=rf"^{re.escape(str(path))}: cannot be decoded \("):
+        open_video(path)
+    with pytest.raises(VideoError, match="cannot be decoded"):
+        next(iter(source))
+    monkeypatch.setattr(orientation.Orientation, "apply", fail)
+    with pytest.raises(VideoError, match=r"cannot be decoded \((31 is odd|odd|RuntimeError)\)"):
+        reader.read([3])

@@ -1,5 +1,6 @@
 import os
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -143,6 +144,22 @@ class TestSeries:
         assert open_video(tmp_path / "*.png").num_frames == 2
 
     @pytest.mark.parametrize(
+        ("names", "number"),
+        [
+            (("0_rgb.png", "0_depth.png", "1_rgb.png", "1_depth.png"), 2),
+            (("f1.jpg", "f2.jpg", "f2.png", "f3.jpg"), 3),
+            (("01.png", "02.png", "01_mask.png", "02_mask.png"), 2),
+            (("a[1.png", "a[2.png", "b1.png", "b2.png", "b3.jpg"), 2),
+            (("a1.jpg", "a1.png", "b1.jpg", "b1.png", "a2.png", "b2.png"), 2),
+        ],
+    )
+    def test_every_hint_works_when_followed(self, tmp_path, names, number):
+        self.fill(tmp_path, *names)
+        with pytest.raises(VideoError, match="such as") as caught:
+            open_video(tmp_path)
+        assert open_video(str(caught.value).split("'")[1]).num_frames == number
+
+    @pytest.mark.parametrize(
         "names",
         [
             ("a.png", "b.png", "c.png"),
@@ -234,3 +251,14 @@ class TestArray:
     def test_refuses_others(self, array):
         with pytest.raises(VideoError, match=r"array: must be uint8 \(T, H, W, 3\) or"):
             open_video(array)
+
+
+def test_grey_of_16_bits_with_transparency_is_refused(tmp_path):
+    frame = av.VideoFrame.from_ndarray(np.full((6, 8), 2500, np.uint16), "gray16le")
+    with av.open(str(tmp_path / "1.png"), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 8, 6, "ya16be"
+        container.mux(stream.encode(frame.reformat(format="ya16be")))
+        container.mux(stream.encode())
+    with pytest.raises(VideoError, match="holds 16 bits per pixel"):
+        open_video(tmp_path)

@@ -1,4 +1,4 @@
-"""Numbers as text: the one way to write a share in percent, a figure, and a time that is left."""
+"""Numbers as text: the one way to write a share in percent, a figure, a count, a time left."""
 
 import math
 
@@ -32,6 +32,19 @@ def figure(value: float, digits: int = 3) -> str:
     """
     text = f"{value:.{digits}g}"
     return f"{value:,.0f}" if abs(float(text)) >= 1000 else text
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A count and what is counted, which is one or several.
+
+    Example:
+        >>> counted(1, "frame is"), counted(2500, "frame is", "frames are"), counted(0, "batch")
+        ('1 frame is', '2,500 frames are', '0 batches')
+    """
+    if number == 1:
+        return f"1 {one}"
+    ending = "es" if one.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{number:,} {several or one + ending}"
 
 
 def duration(seconds: float) -> str:

@@ -120,6 +120,8 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
     """
     words = [*([] if args.run is None else [args.run]), *args.files]
     usage = f"motionlens {command} [RUN] FILE..."
+    if hasattr(args, "data"):
+        usage += f" or motionlens {command} RUN --data LIST"
     refuse_addresses(command, words)
     if listed := next((word for word in words if Path(word).suffix.lower() in _LISTS), None):
         raise ValueError(
@@ -128,6 +130,15 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
         )
     if not words:
         raise ValueError(f"no video is given; usage: {usage}")
+    alone = Path(words[0])
+    if len(words) == 1 and not alone.exists():
+        if words[0].isdecimal():
+            raise ValueError(
+                f"{command} takes files, got the number {words[0]}; for a camera: "
+                f"motionlens watch --camera {words[0]}"
+            )
+        if words[0].endswith(("/", os.sep)):
+            raise ValueError(f"{words[0]} does not exist; usage: {usage}")
     args.run, args.files = split_run(args.run, args.files)
     if not args.files:
         check_recognizer(args.run, usage)
@@ -148,12 +159,14 @@ def refuse_addresses(command: str, words: Iterable[str]) -> None:
 
 
 def check_recognizer(word: str, usage: str) -> None:
-    """Make sure that what is taken for a recognizer is no folder without one.
+    """Make sure that what is taken for a recognizer is no folder without one, nor nothing.
 
     Raises:
         ValueError: If it is.
     """
     folder = Path(word)
+    if not folder.exists() and word != NAME and "/" not in word:  # with it, perhaps on the hub
+        raise ValueError(f"{word} does not exist; usage: {usage}")
     if folder.is_dir() and not (folder / CARD_FILE).is_file():
         raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")
 

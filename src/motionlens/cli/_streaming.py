@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from motionlens._utils.numbers import counted
 from motionlens.cli import _arguments as shared
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.streaming.events import EventDetector, EventRules
@@ -107,16 +108,12 @@ def _stopping_on_signals(stream: WindowStream) -> Iterator[list[int]]:
 def _print_summary(stream: WindowStream, num_events: int) -> None:
     """Print one line about the whole stream on standard error."""
     line = (
-        f"{stream.name}: {_count(stream.num_windows, 'window')}, {_count(num_events, 'event')} "
+        f"{stream.name}: {counted(stream.num_windows, 'window')}, {counted(num_events, 'event')} "
         f"in {stream.feed.end_s:.1f} s"
     )
     if stream.feed.dropped:
         line += (
-            f"; {stream.feed.dropped} of {stream.feed.seen} frames dropped because the network "
-            "was too slow: raise --hop or take a smaller one"
+            f"; {stream.feed.dropped} of {counted(stream.feed.seen, 'frame')} dropped because "
+            "the network was too slow: raise --hop or take a smaller one"
         )
     print(f"motionlens: {line}", file=sys.stderr, flush=True)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")

@@ -2,6 +2,7 @@
 
 import argparse
 
+from motionlens._utils.numbers import counted
 from motionlens._utils.tables import Output, console_table
 from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json or args.markdown:
         print(as_json(found) if args.json else as_markdown(found), end="")
         return 0
-    title = f"{found[0].num_videos} videos"
+    title = counted(found[0].num_videos, "video")
     Output().print(console_table(*columns(found), title=title, left=(0, 1)))
     print("Ranges are 95 % intervals over the videos; another seed may differ by more.")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from motionlens._utils.distributed import is_main, world_size
+from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -111,7 +112,8 @@ def _run_events(args: argparse.Namespace, source: DataSource | None) -> int:
     for line in report.lines():
         print(line)
     if report.broken:
-        print(f"{len(report.broken)} broken videos are left out, the first:")
+        number = counted(len(report.broken), "broken video is", "broken videos are")
+        print(f"{number} left out, the first:")
         print(f"  {report.broken[0][1]}")
     out = args.out or default_out(args.run, args.split)
     if out is not None:
@@ -122,7 +124,8 @@ def _run_events(args: argparse.Namespace, source: DataSource | None) -> int:
 def _say_what_was_trained_on(source: DataSource, report: EvaluationReport) -> None:
     if number := num_trained_on(source, report.paths):
         print(
-            f"{number} of these {len(report.paths)} videos were trained on: "
+            f"{number} of {counted(len(report.paths), 'video')} "
+            f"{'was' if number == 1 else 'were'} trained on: "
             "figures on them are too good."
         )
 
@@ -130,13 +133,15 @@ def _say_what_was_trained_on(source: DataSource, report: EvaluationReport) -> No
 def _print(report: EvaluationReport) -> None:
     console = Output()
     if not len(report.scored):
-        print(f"{report.num_videos} videos predicted; none has a label to compare with.")
+        print(f"{counted(report.num_videos, 'video')} predicted; none has a label to compare with.")
     else:
         console.print(class_table(report))
         if len(report.class_names) <= MAX_PRINTED_CLASSES and not report.is_multi_label:
             console.print(confusion_table(report))
         if unlabelled := report.num_videos - len(report.scored):
-            print(f"{unlabelled} videos without a label are predicted and not scored.")
+            one, several = "video without a label is", "videos without a label are"
+            print(f"{counted(unlabelled, one, several)} predicted and not scored.")
     if report.broken:
-        print(f"{len(report.broken)} broken videos are left out, the first:")
+        number = counted(len(report.broken), "broken video is", "broken videos are")
+        print(f"{number} left out, the first:")
         print(f"  {report.broken[0][1]}")

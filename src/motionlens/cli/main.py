@@ -65,7 +65,9 @@ def usage_error(message: str, parser: argparse.ArgumentParser) -> ValueError:
     if unknown:
         options = set(re.findall(r"--[a-z][\w.-]*", parser.format_help()))
         option = unknown.group(1)
-        message = f"unknown option {option}{nearest(option, options)}"
+        inner = next((o for o in sorted(options) if o.endswith(f".{option[2:]}")), None)
+        near = f", did you mean {inner!r}?" if inner else nearest(option, options)
+        message = f"unknown option {option}{near}"
     message = re.sub(
         r"^unrecognized arguments: (?!--)", "unexpected argument: ", message, flags=re.IGNORECASE
     )

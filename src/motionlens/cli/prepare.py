@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -82,7 +83,8 @@ def _pack(args: argparse.Namespace, prepared: str, packing: Packing) -> bool:
         packed = pack(
             prepared, args.shards, packing, num_workers=args.num_workers, on_progress=show
         )
-    print(f"{sum(packed.num_videos.values()):,} videos, {packed.num_bytes / 1e6:,.0f} MB packed")
+    videos = counted(sum(packed.num_videos.values()), "video")
+    print(f"{videos}, {packed.num_bytes / 1e6:,.0f} MB packed")
     for path, reason in packed.broken:
         print(f"motionlens: error: {path}: {reason}", file=sys.stderr)
     return not packed.broken

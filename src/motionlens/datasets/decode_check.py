@@ -140,7 +140,7 @@ def check_video(job: Job) -> Finding:
     except Exception as error:  # a file may find a fault in any library; the others go on
         return Finding(0, f"{type(error).__name__}: {_without_path(error, job.path)}")
     remarks = [w.message for w in seen if isinstance(w.message, VideoWarning)]
-    remark = _without_path(remarks[0], job.path) if remarks else ""
+    remark = "; ".join(dict.fromkeys(_without_path(one, job.path) for one in remarks))
     return Finding(num_frames, remark=remark, fps=rate)
 
 

@@ -10,7 +10,7 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.rate import frame_rate
 
-# Videos that are looked at before training; the heads of their files alone are read.
+# Videos that are looked at before training; none is decoded.
 _MOST_VIDEOS = 200
 # Rates are mixed if one is this many times another; 24 and 30 frames/s are not.
 _MIXED = 1.3
@@ -31,15 +31,20 @@ def count_rates(rates: Iterable[float]) -> Rates:
     return dict(sorted(Counter(round(rate, 1) for rate in rates).items()))
 
 
-def find_rates(index: VideoIndex) -> Rates:
-    """The rates of an index's videos, of at most 200 spread over it; broken ones are left out."""
-    number = min(len(index), _MOST_VIDEOS)
+def find_rates(*parts: VideoIndex) -> Rates:
+    """The rates of the videos of some parts, each video counted once; broken ones are left out.
+
+    At most 200 videos are looked at, spread over all of them.
+    """
+    rates_of = {part.path(i): part.fps for part in parts for i in range(len(part))}
+    videos = list(rates_of)
+    number = min(len(videos), _MOST_VIDEOS)
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
-        for i in np.linspace(0, len(index) - 1, number).round().astype(np.int64).tolist():
+        for i in np.linspace(0, len(videos) - 1, number).round().astype(np.int64).tolist():
             try:
-                found.append(frame_rate(index.path(i), fps=index.fps))
+                found.append(frame_rate(videos[i], fps=rates_of[videos[i]]))
             except VideoError:
                 continue  # training says what is wrong with it
     return count_rates(found)
@@ -51,17 +56,17 @@ def are_mixed(rates: Rates) -> bool:
 
 
 def describe_rates(rates: Rates) -> str:
-    """Rates in words, the most frequent first.
+    """The most frequent rates in words, the slowest first.
 
     Example:
         >>> describe_rates({25.0: 2, 30.0: 40})
-        '30 frames/s (40 videos), 25 frames/s (2)'
+        '25 frames/s (2 videos), 30 frames/s (40)'
     """
-    most = sorted(rates.items(), key=lambda item: -item[1])
+    most = sorted(sorted(rates.items(), key=lambda item: -item[1])[:_LISTED])
     words = [
         f"{rate:g} frames/s ({count:,}{'' if i else ' video' + 's'[: count != 1]})"
-        for i, (rate, count) in enumerate(most[:_LISTED])
+        for i, (rate, count) in enumerate(most)
     ]
-    if len(most) > _LISTED:
-        words.append(f"{len(most) - _LISTED} others from {min(rates):g} to {max(rates):g}")
+    if len(rates) > _LISTED:
+        words.append(f"{len(rates) - _LISTED} others from {min(rates):g} to {max(rates):g}")
     return ", ".join(words)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from motionlens._utils.csv_files import read_csv
-from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.video.frames import VideoWarning
 
 # What is put behind the name of a file that is made of another one.
@@ -53,7 +53,7 @@ def with_groups(index: VideoIndex, group: str | None) -> VideoIndex:
             f"listing.group {group} must give every video a group, it gives {len(lacking)} of "
             f"{len(index)} none, the first is {lacking[0]}; correct it"
         )
-    return replace(index, groups=np.array(found, dtype=np.str_))
+    return replace(index, groups=np.array([normal_name(name) for name in found], dtype=np.str_))
 
 
 def _from_file(index: VideoIndex, file: str) -> list[str]:
@@ -97,12 +97,12 @@ def warn_of_shared_groups(where: object, train: VideoIndex, validation: VideoInd
         VideoWarning: If there are any.
     """
     if train.groups is not None and validation.groups is not None:
-        shared = sorted(set(train.groups) & set(validation.groups))
+        shared = sorted({*train.groups.tolist()} & {*validation.groups.tolist()})
         if shared:
             number = int(np.isin(validation.groups, shared).sum())
             _warn(
                 f"{where}: {number} of {len(validation)} validation videos are of groups that are "
-                f"trained on as well, such as {shared[0]!r}; figures on them are too good, give "
+                f"trained on as well, such as {shared[0]}; figures on them are too good, give "
                 "each group to one part"
             )
         return

@@ -7,19 +7,19 @@ listed twice or in two parts, and classes that only look different, are warned o
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
+from motionlens._utils.numbers import counted
+from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import warn_of_shared_groups
+from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.video.frames import VideoWarning
-from motionlens.video.pictures import is_pattern
+from motionlens.video.pictures import find_pictures, is_pattern
 
 # Asking a file server for one file after the other is slow; it answers several at once.
 _THREADS, _FILES_AT_ONCE = 8, 500
@@ -92,9 +92,18 @@ def _file_id(path: str) -> Hashable | None:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
-        return os.path.normpath(path) if is_pattern(Path(path)) else None
+        return _pictures_id(Path(path)) if is_pattern(Path(path)) else None
     # Some file systems number no files.
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _pictures_id(pattern: Path) -> Hashable:
+    """The folder if a pattern means all of its pictures, else which of them."""
+    folder, files = pattern.parent, tuple(sorted(find_pictures(pattern.parent, pattern.name)))
+    if not files:  # which is said where it is opened
+        return os.path.normpath(pattern)
+    of_folder = _file_id(str(folder))
+    return of_folder if len(files) == len(find_pictures(folder)) else (of_folder, files)
 
 
 def find_repeats(parts: Mapping[str, Listed]) -> list[Repeat]:
@@ -144,7 +153,9 @@ def check_lists(where: object, parts: Mapping[str, VideoIndex], *, on_disk: bool
         _warn_of_leaks(where, name, len(part.entries), repeats)
     if on_disk and len(parts) > 1:
         warn_of_shared_groups(where, *parts.values())
-    check_class_names(where, chain.from_iterable(index.class_names for index in parts.values()))
+    warn_of_look_alikes(where, chain.from_iterable(index.class_names for index in parts.values()))
+    groups = (part.groups.tolist() for part in parts.values() if part.groups is not None)
+    warn_of_look_alikes(where, chain.from_iterable(groups), "groups")
 
 
 def check_two_labels(where: object, repeats: Sequence[Repeat], *, refuse: bool = True) -> None:
@@ -166,47 +177,14 @@ def check_two_labels(where: object, repeats: Sequence[Repeat], *, refuse: bool =
     _warn(text)
 
 
-def check_class_names(where: object, names: Iterable[str]) -> None:
-    """Warn of classes whose names differ only in letter case, spaces or a comment."""
-    alike: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = alike.setdefault(_letters(name), name)
-        if other != name:
-            _warn(
-                f"{where}: the classes {other!r} and {name!r} look alike and are taken for two; if "
-                "they are one, give them one name"
-            )
-
-
-def warn_of_spellings(where: object, names: Iterable[str]) -> None:
-    """Warn of names that are understood as one class and written differently: é has two forms.
-
-    Warns:
-        VideoWarning: If there are any.
-    """
-    spellings: dict[str, str] = {}
-    for name in dict.fromkeys(names):
-        other = spellings.setdefault(normal_name(name), name)
-        if other != name:
-            _warn(
-                f"{where}: {other!a} and {name!a} are one class, {normal_name(name)!r}; "
-                "write it in one way"
-            )
-
-
-def _letters(name: str) -> str:
-    """A name without what a reader does not see: case, spaces, a comment behind it."""
-    text = unicodedata.normalize("NFKC", re.sub(r"\s#.*", "", name)).casefold()
-    return "".join(c for c in text if c != "_" and unicodedata.category(c)[0] not in "CZ")
-
-
 def _refuse_missing(where: object, listed: Listed) -> None:
     root, entries, ids = listed
     gone = [entry.path for entry, i in zip(entries, ids, strict=True) if i is None]
     if gone:
         is_link = Path(root, gone[0]).is_symlink()
         raise ValueError(
-            f"{where}: {len(gone)} of {len(entries)} videos are missing, the first is {gone[0]}"
+            f"{where}: {len(gone)} of {counted(len(entries), 'video')} "
+            f"{'is' if len(gone) == 1 else 'are'} missing, the first is {gone[0]}"
             f"{', a symbolic link to nothing' if is_link else ''}; remove them, or prepare the "
             "data with 'motionlens prepare', which leaves them out"
         )
@@ -216,9 +194,9 @@ def _warn_of_leaks(where: object, name: str, number: int, repeats: Sequence[Repe
     leaked = [repeat for repeat in repeats if repeat.part == name != repeat.first_part]
     if leaked:
         _warn(
-            f"{where}: {len(leaked)} of {number} videos for {name} are among those for "
-            f"{leaked[0].first_part}, such as {leaked[0].names}; figures on them are too good, "
-            "take them out of one part"
+            f"{where}: {len(leaked)} of {counted(number, 'video')} for {name} "
+            f"{'is' if len(leaked) == 1 else 'are'} among those for {leaked[0].first_part}, such "
+            f"as {leaked[0].names}; figures on them are too good, take them out of one part"
         )
 
 

@@ -8,10 +8,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.errors import first_three, nearest
 from motionlens._utils.files import read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, normal_name
-from motionlens.datasets.list_faults import warn_of_spellings
-from motionlens.datasets.list_tables import Table, numbered_lines, read_table
+from motionlens.datasets.list_tables import SEPARATORS, Table, numbered_lines, read_table
+from motionlens.datasets.look_alikes import warn_of_decimals, warn_of_spellings
 
 _JSON_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -84,10 +85,14 @@ def read_list(
     found = list(rows)
     labels = (row.get("label") for _, row in found)
     parts = (label.split(LABEL_SEPARATOR) for label in labels if isinstance(label, str))
-    warn_of_spellings(path, map(str.strip, chain.from_iterable(parts)))
+    names = [*map(str.strip, chain.from_iterable(parts))]
+    warn_of_spellings(path, names)
+    warn_of_decimals(path, names)
     entries = []
     for where, row in found:
-        is_empty = has_background and not any(row.get(n) for n in ("label", "start", "end"))
+        is_empty = has_background and all(
+            row.get(name) in (None, "") for name in ("label", "start", "end")
+        )
         entries.append(_entry(f"{path}: {where}", row, labelled and not is_empty, group))
     if not entries:
         raise ValueError(f"{path}: names no video below its header; write one a line")
@@ -122,9 +127,29 @@ def _json_rows(path: Path, text: str, headings: dict[str, tuple[str, ...]]) -> R
                 f"{path}: {kind} {number} must be one JSON object, got a {type(row).__name__}; "
                 'write for example {"path": "a.mp4", "label": "left"}'
             )
-        places = _places([str(key) for key in row], headings)
+        keys = [str(key) for key in row]
+        places = _places(keys, headings)
+        if "path" not in places:
+            raise ValueError(
+                f"{path}: {kind} {number} must have the keys path and label, it has "
+                f"{first_three(keys) or 'none'}; write one object a video, such as "
+                '{"path": "a.mp4", "label": "left"}; objects of path: label are not read'
+            )
+        _check_group(path, keys, places, headings)
         values = list(row.values())
         yield f"{kind} {number}", {name: values[place] for name, place in places.items()}
+
+
+def _check_group(
+    path: Path, names: Sequence[str], places: dict[str, int], headings: dict[str, tuple[str, ...]]
+) -> None:
+    """Refuse a column of groups that is not there."""
+    if "group" in headings and "group" not in places:
+        group = headings["group"][0]
+        raise ValueError(
+            f"{path}: has no column {group}, and there is no file of that name, for listing.group"
+            f"{nearest(group, names)}; the columns are {', '.join(names)}"
+        )
 
 
 def _load_json(path: Path, where: str, text: str) -> Any:
@@ -169,6 +194,7 @@ def _csv_rows(
                     f"{path}: the first line must name each column once, it names {first[place]} "
                     "several times; rename the others"
                 )
+        _check_group(path, first, places, headings)
         table = table[1:]
         least, most = max(places.values()) + 1, len(first)
     else:
@@ -184,7 +210,7 @@ def _csv_rows(
         if has_header and len(cells) > most:
             raise ValueError(
                 f"{path}: line {number} has {len(cells)} columns, but the first line names {most}; "
-                f"put quotes around a label that holds {separator or 'the separator'!r}"
+                f"put quotes around a label that holds {_sign_of(text, number, separator)!r}"
             )
         if not least <= len(cells) <= most:
             wanted = f"{least}" if has_header else f"{least} to {most}"
@@ -193,6 +219,12 @@ def _csv_rows(
                 f"{len(cells)}; correct it or name the columns in a first line"
             )
         yield f"line {number}", {name: cells[n] for name, n in places.items() if n < len(cells)}
+
+
+def _sign_of(text: str, number: int, separator: str | None) -> str:
+    """The separator of a line that has too many of them."""
+    line = text.splitlines()[number - 1]
+    return separator or max(SEPARATORS, key=line.count)
 
 
 def _column(name: str, headings: dict[str, tuple[str, ...]]) -> str:
@@ -268,12 +300,12 @@ def _entry(where: str, row: dict[str, Any], labelled: bool, group: str | None) -
             f"{where}: start must come before end, got {start_s:g} and {end_s:g}; correct them, or "
             "say with --listing.columns what the columns are"
         )
-    if group is not None and not row.get("group"):
+    of_group = normal_name(_cell(where, "group", row.get("group")))
+    if group is not None and not of_group:
         raise ValueError(
             f"{where} must name its {group}, which listing.group says holds the group; add it, or "
             "give a pattern with brackets, such as '(person[0-9]+)_'"
         )
-    of_group = _cell(where, "group", row.get("group"))
     return ListEntry(path, LABEL_SEPARATOR.join(names), start_s, end_s, of_group)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from motionlens._utils.errors import one_line
 
-_SEPARATORS = ("\t", ";", ",")
+SEPARATORS = ("\t", ";", ",")
 # Stands for any number of spaces and tabs.
 _SPACES = " "
 # Cells of each row, with the number of its line.
@@ -46,7 +46,7 @@ def read_table(
     wanted = len(columns) if columns else 0
     error: ValueError | None = None
     tables = []
-    for candidate in _SEPARATORS:
+    for candidate in SEPARATORS:
         try:
             table = _parse(path, text, candidate)
         except ValueError as one:

@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from motionlens._utils.errors import first_three
+from motionlens._utils.numbers import counted
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
 from motionlens.datasets.groups import group_column, with_groups
-from motionlens.datasets.list_faults import file_ids, warn_of_spellings
+from motionlens.datasets.list_faults import file_ids
 from motionlens.datasets.list_files import read_list
+from motionlens.datasets.look_alikes import warn_of_spellings
 from motionlens.datasets.source import ListingConfig
 from motionlens.datasets.splitting import split_index
 from motionlens.video.find import find_videos, is_hidden, is_there, is_video_file
@@ -101,7 +103,8 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
     missing = [e.path for e, file_id in zip(entries, there, strict=True) if file_id is None]
     if missing:
         raise ValueError(
-            f"{path}: {len(missing)} of {len(entries)} videos are missing in {folder}: "
+            f"{path}: {len(missing)} of {counted(len(entries), 'video')} "
+            f"{'is' if len(missing) == 1 else 'are'} missing in {folder}: "
             f"{first_three(missing)}; check root and pattern"
         )
     return VideoIndex.of(folder, entries)

@@ -82,7 +82,8 @@ def open_evaluated(
         data: folder or list file; that of ``source`` if None.
         split: part of it; by default the validation part of data that has one or of ``source``,
             else everything.
-        listing: how the videos are found; by default as ``source`` says.
+        listing: how the videos are found; by default as ``source`` says, whose groups and folds
+            are left out for other data.
 
     Raises:
         ValueError: If the data cannot be used, or neither ``data`` nor ``source`` is given.
@@ -104,9 +105,14 @@ def open_annotated(
 
     The arguments are those of :func:`open_evaluated`.
     """
+    known = source.listing if source else ListingConfig()
     if listing is not None and source is not None:
         source = replace(source, listing=listing)
-    listing = listing or (source.listing if source else ListingConfig())
+    listing = listing or known
+    if data is not None and not (split != "all" and _is_own(source, data)):
+        # Groups and folds of the run divided its own data; there is nothing to divide here.
+        group = None if listing.group == known.group else listing.group
+        listing = replace(listing, group=group, folds=None, fold=None)
     if data is None:
         if source is None:
             raise ValueError(
@@ -122,6 +128,10 @@ def open_annotated(
     index = _open_named(source, data, split, listing)
     check_lists(data, {"": index}, on_disk=not is_prepared(data))
     return index
+
+
+def _is_own(source: DataSource | None, data: str | os.PathLike[str]) -> bool:
+    return source is not None and Path(data).resolve() == Path(source.data).resolve()
 
 
 def num_trained_on(source: DataSource, paths: Sequence[str]) -> int:
@@ -152,8 +162,7 @@ def _open_named(
         raise ValueError(f"split 'test' needs a prepared data set, {path} is none; leave it out")
     has_parts = _has_parts(path)
     # If the run validates on other data, naming its training data means all of it.
-    is_own = source is not None and path.resolve() == Path(source.data).resolve()
-    splits_own = is_own and source is not None and source.validation is None
+    splits_own = source is not None and _is_own(source, path) and source.validation is None
     if split == "all" or (split is None and not has_parts and not splits_own):
         return _join(*_open_split(data, listing)) if has_parts else open_all(data, listing)
     train, validation = _open_split(data, listing)

@@ -20,14 +20,9 @@ from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.decode_check import MISSING, CheckLevel, Finding, OnProgress, check_videos
 from motionlens.datasets.frame_rates import count_rates
 from motionlens.datasets.groups import warn_of_shared_groups
-from motionlens.datasets.list_faults import (
-    Listed,
-    Repeat,
-    check_class_names,
-    check_two_labels,
-    find_repeats,
-)
+from motionlens.datasets.list_faults import Listed, Repeat, check_two_labels, find_repeats
 from motionlens.datasets.listing import PREPARED_FOLDER
+from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.datasets.prepare_report import PartReport, PrepareReport
 from motionlens.datasets.prepared import (
     CACHE_FILE,
@@ -101,7 +96,9 @@ def prepare(
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     fps = spec.fps if copy.fps is None else copy.fps
-    check_class_names(root, copy.class_names)
+    warn_of_look_alikes(root, copy.class_names)
+    listed = (entry for entries in copy.parts.values() for entry in entries)
+    warn_of_look_alikes(root, (entry.group for entry in listed if entry.group), "groups")
     repeats = _find_repeats(copy)
     # Official lists have their reasons, and report.md names the videos.
     is_own = spec.num_classes is None
@@ -191,6 +188,8 @@ def _report(
     for part, entry, _, fault, _ in videos:
         for label in () if fault else entry.labels:
             class_counts[label][part] = class_counts[label].get(part, 0) + 1
+    # A video counts once, however many clips of it are listed.
+    rates_of = {v.entry.path: v.finding.fps for v in videos if not v.fault and v.finding.fps}
     official = spec.num_videos if copy.num_videos is None else copy.num_videos
     return PrepareReport(
         name=spec.name,
@@ -206,9 +205,7 @@ def _report(
         num_twice=len({r.first.key for r in repeats}),
         num_leaked=len({r.first.key for r in repeats if r.part != r.first_part}),
         notes=copy.notes,
-        rates=count_rates(
-            video.finding.fps for video in videos if not video.fault and video.finding.fps
-        ),
+        rates=count_rates(rates_of.values()),
         **settings,
     )
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from motionlens._utils.numbers import counted
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.frame_rates import Rates, are_mixed, describe_rates
 from motionlens.datasets.prepared import Part
@@ -81,7 +82,8 @@ class PrepareReport:
     def remarks(self) -> list[str]:
         """Sentences: what differs from the official data set, then the notes."""
         lines = [
-            f"{name}: {part.listed:,} videos are listed, officially there are {part.official:,}."
+            f"{name}: {counted(part.listed, 'video is', 'videos are')} listed, officially "
+            f"there are {part.official:,}."
             for name, part in self.parts.items()
             if part.official not in (None, part.listed)
         ]

@@ -38,6 +38,7 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
         VideoWarning: If a class has one video or group only, which then trains.
     """
     check_at_least(0, split_seed=listing.split_seed)
+    thing = "video" if index.groups is None else "group"
     if listing.background is not None and index.groups is None:
         # What lies between the actions of a video would train and validate.
         index = replace(index, groups=index.paths)
@@ -47,7 +48,6 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
         is_drawn = _draw_groups(index, listing)
     else:
         is_drawn = _draw_videos(index, listing)
-    thing = "video" if index.groups is None else "group"
     if not is_drawn.any():
         raise ValueError(
             f"{index.root}: no class has two {thing}s, so none is left to validate on; add videos "
@@ -60,11 +60,11 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
     trained, validated, all_of = (part.counts() for part in (train, validation, index))
     single = [name for name in index.class_names if all_of[name] and not validated[name]]
     if single and listing.folds is None:
+        why = f"with one {thing} only, which trains and is not validated"
+        if index.groups is not None:
+            why = f"that are not validated, as one {thing} has them or all their {thing}s train"
         warnings.warn(
-            f"{index.root}: classes with one {thing} only, which trains and is not validated: "
-            f"{first_three(single)}",
-            VideoWarning,
-            stacklevel=3,
+            f"{index.root}: classes {why}: {first_three(single)}", VideoWarning, stacklevel=3
         )
     untrained = [name for name in index.class_names if validated[name] and not trained[name]]
     if untrained:
@@ -110,6 +110,14 @@ def _draw_groups(index: VideoIndex, listing: ListingConfig) -> NDArray[np.bool_]
         if classes[:, k].any() and not classes[drawn == 0, k].any():
             # All groups of the class were drawn: the one with most of it trains.
             drawn[int(classes[:, k].argmax())] = 0
+    for k in np.flatnonzero((classes[drawn == 1] == 0).all(axis=0)).tolist():
+        # No group of the class was drawn: the smallest one that leaves all classes some to train.
+        for group in np.argsort(counts[:, -1], kind="stable").tolist():
+            rest = classes[(drawn == 0) & (np.arange(len(groups)) != group)]
+            is_spare = bool((rest[:, classes[group] > 0] > 0).any(axis=0).all())
+            if classes[group, k] and not drawn[group] and is_spare:
+                drawn[group] = 1
+                break
     is_drawn: NDArray[np.bool_] = (drawn == 1)[members]
     return is_drawn
 

@@ -54,8 +54,8 @@ def embed_videos(
         folder_fps: frames per second of folders of pictures, which have none of their own.
         on_broken: called in every process with path and error of each video that cannot be
             decoded; it gets no row.
-        on_progress: called in the main process after every video with the number of videos done
-            and of all videos.
+        on_progress: called in the main process before the first and after every video with the
+            number of videos done and of all videos.
 
     Returns:
         Files that the main process has written, none if every video is broken; and the number of

@@ -96,8 +96,8 @@ def evaluate(
         out: folder for the report and its pictures; by default ``evaluation`` in the run folder,
             ``evaluation_test`` for the test part, and none for a recognizer that is no run folder.
         submission: file for the predictions, in the form of the data set's leaderboard.
-        on_progress: called in the main process after every video with the number of videos done
-            and of all videos.
+        on_progress: called in the main process before the first and after every video with the
+            number of videos done and of all videos.
 
     Returns:
         The report; accuracies are in 0 to 1.

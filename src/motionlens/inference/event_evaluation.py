@@ -73,7 +73,8 @@ def evaluate_events(
         dtype: number format of the weights, float32 by default.
         out: folder for the report and its pictures; by default that of other evaluations in the
             run folder, and none for a recognizer that is no run folder.
-        on_progress: called after every video with the number of videos done and of all.
+        on_progress: called before the first and after every video with the number of videos done
+            and of all.
 
     Returns:
         The report.
@@ -103,6 +104,8 @@ def evaluate_events(
     rules = detector.rules
     pictures = None if out is None else _Pictures(Path(out), card.class_names)
     found, broken = [], []
+    if on_progress is not None:
+        on_progress(0, len(videos))
     for number, video in enumerate(videos, 1):
         path = index.root / video.path
         stream = WindowStream(

@@ -12,6 +12,13 @@ PREFIX = "hub:"
 # The page of a model on the hub, a format string.
 _README = Path(__file__).with_name("hub_readme.md")
 
+# What the library's errors, which fill several lines, come to.
+_REASONS = {
+    "LocalEntryNotFoundError": "it cannot be reached, and the model is not in its cache",
+    "RepositoryNotFoundError": "it has no model of that name, or a private one",
+    "GatedRepoError": "access to the model must be asked for there",
+}
+
 
 def download(name: str, files: Sequence[str]) -> Path:
     """Fetch files of a model on the hub, or find them in the cache.
@@ -34,9 +41,10 @@ def download(name: str, files: Sequence[str]) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(files)))
     except Exception as error:  # network, permissions, names: all mean that it cannot be had
+        kind = type(error).__name__
+        reason = _REASONS.get(kind, f"{kind}: {one_line(error)}")
         raise ValueError(
-            f"{name} is no folder here and cannot be had from the Hugging Face hub: "
-            f"{type(error).__name__}: {one_line(error)}"
+            f"{name} is no folder here and cannot be had from the Hugging Face hub: {reason}"
         ) from None
 
 

@@ -232,8 +232,8 @@ def run_shared(
         runner: as for :func:`run_videos`, like the rest.
         videos: an index of all videos, the same in every process.
         forward: what is wanted of clips.
-        on_progress: called in the main process after every video with the number of videos done
-            and of all videos.
+        on_progress: called in the main process before the first and after every video with the
+            number of videos done and of all videos.
         **options: keyword arguments of :func:`run_videos`.
 
     Raises:
@@ -244,9 +244,12 @@ def run_shared(
     with process_group(runner.device):
         own = videos.subset(list(own_share(len(videos))))
         results = in_turn(run_videos(runner, own, forward, **options), len(videos))
+        say = on_progress if is_main() else None
+        if say:
+            say(0, len(videos))
         for done, result in enumerate(results, 1):
-            if on_progress and is_main():
-                on_progress(done, len(videos))
+            if say:
+                say(done, len(videos))
             yield result
 
 

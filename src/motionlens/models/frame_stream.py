@@ -113,12 +113,17 @@ class FrameStream:
 
     def _each_frame(self, frames: Tensor) -> Tensor:
         """What frames give by themselves: up to where they are mixed; pooled if they never are."""
-        x = self.model.stem(frames)
+        # Convolutions of one frame alone round otherwise than those of several. Positions that look
+        # the same, such as those of a black border, would then have other proposals than in a clip.
+        number = len(frames)
+        x = self.model.stem(frames if number > 1 else frames.repeat(2, 1, 1, 1))
         for block in self._early:
             x = block(x, 1)
         if not self._late:
-            return x.mean((2, 3))
-        return self._late[0].summed(x, 1) if self._sums_alone else x
+            x = x.mean((2, 3))
+        elif self._sums_alone:
+            x = self._late[0].summed(x, 1)
+        return x[:number]
 
     def _window(self, x: Tensor) -> Tensor:
         """Logits ``(1, num_classes)`` of what its frames gave."""

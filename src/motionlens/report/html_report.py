@@ -54,7 +54,11 @@ def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
         "title": title,
         "num_scored": len(report.scored),
         "max_broken": MAX_BROKEN,
-        "settings": {name: value for name, value in report.settings.items() if value is not None},
+        "settings": {
+            name: f"{value:,}" if name == "parameters" else value
+            for name, value in report.settings.items()
+            if value is not None
+        },
     }
     if len(report.scored):
         content["metrics"] = metrics(report)

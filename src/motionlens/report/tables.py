@@ -3,7 +3,7 @@
 import numpy as np
 from rich.table import Table
 
-from motionlens._utils.numbers import percent
+from motionlens._utils.numbers import counted, percent
 from motionlens._utils.tables import console_table
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.statistics import Interval, nanmean
@@ -65,7 +65,7 @@ def class_table(report: EvaluationReport) -> Table:
     if cells := threshold_cells(report):
         headings += THRESHOLD_HEADINGS
         rows = [(*row, *more) for row, more in zip(rows, cells, strict=True)]
-    table = console_table(headings, rows, title=f"{report.num_videos} videos", left=left)
+    table = console_table(headings, rows, title=counted(report.num_videos, "video"), left=left)
     table.add_section()
     for name, value, interval in metrics(report):
         bounds = f" ({percent_range(interval)})" if interval else ""

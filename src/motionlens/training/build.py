@@ -284,8 +284,8 @@ def describe_start(start: Start) -> Iterator[str]:
         f"{card.model}: {parameters:,} parameters, clips of {card.sampling}, "
         f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
     )
-    yield from _describe_rates(card.sampling, train)
-    yield f"{len(train)} training and {len(validation)} validation videos:"
+    yield from _describe_rates(card.sampling, train, validation)
+    yield f"{_describe_sizes(train, validation)}:"
     width = max(len(name) for name in card.class_names)
     counts = [part.counts() for part in (train, validation)]
     for name in card.class_names:
@@ -330,9 +330,18 @@ def _describe_actions(card: ModelCard, train: VideoIndex) -> Iterator[str]:
         )
 
 
-def _describe_rates(sampling: Sampling, train: VideoIndex) -> Iterator[str]:
-    """The frame rates of the training videos, and a warning where they spoil counted clips."""
-    if not (rates := find_rates(train)):
+def _describe_sizes(train: VideoIndex, validation: VideoIndex) -> str:
+    """How many videos there are, or clips where these are parts of videos."""
+    sizes = f"{len(train)} training and {len(validation)} validation"
+    if all(np.isnan([part.starts_s, part.ends_s]).all() for part in (train, validation)):
+        return f"{sizes} videos"
+    numbers = (len(np.unique(part.paths)) for part in (train, validation))
+    return f"{sizes} clips of {' and '.join(map(str, numbers))} videos"
+
+
+def _describe_rates(sampling: Sampling, *parts: VideoIndex) -> Iterator[str]:
+    """The frame rates of all videos, and a warning where they spoil counted clips."""
+    if not (rates := find_rates(*parts)):
         return
     yield f"frame rates: {describe_rates(rates)}"
     if are_mixed(rates) and sampling.seconds is None and not sampling.spans_video:

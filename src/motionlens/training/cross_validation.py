@@ -15,6 +15,7 @@ from motionlens._utils.numbers import percent
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import RECIPE_FILE
+from motionlens.training.build import make_start
 from motionlens.training.fit import fit
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import save_recipe, with_absolute_paths
@@ -117,6 +118,12 @@ def cross_validate(
     """
     recipe, out = with_absolute_paths(recipe), Path(recipe.out)
     check_folds(recipe, folds, resume=resume, overwrite=overwrite)
+    runs = [
+        recipe.with_(out=out / f"fold{number}", **{"listing.folds": folds, "listing.fold": number})
+        for number in range(1, folds + 1)
+    ]
+    if not resume:
+        _check_start(runs[0])
     out.mkdir(parents=True, exist_ok=True)
     if overwrite:
         for old in out.glob("fold[0-9]*"):
@@ -125,11 +132,9 @@ def cross_validate(
     write_atomically(out / FOLDS_FILE, json.dumps({"folds": folds, "values": []}).encode())
     metrics: list[dict[str, float]] = []
     num_validated = []
-    for number in range(1, folds + 1):
-        run = out / f"fold{number}"
-        one = recipe.with_(out=run, **{"listing.folds": folds, "listing.fold": number})
-        say(f"fold {number} of {folds}: {run}")
-        is_begun = (run / CHECKPOINT).exists()
+    for number, one in enumerate(runs, start=1):
+        say(f"fold {number} of {folds}: {one.out}")
+        is_begun = Path(one.out, CHECKPOINT).exists()
         # A run that was killed before its first checkpoint starts anew.
         found = fit(one, resume=is_begun, overwrite=not is_begun, progress=progress)
         metrics.append(found.metrics)
@@ -179,6 +184,13 @@ def check_folds(
             )
         )
     check_writable(out)
+
+
+def _check_start(recipe: Recipe) -> None:
+    """Refuse data, groups or weights that cannot be used before anything is written."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training says so
+        make_start(recipe)
 
 
 def _num_validated(recipe: Recipe) -> int:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from motionlens._utils.distributed import gather_objects, is_main, own_share
+from motionlens._utils.numbers import counted
 from motionlens.datasets.broken_videos import find_broken, load_broken, save_broken, without_clips
 from motionlens.training.build import Start
 from motionlens.training.run_folder import BROKEN_FILE
@@ -50,5 +51,5 @@ def leave_out_broken(
                 f"{key[0]}: {reason}"
             )
     if broken:
-        say(f"{len(broken)} videos cannot be read: {path}")
+        say(f"{counted(len(broken), 'video')} cannot be read: {path}")
     return replace(start, train=train, validation=validation)

@@ -7,7 +7,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
-from motionlens._utils.numbers import duration
+from motionlens._utils.numbers import counted, duration
 from motionlens._utils.progress import Show
 
 # An estimate is made of so many batches, without the first, which is slower than others.
@@ -42,13 +42,15 @@ class StepProgress(Callback):
         self._seen += 1
         if self._seen == 1:
             self._began = now
-        elapsed, counted = now - self._began, self._seen - 1
-        if self._has_said or counted < _ESTIMATED_FROM or elapsed < _ESTIMATED_FROM_S:
+        elapsed, timed = now - self._began, self._seen - 1
+        if self._has_said or timed < _ESTIMATED_FROM or elapsed < _ESTIMATED_FROM_S:
             return
         self._has_said = True
         done, total = self._counts(trainer, batch_idx + 1)
-        left = duration(elapsed / counted * (total - done))
-        self.say(f"about {left} left for {total - done:,} batches; validation takes more")
+        if done >= total:
+            return
+        left = duration(elapsed / timed * (total - done))
+        self.say(f"about {left} left for {counted(total - done, 'batch')}; validation takes more")
 
     def _show(self, trainer: pl.Trainer, in_epoch: int) -> None:
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"

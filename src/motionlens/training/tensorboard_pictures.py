@@ -28,8 +28,9 @@ def confusion_picture(matrix: Tensor, class_names: tuple[str, ...] = ()) -> NDAr
     """Which classes were taken for which: uint8 ``(rows, columns, 3)``, darker for more.
 
     Args:
-        class_names: K names, written beside the rows and, turned, above the columns, unless there
-            are so many that nobody could read them; none for the matrix alone.
+        class_names: K names, written beside the rows and, turned by a quarter, above the columns,
+            unless there are so many that nobody could read them; the words "true" and "predicted"
+            stand outside them. None for the matrix alone.
         matrix: clips ``(K, K)`` with true class = row and predicted class = column; a row's
             shades are parts of the row, so that rare classes show as clearly as frequent ones.
     """
@@ -38,15 +39,34 @@ def confusion_picture(matrix: Tensor, class_names: tuple[str, ...] = ()) -> NDAr
     shades = _WHITE + parts[..., None] * (_BLUE - _WHITE)
     cell = max(min(_CELL, _LARGEST // len(parts)), 1)
     large = shades.round().astype(np.uint8).repeat(cell, axis=0).repeat(cell, axis=1)
-    if not class_names or cell < _NAMED_FROM:
+    if not class_names:
         return np.ascontiguousarray(large)
-    names = _names(class_names, cell)
-    above = np.rot90(names, -1)[:, ::-1]  # the same names, read from top to bottom
-    corner = np.full((names.shape[1], names.shape[1], 3), 255, np.uint8)
-    return np.vstack([np.hstack([corner, above]), np.hstack([names, large])])
+    true, predicted = _axis("true", len(large)), _axis("predicted", len(large))
+    width = 0
+    if cell >= _NAMED_FROM:
+        width = _names(class_names, cell).shape[1]
+    side = _CELL + width
+    extent = max(true.shape[1], predicted.shape[1])  # of few classes, less than that of a word
+    picture = np.full((side + extent, side + extent, 3), 255, np.uint8)
+    picture[:_CELL, side : side + predicted.shape[1]] = predicted
+    picture[side : side + true.shape[1], :_CELL] = np.rot90(true)
+    if width:
+        picture[side : side + len(large), _CELL:side] = _names(class_names, cell)
+        # Turned to be read from top to bottom, the first name comes last.
+        turned = np.rot90(_names(class_names[::-1], cell), -1)
+        picture[_CELL:side, side : side + len(large)] = turned
+    picture[side : side + len(large), side : side + len(large)] = large
+    return picture
 
 
-@lru_cache(maxsize=4)
+def _axis(word: str, length: int) -> NDArray[np.uint8]:
+    """A word in the middle of a band, at least so many pixels long, to write beside an axis."""
+    band = _names((word,), _CELL)
+    room = max(length - band.shape[1], 0)
+    return np.pad(band, ((0, 0), (room // 2, room - room // 2), (0, 0)), constant_values=255)
+
+
+@lru_cache(maxsize=8)
 def _names(class_names: tuple[str, ...], cell: int) -> NDArray[np.uint8]:
     # Matplotlib takes long to load and to write text: once a training.
     from motionlens.report.plots.names import names_strip

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import one_line
+from motionlens._utils.numbers import counted
 from motionlens.video.frames import VideoError
 
 _LFS_POINTER = b"version https://git-lfs"
@@ -124,25 +125,43 @@ def _has_whole_chunks(path: Path) -> bool:
 
 def cut_short(name: str, announced: int, held: int) -> str:
     """What to say of a file that announces more frames than it holds."""
+    are = "is" if held == 1 else "are"
     return (
-        f"{name}: announces {announced} frames but holds {held}, which are used; the file is cut "
-        "short, copy it again"
+        f"{name}: announces {counted(announced, 'frame')} but holds {held:,}, which {are} used; "
+        "the file is cut short, copy it again"
     )
 
 
-def damage_note(num_replaced: int, num_damaged: int, of: str = "frames") -> str:
+def damage_note(num_replaced: int, num_damaged: int, asked_for: int | None = None) -> str:
     """What to say of frames that were decoded in part or not at all; empty if there are none.
 
     Args:
         num_replaced: frames that the decoder did not give.
         num_damaged: frames that it marked as damaged.
-        of: what they are counted from.
+        asked_for: frames of which these are some; None for all of the file.
     """
+
+    def some(number: int, one: str, several: str) -> str:
+        which = counted(number, "frame")
+        if asked_for is not None:
+            which = f"{number:,} of {counted(asked_for, 'frame')} asked for"
+        return f"{which} {one if number == 1 else several}"
+
     found = []
     if num_replaced:
-        found.append(f"{num_replaced} {of} cannot be decoded and are replaced by the one before")
+        replaced = "replaced by the one before"
+        found.append(
+            some(
+                num_replaced,
+                f"cannot be decoded and is {replaced}",
+                f"cannot be decoded and are {replaced}",
+            )
+        )
     if num_damaged:
-        found.append(f"{num_damaged} {of} are damaged and shown as far as they can be decoded")
+        shown = "damaged and shown as far as"
+        found.append(
+            some(num_damaged, f"is {shown} it can be decoded", f"are {shown} they can be decoded")
+        )
     return "; ".join([*found, "the file is damaged, copy it again"]) if found else ""
 
 

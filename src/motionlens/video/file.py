@@ -22,7 +22,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frame_index import index_file
-from motionlens.video.frames import VideoError, VideoReader, VideoWarning
+from motionlens.video.frames import VideoError, VideoReader, VideoWarning, decoding
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
 from motionlens.video.presentation import Decoded, Presentation, decode
@@ -74,7 +74,8 @@ def open_video(
     elif is_webp(path):
         reader = WebpReader(path)
     else:
-        reader = FileReader(path)
+        with decoding(str(path)):
+            reader = FileReader(path)
     try:
         reader.restrict(start_s, end_s)
     except VideoError:
@@ -103,6 +104,7 @@ class FileReader(VideoReader):
         check_file(path)
         self._path = path
         self._has_warned_of_damage = False
+        self._damage = np.zeros(2, np.int64)  # frames that were replaced, and that are damaged
         self._can_seek = True
         self._index = index_file(path)
         # The frame that was decoded last.
@@ -135,12 +137,17 @@ class FileReader(VideoReader):
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        replaced, damaged = np.sum([self._fill(*run) for run in runs], axis=0).tolist()
+        with decoding(self.name):
+            self._damage += np.sum([self._fill(*run) for run in runs], axis=0)
+        return torch.from_numpy(data).permute(0, 3, 1, 2)
+
+    def _tell_damage(self, num_frames: int) -> None:
+        replaced, damaged = self._damage.tolist()
+        self._damage = np.zeros(2, np.int64)
         if (replaced or damaged) and not self._has_warned_of_damage:
             self._has_warned_of_damage = True
-            note = damage_note(replaced, damaged, f"of {len(indices)} frames asked for")
+            note = damage_note(replaced, damaged, num_frames)
             warnings.warn(f"{self.name}: {note}", VideoWarning, stacklevel=3)
-        return torch.from_numpy(data).permute(0, 3, 1, 2)
 
     def _fill(self, data: NDArray[np.uint8], stamps: NDArray[np.int64]) -> tuple[int, int]:
         """Decode the frames of one run; returns how many were replaced, and how many damaged."""

@@ -7,6 +7,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from motionlens._utils.errors import one_line
 
 # Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
@@ -35,6 +38,24 @@ class VideoError(ValueError):
 
 class VideoWarning(UserWarning):
     """A video was read, but differs from what its container announces."""
+
+
+@contextmanager
+def decoding(name: str) -> Iterator[None]:
+    """Name the video in whatever its decoder's library raises, so that other videos go on.
+
+    Raises:
+        VideoError: For any other exception than it and a warning.
+    """
+    try:
+        yield
+    except (VideoError, Warning):
+        raise
+    except Exception as error:  # a file may find a fault in any library
+        reason = one_line(error) or type(error).__name__
+        raise VideoError(
+            f"{name}: cannot be decoded ({reason}); try a player or copy it again"
+        ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +156,9 @@ class VideoReader(ABC):
         self.times_s = times_s
         self._first = 0
 
+    def _tell_damage(self, num_frames: int) -> None:  # noqa: B027 - most do not tell
+        """Warn of damage in the frames read since the last call, so many."""
+
     @property
     def num_frames(self) -> int:
         """The number of frames."""
@@ -170,6 +194,11 @@ class VideoReader(ABC):
             ValueError: For no index, an index outside the range or one that is not an integer.
             VideoError: If the video turns out to be unreadable.
         """
+        frames = self._read(indices)
+        self._tell_damage(len(np.unique(np.asarray(indices))))
+        return frames
+
+    def _read(self, indices: Sequence[int] | NDArray[np.integer]) -> Frames:
         wanted = self._check_indices(indices)
         unique, places = np.unique(wanted, return_inverse=True)
         data = self._load(unique + self._first)
@@ -181,7 +210,8 @@ class VideoReader(ABC):
     def read_in_chunks(self, indices: Sequence[int] | NDArray[np.integer]) -> Iterator[Tensor]:
         """Read frames as uint8 ``(n, 3, H, W)``, a few at a time: large ones do not pile up."""
         for first in range(0, len(indices), _CHUNK):
-            yield self.read(indices[first : first + _CHUNK]).data
+            yield self._read(indices[first : first + _CHUNK]).data
+        self._tell_damage(len(indices))
 
     def warn_of_stillness(self) -> None:
         """Warn if the video has a single frame, which cannot show motion.

@@ -44,13 +44,23 @@ def read_orientation(frame: Any) -> Orientation:
     Args:
         frame: a decoded frame.
     """
-    for entry in frame.side_data:
+    try:
+        entries = frame.side_data
+    except ValueError:  # PyAV knows not all that FFmpeg attaches, such as EXIF; no mirroring then
+        return _turned(round(frame.rotation / 90) % 4)
+    for entry in entries:
         if entry.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = struct.unpack_from("=5i", bytes(entry))
             if abs(a) + abs(d) < abs(b) + abs(c):
                 return Orientation(transpose=True, flip_rows=b < 0, flip_columns=c < 0)
             return Orientation(transpose=False, flip_rows=d < 0, flip_columns=a < 0)
     return Orientation(transpose=False, flip_rows=False, flip_columns=False)
+
+
+def _turned(quarters: int) -> Orientation:
+    """So many quarter turns to the left."""
+    turned = quarters % 2 == 1
+    return Orientation(turned, flip_rows=quarters in (1, 2), flip_columns=quarters in (2, 3))
 
 
 class UprightConverter:

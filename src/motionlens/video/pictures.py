@@ -1,8 +1,11 @@
 """Videos that need no video decoder: a folder of pictures, an array in memory."""
 
+import fnmatch
+import glob
 import io
 import re
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,10 +66,13 @@ def read_picture(
         raise VideoError(f"{name}: must be a file, it is a folder, a pipe or a device; {advice}")
     try:
         with Image.open(file, formats=_FORMATS) as image:
-            if image.mode.startswith(_DEEP_MODES):
+            # Pillow gives grey of 16 bits with transparency as 8 bits, by its upper half.
+            is_cut = any(str(tile[3]).startswith("LA;16") for tile in image.tile)
+            if image.mode.startswith(_DEEP_MODES) or is_cut:
+                bits = 16 if is_cut or "16" in image.mode else 32
                 raise VideoError(
-                    f"{name}: holds {16 if '16' in image.mode else 32} bits per pixel, of which a "
-                    "network sees 8; choose the range that matters and convert it to 8-bit grey"
+                    f"{name}: holds {bits} bits per pixel, of which a network sees 8; choose the "
+                    "range that matters and convert it to 8-bit grey"
                 )
             if not is_upright:
                 ImageOps.exif_transpose(image, in_place=True)
@@ -102,6 +108,11 @@ def is_pattern(path: Path) -> bool:
     return any(sign in path.name for sign in "*?[") and not path.exists() and path.parent.is_dir()
 
 
+def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
+    """The pictures directly inside a folder whose names fit a pattern, in natural order."""
+    return sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+
+
 class FolderReader(PictureReader):
     """The pictures directly inside a folder, as a video at a given rate.
 
@@ -116,7 +127,7 @@ class FolderReader(PictureReader):
 
     def __init__(self, folder: Path, *, fps: float, pattern: str = "*") -> None:
         check_fps(fps)
-        self._paths = sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+        self._paths = find_pictures(folder, pattern)
         if not self._paths:
             kinds, of = ", ".join(sorted(PICTURE_SUFFIXES)), "" if pattern == "*" else f" {pattern}"
             raise VideoError(
@@ -147,24 +158,44 @@ def check_one_series(folder: Path, paths: Sequence[Path]) -> None:
             there in two formats.
     """
     stems: dict[str, Path] = {}
-    series: dict[str, int] = {}
     for path in paths:
         twin = stems.setdefault(path.stem, path)
         if twin is not path:
             raise VideoError(
                 f"{folder}: {twin.name} and {path.name} are the same frame twice; remove one kind "
-                f"or name the other, {folder / ('*' + path.suffix)}"
+                f"or name the other{_hint(folder)}"
             )
-        # Also digits that are no decimals, such as ².
-        name = re.sub("#+", "#", "".join("#" if c.isdigit() else c for c in path.stem))
-        series[name] = series.get(name, 0) + 1
+    series = Counter(_series(path) for path in paths)
     if len(series) > 1 and max(series.values()) > 1:
         counts = ", ".join(f"{count} of {name}" for name, count in sorted(series.items())[:5])
-        pattern = max(series, key=lambda name: (series[name], name)).replace("#", "[0-9]*")
         raise VideoError(
             f"{folder}: holds {len(series)} series of pictures ({counts}), a video is one; name "
-            f"its pictures, such as '{folder / pattern}'"
+            f"its pictures{_hint(folder)}"
         )
+
+
+def _series(path: Path) -> str:
+    """A picture's name without its numbers: ``img_#`` for ``img_012.png``."""
+    # Also digits that are no decimals, such as ².
+    return re.sub("#+", "#", "".join("#" if c.isdigit() else c for c in path.stem))
+
+
+def _hint(folder: Path) -> str:
+    """A pattern that picks one series of a folder's pictures; empty if none does."""
+    paths = list(filter(is_picture, folder.iterdir()))
+    groups = Counter((_series(path), path.suffix) for path in paths)
+    patterns = [f"*{suffix}" for suffix in sorted({path.suffix for path in paths})]
+    for (name, suffix), _ in groups.most_common(10):
+        first = next(p for p in paths if (_series(p), p.suffix) == (name, suffix))
+        digits = "".join("[0-9]" if c.isdigit() else glob.escape(c) for c in first.stem)
+        patterns += [glob.escape(name).replace("#", "[0-9]*") + suffix, digits + suffix]
+    best, most = "", 0
+    for pattern in patterns:
+        found = [path for path in paths if fnmatch.fnmatchcase(path.name, pattern)]
+        is_one = len({_series(path) for path in found}) == 1
+        if is_one and len({path.stem for path in found}) == len(found) > most:
+            best, most = pattern, len(found)
+    return f", such as '{folder / best}'" if best else ""
 
 
 def is_webp(path: Path) -> bool:

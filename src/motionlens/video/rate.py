@@ -1,15 +1,30 @@
-"""The frame rate of a video, from its head alone."""
+"""The frame rate of a video, without decoding it."""
 
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from motionlens.video.container import check_file, file_address, open_container, read_fps
+from motionlens.video.container import (
+    check_file,
+    file_address,
+    open_container,
+    read_fps,
+    read_packets,
+)
 from motionlens.video.file import open_video
+from motionlens.video.frame_index import index_packets
 from motionlens.video.pictures import is_pattern, is_webp
+from motionlens.video.presentation import Presentation
 from motionlens.video.shards import is_shard_path, read_table, table_row
+
+_MOST_PACKETS = 5000
 
 
 def frame_rate(path: Path, *, fps: float) -> float:
-    """Frames per second on average, as the head of a file declares them; no frame is decoded.
+    """Frames per second on average, by the times of the frames; none is decoded.
+
+    What a file declares is taken only where it stores no times: FFmpeg divides by a duration that
+    may lack the last frame, and takes 24 frames/s for a Matroska file that declares nothing.
 
     Args:
         path: anything that :func:`motionlens.video.file.open_video` opens.
@@ -29,4 +44,24 @@ def frame_rate(path: Path, *, fps: float) -> float:
             return reader.fps
     container, stream = open_container(file_address(path), str(path))
     with container:
-        return read_fps(stream)
+        declared = read_fps(stream)
+        return _rate_by_times(container, stream) or declared
+
+
+def _rate_by_times(container: Any, stream: Any) -> float | None:
+    """Frames per second from the first frame to the last; None if the times do not tell."""
+    if "mp4" in container.format.name:
+        # The table of an MP4 is read when it is opened.
+        table = stream.index_entries
+        num_frames = len(table)
+        if num_frames < 2:
+            return None
+        span_s = float((table[num_frames - 1].timestamp - table[0].timestamp) * stream.time_base)
+    else:
+        # Long files are not read to their end for this.
+        packets = islice(read_packets(container, stream), _MOST_PACKETS)
+        index = index_packets(packets, stream.time_base, Presentation.of(stream))
+        if index is None:
+            return None
+        num_frames, span_s = len(index.times_s), float(index.times_s[-1])
+    return (num_frames - 1) / span_s if span_s > 0 else None

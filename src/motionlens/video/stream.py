@@ -27,7 +27,7 @@ from motionlens.video.container import (
     read_fps,
     read_packets,
 )
-from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader
+from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader, decoding
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.presentation import Clock, Presentation
 
@@ -138,6 +138,10 @@ class DecodedSource(FrameSource):
         self._container.close()
 
     def __iter__(self) -> Iterator[SourceFrame]:
+        with decoding(self.name):
+            yield from self._shown()
+
+    def _shown(self) -> Iterator[SourceFrame]:
         start, end = (edge - TIME_TOLERANCE_S for edge in self._window)
         time_s, num_frames = None, 0
         clock = Clock(self._stream, self.fps)
@@ -169,7 +173,8 @@ class DecodedSource(FrameSource):
 
     def _picture(self, frame: av.VideoFrame) -> Tensor:
         assert self._upright is not None  # made of the first frame
-        picture = np.ascontiguousarray(self._upright(frame))
+        with decoding(self.name):
+            picture = np.ascontiguousarray(self._upright(frame))
         return torch.from_numpy(picture).permute(2, 0, 1)
 
     def _note_end(self, num_frames: int) -> None:

@@ -138,9 +138,9 @@ def test_a_folder_for_each_part(tmp_path):
     ("file", "text", "message"),
     [
         ("train", "[", "train.json: must be JSON, it is not"),
-        ("train", "{}", "train.json: line 1 must have a path, got None"),
+        ("train", "{}", "train.json: line 1 must have the keys path and label, it has none"),
         ("train", "[]", "train.json: names no video"),
-        ("train", "[{}]", "train.json: video 1 must have a path, got None"),
+        ("train", "[{}]", "train.json: video 1 must have the keys path and label, it has none"),
         ("train", '[{"id": 1, "template": [3]}]', r"video 1 must have a label, got \[3\]"),
         ("labels", "[]", "labels.json: must give every class its number"),
         ("labels", '{"a": "x"}', "labels.json: must give every class its number"),

@@ -41,7 +41,7 @@ class TestFolder:
 
         copy = CATALOG["folder"].read(tmp_path, validation_fraction=0.3)
         assert [len(copy.parts[part]) for part in ("train", "validation")] == [14, 6]
-        assert copy.notes == ("30% of each class was drawn for the validation part.",)
+        assert copy.notes == ("30 % of each class was drawn for the validation part.",)
         assert drawn() == drawn(split_seed=0) != drawn(split_seed=1)
 
     def test_what_was_prepared_inside_is_no_class(self, tmp_path, recwarn):

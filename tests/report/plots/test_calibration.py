@@ -18,5 +18,5 @@ def test_calibration_plot_has_a_bar_a_filled_bin(tmp_path, drawn):
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata())
     np.testing.assert_allclose(dots.get_xdata(), [0.1, 0.51, 0.99], rtol=1e-6)
     assert list(dots.get_ydata()) == [0, 0.5, 1]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("confidence", "accuracy")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("probability", "accuracy")
     assert "<svg" in (tmp_path / "a.svg").read_text()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from motionlens._utils.numbers import counted
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.locating import DOWNLOAD, LIST_FOLDERS, PART_WORDS, LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
@@ -44,7 +45,9 @@ def _read(root: Path, number: int) -> OfficialCopy:
                 part: [entry._replace(start_s=math.nan, end_s=math.nan) for entry in part_entries]
                 for part, part_entries in parts.items()
             }
-        notes.append(f"{len(named_by_id)} videos are named by their id alone and {what}.")
+        videos = counted(len(named_by_id), "video is", "videos are")
+        whose = "its" if len(named_by_id) == 1 else "their"
+        notes.append(f"{videos} named by {whose} id alone and {what}.")
     return OfficialCopy(
         folder=root,
         parts=parts,

@@ -73,9 +73,13 @@ def _read_list(
 
 
 def _drawn(listing: ListingConfig) -> str:
-    whole = "" if listing.group is None else f", in whole groups by {listing.group}"
-    share = f"{listing.validation_fraction:.0%} of each class"
-    return f"{share} was drawn for the validation part{whole}."
+    share = (
+        f"{100 * listing.validation_fraction:g} % of each class was drawn for the validation part"
+    )
+    if listing.group is not None:
+        return f"About {share}, in whole groups by {listing.group}."
+    # What lies between the actions of a video is on the same side as they are.
+    return f"{share}." if listing.background is None else f"About {share}, in whole videos."
 
 
 def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:

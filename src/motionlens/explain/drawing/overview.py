@@ -207,7 +207,7 @@ def draw_strips(
 def headline(explained: Explanation) -> str:
     """Label, its probability, and the name of the video."""
     found = explained.prediction
-    share = percent(found.probabilities[0], 0)
+    share = percent(found.probabilities[0])
     return f"{shortened(found.label)} {share}  ({shortened(Path(explained.path).name)})"
 
 

@@ -85,8 +85,8 @@ class EventDetector:
     """Turns windows into events as they come; its memory does not grow with the stream.
 
     A window stands for the time around its middle, half way to the windows beside it, because a
-    motion that fills half of a window gives it about half of the probability. The first and the
-    last window also stand for the time before and after them.
+    motion that fills half of a window gives it about half of the probability. The first
+    window also stands for the time from its first frame on, the last one up to its last frame.
 
     Args:
         class_names: in the order of the probabilities.

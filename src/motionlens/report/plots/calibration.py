@@ -31,7 +31,7 @@ def draw_calibration(bins: CalibrationBins, path: Target, **options: Any) -> Non
         bar.set_alpha(0.25 + 0.75 * count / counts.max())
     axes.plot([0, 1], [0, 1], color="#777777", linestyle="--", linewidth=0.9)
     axes.plot(bins.confidence[filled], accuracy, "ko", markersize=3.5, clip_on=False)
-    axes.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
+    axes.set(xlabel="probability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     axes.set_xticks([0, 0.5, 1])
     axes.set_yticks([0, 0.5, 1])
     save(figure, path, **options)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from motionlens._utils.numbers import percent
+from motionlens._utils.numbers import counted, percent
 from motionlens.report.plots.style import SHADES, Style, Target, save
 from motionlens.report.plots.text import readable, shortened
 
@@ -59,7 +59,7 @@ def draw_confusion(matrix: NDArray[np.int64], class_names: Sequence[str], path: 
                 )
     right, total = int(np.trace(matrix)), int(matrix.sum())
     accuracy = f", top-1 {percent(right / total)}" if total else ""
-    axes.set_title(f"{total} videos{accuracy}", fontsize=10)
+    axes.set_title(f"{counted(total, 'video')}{accuracy}", fontsize=10)
     axes.set(xlabel="predicted", ylabel="true (videos)")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

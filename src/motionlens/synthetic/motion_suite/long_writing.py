@@ -9,7 +9,6 @@ train.csv           path,start,end,label: a row per action; of a video without a
 import os
 import zlib
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,6 @@ import numpy as np
 from motionlens._utils.checks import check_at_least, check_choice, check_number
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
-from motionlens._utils.process_pool import run_in_processes
 from motionlens.datasets.prepared import PARTS, Part, claim, is_prepared
 from motionlens.synthetic.motion_suite.long_scenes import (
     ACTION_S,
@@ -31,7 +29,7 @@ from motionlens.synthetic.motion_suite.long_scenes import (
 )
 from motionlens.synthetic.motion_suite.scenes import Level, Setting, find_difficulty
 from motionlens.synthetic.motion_suite.tasks import TASKS
-from motionlens.synthetic.motion_suite.writing import FPS, SUITE_FILE
+from motionlens.synthetic.motion_suite.writing import FPS, SUITE_FILE, write_missing
 from motionlens.video.writing import encode_exactly
 
 LONG_FILE = "long_videos.json"
@@ -145,14 +143,15 @@ def write_long_videos(
     counts: dict[Part, int] = {"train": num_train, "validation": num_validation}
     per_video = max(int(long_s / SECONDS_PER_ACTION), 1)
     jobs = {part: _jobs(part, number, per_video) for part, number in counts.items()}
-    _write_videos(folder, videos, [*jobs["train"], *jobs["validation"]], num_workers, on_progress)
+    paths = {folder / _name(job): job for own in jobs.values() for job in own}
+    write_missing(paths, partial(_write_video, videos), num_workers, on_progress)
     for part, own in jobs.items():
         write_csv(folder / f"{part}.csv", _rows(videos, own, fps))
     return LongReport(
         out=folder,
         num_videos={part: len(own) for part, own in jobs.items()},
         num_actions=counts,
-        num_bytes=sum(_path(folder, job).stat().st_size for own in jobs.values() for job in own),
+        num_bytes=sum(path.stat().st_size for path in paths),
     )
 
 
@@ -181,43 +180,19 @@ def _jobs(part: Part, num_actions: int, per_video: int) -> list[Job]:
     return jobs
 
 
-def _path(folder: Path, job: Job) -> Path:
-    return folder / job[0] / f"{job[1]:03}.mp4"
+def _name(job: Job) -> str:
+    return f"{job[0]}/{job[1]:03}.mp4"
 
 
-def _write_videos(
-    folder: Path,
-    videos: LongVideos,
-    jobs: list[Job],
-    num_workers: int,
-    on_progress: Callable[[int, int], None] | None,
-) -> None:
-    for part in {job[0] for job in jobs}:
-        (folder / part).mkdir(exist_ok=True)
-    to_do = [job for job in jobs if not _path(folder, job).is_file()]
-    done = len(jobs) - len(to_do)
-    write = partial(_write_video, folder, videos)
-    with closing(run_in_processes(write, to_do, num_workers=num_workers)) as written:
-        for number, lost in written:
-            if lost is not None:
-                raise ChildProcessError(
-                    f"the process that wrote {_path(folder, to_do[number])} {lost.reason}; run "
-                    "the same command again, which goes on there"
-                )
-            done += 1
-            if on_progress is not None:
-                on_progress(done, len(jobs))
-
-
-def _write_video(folder: Path, videos: LongVideos, job: Job) -> None:
+def _write_video(videos: LongVideos, path: Path, job: Job) -> None:
     frames = videos.video(*job).draw(videos.setting)
-    write_atomically(_path(folder, job), encode_exactly(frames, fps=videos.fps))
+    write_atomically(path, encode_exactly(frames, fps=videos.fps))
 
 
 def _rows(videos: LongVideos, jobs: list[Job], fps: int) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [("path", "start", "end", "label")]
     for job in jobs:
-        name = f"{job[0]}/{job[1]:03}.mp4"
+        name = _name(job)
         actions = videos.video(*job).actions
         rows += [(name, round(a / fps, 3), round(b / fps, 3), label) for a, b, label in actions]
         if not actions:

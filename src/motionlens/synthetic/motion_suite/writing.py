@@ -133,7 +133,8 @@ def write_task(
     check_at_least(1, fps=fps)
     _claim(folder, suite.about if fps == FPS else {**suite.about, "fps": fps})
     jobs = [(part, i) for part, number in counts.items() for i in range(number)]
-    _write_videos(folder, suite, jobs, fps, num_workers, on_progress)
+    paths = {folder / clip_name(*job): job for job in jobs}
+    write_missing(paths, partial(_write_video, suite, fps), num_workers, on_progress)
     for part in PARTS:
         if part in counts:
             _write_lists(folder, suite, part, counts[part])
@@ -178,34 +179,49 @@ def _claim(folder: Path, about: Mapping[str, Any]) -> None:
         )
 
 
-def _write_videos(
-    folder: Path,
-    suite: MotionSuite,
-    jobs: Sequence[Job],
-    fps: int,
+def write_missing(
+    jobs: Mapping[Path, Any],
+    write: Callable[[Path, Any], None],
     num_workers: int,
     on_progress: OnProgress | None,
 ) -> None:
-    for part in {part for part, _ in jobs}:
-        (folder / part).mkdir(exist_ok=True)
-    to_do = [job for job in jobs if not (folder / clip_name(*job)).is_file()]
+    """Write the videos of a set that are not there, in processes.
+
+    Args:
+        jobs: of every video its path and what says what it shows.
+        write: writes one of them; sent to the processes.
+        num_workers: processes; 0 for this one.
+        on_progress: called with the videos that are there and all of them.
+
+    Raises:
+        ChildProcessError: If a process ends that writes one.
+    """
+    for folder in {path.parent for path in jobs}:
+        folder.mkdir(exist_ok=True)
+    to_do = [(path, job) for path, job in jobs.items() if not path.is_file()]
     done = len(jobs) - len(to_do)
-    write = partial(_write_video, folder, suite, fps)
-    with closing(run_in_processes(write, to_do, num_workers=num_workers)) as written:
+    if on_progress is not None:
+        on_progress(done, len(jobs))
+    write_one = partial(_write_one, write)
+    with closing(run_in_processes(write_one, to_do, num_workers=num_workers)) as written:
         for number, lost in written:
             if lost is not None:
                 raise ChildProcessError(
-                    f"the process that wrote {clip_name(*to_do[number])} {lost.reason}; run the "
-                    "same command again, which goes on there"
+                    f"the process that wrote {to_do[number][0]} {lost.reason}; run the same "
+                    "command again, which goes on there"
                 )
             done += 1
             if on_progress is not None:
                 on_progress(done, len(jobs))
 
 
-def _write_video(folder: Path, suite: MotionSuite, fps: int, job: Job) -> None:
+def _write_one(write: Callable[[Path, Any], None], item: tuple[Path, Any]) -> None:
+    write(*item)
+
+
+def _write_video(suite: MotionSuite, fps: int, path: Path, job: Job) -> None:
     frames, _ = suite.clip(*job)
-    write_atomically(folder / clip_name(*job), encode_exactly(frames, fps=fps))
+    write_atomically(path, encode_exactly(frames, fps=fps))
 
 
 def _write_lists(folder: Path, suite: MotionSuite, part: Part, number: int) -> None:
