@@ -74,8 +74,8 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
         return parser.parse_args(arguments)
     except ArgumentError as error:
         message = parser_message(error)
-        if found := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
-            message += f"; videos are named as --data {found[1]}"
+        if word := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
+            message += f"; videos are named as --data {word[1]}"
         if missing := re.fullmatch(r"(the following arguments are required: )(.*)", message):
             options = ", ".join(f"--{name.lstrip('-')}" for name in missing[2].split(", "))
             message = missing[1] + options
