@@ -7,7 +7,8 @@ import pytest
 from motion_videos import tiny_recipe, write_video
 from motionlens.cli.main import main
 from motionlens.inference.checkpoint import load_card
-from motionlens.training.build import describe_start, make_start
+from motionlens.training.build import make_start
+from motionlens.training.description import describe_start
 from motionlens.training.fit import fit
 
 

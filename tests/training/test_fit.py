@@ -15,9 +15,10 @@ from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 from motionlens.models.registry import model_options
 from motionlens.training import epoch_recorder, module
 from motionlens.training.build import build_model, make_card
+from motionlens.training.clip_configs import AugmentConfig, ClipConfig
 from motionlens.training.epoch_recorder import kept_epoch
 from motionlens.training.fit import fit
-from motionlens.training.recipe import AugmentConfig, ClipConfig, OptimConfig
+from motionlens.training.recipe import OptimConfig
 from motionlens.training.run_folder import CHECKPOINT
 from motionlens.video.frames import VideoWarning
 

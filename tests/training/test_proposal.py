@@ -8,8 +8,9 @@ from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.inference.checkpoint import load_card
 from motionlens.pretrained import bundled_path
 from motionlens.training.build import make_start
+from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.proposal import Lengths, complete, find_lengths, propose_clip, with_init
-from motionlens.training.recipe import ClipConfig, OptimConfig, Recipe
+from motionlens.training.recipe import OptimConfig, Recipe
 from motionlens.training.run_folder import with_decisions
 
 

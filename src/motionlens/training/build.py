@@ -1,11 +1,10 @@
 """What a training run starts from: videos, card, network with its first weights, loaders."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -17,10 +16,9 @@ from motionlens._utils.optional import require
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
-from motionlens.clips.symmetries import OPPOSITES, LabelSymmetries, pairs_by_name
+from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.video_index import VideoIndex, normal_name
-from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, load_card
@@ -28,10 +26,11 @@ from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, Weights, start_from
+from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.ddp import planned_processes
 from motionlens.training.losses import StepPlan
 from motionlens.training.proposal import complete, with_init
-from motionlens.training.recipe import ClipConfig, Recipe
+from motionlens.training.recipe import Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -274,80 +273,3 @@ def _horizontal_flip(recipe: Recipe, train: VideoIndex) -> Mapping[str, str] | N
             "it with 'motionlens prepare', or name the classes that swap"
         )
     return train.flip_pairs
-
-
-def describe_start(start: Start) -> Iterator[str]:
-    """Lines that say what is about to be trained on what."""
-    card, train, validation = start.card, start.train, start.validation
-    parameters = sum(p.numel() for p in start.model.parameters() if p.requires_grad)
-    yield (
-        f"{card.model}: {parameters:,} parameters, clips of {card.sampling}, "
-        f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
-    )
-    yield from _describe_rates(card.sampling, train, validation)
-    yield f"{_describe_sizes(train, validation)}:"
-    width = max(len(name) for name in card.class_names)
-    counts = [part.counts() for part in (train, validation)]
-    for name in card.class_names:
-        yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
-    if card.background:
-        yield from _describe_actions(card, train)
-    yield from start.report.lines() if start.report else ()
-    yield from start.reasons
-    yield from _describe_flips(start.recipe, card)
-
-
-def _describe_flips(recipe: Recipe, card: ModelCard) -> Iterator[str]:
-    """Which flips the classes' names suggest that the recipe does not use."""
-    for axis in OPPOSITES:
-        pairs = pairs_by_name(axis, card.class_names)
-        if pairs and getattr(recipe.augment, axis) is None:
-            others = [n for n in card.class_names if n not in {*pairs, *pairs.values()}]
-            swapped = ", ".join(f"{one}: {other}" for one, other in pairs.items())
-            rest = f"; only if {', '.join(others)} look the same flipped" if others else ""
-            yield (
-                f"{axis.replace('_', ' ')} is not used; --augment.{axis} '{{{swapped}}}' trains on "
-                f"flipped clips too{rest}"
-            )
-
-
-def _describe_actions(card: ModelCard, train: VideoIndex) -> Iterator[str]:
-    """How long the annotated actions are, and a warning where clips do not suit them."""
-    is_action = train.labels != card.class_names.index(card.background)
-    length_s = float(np.nanmedian((train.ends_s - np.nan_to_num(train.starts_s))[is_action]))
-    yield f"annotated actions take {length_s:.2g} s (median); all else is {card.background}"
-    seconds = card.sampling.seconds
-    if card.sampling.spans_video:
-        yield (
-            f"warning: clips are as long as the actions, so streams have to be told how long a "
-            f"window is: give clip.seconds {length_s:.2g} or less"
-        )
-    elif isinstance(seconds, int | float) and seconds > length_s:
-        yield (
-            f"warning: clips of {seconds:g} s are longer than half of the actions, which are "
-            f"trained on alone and streamed with what is around them: give clip.seconds "
-            f"{length_s:.2g} or less"
-        )
-
-
-def _describe_sizes(train: VideoIndex, validation: VideoIndex) -> str:
-    """How many videos there are, or clips where these are parts of videos."""
-    sizes = f"{len(train)} training and {len(validation)} validation"
-    if all(np.isnan([part.starts_s, part.ends_s]).all() for part in (train, validation)):
-        return f"{sizes} videos"
-    numbers = (len(np.unique(part.paths)) for part in (train, validation))
-    return f"{sizes} clips of {' and '.join(map(str, numbers))} videos"
-
-
-def _describe_rates(sampling: Sampling, *parts: VideoIndex) -> Iterator[str]:
-    """The frame rates of all videos, and a warning where they spoil counted clips."""
-    if not (rates := find_rates(*parts)):
-        return
-    yield f"frame rates: {describe_rates(rates)}"
-    if are_mixed(rates) and sampling.seconds is None and not sampling.spans_video:
-        ratio = max(rates) / min(rates)
-        yield (
-            f"warning: clips count frames (clip.frame_stride {sampling.frame_stride}), and rates "
-            f"are mixed: the same motion looks up to {ratio:.1f} times as fast in some videos; "
-            "give clip.seconds instead"
-        )

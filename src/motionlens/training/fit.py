@@ -21,9 +21,10 @@ from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_first_process, restored_environment
 from motionlens._utils.progress import progress as progress_bar
 from motionlens.inference.card import ModelCard
-from motionlens.training.build import Loaders, describe_start, make_loaders, make_start
+from motionlens.training.build import Loaders, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
 from motionlens.training.ddp import ddp_strategy, planned_processes
+from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule

@@ -15,7 +15,8 @@ from motionlens.inference.checkpoint import load_card
 from motionlens.models.registry import model_defaults
 from motionlens.pretrained import NAME as BUNDLED
 from motionlens.pretrained import bundled_path
-from motionlens.training.recipe import RANDOM, ClipConfig, Recipe
+from motionlens.training.clip_configs import ClipConfig
+from motionlens.training.recipe import RANDOM, Recipe
 from motionlens.video.frames import VideoError, VideoWarning
 
 Seconds = float | Literal["whole"] | None
