@@ -50,6 +50,14 @@ def test_training_says_how_long_actions_are(recipe, seconds, warning):
     assert warning in text
 
 
+def test_clips_are_proposed_as_long_as_actions(recipe):
+    start = make_start(recipe(None))
+    assert start.card.sampling.seconds == 1.0
+    text = "\n".join(describe_start(start))
+    assert "clips are 1 s of a video in 4 frames: actions take that long (1.0 to 1.0 s" in text
+    assert "warning" not in text
+
+
 @pytest.mark.slow
 def test_from_the_list_to_the_events(recipe, capsys):
     run = fit(recipe(1.0), progress=False).run

@@ -105,7 +105,7 @@ def test_epochs_and_steps_exclude_each_other():
     [
         ({}, "bundled"),
         ({"k": 8}, "bundled"),
-        ({"init": "none"}, None),
+        ({"init": "none"}, "none"),
         ({"init": "runs/other"}, "runs/other"),
         ({"model": "c2d_nano"}, None),
         ({"model_options": {"offset_scale": 1.0}}, None),

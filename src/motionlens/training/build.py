@@ -30,7 +30,7 @@ from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.ddp import planned_processes
 from motionlens.training.losses import StepPlan
 from motionlens.training.proposal import complete, with_init
-from motionlens.training.recipe import Recipe
+from motionlens.training.recipe import RANDOM, Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -72,7 +72,7 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     """
     train, validation = open_parts(recipe.source)
     _check_labels(train, validation)
-    recipe = with_init(recipe)
+    recipe = recipe if resume else with_init(recipe)
     weights, start_card = _read_weights(recipe, resume)
     steps = _steps_per_epoch(recipe, len(train))
     recipe, reasons = complete(recipe, train, start_card, steps)
@@ -123,7 +123,7 @@ def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCa
         # The weights are in the run's own checkpoint. Its card has taken over those of the weights
         # that it started from, and may be older than today's defaults.
         return None, load_card(recipe.out)
-    if resume or recipe.init is None:
+    if resume or recipe.init is None or recipe.init == RANDOM:
         return None, None
     return read_weights(recipe.init)
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens.clips.sampling import WHOLE
-from motionlens.clips.video_index import VideoIndex
+from motionlens.clips.video_index import VideoIndex, normal_name
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_card
 from motionlens.models.registry import model_defaults
 from motionlens.pretrained import NAME as BUNDLED
 from motionlens.pretrained import bundled_path
 from motionlens.training.clip_configs import ClipConfig
-from motionlens.training.recipe import RANDOM, Recipe
+from motionlens.training.recipe import Recipe
 from motionlens.video.frames import VideoError, VideoWarning
 
 Seconds = float | Literal["whole"] | None
@@ -52,9 +52,18 @@ class Lengths:
         return f"{low:.1f} to {high:.1f} s, median {middle:.1f}"
 
 
-def find_lengths(index: VideoIndex) -> Lengths:
-    """The lengths of an index's videos, of at most 60 spread over it; broken ones are left out."""
-    chosen = np.linspace(0, len(index) - 1, min(len(index), _MOST_VIDEOS)).round().astype(int)
+def find_lengths(index: VideoIndex, background: str = "") -> Lengths:
+    """The lengths of an index's videos, or of the parts of videos that it names.
+
+    Args:
+        index: at most 60 of it, spread over all, are opened; broken ones are left out.
+        background: a class that is left out.
+    """
+    taken = np.arange(len(index))
+    if background in index.class_names:
+        taken = np.flatnonzero(index.labels != index.class_names.index(background))
+    places = np.linspace(0, len(taken) - 1, min(len(taken), _MOST_VIDEOS)).round().astype(int)
+    chosen = taken[places]
     found = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
@@ -91,7 +100,9 @@ def complete(
         if is_ours:
             assert start is not None
             num_frames, seconds = start.sampling.num_frames, start.sampling.seconds
-        clip, reason = propose_clip(clip, find_lengths(train), num_frames, seconds)
+        background = normal_name(recipe.listing.background or "")
+        lengths = find_lengths(train, background)
+        clip, reason = propose_clip(clip, lengths, num_frames, seconds, in_streams=bool(background))
         reasons.append(reason)
     if optim.steps is not None:
         optim = replace(optim, epochs=math.ceil(optim.steps / steps_per_epoch), steps=None)
@@ -107,12 +118,9 @@ def complete(
 
 
 def with_init(recipe: Recipe) -> Recipe:
-    """A recipe whose ``init`` names weights, or is None for random ones.
-
-    One that says nothing starts from the bundled weights, if they are of its network.
-    """
+    """A recipe that starts from the bundled weights if it says nothing, and they suit its network."""
     if recipe.init is not None:
-        return replace(recipe, init=None) if recipe.init == RANDOM else recipe
+        return recipe
     bundled = load_card(bundled_path())
     asked = {**bundled.options, **recipe.resolved_model_options()}
     # Options that say how a network starts, and k, may be any with the same weights.
@@ -124,21 +132,33 @@ def with_init(recipe: Recipe) -> Recipe:
 
 
 def propose_clip(
-    clip: ClipConfig, lengths: Lengths, num_frames: int, seconds: Seconds
+    clip: ClipConfig,
+    lengths: Lengths,
+    num_frames: int,
+    seconds: Seconds,
+    *,
+    in_streams: bool = False,
 ) -> tuple[ClipConfig, str]:
     """Choose how long clips are and how many frames they have; and say why.
 
     Where videos were cut to one motion each, a clip spans the whole video; where they are long, it
-    is as long as the network's own.
+    is as long as the network's own. Where motion is looked for in streams, a clip is as long as
+    half of the annotated motions at most.
 
     Args:
         clip: as the recipe has it.
         lengths: of the training videos.
         num_frames: of the network's own clips.
         seconds: likewise.
+        in_streams: whether a class is the background of the others.
     """
-    if lengths.are_trimmed:
-        T = clip.num_frames or _fitting_frames(float(np.median(lengths.seconds)))
+    middle = float(np.median(lengths.seconds)) if len(lengths.seconds) else 0.0
+    if lengths.are_trimmed and in_streams:
+        T = clip.num_frames or _fitting_frames(middle)
+        seconds = math.floor(middle * 20) / 20 or middle
+        what = f"clips are {seconds:g} s of a video in {T} frames: actions take that long"
+    elif lengths.are_trimmed:
+        T = clip.num_frames or _fitting_frames(middle)
         seconds, what = WHOLE, f"clips span whole videos in {T} frames: these are short"
     else:
         T = clip.num_frames or num_frames

@@ -165,7 +165,8 @@ class Recipe:
             accuracy (mean average precision where videos have several labels). best makes that
             metric optimistic, because the epoch is chosen by it.
         validate_every: Epochs between validations; the last epoch is always validated.
-        patience: Stop after this many validations in a row without a better one; null for never.
+        patience: Stop after this many validations in a row with neither a better figure nor a
+            lower loss; null for never.
         seed: Seed of all random choices.
         device: Where to run; auto takes an accelerator if there is one.
         devices: Processes on each machine, one per device; torchrun and srun set it themselves.
