@@ -37,7 +37,7 @@ def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:
 
 
 def _quality(row: dict[str, float]) -> tuple[float, float]:
-    """What an epoch is judged by: few videos have few figures, so that many epochs have the same."""
+    """What an epoch is judged by: of few videos, many epochs have the same figure."""
     figure = figure_of(row)
     return (-1.0, 0.0) if figure is None else (figure, -_loss(row))
 

@@ -118,7 +118,7 @@ def complete(
 
 
 def with_init(recipe: Recipe) -> Recipe:
-    """A recipe that starts from the bundled weights if it says nothing, and they suit its network."""
+    """A recipe that starts from the bundled weights if it is open, and they suit its network."""
     if recipe.init is not None:
         return recipe
     bundled = load_card(bundled_path())
