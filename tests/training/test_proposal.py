@@ -5,12 +5,14 @@ import pytest
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
 from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.datasets.parts import open_parts
+from motionlens.datasets.source import DataSource
 from motionlens.inference.checkpoint import load_card
 from motionlens.pretrained import bundled_path
 from motionlens.training.build import make_start
 from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.proposal import Lengths, complete, find_lengths, propose_clip, with_init
-from motionlens.training.recipe import OptimConfig, Recipe
+from motionlens.training.recipe import LoaderConfig, OptimConfig, Recipe
 from motionlens.training.run_folder import with_decisions
 
 
@@ -72,7 +74,7 @@ def test_lengths_are_those_of_the_windows(tmp_path):
     ],
 )
 def test_a_clip_that_is_given_stays(clip):
-    given = recipe(clip=clip, optim=OptimConfig(epochs=3))
+    given = recipe(clip=clip, optim=OptimConfig(epochs=3), loader=LoaderConfig(cache=False))
     assert complete(given, VideoIndex.of_paths([]), None, 7) == (given, [])
 
 
@@ -134,10 +136,21 @@ def test_a_resumed_run_keeps_what_was_decided():
     assert with_decisions(other, before).clip == other.clip
 
 
+@pytest.mark.parametrize(("size", "is_kept"), [(64, True), (2000, False)])
+def test_small_data_stay_in_memory(size, is_kept, tmp_path):
+    videos = write_dataset(tmp_path / "videos")
+    train, _ = open_parts(DataSource(data=str(videos)))
+    given = recipe(clip=ClipConfig(seconds=1.0, size=size), optim=OptimConfig(epochs=3))
+    found, reasons = complete(given, train, None, 7)
+    assert found.loader.cache is is_kept
+    assert [line for line in reasons if "stay in memory" in line] == reasons
+    assert bool(reasons) == is_kept
+
+
 def test_what_was_decided_is_in_card_and_recipe(tmp_path):
     videos = write_dataset(tmp_path / "videos")
     given = replace(tiny_recipe(videos, tmp_path / "run"), clip=ClipConfig(size=32))
     start = make_start(given)
     assert start.recipe.clip.seconds == start.card.sampling.seconds == "whole"
     assert start.card.sampling.num_frames == start.recipe.clip.num_frames == 8
-    assert len(start.reasons) == 1
+    assert len(start.reasons) == 2

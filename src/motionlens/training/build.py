@@ -218,7 +218,7 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
     Raises:
         ValueError: If classes cannot be balanced.
     """
-    card, cache = start.card, recipe.loader.cache
+    card, cache = start.card, bool(recipe.loader.cache)
     train = ClipDataset(
         start.train,
         card.sampling,

@@ -1,4 +1,4 @@
-"""What a recipe leaves open, decided from the data: first weights, clips, number of epochs."""
+"""What a recipe leaves open, decided from the data: first weights, clips, epochs, the cache."""
 
 import math
 import warnings
@@ -30,6 +30,8 @@ _FRAMES_PER_SECOND = 4.0
 _LEAST_FRAMES, _MOST_FRAMES = 8, 16
 # Steps that small data need, and passes over large data.
 _STEPS_FROM_WEIGHTS, _STEPS_FROM_NOTHING, _LEAST_EPOCHS = 700, 1400, 20
+# Training videos that take no more are decoded once and kept in memory.
+_MOST_BYTES = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Lengths:
 
     Attributes:
         seconds: float64 ``(n,)``, of the videos that were opened, sorted.
+        pixels: of all frames of such a video, on average, with a short side of 1 pixel.
     """
 
     seconds: NDArray[np.float64]
+    pixels: float = 0.0
 
     @property
     def are_trimmed(self) -> bool:
@@ -64,23 +68,26 @@ def find_lengths(index: VideoIndex, background: str = "") -> Lengths:
         taken = np.flatnonzero(index.labels != index.class_names.index(background))
     places = np.linspace(0, len(taken) - 1, min(len(taken), _MOST_VIDEOS)).round().astype(int)
     chosen = taken[places]
-    found = []
+    seconds, pixels = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
         for i in chosen.tolist():
             try:
                 with index.open(i) as reader:
                     times = reader.times_s
-                    found.append(float(times[-1] - times[0]) + 1 / reader.fps)
+                    seconds.append(float(times[-1] - times[0]) + 1 / reader.fps)
+                    sides = sorted((reader.height, reader.width))
+                    pixels.append(len(times) * sides[1] / sides[0])
             except VideoError:
                 continue  # training says what is wrong with it
-    return Lengths(np.sort(np.array(found, dtype=np.float64)))
+    mean_pixels = sum(pixels) / max(len(pixels), 1)
+    return Lengths(np.sort(np.array(seconds, dtype=np.float64)), mean_pixels)
 
 
 def complete(
     recipe: Recipe, train: VideoIndex, start: ModelCard | None, steps_per_epoch: int
 ) -> tuple[Recipe, list[str]]:
-    """Fill in clips and number of epochs where a recipe leaves them open.
+    """Fill in clips, number of epochs and the cache where a recipe leaves them open.
 
     Args:
         recipe: with ``init`` as :func:`with_init` leaves it.
@@ -92,16 +99,18 @@ def complete(
     Returns:
         The recipe with nothing left open; and a line on each thing that was decided.
     """
-    clip, optim, reasons = recipe.clip, recipe.optim, []
+    clip, optim, loader, reasons = recipe.clip, recipe.optim, recipe.loader, []
     defaults = model_defaults(recipe.model)
     num_frames, seconds = defaults.num_frames, cast(Seconds, defaults.seconds)
+    size = clip.size or defaults.size
     is_ours = start is not None and start.model == recipe.model
+    if is_ours:
+        assert start is not None
+        num_frames, seconds = start.sampling.num_frames, start.sampling.seconds
+        size = clip.size or start.preprocessing.size
+    background = normal_name(recipe.listing.background or "")
+    lengths = find_lengths(train, background)
     if clip.is_open and (not is_ours or recipe.init == BUNDLED):
-        if is_ours:
-            assert start is not None
-            num_frames, seconds = start.sampling.num_frames, start.sampling.seconds
-        background = normal_name(recipe.listing.background or "")
-        lengths = find_lengths(train, background)
         clip, reason = propose_clip(clip, lengths, num_frames, seconds, in_streams=bool(background))
         reasons.append(reason)
     if optim.steps is not None:
@@ -114,7 +123,16 @@ def complete(
             f"{epochs} epochs of {steps_per_epoch:,} steps (--optim.epochs or --optim.steps "
             "decides otherwise)"
         )
-    return replace(recipe, clip=clip, optim=optim), reasons
+    if loader.cache is None:
+        # Frames are kept as large as the least crop needs them, a byte for each of three colours.
+        kept = 3 * lengths.pixels * size**2 / recipe.augment.min_area * len(train)
+        loader = replace(loader, cache=not background and 0 < kept <= _MOST_BYTES)
+        if loader.cache:
+            reasons.append(
+                f"decoded videos stay in memory, about {kept / 1e6:.0f} MB (--loader.cache false "
+                "decides otherwise)"
+            )
+    return replace(recipe, clip=clip, optim=optim, loader=loader), reasons
 
 
 def with_init(recipe: Recipe) -> Recipe:
