@@ -1,10 +1,12 @@
 """Load on `motionlens serve`: many clients at once, answers compared with those of a single one.
 
     python benchmarks/bench_serving.py RUN CLIP... [--clients 50] [--seconds 60] [--out FILE.json]
+        [--hostile 0.05] [--hostile_files FILE...]
 
 Starts a server of its own on 127.0.0.1, asks it for every clip once, one after the other, and then
-lets all clients ask for clips at random until the time is over. It ends by itself; status 1 if
-there was an error or another answer than before.
+lets all clients ask for clips at random until the time is over. With `--hostile` it does so again
+on another server, and that share of what clients send is hostile: files and requests made here, and
+the given files. It ends by itself; status 1 if there was an error or another answer than before.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import re
 import signal
@@ -27,6 +30,7 @@ from typing import Any
 
 import httpx2
 import torch
+from hostile_requests import Hostile
 
 from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine
@@ -62,10 +66,13 @@ async def ask(client: httpx2.AsyncClient, path: Path, content: bytes) -> dict[st
     return {entry["label"]: entry["probability"] for entry in answer.json()["predictions"]}
 
 
-async def measure(address: str, clips: dict[Path, bytes], arguments: Any) -> dict[str, Any]:
+async def measure(
+    address: str, clips: dict[Path, bytes], arguments: Any, hostile_share: float
+) -> dict[str, Any]:
     """What came of it."""
     seconds: list[float] = []
     errors: Counter[str] = Counter()
+    hostile = Hostile(address, next(iter(clips.values())), arguments.hostile_files)
     worst = 0.0
     limits = httpx2.Limits(max_connections=arguments.clients)
     async with httpx2.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
@@ -78,6 +85,9 @@ async def measure(address: str, clips: dict[Path, bytes], arguments: Any) -> dic
             nonlocal worst
             rng = random.Random(seed)
             while time.perf_counter() - begin < arguments.seconds:
+                if rng.random() < hostile_share:
+                    await hostile.send(rng)
+                    continue
                 path = rng.choice(list(clips))
                 start = time.perf_counter()
                 try:
@@ -101,7 +111,7 @@ async def measure(address: str, clips: dict[Path, bytes], arguments: Any) -> dic
         "clients": arguments.clients,
         "seconds": round(wall, 2),
         "answers": len(seconds),
-        "errors": dict(errors),
+        "errors": dict(errors | hostile.faults),
         "clips_per_s": round(len(seconds) / wall, 2),
         "median_s": round(statistics.median(seconds), 4) if seconds else None,
         "p99_s": round(statistics.quantiles(seconds, n=100)[98], 4) if len(seconds) > 1 else None,
@@ -109,6 +119,7 @@ async def measure(address: str, clips: dict[Path, bytes], arguments: Any) -> dic
         "largest_difference": worst,
         "mean_batch": round(batches, 2),
         "mean_network_s": round(network_s, 4),
+        **({"hostile": hostile.summary()} if hostile_share else {}),
     }
 
 
@@ -125,24 +136,36 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--hostile", type=float, default=0.0, help="share of hostile requests")
+    parser.add_argument("--hostile_files", nargs="*", type=Path, default=[])
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if not 0 < arguments.seconds <= MOST_SECONDS or not 0 < arguments.clients <= MOST_CLIENTS:
         parser.error(f"at most {MOST_SECONDS:g} seconds and {MOST_CLIENTS} clients")
     clips = {path: path.read_bytes() for path in arguments.clips}
+    results = [run(arguments, clips, share) for share in sorted({0.0, arguments.hostile})]
+    result = results[0] if len(results) == 1 else {"without": results[0], "with": results[1]}
+    print(json.dumps(result))
+    if arguments.out:
+        write_atomically(arguments.out, (json.dumps(result, indent=2) + "\n").encode())
+    return 1 if any(each["errors"] or not each["answers"] for each in results) else 0
+
+
+def run(arguments: Any, clips: dict[Path, bytes], hostile_share: float) -> dict[str, Any]:
+    """Measure on a server of its own, and print a line."""
     with running_server(arguments.run, ["--device", arguments.device]) as address:
-        result = asyncio.run(measure(address, clips, arguments))
+        load = os.getloadavg()[0]
+        result = asyncio.run(measure(address, clips, arguments, hostile_share))
+    result["load_before"] = round(load, 2)
     result["machine"] = machine(torch.device(arguments.device))
     print(
         f"{result['clients']} clients, {result['seconds']:.0f} s: {result['answers']} answers, "
         f"{sum(result['errors'].values())} errors, {result['clips_per_s']} clips/s, "
         f"median {result['median_s']} s, p99 {result['p99_s']} s, "
         f"batches of {result['mean_batch']}, differences up to {result['largest_difference']:.1e}"
+        + (f", hostile: {result['hostile']}" if hostile_share else "")
     )
-    print(json.dumps(result))
-    if arguments.out:
-        write_atomically(arguments.out, (json.dumps(result, indent=2) + "\n").encode())
-    return 1 if result["errors"] or not result["answers"] else 0
+    return result
 
 
 if __name__ == "__main__":

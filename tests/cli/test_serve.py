@@ -108,7 +108,8 @@ def test_a_missing_package_is_named_with_its_extra(motionlens_command, monkeypat
 )
 def test_it_says_where_the_page_is_and_who_can_open_it(monkeypatch, run, host, network, expected):
     monkeypatch.setattr(server, "_network_address", lambda: network)
-    listener = SimpleNamespace(getsockname=lambda: (host, 8000))
+    bound = "127.0.0.1" if host == "localhost" else host
+    listener = SimpleNamespace(getsockname=lambda: (bound, 8000))
     monkeypatch.setattr(server, "_listen", lambda *_: nullcontext(listener))
     monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
     lines = []
@@ -118,6 +119,56 @@ def test_it_says_where_the_page_is_and_who_can_open_it(monkeypatch, run, host, n
     is_open = host in ("0.0.0.0", "::", "192.168.1.5")
     assert ("no password and no encryption" in text) == is_open
     assert "Recognizer(" not in text
+
+
+TOKEN = "a-secret-of-many-letters"
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "hosts", "words"),
+    [
+        ("127.0.0.1", None, ("127.0.0.1", "localhost", "[::1]"), "unless --token is given, pass"),
+        ("127.0.0.2", None, ("127.0.0.1", "localhost", "[::1]"), "only this machine can open"),
+        ("::1", TOKEN, ("[::1]",), "only this machine can open .*, who has the token"),
+        ("192.168.1.5", TOKEN, ("*",), "who reaches this machine and has the token"),
+        ("192.168.1.5", None, ("*",), "no encryption; set .*MOTIONLENS_TOKEN"),
+    ],
+)
+@pytest.mark.parametrize("is_in_environment", [True, False])
+def test_token_and_names_reach_the_application_and_no_line(
+    monkeypatch, run, host, token, hosts, words, is_in_environment, capfd
+):
+    listener = SimpleNamespace(getsockname=lambda: (host, 8000))
+    monkeypatch.setattr(server, "_listen", lambda *_: nullcontext(listener))
+    served = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, **_: served.append(self.config.app))
+    monkeypatch.delenv("MOTIONLENS_TOKEN", raising=False)
+    if token and is_in_environment:
+        monkeypatch.setenv("MOTIONLENS_TOKEN", token)
+    lines = []
+    given = None if is_in_environment else token
+    server.serve(run, host=host, device="cpu", token=given, say=lines.append)
+    (guard,) = [each.kwargs for each in served[0].user_middleware if "token" in each.kwargs]
+    assert guard["token"] == token
+    assert set(hosts) <= set(guard["hosts"])
+    assert ("*" in guard["hosts"]) == ("*" in hosts)
+    text = "\n".join(lines)
+    assert re.search(words, text), text
+    assert TOKEN not in text + "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("token", ["", "short", "\x1b[31m" * 9])
+@pytest.mark.parametrize("name", ["--token", "MOTIONLENS_TOKEN"])
+def test_a_token_that_cannot_be_used_is_no_open_door(
+    motionlens_command, monkeypatch, run, name, token
+):
+    monkeypatch.setenv("MOTIONLENS_TOKEN", token if name == "MOTIONLENS_TOKEN" else TOKEN)
+    given = ["--token", token] if name == "--token" else []
+    status, _, err = motionlens_command("serve", run, "--port", "0", *given)
+    assert status == 2
+    assert err.startswith(f"motionlens: error: {name} must have at least 16 letters, ")
+    assert err.count("\n") == 1
+    assert not token or token not in err
 
 
 def test_an_address_in_the_network_is_no_local_one():

@@ -9,6 +9,8 @@ import pytest
 
 from export_cards import small_recognizer
 from motion_videos import CLASSES, write_video
+from motionlens.serving.config import ServingConfig
+from motionlens.serving.connections import uvicorn_settings
 
 NETWORK = {"widths": [4, 8, 8, 8], "modules": {"res3": 1, "res4": 1}, "k": 2, "stem_stride": 2}
 
@@ -29,12 +31,14 @@ def clips(tmp_path_factory):
 
 
 @contextmanager
-def served(app):
+def served(app, config=None):
     """The address of an application that uvicorn runs in another thread."""
     import uvicorn
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
+    config = config or ServingConfig()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    settings = uvicorn_settings(app, config, config.max_connections)
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

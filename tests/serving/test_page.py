@@ -49,6 +49,8 @@ def open_page(browser, address):
         expected_errors=(),
         num_refused=0,
         blocked=(),
+        where_to="",
+        is_ready=True,
         **options,
     ):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
@@ -58,8 +60,9 @@ def open_page(browser, address):
         page.on("console", lambda m: errors.append(m.text) if m.type != "log" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: hosts.add(urlsplit(request.url)[:2]))
-        page.goto(f"{where}/")
-        page.wait_for_selector("body[data-ready]")
+        page.goto(f"{where}/{where_to}")
+        if is_ready:
+            page.wait_for_selector("body[data-ready]")
         yield page
         context.close()
         unexpected = [e for e in errors if not any(word in e for word in expected_errors)]
@@ -623,3 +626,34 @@ def test_nothing_else_can_be_reached_from_the_page(open_page):
             })"""
         )
         assert blocked == "img-src"
+
+
+TOKEN = "a-secret-of-many-letters"
+
+
+@pytest.fixture(scope="module")
+def locked(recognizer, serve):
+    with serve(create_app(recognizer, token=TOKEN)) as address:
+        yield address
+
+
+def test_the_page_asks_for_the_token_until_it_is_right(open_page, locked, clips):
+    refused = r"status of 401"
+    with open_page(locked, expected_errors=[refused], is_ready=False) as page:
+        page.fill("#token-value", "wrong-secret-of-many")
+        page.click("#token button")
+        page.wait_for_selector("#token-wrong:visible")
+        page.fill("#token-value", TOKEN)
+        page.press("#token-value", "Enter")
+        page.wait_for_selector("body[data-ready]")
+        assert not page.is_visible("#token")
+        show(page, clips["static"])
+        # Another tab asks again; this one does not.
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+
+
+def test_a_link_brings_the_token_along_without_sending_it(open_page, locked, clips):
+    with open_page(locked, where_to=f"#token={TOKEN}") as page:
+        assert page.url == f"{locked}/"
+        show(page, clips["static"])

@@ -16,7 +16,9 @@ from export_cards import small_recognizer
 from motionlens.inference.recognizer import Recognizer
 from motionlens.serving.app import create_app
 from motionlens.serving.config import ServingConfig
+from motionlens.serving.metrics import Metrics
 from motionlens.serving.schemas import ExplanationAnswer, ModelAnswer, PredictionAnswer
+from motionlens.serving.service import Service
 from motionlens.video.file import open_video
 
 
@@ -96,6 +98,55 @@ def test_explain_takes_another_k_and_fewer_positions(client, recognizer, clips):
     assert [module["k"] for module in answer["modules"]] == [3, 3]
 
 
+def test_a_k_that_asks_for_too_much_is_refused_before_it_is_computed(recognizer, clips):
+    # 4 frames of 8x8 and 4x4 positions.
+    config = ServingConfig(max_proposals=320 * 5)
+    with TestClient(create_app(recognizer, config)) as client:
+        path = clips["static"]
+        answer = client.post("/explain", files=upload(path), data={"k": 6, "top": 1})
+        assert_refused(answer, 422, "^k must be at most 5 here, got 6: .* 1600 proposals, of 320 ")
+        answer = client.post("/explain", files=upload(path), data={"k": 5})
+        assert [module["k"] for module in answer.json()["modules"]] == [5, 5]
+        assert client.get("/model").json()["limits"]["max_proposals"] == 1600
+    # What the recognizer does by itself is answered.
+    with TestClient(create_app(recognizer, ServingConfig(max_proposals=1))) as client:
+        assert client.post("/explain", files=upload(path)).status_code == 200
+        assert client.post("/explain", files=upload(path), data={"k": 2}).status_code == 200
+        assert client.post("/explain", files=upload(path), data={"k": 3}).status_code == 422
+
+
+def test_an_explanation_comes_in_pieces_between_which_others_are_answered(
+    recognizer, clips, monkeypatch
+):
+    pieces, turns = [], []
+
+    async def explain_and_count():
+        service = Service(recognizer, ServingConfig(), Metrics())
+        try:
+            with clips["static"].open("rb") as file:
+                answer = await service.explain(file, "a", k=40, top=None, pictures=True)
+            other = asyncio.ensure_future(count_turns())
+            async for piece in answer:
+                pieces.append(piece)
+            other.cancel()
+        finally:
+            service.close()
+
+    async def count_turns():
+        while True:
+            turns.append(len(pieces))
+            await asyncio.sleep(0)
+
+    asyncio.run(explain_and_count())
+    text = "".join(pieces)
+    assert json.loads(text)["modules"] == json.loads(
+        json.dumps(recognizer.explain(clips["static"], k=40).to_dict()["modules"])
+    )
+    assert len(pieces) > 20
+    assert max(map(len, pieces)) < len(text) / 10
+    assert len(set(turns)) >= len(pieces) - 2
+
+
 def test_large_frames_come_as_small_jpeg_pictures(recognizer, tmp_path):
     frames = np.zeros((8, 200, 400, 3), np.uint8)
     path = write_frames(tmp_path / "wide.mp4", frames)
@@ -142,7 +193,9 @@ def test_pictures_that_make_no_clip_are_refused(recognizer, sizes, message):
 def test_pictures_that_are_none_are_refused(client):
     files = [("files", ("a.jpg", b"no picture"))] * 4
     answer = client.post("/predict/pictures", files=files)
-    assert_refused(answer, 422, "picture 0 cannot be read; send JPEG or PNG")
+    assert_refused(
+        answer, 422, "picture 0: cannot be read .*must be JPEG or PNG.*; send JPEG or PNG"
+    )
 
 
 def assert_refused(answer, status, message):
@@ -380,7 +433,7 @@ def test_the_interface_describes_its_answers_and_errors(client):
     }
     for path, model in (("/predict", "PredictionAnswer"), ("/explain", "ExplanationAnswer")):
         answers = description["paths"][path]["post"]["responses"]
-        assert set(answers) == {"200", "413", "422", "503"}
+        assert set(answers) == {"200", "400", "401", "403", "408", "413", "422", "503"}
         for status, answer in answers.items():
             schema = answer["content"]["application/json"]["schema"]["$ref"]
             assert schema.endswith(f"/{model if status == '200' else 'ErrorAnswer'}")

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,14 +103,40 @@ def test_a_run_that_was_killed_before_its_first_epoch_is_begun_anew(recipe):
 
 def test_a_run_that_was_killed_while_replacing_another_keeps_that(begun):
     run = Path(begun.out)
-    context = begun_run(begun, overwrite=True)
-    context.__enter__()  # and never left, as in a process that is killed
+    if (child := os.fork()) == 0:
+        begun_run(begun, overwrite=True).__enter__()
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
     with pytest.raises(ValueError, match="must not hold a run yet"):
         check_run(begun)
     with pytest.raises(ValueError, match="broken"), begun_run(begun, overwrite=True):
         raise ValueError("broken")
     assert (run / "config.json").read_text() == "0"
-    context.gen.close()
+    assert not (run / ".lock").exists()
+
+
+def test_two_processes_do_not_work_in_one_run_folder(begun):
+    run = Path(begun.out)
+    with begun_run(begun, resume=True):
+        before = files(run)
+        for options in ({"overwrite": True}, {"resume": True}):
+            with pytest.raises(ValueError, match="another one is under way: process"):
+                check_run(begun, **options)
+            with (
+                pytest.raises(ValueError, match="another one is under way: process"),
+                begun_run(begun, **options),
+            ):
+                pass
+        assert files(run) == before
+
+
+def test_a_run_that_came_after_the_check_is_kept(recipe):
+    check_run(recipe)
+    finish_epoch(recipe)
+    before = files(Path(recipe.out))
+    with pytest.raises(ValueError, match="must not hold a run yet"), begun_run(recipe):
+        pass
+    assert files(Path(recipe.out)) == before
 
 
 def test_resumed_runs_keep_everything_when_they_fail(begun):

@@ -2,7 +2,7 @@
 
 import os
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 
 _MOST_WORKERS = 8
 
@@ -27,4 +27,5 @@ def resolve_num_workers(num_workers: int | None) -> int:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         return min(usable_cores() - 1, _MOST_WORKERS) // processes
     check_at_least(0, num_workers=num_workers)
+    check_number("num_workers", num_workers, most=1024)
     return num_workers

@@ -27,14 +27,15 @@ def write_csv(path: Path, rows: Iterable[Sequence[Any]]) -> None:
     Raises:
         OSError: If the file cannot be written; what was there stays.
     """
-    write_atomically(path, as_csv(rows).encode())
+    # Names of files that are no UTF-8 are written as the bytes that they are.
+    write_atomically(path, as_csv(rows).encode(errors="surrogateescape"))
 
 
 def read_csv(path: Path, columns: Sequence[str], *, hint: str) -> list[dict[str, str]]:
     """Read a file as one mapping of heading to cell per row.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8, or as :func:`write_csv` writes it.
         columns: headings that it must have.
         hint: what to do if it cannot be used, such as ``"download it again"``.
 
@@ -42,7 +43,8 @@ def read_csv(path: Path, columns: Sequence[str], *, hint: str) -> list[dict[str,
         ValueError: If the file cannot be read or lacks a column, or a row has too few or too many
             cells.
     """
-    reader = csv.DictReader(io.StringIO(read_text(path, hint), newline=""), strict=True)
+    text = read_text(path, hint, errors="surrogateescape")
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         rows = list(reader)
     except csv.Error as error:

@@ -1,6 +1,9 @@
 """Small parts of error messages: the nearest known word, and any message on one line."""
 
+import json
+import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -21,19 +24,62 @@ def first_three(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
+def printable(text: object, *, keep: str = "") -> str:
+    r"""Text that is safe to show: what no terminal shows as a character is written as an escape.
+
+    Names of files and labels come from strangers. A line break in one would end the line, ESC
+    begins commands to the terminal, and some characters turn the direction of what follows.
+
+    Args:
+        text: any; its ``str``.
+        keep: characters that stay as they are.
+
+    Example:
+        >>> printable("a\nb\x1b[31m.mp4"), printable("caf\u00e9 \udcff")
+        ('a\\nb\\x1b[31m.mp4', 'café \\xff')
+    """
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    # Spaces such as the ideographic one, and joiners, which belong to words and to emojis.
+    if unicodedata.category(character) == "Zs" or character in "\u200c\u200d":
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def json_line(value: object) -> str:
+    r"""A value as JSON on one line, in the letters that it has, safe to show on a terminal.
+
+    Example:
+        >>> json_line({"path": "caf\u00e9\x9b.mp4"})
+        '{"path": "café\\u009b.mp4"}'
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
 def one_line(error: BaseException) -> str:
     """The message of an error on one line; its type's name where it has no message.
 
     An ``OSError`` reads as file and reason, without its number.
     """
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
         return f"{where}{error.strerror}"
     text = str(error)
     if "Original Traceback" in text:  # of a loader's process, which ends in its own error
         name, _, text = re.split(r"\n {2}.*\n(?! )", text)[-1].partition(": ")
         text = text or name
-    return " ".join(text.split()) or type(error).__name__
+    return printable(" ".join(text.split())) or type(error).__name__
 
 
 def parser_message(error: BaseException) -> str:

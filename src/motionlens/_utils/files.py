@@ -1,6 +1,7 @@
 """Read text with a clear error, and write files whole or not at all."""
 
 import codecs
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,22 +24,49 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
     Raises:
         OSError: If the file cannot be written.
     """
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, mode, **options) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp files are private; the result should follow the user's umask like any other.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it: a full disk, or a folder that is gone, names none.
+
+    Raises:
+        OSError: Whatever the block raises, with the path.
+    """
     try:
-        with os.fdopen(handle, mode, **options) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp files are private; the result should follow the user's umask like any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.errno is None or "cannot be written" in str(error.strerror):  # named already
+            raise
+        advice = _ADVICE.get(error.errno, "")
+        reason = f"cannot be written ({error.strerror}){advice}"
+        raise type(error)(error.errno, reason, str(path)) from None
 
 
+# What to do where the system refuses to write.
+_ADVICE = {
+    errno.ENOSPC: "; make room and start again",
+    errno.EDQUOT: "; make room and start again",
+    errno.EFBIG: "; raise the limit on the size of files and start again",
+    errno.ENOENT: "; its folder has been removed meanwhile",
+}
+# Lists of ten million videos are smaller.
+_MAX_TEXT = 10**9
 # Byte order marks, the longest first: that of UTF-32 begins as that of UTF-16 does.
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -49,20 +77,21 @@ _MARKS = {
 }
 
 
-def read_text(path: Path, hint: str) -> str:
+def read_text(path: Path, hint: str, *, errors: str = "strict") -> str:
     """The text of a file: UTF-8, or what its byte order mark says, with line ends as they are.
 
     Args:
         path: the file.
         hint: what to do if it cannot be read, such as ``"download it again"``.
+        errors: what happens to bytes that are none of these, as of ``bytes.decode``.
 
     Raises:
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, or is larger than any list of videos is.
     """
     try:
-        content = path.read_bytes()
+        content = read_limited(path)
         encoding = next((e for mark, e in _MARKS.items() if content.startswith(mark)), "utf-8")
-        text = content.decode(encoding)
+        text = content.decode(encoding, errors)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}; {hint}") from None
     except UnicodeDecodeError:
@@ -74,6 +103,20 @@ def read_text(path: Path, hint: str) -> str:
             "as 'CSV UTF-8')"
         )
     return text
+
+
+def read_limited(path: Path) -> bytes:
+    """The content of a file of text; a device or a pipe without an end does not fill the memory.
+
+    Raises:
+        ValueError: If it is larger than 1 GB.
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(_MAX_TEXT + 1)
+    if len(content) > _MAX_TEXT:
+        raise ValueError(f"{path} must have at most {_MAX_TEXT:,} bytes, it has more")
+    return content
 
 
 def utf8(text: str) -> bytes:

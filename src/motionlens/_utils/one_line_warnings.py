@@ -9,6 +9,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from motionlens._utils.errors import printable
+
 # Names a folder with an empty file for each warning that was shown. Processes that a command starts
 # inherit the variable, in whichever way they are started.
 _VARIABLE = "MOTIONLENS_SHOWN_WARNINGS"
@@ -48,11 +50,13 @@ def join_one_line_warnings(folder: str | int | None = None) -> None:
     if _VARIABLE in os.environ:
         warnings.showwarning = _show
         warnings.filterwarnings("default", module="motionlens")
+        # Pillow's word on pictures that are refused anyway.
+        warnings.filterwarnings("ignore", message="Image size .* could be decompression bomb")
 
 
 def _show(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning without the place in the code."""
-    text = " ".join(str(message).split())
+    text = printable(" ".join(str(message).split()))
     if _is_first(text):
         print(f"motionlens: warning: {text}", file=sys.stderr, flush=True)
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from motionlens._utils.errors import printable
+
 # Wider than any table: text that is not shown on a terminal is never folded.
 _NATURAL_WIDTH = 100_000
 # Words such as paths may be folded within where they are longer.
@@ -38,7 +40,8 @@ class Output(Console):
         """
         for table in objects:
             if not isinstance(table, Table):
-                super().print(table, **options)
+                text = printable(table, keep="\n") if isinstance(table, str) else table
+                super().print(text, **options)
                 continue
             if table.title is not None:
                 super().print(table.title)
@@ -56,7 +59,7 @@ class Output(Console):
         grid.add_column(width=width, no_wrap=True)
         grid.add_column(overflow="fold")
         for name, value in fields:
-            grid.add_row(Text(name), Text(value))
+            grid.add_row(Text(name), Text(printable(value, keep="\n")))
         with self.capture() as captured:  # rich fills every line with spaces
             super().print(grid)
         lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
@@ -153,7 +156,7 @@ def console_table(
     for column, heading in enumerate(headings):
         table.add_column(heading, justify="left" if column in left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(printable(c, keep="\n") if isinstance(c, str) else c for c in row))
     return table
 
 

@@ -16,6 +16,7 @@ import torch
 
 from motionlens._utils.devices import DEVICES
 from motionlens._utils.distributed import is_main
+from motionlens._utils.errors import printable
 from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
@@ -241,7 +242,7 @@ class Failures:
         """Print one line on standard error."""
         self.count += 1
         if is_main():
-            print(f"motionlens: error: {reason}", file=sys.stderr)
+            print(f"motionlens: error: {printable(reason)}", file=sys.stderr)
 
     def status(self, num_done: int) -> int:
         """0 if all went well, 1 if some videos could not be read, 2 if none could."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from motionlens._utils.errors import printable
 from motionlens._utils.numbers import counted
 from motionlens.cli import _arguments as shared
 from motionlens.inference.recognizer import Recognizer
@@ -116,4 +117,4 @@ def _print_summary(stream: WindowStream, num_events: int) -> None:
             f"; {stream.feed.dropped} of {counted(stream.feed.seen, 'frame')} dropped because "
             "the network was too slow: raise --hop or take a smaller one"
         )
-    print(f"motionlens: {line}", file=sys.stderr, flush=True)
+    print(f"motionlens: {printable(line)}", file=sys.stderr, flush=True)

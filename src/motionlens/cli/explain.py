@@ -1,9 +1,9 @@
 """Show what a recognizer matched with what in videos: data and pictures."""
 
 import argparse
-import json
 import sys
 
+from motionlens._utils.errors import json_line, printable
 from motionlens._utils.numbers import figure, percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         num_done += 1
         if args.json:
             content = explained.to_dict(top=args.top or None)
-            print(json.dumps(content, ensure_ascii=False), flush=True)
+            print(json_line(content), flush=True)
         else:
             _print_table(explained, place)
     if num_done and not args.json:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _show_progress(text: str) -> None:
     """Show what is done next on one line of the terminal; an empty text clears it."""
-    print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+    print(f"\r\x1b[K{printable(text)}", end="", file=sys.stderr, flush=True)
 
 
 def _print_table(explained: Explanation, place: Place) -> None:

@@ -7,12 +7,14 @@ with ``parse(arguments, about)`` makes its own parser.
 
 import argparse
 import importlib
+import io
 import os
 import re
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from motionlens._utils.errors import nearest, one_line
@@ -90,12 +92,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # TensorBoard imports TensorFlow where it is installed: silence its notices.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files need not be text in the terminal's encoding.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
     with warnings_on_one_line():
         try:
-            return _dispatch(arguments)
+            with _limits_of(arguments):
+                return _dispatch(arguments)
         except KeyboardInterrupt:
             print("motionlens: interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
@@ -108,6 +115,30 @@ def main(argv: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             print(f"motionlens: error: {_describe(error)}", file=sys.stderr)
             return EXIT_ERROR
+
+
+@contextmanager
+def _limits_of(arguments: list[str]) -> Iterator[None]:
+    """Take ``--limits NAME=VALUE,...``, which every command has, and set them for the command."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [word.partition("=")[0] for word in arguments[:end]]
+    if "--limits" not in options:
+        yield
+        return
+    place = options.index("--limits")
+    _, equals, value = arguments.pop(place).partition("=")
+    if not equals and place == len(arguments):
+        raise ValueError("--limits must be followed by NAME=VALUE,..., got nothing")
+    from motionlens.video.limits import ENVIRONMENT, Limits, set_limits  # needs torch
+
+    before = os.environ.get(ENVIRONMENT)
+    set_limits(Limits.parse(value if equals else arguments.pop(place)))
+    try:
+        yield
+    finally:
+        set_limits(None)
+        if before is not None:
+            os.environ[ENVIRONMENT] = before
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -133,7 +164,8 @@ def _run_command(name: str, arguments: list[str]) -> int:
     about: dict[str, Any] = {
         "prog": f"motionlens {name}",
         "description": module.__doc__,
-        "epilog": "--debug shows where an error comes from.",
+        "epilog": "--debug shows where an error comes from. --limits NAME=VALUE,... changes how "
+        "much a video may ask for, such as max_megapixels=100.",
         "allow_abbrev": False,
     }
     try:
@@ -162,6 +194,11 @@ def _underscored(word: str) -> str:
 
 def _describe(error: Exception) -> str:
     text = one_line(error)
+    if re.search(r"DataLoader worker .* (killed|exited)", text):
+        return (
+            "a process that decodes videos was killed, perhaps for its memory; take fewer with "
+            f"num_workers ({text})"
+        )
     if isinstance(error, (ValueError, OSError, ImportError)):
         return text
     return f"unexpected {type(error).__name__}: {text}; --debug shows where it comes from"

@@ -1,9 +1,9 @@
 """Recognize what videos show: label and probability per file, or with --stream events over time."""
 
 import argparse
-import json
 
 from motionlens._utils.distributed import is_main, world_size
+from motionlens._utils.errors import json_line
 from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     ):
         num_done += 1
         if is_main() and args.json:
-            print(json.dumps(prediction.to_dict(digits=6), ensure_ascii=False), flush=True)
+            print(json_line(prediction.to_dict(digits=6)), flush=True)
         elif is_main():
             predictions.append(prediction)
     if predictions:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from motionlens._utils.errors import printable
 from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
@@ -86,7 +87,7 @@ def _pack(args: argparse.Namespace, prepared: str, packing: Packing) -> bool:
     videos = counted(sum(packed.num_videos.values()), "video")
     print(f"{videos}, {packed.num_bytes / 1e6:,.0f} MB packed")
     for path, reason in packed.broken:
-        print(f"motionlens: error: {path}: {reason}", file=sys.stderr)
+        print(f"motionlens: error: {printable(path)}: {reason}", file=sys.stderr)
     return not packed.broken
 
 

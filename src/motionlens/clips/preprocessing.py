@@ -10,12 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 from motionlens.clips.optical_flow import clip_with_flow
 from motionlens.video.frames import check_frames
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# Rows and columns of a clip, pixels: those of 8K.
+MAX_SIZE = 8192
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         check_at_least(1, size=self.size, short_side=self.short_side)
+        check_number("size", self.size, most=MAX_SIZE)
+        check_number("short_side", self.short_side, most=MAX_SIZE)
         if self.short_side < self.size:
             raise ValueError(
                 f"short_side must be at least size = {self.size}, got {self.short_side}; raise "

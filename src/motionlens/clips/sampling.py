@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.checks import check_at_least, check_choice
+from motionlens._utils.checks import check_at_least, check_choice, check_number
 from motionlens.clips.timeline import TIE_S, Timed, nearest_frames, timed_runs, unbroken_runs
 
 SamplingMode = Literal["dense", "segments"]
@@ -21,6 +21,9 @@ WHOLE: Whole = "whole"
 
 # In clips that are counted in seconds, frames of optical flow are this far apart.
 LEAD_STEP_S = 0.04
+
+# More would be a mistake in a card or a recipe: a clip of an hour, a frame every hour.
+MAX_FRAMES, MAX_STRIDE = 100_000, 1_000_000
 
 Rng = np.random.Generator
 
@@ -56,9 +59,14 @@ class Sampling:
 
     def __post_init__(self) -> None:
         check_at_least(1, num_frames=self.num_frames, frame_stride=self.frame_stride)
+        check_number("num_frames", self.num_frames, most=MAX_FRAMES)
+        check_number("frame_stride", self.frame_stride, most=MAX_STRIDE)
         check_at_least(0, lead=self.lead)
         check_choice("mode", self.mode, get_args(SamplingMode))
-        check_seconds("seconds", self.seconds)
+        seconds = self.seconds
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not (seconds in (None, WHOLE) or (is_number and 0 < seconds < math.inf)):
+            raise ValueError(f"seconds must be a number above 0 or {WHOLE}, got {seconds!r}")
 
     @property
     def span(self) -> int:
@@ -87,17 +95,6 @@ class Sampling:
         if self.seconds is None:
             return f"{frames} with stride {self.frame_stride}"
         return f"{frames} in {self.seconds:g} s"
-
-
-def check_seconds(name: str, value: object) -> None:
-    """Check the length of a clip: a number above 0, ``"whole"`` or None.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not (value is None or value == WHOLE or (is_number and 0 < value < math.inf)):  # type: ignore[operator]
-        raise ValueError(f"{name} must be a number above 0 or {WHOLE}, got {value!r}")
 
 
 def sample_indices(

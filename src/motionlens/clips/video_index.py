@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.errors import nearest
+from motionlens._utils.errors import nearest, printable
 from motionlens.video.file import open_video
 from motionlens.video.frames import FOLDER_FPS, VideoReader
 
@@ -24,6 +24,20 @@ LABEL_SEPARATOR = "|"
 def normal_name(name: str) -> str:
     """A class name as all lists and folders are understood: NFC, without spaces around it."""
     return unicodedata.normalize("NFC", name.strip())
+
+
+def check_class_text(names: Iterable[str]) -> None:
+    """Check that class names are text that can be shown and written.
+
+    Raises:
+        ValueError: If one holds a line break, another control character or broken UTF-8.
+    """
+    for name in names:
+        if any(unicodedata.category(c) in ("Cc", "Cs") for c in name):
+            raise ValueError(
+                f"class_names must hold no line breaks, control characters or broken UTF-8, got "
+                f"'{printable(name)}'; rename the class or its folder"
+            )
 
 
 class ListEntry(NamedTuple):
@@ -108,6 +122,7 @@ class VideoIndex:
         if len(set(self.class_names)) < len(self.class_names):
             twice = Counter(self.class_names).most_common(1)[0][0]
             raise ValueError(f"class_names must be distinct, got {twice!r} twice; remove one")
+        check_class_text(self.class_names)
         if len(self) and not (-1 <= self.labels.min() and self.labels.max() < self.num_classes):
             raise ValueError(
                 f"labels must lie in 0..{self.num_classes - 1}, or be -1 where unknown, got "

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from motionlens._utils.checks import check_at_least
+from motionlens._utils.checks import check_at_least, check_number
 
 FULL: Literal["full"] = "full"
 _ALONG_LONGER_SIDE = (3, 5, 6, 8)
@@ -50,6 +50,7 @@ class Views:
 
     def __post_init__(self) -> None:
         check_at_least(1, num_clips=self.num_clips)
+        check_number("clips of a video", self.num_clips, most=1000)
         if self.crops != FULL and self.crops not in CROP_NUMBERS:
             known = ", ".join(map(str, CROP_NUMBERS))
             raise ValueError(f"crops must be one of {known} or {FULL}, got {self.crops!r}")

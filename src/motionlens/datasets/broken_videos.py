@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from motionlens._utils.csv_files import read_csv, write_csv
+from motionlens._utils.errors import printable
 from motionlens.clips.video_index import VideoIndex
 from motionlens.video.frames import VideoError, VideoWarning
 
@@ -39,7 +40,7 @@ def find_broken(index: VideoIndex, videos: Iterable[int]) -> dict[ClipKey, str]:
             with index.open(i) as reader:
                 reader.read([0, reader.num_frames - 1])
         except VideoError as error:
-            return clip_key(index, i), str(error).removeprefix(f"{index.path(i)}: ")
+            return clip_key(index, i), str(error).removeprefix(f"{printable(index.path(i))}: ")
         return None
 
     with warnings.catch_warnings():

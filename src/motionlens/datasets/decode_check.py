@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-from motionlens._utils.errors import one_line
+from motionlens._utils.errors import json_line, one_line, printable
+from motionlens._utils.files import naming
 from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
@@ -211,8 +212,9 @@ def append_checked(file: IO[bytes], checked: Checked) -> None:
     """Add a line and write it out at once."""
     key, stamp, decoded, finding = checked
     line = [_VERSION, key, stamp, decoded, *finding]
-    file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-    file.flush()
+    with naming(Path(file.name)):
+        file.write(json_line(line).encode() + b"\n")
+        file.flush()
 
 
 def file_stamp(path: Path) -> Stamp | None:
@@ -253,4 +255,4 @@ def _recall(
 
 
 def _without_path(error: BaseException | Warning, path: str) -> str:
-    return one_line(error).removeprefix(f"{path}: ")
+    return one_line(error).removeprefix(f"{printable(path)}: ")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from motionlens._utils.cores import usable_cores
+from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.catalog.own import LIST
@@ -102,7 +103,8 @@ def pack(
 
     Raises:
         ValueError: If ``source`` is no prepared data set, or ``out`` holds anything but shards,
-            or shards that were packed in another way or from another list.
+            or shards that were packed in another way or from another list; or if another call
+            works in it.
         OSError: If ``out`` cannot be written.
     """
     source, out, packing = Path(source), Path(out), packing or Packing()
@@ -115,7 +117,32 @@ def pack(
     lists: Lists = {part: read_part(source, part) for part in there}
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
-    _claim(out, packing, source, lists)
+    with locked_folder(out):
+        _claim(out, packing, source, lists)
+        _write_shards(
+            source / description.root,
+            description.fps,
+            out,
+            packing,
+            lists,
+            num_workers,
+            on_progress,
+        )
+        return _finish(out, packing, description, lists)
+
+
+def _write_shards(
+    folder: Path,
+    fps: float,
+    out: Path,
+    packing: Packing,
+    lists: Lists,
+    num_workers: int,
+    on_progress: OnProgress | None,
+) -> None:
+    """Write the shards that are not there yet; see :func:`pack`."""
+    short_side = packing.short_side
+    assert short_side is not None  # resolved
     total, done = sum(map(len, lists.values())), 0
 
     def counted(videos: Iterable[Encoded]) -> Iterator[Encoded]:
@@ -126,7 +153,6 @@ def pack(
                 on_progress(done, total)
             yield video
 
-    folder = source / description.root
     for part, entries in lists.items():
         to_do = []
         for shard, first, members in _shards(out, part, entries, packing):
@@ -136,7 +162,7 @@ def pack(
             else:
                 to_do.append((shard, first, members, stamps))
         jobs = (
-            Job(str(folder / entry.path), *entry.window, description.fps)
+            Job(str(folder / entry.path), *entry.window, fps)
             for _, _, members, _ in to_do
             for entry in members
         )
@@ -144,7 +170,6 @@ def pack(
             videos = counted(encoded)
             for shard, first, members, stamps in to_do:
                 write_shard(shard, first, members, stamps, videos)
-    return _finish(out, packing, description, lists)
 
 
 def check_out(out: str | os.PathLike[str]) -> None:
@@ -156,6 +181,7 @@ def check_out(out: str | os.PathLike[str]) -> None:
     out = Path(out)
     if not out.is_dir() or (out / PACKING_FILE).is_file():
         return
+    check_free(out)
     other = next((path.name for path in sorted(out.iterdir())), None)
     if other is not None:
         raise ValueError(

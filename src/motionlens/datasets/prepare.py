@@ -14,6 +14,7 @@ from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.catalog.names import find_spec
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
@@ -75,8 +76,8 @@ def prepare(
         What was found. Left-out videos are also named in ``missing.csv`` and ``unreadable.csv``.
 
     Raises:
-        ValueError: If lists are missing or damaged, no video is usable, or ``out`` cannot be
-            written. An earlier result stays as it is.
+        ValueError: If lists are missing or damaged, no video is usable, ``out`` cannot be
+            written, or another call works in it. An earlier result stays as it is.
         OSError: If the disk is full.
     """
     if isinstance(spec, str):
@@ -88,6 +89,7 @@ def prepare(
     check_at_least(1, min_frames=min_frames)
     folder = default_out(root) if out is None else Path(out)
     check_writable(folder)
+    check_free(folder)
     if options.get("fps") is not None:
         check_fps(options["fps"])
     copy = spec.read(root, **options)
@@ -95,6 +97,31 @@ def prepare(
     if not is_ours and any((folder / f"{part}.csv").exists() for part in PARTS):
         raise ValueError(f"out must not be the folder of the official lists, got {folder}")
     folder.mkdir(parents=True, exist_ok=True)
+    with locked_folder(folder):
+        return _prepare_copy(
+            spec,
+            copy,
+            root,
+            folder,
+            check=check,
+            num_workers=num_workers,
+            min_frames=min_frames,
+            on_progress=on_progress,
+        )
+
+
+def _prepare_copy(
+    spec: DatasetSpec,
+    copy: OfficialCopy,
+    root: str | os.PathLike[str],
+    folder: Path,
+    *,
+    check: CheckLevel,
+    num_workers: int,
+    min_frames: int,
+    on_progress: OnProgress | None,
+) -> PrepareReport:
+    """Check what was listed and write the index; see :func:`prepare`."""
     fps = spec.fps if copy.fps is None else copy.fps
     warn_of_look_alikes(root, copy.class_names)
     listed = (entry for entries in copy.parts.values() for entry in entries)

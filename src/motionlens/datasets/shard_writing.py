@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from motionlens._utils.files import naming
 from motionlens._utils.process_pool import Lost, in_order, run_in_processes
 from motionlens.clips.preprocessing import resize_frames, scaled_size
 from motionlens.clips.video_index import ListEntry
@@ -90,8 +91,26 @@ def write_shard(
         stamps: of their files.
         videos: as many are taken as there are entries.
     """
-    unfinished = shard.with_name(f".{shard.name}.unfinished")
     table_path(shard).unlink(missing_ok=True)
+    unfinished = shard.with_name(f".{shard.name}.unfinished")
+    try:
+        with naming(shard):
+            table = _write_tar(unfinished, first, entries, stamps, videos)
+            unfinished.replace(shard)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+    table.save(table_path(shard))
+
+
+def _write_tar(
+    unfinished: Path,
+    first: int,
+    entries: Sequence[ListEntry],
+    stamps: Sequence[Stamp],
+    videos: Iterable[Encoded],
+) -> ShardTable:
+    """Write the tar file and return its table; see :func:`write_shard`."""
     numbers, firsts, fps = list[int](), [0], list[float]()
     offsets, sizes, times_s = list[int](), list[int](), [_NO_TIMES]
     broken = dict[int, str]()
@@ -108,8 +127,7 @@ def write_shard(
             firsts.append(len(offsets))
     with unfinished.open("rb") as file:
         os.fsync(file.fileno())
-    unfinished.replace(shard)
-    table = ShardTable(
+    return ShardTable(
         numbers=np.array(numbers, dtype=np.int64),
         firsts=np.array(firsts, dtype=np.int64),
         offsets=np.array(offsets, dtype=np.int64),
@@ -118,10 +136,9 @@ def write_shard(
         broken=np.array(list(broken), dtype=np.int64),
         errors=np.array(list(broken.values()), dtype=np.str_),
         stamps=np.array(stamps, dtype=np.int64),
-        num_bytes=np.array([shard.stat().st_size], dtype=np.int64),
+        num_bytes=np.array([unfinished.stat().st_size], dtype=np.int64),
         times_s=np.concatenate(times_s),
     )
-    table.save(table_path(shard))
 
 
 def _add_video(tar: tarfile.TarFile, row: int, entry: ListEntry, video: Encoded) -> list[int]:

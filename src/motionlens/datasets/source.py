@@ -20,6 +20,9 @@ from motionlens._utils.errors import one_line
 # The resolved recipe in a run folder.
 RECIPE_FILE = "recipe.yaml"
 
+# Bytes and levels of a recipe.
+_MAX_RECIPE, _MAX_DEPTH = 1_000_000, 20
+
 Split = Literal["train", "validation", "test", "all"]
 
 
@@ -138,6 +141,23 @@ class DataSource:
             ) from None
 
 
+def _check_yaml(text: str) -> None:
+    """Refuse what a few bytes of YAML can make large, before it is made.
+
+    Raises:
+        ValueError: For aliases, of which one of another of another is as large as no memory, and
+            for too many levels.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            raise ValueError(
+                f"a recipe must have at most {_MAX_DEPTH} levels and no aliases such as *name"
+            )
+
+
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The mapping that a recipe file holds; neither keys nor values are checked.
 
@@ -145,10 +165,16 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: If the file is missing or holds no YAML mapping.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as file:
+            content = file.read(_MAX_RECIPE + 1)
+        if len(content) > _MAX_RECIPE:
+            raise ValueError(f"it must have at most {_MAX_RECIPE:,} bytes")
+        text = content.decode()
+        _check_yaml(text)
+        values = yaml.safe_load(text)
     except OSError as error:
         raise ValueError(f"cannot read the recipe {one_line(error)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ValueError(f"{path}: a recipe must be YAML: {one_line(error)}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: a recipe must be a mapping of names to values")

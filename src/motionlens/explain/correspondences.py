@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from motionlens.models.capture import correspondence_modules
 from motionlens.models.correspondence import CorrespondenceProposal, set_num_proposals
 from motionlens.ops.pair_embedding import pair_responses
 from motionlens.ops.proposals import Proposals
+
+# Positions whose proposals are turned into plain values together.
+_AT_ONCE = 64
 
 # Top, left, height and width of a part of a frame, pixels.
 Region = tuple[float, float, float, float]
@@ -123,13 +127,22 @@ class Correspondences(NamedTuple):
         for name, value, stop in limits:
             if not 0 <= value < stop:
                 raise ValueError(f"{name} must lie in 0..{stop - 1}, got {value}; name one of them")
-        values = (v[frame, row * W + column].tolist() for v in (*self.proposals, self.wins))
-        targets = tuple(
-            Target(index // (H * W), index % (H * W) // W, index % W, distance, wins)
-            for index, distance, wins in zip(*values, strict=True)
-            if index >= 0
-        )
+        (targets,) = self.targets([Position(frame, row, column, 0.0)])
         return Match(frame, row, column, targets, self.grid)
+
+    def targets(self, positions: Sequence[Position]) -> Iterator[tuple[Target, ...]]:
+        """The proposals of each of some positions of a single clip, nearest first."""
+        H, W = self.grid
+        tables = [values.flatten(0, 1) for values in (*self.proposals, self.wins)]
+        for first in range(0, len(positions), _AT_ONCE):
+            some = positions[first : first + _AT_ONCE]
+            places = torch.tensor([(at.frame * H + at.row) * W + at.column for at in some])
+            for rows in zip(*(table[places].tolist() for table in tables), strict=True):
+                yield tuple(
+                    Target(index // (H * W), index % (H * W) // W, index % W, distance, wins)
+                    for index, distance, wins in zip(*rows, strict=True)
+                    if index >= 0
+                )
 
     def ranked(self, n: int | None = None) -> list[Position]:
         """The n positions of a single clip that the module changed most, all if None.

@@ -1,6 +1,7 @@
 """What a network saw and matched in one video, in pixels of that video."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,14 @@ from numpy.typing import NDArray
 
 from motionlens._utils.checks import check_choice
 from motionlens.explain.clear_match import clearest_position
-from motionlens.explain.correspondences import Correspondences, Match, Position, Region, cell_region
+from motionlens.explain.correspondences import (
+    Correspondences,
+    Match,
+    Position,
+    Region,
+    Target,
+    cell_region,
+)
 from motionlens.report.prediction import Prediction
 
 # Of the JSON that `to_dict` gives; the version grows with each incompatible change.
@@ -101,12 +109,21 @@ class Explanation:
             ValueError: If there is no such module or position.
         """
         found = self.module(module)
-        targets = [target._asdict() for target in found.match(frame, row, column).targets]
-        for target in targets:
-            if math.isnan(target["distance"]):  # an injected proposal has none
-                target["distance"] = None
+        targets = found.match(frame, row, column).targets
         change = float(found.change[frame, row * found.grid[1] + column])
-        return {**Position(frame, row, column, change)._asdict(), "proposals": targets}
+        return _plain(Position(frame, row, column, change), targets)
+
+    def positions(self, module: str, n: int | None = None) -> Iterator[dict[str, Any]]:
+        """The n positions that a module changed most, all if None, as :meth:`position` gives them.
+
+        Made one after the other, so that as little as one of them is in memory.
+
+        Raises:
+            ValueError: If there is no such module, or n is below 1.
+        """
+        found = self.module(module)
+        ranked = found.ranked(n)
+        return map(_plain, ranked, found.targets(ranked))
 
     def to_dict(self, *, top: int | None = None) -> dict[str, Any]:
         """Everything but the frames as plain values, for JSON.
@@ -117,6 +134,13 @@ class Explanation:
         Raises:
             ValueError: If ``top`` is below 1.
         """
+        values = self.without_positions()
+        for module in values["modules"]:
+            module["positions"] = list(self.positions(module["name"], top))
+        return values
+
+    def without_positions(self) -> dict[str, Any]:
+        """What :meth:`to_dict` returns, but for the positions of its modules."""
         T, H, W = self.frames.shape[:3]
         return {
             "format": FORMAT,
@@ -140,8 +164,15 @@ class Explanation:
                     "best_matched": dict(
                         zip(("frame", "row", "column"), self.best_matched(name), strict=False)
                     ),
-                    "positions": [self.position(name, *at[:3]) for at in found.ranked(top)],
                 }
                 for name, found in self.modules.items()
             ],
         }
+
+
+def _plain(at: Position, targets: Iterable[Target]) -> dict[str, Any]:
+    proposals = [target._asdict() for target in targets]
+    for proposal in proposals:
+        if math.isnan(proposal["distance"]):  # an injected proposal has none
+            proposal["distance"] = None
+    return {**at._asdict(), "proposals": proposals}

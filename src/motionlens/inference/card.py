@@ -10,9 +10,11 @@ from operator import attrgetter
 from typing import Any
 
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
+from motionlens.clips.video_index import check_class_text
 from motionlens.models.registry import create_model, model_defaults
 from motionlens.report.thresholds import DEFAULT_THRESHOLD
 
@@ -38,9 +40,34 @@ _ATTRIBUTES = {
     "about": "about",
     "format_version": "format_version",
 }
+# 100 frames of 1000x1000: 1.2 GB as float32.
+_MAX_CLIP_PIXELS = 100_000_000
+# Three times those of the largest network here; 1.2 GB as float32.
+MAX_WEIGHTS = 300_000_000
 _REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
 # How far apart a clip's frames are: one of these says so.
 _STEPS = ("seconds", "frame_stride")
+
+
+class _WeightLimit(TorchFunctionMode):
+    """Counts the weights that layers ask memory for, which takes none until they are filled."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._number = most, 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if getattr(func, "__name__", "") == "empty":
+            self._number += result.numel()
+            if self._number > self._most:
+                raise ValueError(
+                    f"its options must make at most {self._most:,} weights, they make more; "
+                    "correct the widths"
+                )
+        return result
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +119,7 @@ class ModelCard:
         is_list = isinstance(self.class_names, (list, tuple))
         if not is_list or not all(isinstance(name, str) for name in self.class_names):
             raise ValueError(f"class_names must be a list of strings, got {self.class_names!r:.99}")
+        check_class_text(self.class_names)
         twice = [name for name, count in Counter(self.class_names).items() if count > 1]
         if not self.class_names or twice:
             raise ValueError(
@@ -99,6 +127,7 @@ class ModelCard:
                 f"more than once: {', '.join(twice) or 'none'}"
             )
         self._check_thresholds()
+        self._check_clip()
         if self.background and self.background not in self.class_names:
             raise ValueError(
                 f"background of a model card must be one of its class_names, got "
@@ -121,15 +150,33 @@ class ModelCard:
                 f"multi_label recognizer, got {self.thresholds!r:.99}"
             )
 
+    def _check_clip(self) -> None:
+        """Refuse a clip that no memory holds, before anything is made for it."""
+        pixels = self.sampling.num_frames * self.preprocessing.size**2
+        if pixels > _MAX_CLIP_PIXELS:
+            raise ValueError(
+                f"a clip must have at most {_MAX_CLIP_PIXELS:,} pixels, num_frames "
+                f"{self.sampling.num_frames} of size {self.preprocessing.size} have {pixels:,}; "
+                "take fewer or smaller frames"
+            )
+
     @property
     def clip_shape(self) -> tuple[int, int, int, int]:
         """Channels, frames, rows and columns of a clip."""
         size = self.preprocessing.size
         return model_defaults(self.model).channels, self.sampling.num_frames, size, size
 
-    def build(self) -> nn.Module:
-        """Build the network with fresh weights."""
-        return create_model(self.model, num_classes=len(self.class_names), **self.options)
+    def build(self, max_weights: int = MAX_WEIGHTS) -> nn.Module:
+        """Build the network with fresh weights.
+
+        Args:
+            max_weights: how many it may have; more are refused before they are filled.
+
+        Raises:
+            ValueError: If an option is out of the network's range, or it would have more weights.
+        """
+        with _WeightLimit(max_weights):
+            return create_model(self.model, num_classes=len(self.class_names), **self.options)
 
     @property
     def label_thresholds(self) -> tuple[float, ...] | None:

@@ -20,6 +20,8 @@ from motionlens.pretrained import NAME, bundled_path
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
 
+# Weights that a network may have besides those of its file.
+_MORE = 1_000_000
 # Entry of the weights file's metadata.
 _CHECKSUM = "motionlens_sha256"
 
@@ -77,16 +79,18 @@ def load_checkpoint(source: str | os.PathLike[str]) -> tuple[nn.Module, ModelCar
     card = load_card(folder)
     if not (folder / WEIGHTS_FILE).is_file():
         raise ValueError(_lacks(folder, WEIGHTS_FILE))
+    found = load_safetensors(folder / WEIGHTS_FILE)
     try:
-        model = card.build()
-    except (ValueError, TypeError, RuntimeError) as error:  # torch's, for absurd sizes
+        # One that needs more weights than the file holds does not fit it.
+        model = card.build(max_weights=_MORE + 2 * sum(w.numel() for w in found.values()))
+    # Options of any type and size end in errors of many types.
+    except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as error:
         reason = one_line(error)[:200]
         raise ValueError(f"{folder / CARD_FILE} cannot be used: {reason}") from None
-    state = load_safetensors(folder / WEIGHTS_FILE)
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(found)
     except RuntimeError:
-        expected, found = model.state_dict(), state
+        expected = model.state_dict()
         odd = [n for n in expected if n not in found or expected[n].shape != found[n].shape]
         odd += [name for name in found if name not in expected]
         raise ValueError(

@@ -14,9 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.folder_lock import locked_folder
 from motionlens._utils.process_pool import Lost, run_in_processes
 from motionlens.datasets.prepared import claim
 from motionlens.reproduce.grids import Run
@@ -31,7 +30,7 @@ from motionlens.reproduce.results import (
 from motionlens.training.run_folder import REPRODUCED_FILE, flattened
 
 RUNS = "runs"
-_PLAN_FILE, _LOCK_FILE = "plan.json", ".lock"
+_PLAN_FILE = "plan.json"
 _KILLED = "its process was killed, perhaps for its memory"
 # What a run stores about itself, as JSON.
 Note = Mapping[str, Any]
@@ -150,24 +149,18 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
     """
     check_writable(out)
     out.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(out / _LOCK_FILE, timeout=0):
-            if anew:
-                (out / _PLAN_FILE).unlink(missing_ok=True)
-            wanted = flattened(plan)
-            if before := claim(out / _PLAN_FILE, wanted):
-                name, value = before
-                raise ValueError(
-                    f"{out} must hold the same reproduction, {name} was {value}, is "
-                    f"{wanted[name]}; name another folder with --out"
-                )
-            (out / RUNS).mkdir(exist_ok=True)
-            yield
-    except Timeout:
-        raise ValueError(
-            f"{out} must not be worked in by two calls, and another one is under way; wait for it, "
-            "or name another folder with --out"
-        ) from None
+    with locked_folder(out):
+        if anew:
+            (out / _PLAN_FILE).unlink(missing_ok=True)
+        wanted = flattened(plan)
+        if before := claim(out / _PLAN_FILE, wanted):
+            name, value = before
+            raise ValueError(
+                f"{out} must hold the same reproduction, {name} was {value}, is "
+                f"{wanted[name]}; name another folder with --out"
+            )
+        (out / RUNS).mkdir(exist_ok=True)
+        yield
 
 
 def _results(

@@ -1,20 +1,17 @@
-"""ASGI middleware: limits on uploads, request metrics and security headers."""
+"""ASGI middleware around every request: metrics, security headers, and bodies left unread."""
 
 import asyncio
 import time
 from collections.abc import Collection
 from contextlib import suppress
 
-from fastapi import HTTPException
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from motionlens.serving.config import ServingConfig
 from motionlens.serving.metrics import Metrics
-from motionlens.serving.schemas import error_response
 
-# How long a client is told to wait before it tries again, seconds.
-RETRY_AFTER_S = 1
+# What proxies call a request whose client left before it was answered.
+_LEFT = 499
 
 # The page loads nothing from another host and sends nothing to one. Frames arrive as data: URLs;
 # recorded clips are shown as blob: URLs.
@@ -34,64 +31,6 @@ SECURITY_HEADERS = {
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class UploadLimits:
-    """Refuses uploads that are too large (413), and any upload while too many are open (503).
-
-    Starlette's own limit answers in plain text and does not say which option to change.
-
-    Args:
-        app: the application behind.
-        paths: the paths that take uploads.
-        config: the limits.
-        metrics: its ``open_uploads`` is kept up to date.
-    """
-
-    def __init__(
-        self, app: ASGIApp, *, paths: Collection[str], config: ServingConfig, metrics: Metrics
-    ) -> None:
-        self._app, self._paths, self._config = app, paths, config
-        self._slots = asyncio.Semaphore(config.max_waiting)
-        self._open_uploads = metrics.open_uploads
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"] not in self._paths:
-            await self._app(scope, receive, send)
-            return
-        receive = self._limited(receive)
-        if not self._slots.locked():
-            async with self._slots:
-                with self._open_uploads.track_inprogress():
-                    await self._app(scope, receive, send)
-            return
-        # A client that is still sending would not see the answer.
-        with suppress(HTTPException):
-            while (await receive()).get("more_body"):
-                pass
-        message = f"{self._config.max_waiting} requests wait already; try again in a moment"
-        refusal = error_response(503, message, {"Retry-After": str(RETRY_AFTER_S)})
-        await refusal(scope, receive, send)
-
-    def _limited(self, receive: Receive) -> Receive:
-        """``receive`` that raises once the body exceeds the limit."""
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._config.max_upload_mb * 1e6:
-                raise HTTPException(
-                    413,
-                    f"an upload must have at most {self._config.max_upload_mb:g} MB, this one has "
-                    "more; send a shorter or smaller clip, or start the server with a larger "
-                    "--max_upload_mb",
-                )
-            return message
-
-        return limited
-
-
 class RequestMetrics:
     """Counts and times requests, and adds security headers to their answers.
 
@@ -109,7 +48,7 @@ class RequestMetrics:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 500
+        start, status = time.perf_counter(), 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -125,10 +64,11 @@ class RequestMetrics:
 
         try:
             await self._app(scope, receive, send_with_headers)
+            status = status or _LEFT
         finally:
             path = self._path_label(scope["path"])
             method = scope["method"] if scope["method"] in METHODS else "other"
-            self._metrics.requests.labels(path, method, status).inc()
+            self._metrics.requests.labels(path, method, status or 500).inc()
             self._metrics.request_seconds.labels(path).observe(time.perf_counter() - start)
 
     def _path_label(self, path: str) -> str:
@@ -136,3 +76,43 @@ class RequestMetrics:
         if path in self._paths:
             return path
         return "/static" if path.startswith("/static/") else "other"
+
+
+class Drain:
+    """Reads the rest of a request that is answered early, so that its client sees the answer.
+
+    A connection that is closed while its client still sends loses what was answered.
+
+    Args:
+        app: the application behind.
+        seconds: how long it is read.
+    """
+
+    def __init__(self, app: ASGIApp, *, seconds: float) -> None:
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # A client that waits for a word before it sends its body is answered without it.
+        is_complete = "expect" in Headers(scope=scope)
+
+        async def watched() -> Message:
+            nonlocal is_complete
+            message = await receive()
+            is_complete = not message.get("more_body")
+            return message
+
+        async def send_after_body(message: Message) -> None:
+            # Who is too slow is not waited for.
+            is_early = not is_complete and message.get("status") not in (None, 408)
+            if is_early:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._seconds):
+                        while not is_complete:
+                            await watched()
+            await send(message)
+
+        await self._app(scope, watched, send_after_body)

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Request, UploadFile
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from motionlens._utils.errors import one_line
@@ -13,7 +13,13 @@ from motionlens.serving.schemas import ErrorAnswer, ExplanationAnswer, ModelAnsw
 from motionlens.serving.service import Service
 from motionlens.serving.uploads import clean_name
 
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorAnswer, "description": "The request is damaged, or for another host."},
+    401: {"model": ErrorAnswer, "description": "The token is missing or wrong."},
+    403: {"model": ErrorAnswer, "description": "A page of another site sends the request."},
+}
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    408: {"model": ErrorAnswer, "description": "The upload does not arrive in time."},
     413: {"model": ErrorAnswer, "description": "The upload is too large."},
     422: {"model": ErrorAnswer, "description": "The video cannot be read, or a value is wrong."},
     503: {
@@ -23,9 +29,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     },
 }
 
-router = APIRouter()
+router = APIRouter(responses=_REFUSALS)
 # The routes that take uploads, whose limits are checked before the body is read.
-uploads = APIRouter(responses=_ERRORS)
+uploads = APIRouter(responses=_REFUSALS | _ERRORS)
 
 
 async def _service(request: Request) -> Service:
@@ -92,7 +98,7 @@ async def explain(
     except ValueError as error:  # k is out of range, or the network has no modules
         raise HTTPException(422, one_line(error)) from None
     # Not a model: pydantic would validate thousands of positions one by one.
-    return Response(answer, media_type="application/json")
+    return StreamingResponse(answer, media_type="application/json")
 
 
 @router.get("/model", response_model=ModelAnswer, summary="Describe the recognizer")
@@ -114,6 +120,7 @@ async def model(service: Served) -> Any:
         "limits": {
             "max_upload_mb": config.max_upload_mb,
             "max_megapixels": config.max_megapixels,
+            "max_proposals": config.max_proposals,
             "max_waiting": config.max_waiting,
         },
         "version": __version__,

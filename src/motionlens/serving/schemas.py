@@ -114,5 +114,7 @@ class ModelAnswer(BaseModel):
     explains: bool = Field(description="whether POST /explain works")
     card: dict[str, Any] = Field(description="the model card")
     pictures: int = Field(description="number of pictures that POST /predict/pictures takes")
-    limits: dict[str, float] = Field(description="max_upload_mb, max_megapixels, max_waiting")
+    limits: dict[str, float] = Field(
+        description="max_upload_mb, max_megapixels, max_proposals, max_waiting"
+    )
     version: str = Field(description="version of motionlens")

@@ -3,12 +3,11 @@
 import asyncio
 import base64
 import io
-import json
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,11 +18,13 @@ from torch import Tensor
 from motionlens.inference.explaining import explain_frames
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import read_clip
+from motionlens.models.capture import capture_proposals
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
+from motionlens.serving.explanation_json import explanation_json
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
-from motionlens.serving.uploads import check_size, read_pictures, stored
+from motionlens.serving.uploads import read_pictures, stored
 from motionlens.video.file import open_video
 from motionlens.video.frames import Frames, VideoError
 
@@ -54,7 +55,7 @@ class Service:
         self.recognizer, self.config, self._metrics = recognizer, config, metrics
         sampling, preprocessing = recognizer.card.sampling, recognizer.card.preprocessing
         self.num_pictures = sampling.num_frames * (sampling.lead + 1)
-        self._max_pixels = config.max_megapixels * 1e6
+        self._limits = config.video_limits
         self._temporary = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
         self.folder = Path(self._temporary.name)
         self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
@@ -63,8 +64,9 @@ class Service:
         )
         # The first run of a network takes much longer than the next ones.
         shape = (self.num_pictures, 3, preprocessing.size, preprocessing.size)
-        black = torch.zeros(shape, dtype=torch.uint8)
-        self._network.call(lambda: self._probabilities([black])).result()
+        self._black = torch.zeros(shape, dtype=torch.uint8)
+        self._network.call(lambda: self._probabilities([self._black])).result()
+        self._searched: list[torch.Size] | None = None  # (1, T, S, k) of each module
         metrics.queue_length.set_function(lambda: self._network.num_waiting)
 
     def close(self) -> None:
@@ -100,13 +102,11 @@ class Service:
             raise VideoError(
                 f"pictures must be {self.num_pictures}, the frames of one clip, got {len(files)}"
             )
-        return await self._recognize(
-            lambda: read_pictures(files, self._max_pixels), "pictures", top
-        )
+        return await self._recognize(lambda: read_pictures(files, self._limits), "pictures", top)
 
     async def explain(
         self, file: IO[bytes], name: str, *, k: int | None, top: int | None, pictures: bool
-    ) -> str:
+    ) -> AsyncIterator[str]:
         """Explain what the network matched in an uploaded video.
 
         Args:
@@ -117,12 +117,14 @@ class Service:
             pictures: whether to add the frames as ``data:`` URLs.
 
         Returns:
-            JSON.
+            JSON, in pieces that are made as they are taken.
 
         Raises:
             VideoError: If it cannot be read as a video.
             ValueError: If the network has no CP modules, or k is out of range.
         """
+        if k is not None:
+            await self._check_k(k)
         numbers, frames = await self._in_thread(lambda: self._read(file, name))
         found = await asyncio.wrap_future(
             self._network.call(
@@ -130,12 +132,35 @@ class Service:
             )
         )
 
-        def to_json() -> str:
+        def shown() -> dict[str, Any]:
             urls = [_data_url(frame, self.config.picture_px) for frame in found.frames]
-            answer = {**found.to_dict(top=top), "pictures": urls if pictures else None}
-            return json.dumps(answer, separators=(",", ":"))
+            return {**found.without_positions(), "pictures": urls if pictures else None}
 
-        return await self._in_thread(to_json)
+        return explanation_json(await self._in_thread(shown), found, top)
+
+    async def _check_k(self, k: int) -> None:
+        """Refuse a k that would make the answer, and the work for it, large.
+
+        Raises:
+            ValueError: If it does.
+        """
+        if self._searched is None:
+            self._searched = await asyncio.wrap_future(self._network.call(self._search_shapes))
+        num_positions = sum(T * S for _, T, S, _ in self._searched)
+        own = max((own for *_, own in self._searched), default=k)
+        most = max(self.config.max_proposals // max(num_positions, 1), own)
+        # What is beyond the positions that there are is refused by the network in its own words.
+        if most < k <= min(((T - 1) * S for _, T, S, _ in self._searched), default=0):
+            raise ValueError(
+                f"k must be at most {most} here, got {k}: an explanation has at most "
+                f"{self.config.max_proposals} proposals, of {num_positions} positions; take fewer, "
+                "or start the server with a larger --max_proposals"
+            )
+
+    def _search_shapes(self) -> list[torch.Size]:
+        with capture_proposals(self.recognizer.network) as seen:
+            self._probabilities([self._black])
+        return [proposals.indices.shape for proposals in seen.values()]
 
     async def _recognize(self, decode: Callable[[], Tensor], name: str, top: int) -> Prediction:
         crop = self.recognizer.card.preprocessing.crop
@@ -150,8 +175,10 @@ class Service:
 
     def _read(self, file: IO[bytes], name: str) -> tuple[NDArray[np.int64], Frames]:
         """The frames of an upload's clip, and their numbers in the video."""
-        with stored(file, name, self.folder) as path, open_video(path) as reader:
-            check_size(name, reader.height, reader.width, self._max_pixels)
+        with (
+            stored(file, name, self.folder) as path,
+            open_video(path, limits=self._limits) as reader,
+        ):
             return read_clip(reader, self.recognizer.card.sampling)
 
     def _run(self, frames: Tensor) -> Tensor:

@@ -11,10 +11,11 @@ from typing import IO
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from motionlens.video.frames import VideoError
+from motionlens.video.limits import Limits
+from motionlens.video.pictures import read_picture
 
 _HEAD = 512
 # First bytes of the accepted containers. It is an allowlist, because FFmpeg also reads playlists
@@ -93,7 +94,7 @@ def stored(file: IO[bytes], name: str, folder: Path) -> Iterator[Path]:
             raise VideoError(str(error).replace(copy.name, name)) from None
 
 
-def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
+def read_pictures(files: Sequence[IO[bytes]], limits: Limits) -> Tensor:
     """JPEG or PNG files of one size to frames, uint8 ``(T, 3, H, W)``.
 
     Raises:
@@ -101,34 +102,13 @@ def read_pictures(files: Sequence[IO[bytes]], max_pixels: float) -> Tensor:
     """
     frames: list[NDArray[np.uint8]] = []
     for number, file in enumerate(files):
-        try:
-            with Image.open(file, formats=("jpeg", "png")) as picture:
-                check_size(f"picture {number}", picture.height, picture.width, max_pixels)
-                frames.append(np.asarray(picture.convert("RGB")))
-        except (OSError, SyntaxError, Image.DecompressionBombError):
-            message = f"picture {number} cannot be read; send JPEG or PNG"
-            raise VideoError(message) from None
+        name = f"picture {number}"
+        frames.append(read_picture(file, name, "send JPEG or PNG", limits, formats=("JPEG", "PNG")))
+        height, width = frames[0].shape[:2]
         if frames[-1].shape != frames[0].shape:
             raise VideoError(
-                f"pictures must be of one size, the first is {_size(frames[0])} and number "
-                f"{number} {_size(frames[-1])}; send frames of one camera"
+                f"pictures must be of one size, the first is {width}x{height} and number "
+                f"{number} {frames[-1].shape[1]}x{frames[-1].shape[0]}; send frames of one camera"
             )
+        limits.check_clip("pictures", len(files), height, width)
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
-
-
-def check_size(name: str, height: int, width: int, max_pixels: float) -> None:
-    """Refuse frames above the limit, before they are decoded.
-
-    Raises:
-        VideoError: If they have more pixels.
-    """
-    if height * width > max_pixels:
-        raise VideoError(
-            f"{name}: frames must have at most {max_pixels / 1e6:g} megapixels, these are "
-            f"{width}x{height}; make them smaller, or start the server with a larger "
-            "--max_megapixels"
-        )
-
-
-def _size(frame: NDArray[np.uint8]) -> str:
-    return f"{frame.shape[1]}x{frame.shape[0]}"

@@ -5,12 +5,13 @@ import math
 import shutil
 import statistics
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from motionlens._utils.checks import check_number
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.folder_lock import locked_folder
 from motionlens._utils.numbers import percent
 from motionlens._utils.tables import markdown_table
 from motionlens.datasets.parts import open_parts
@@ -125,6 +126,21 @@ def cross_validate(
     if not resume:
         _check_start(runs[0])
     out.mkdir(parents=True, exist_ok=True)
+    with locked_folder(out):
+        check_folds(recipe, folds, resume=resume, overwrite=overwrite)
+        return _train_folds(recipe, runs, overwrite=overwrite, progress=progress, say=say)
+
+
+def _train_folds(
+    recipe: Recipe,
+    runs: Sequence[Recipe],
+    *,
+    overwrite: bool,
+    progress: bool,
+    say: Callable[[str], None],
+) -> FoldsResult:
+    """Train once per fold in a folder that nobody else writes; see :func:`cross_validate`."""
+    out, folds = Path(recipe.out), len(runs)
     if overwrite:
         for old in out.glob("fold[0-9]*"):
             shutil.rmtree(old)

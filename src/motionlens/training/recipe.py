@@ -89,9 +89,11 @@ class OptimConfig:
             )
         if self.epochs is not None and self.steps is not None:
             raise ValueError("optim.epochs and optim.steps exclude each other; leave out one")
-        check_fields(
-            self, "optim.", "epochs", "steps", "batch_size", "accumulate", "step_epochs", least=1
-        )
+        counts = ("epochs", "steps", "accumulate", "step_epochs")
+        check_fields(self, "optim.", *counts, least=1)
+        check_fields(self, "optim.", *counts, most=10**9)
+        check_fields(self, "optim.", "batch_size", least=1)
+        check_fields(self, "optim.", "batch_size", most=10**6)
         check_fields(self, "optim.", "weight_decay", "grad_clip", least=0)
         check_fields(self, "optim.", "focal_gamma", least=0, most=10)
         check_fields(self, "optim.", "lr", above=0)
@@ -126,6 +128,7 @@ class LoaderConfig:
 
     def __post_init__(self) -> None:
         check_fields(self, "loader.", "num_workers", least=0)
+        check_fields(self, "loader.", "num_workers", most=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,8 +207,12 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        check_fields(self, "", "k", "validate_every", "patience", "devices", "num_nodes", least=1)
+        check_fields(self, "", "k", "validate_every", "patience", least=1)
+        check_fields(self, "", "k", "validate_every", "patience", most=10**9)
+        check_fields(self, "", "devices", "num_nodes", least=1)
+        check_fields(self, "", "devices", "num_nodes", most=10**5)
         check_fields(self, "", "seed", least=0)
+        check_fields(self, "", "seed", most=2**63 - 1)
         if self.loader.balanced and self.optim.class_weights is not None:
             raise ValueError(
                 "loader.balanced and optim.class_weights both make up for rare classes; set one"

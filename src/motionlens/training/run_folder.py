@@ -23,6 +23,7 @@ from typing import Any
 
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import load_recipe, save_recipe, with_absolute_paths
@@ -65,6 +66,14 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
     run = Path(recipe.out)
     if resume and overwrite:
         raise ValueError("resume and overwrite exclude each other; give one")
+    check_free(run)
+    _check_state(recipe, resume=resume, overwrite=overwrite)
+    check_writable(run)
+
+
+def _check_state(recipe: Recipe, *, resume: bool, overwrite: bool) -> None:
+    """Check what the run folder holds; see :func:`check_run`."""
+    run = Path(recipe.out)
     # A run that was killed before its first checkpoint leaves only a recipe.
     holds_run = any((run / name).exists() for name in (CHECKPOINT, _CARD_FILE, _REPLACED))
     if resume:
@@ -74,15 +83,15 @@ def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
             f"out must not hold a run yet, {run} does; name another folder, or set resume "
             "(--resume) to go on with it or overwrite (--overwrite) to start anew"
         )
-    check_writable(run)
 
 
 @contextmanager
 def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
     """The run folder, with the recipe and the versions in it, while a run is made.
 
-    A run that ends before its first checkpoint leaves no trace, and the run that it was to
-    replace comes back. If the process is killed instead, that one lies in ``.replaced``.
+    No other process works in the folder meanwhile. A run that ends before its first checkpoint
+    leaves no trace, and the run that it was to replace comes back. If the process is killed
+    instead, that one lies in ``.replaced``.
 
     Args:
         recipe: has passed :func:`check_run`.
@@ -90,13 +99,29 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
         overwrite: replace a run that the folder holds; other files in it are left.
 
     Raises:
+        ValueError: If another process works in the folder, or has put a run there since the check.
         OSError: If the folder cannot be written.
     """
-    from motionlens._utils.machine import versions  # which needs torch
-
     run = Path(recipe.out)
     is_new = not run.exists()
     run.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked_folder(run):
+            _check_state(recipe, resume=resume, overwrite=overwrite)
+            with _written_run(recipe, resume=resume, overwrite=overwrite):
+                yield run
+    finally:
+        if is_new and not (run / CHECKPOINT).exists():
+            with suppress(OSError):  # somebody else has put something there
+                run.rmdir()
+
+
+@contextmanager
+def _written_run(recipe: Recipe, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    """A run folder that nobody else writes; see :func:`begun_run`."""
+    from motionlens._utils.machine import versions  # which needs torch
+
+    run = Path(recipe.out)
     aside = run / _REPLACED
     if overwrite and not aside.exists():
         _move_run(run, aside)
@@ -106,7 +131,7 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
         _remove_leftovers(run)
         save_recipe(with_absolute_paths(recipe), run / RECIPE_FILE)
         write_atomically(run / VERSIONS_FILE, (json.dumps(versions(), indent=2) + "\n").encode())
-        yield run
+        yield
     finally:
         if (run / CHECKPOINT).exists():
             shutil.rmtree(aside, ignore_errors=True)
@@ -115,9 +140,6 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
             if aside.exists():
                 _move_run(aside, run)
                 aside.rmdir()
-            if is_new:
-                with suppress(OSError):  # somebody else has put something there
-                    run.rmdir()
 
 
 def check_resumable(recipe: Recipe) -> None:

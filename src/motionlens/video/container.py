@@ -1,6 +1,6 @@
 """Video containers: opening them, and what they declare of themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,22 @@ from numpy.typing import NDArray
 from motionlens._utils.errors import one_line
 from motionlens._utils.numbers import counted
 from motionlens.video.frames import VideoError
+from motionlens.video.limits import Limits, check_overlap
 
 _LFS_POINTER = b"version https://git-lfs"
 _COVER = av.stream.Disposition.attached_pic
 # Bare coded pictures. Their demuxers assume 25 frames per second, whatever the pictures say.
 _BARE_FORMATS = frozenset({"h264", "hevc", "vvc", "mpegvideo"})
+# FFmpeg's demuxers of files that hold their own pictures. All others are refused by content,
+# whatever a file is called: playlists open the files and addresses that they name, a text becomes
+# pictures of its letters, and file names with a percent sign stand for other files.
+CONTAINER_FORMATS = (
+    "mov,matroska,webm,avi,mpeg,mpegts,mpegvideo,h261,h263,h264,hevc,vvc,evc,m4v,obu,av1,ivf,ogg,"
+    "flv,asf,gif,apng,mxf,gxf,nut,nuv,rm,dv,mjpeg,mjpeg_2000,yuv4mpegpipe,wtv,vc1,vc1test,dirac,"
+    "dnxhd,cavsvideo,avs2,avs3,roq,smjpeg,flic,smk,bink,pva,webp,"
+    "bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe,"
+    "mp3,wav,flac,aac,ac3,aiff,caf,amr"  # told to have no pictures
+)
 
 
 def check_file(path: Path) -> None:
@@ -27,7 +38,10 @@ def check_file(path: Path) -> None:
     if not path.exists():
         raise VideoError(f"{path}: must be a video file or a folder of pictures, nothing is there")
     if not path.is_file():
-        raise VideoError(f"{path}: must be a file or a folder, it is neither; name a video file")
+        raise VideoError(
+            f"{path}: must be a file or a folder, it is neither but a pipe, a socket or a device; "
+            "name a video file"
+        )
     try:
         with path.open("rb") as file:
             start = file.read(len(_LFS_POINTER))
@@ -42,25 +56,48 @@ def check_file(path: Path) -> None:
 def open_container(
     address: str,
     name: str,
+    limits: Limits,
+    *,
+    formats: str | None = CONTAINER_FORMATS,
+    protocols: str | None = "file",
     advice: str = "it is cut short or something else, try a player or copy it again",
-    **options: Any,
+    options: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> tuple[Any, Any]:
     """Open a container and find its video stream.
 
     Args:
         address: for FFmpeg.
         name: what error messages call it.
-        advice: what they say to do.
-        **options: of ``av.open``.
+        limits: of its frames.
+        formats: FFmpeg's names of the demuxers that may read it, by its content; None for any.
+        protocols: FFmpeg's names of what it may be read through; None for any.
+        advice: what error messages say to do.
+        options: further options of FFmpeg.
+        **settings: of ``av.open``.
 
     Returns:
         The container and the stream.
 
     Raises:
-        VideoError: If it cannot be opened, or has no video.
+        VideoError: If it cannot be opened, has no video, or its frames are beyond the limits.
     """
+    # Decoders align rows and columns, so that what they check is a little larger.
+    max_pixels = str(min(int(limits.max_megapixels * 1.1e6) + 2**20, 2**31 - 1))
+    given = dict(options or {}, max_pixels=max_pixels)
+    if formats is not None:
+        given["format_whitelist"] = formats
+    if protocols is not None:
+        given["protocol_whitelist"] = protocols
     try:
-        container = av.open(address, metadata_errors="replace", **options)
+        container = av.open(address, metadata_errors="replace", options=given, **settings)
+    except av.error.ArgumentError as error:
+        if formats is None:
+            raise VideoError(f"{name}: cannot be opened ({error.strerror}); {advice}") from error
+        raise VideoError(
+            f"{name}: is not a video file in a format that is known here; texts, playlists and "
+            "raw data are not opened, whatever they are called"
+        ) from error
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise VideoError(f"{name}: cannot be read as a video ({reason}); {advice}") from error
@@ -70,9 +107,17 @@ def open_container(
         container.close()
         lack = "no decoder is known for its video" if streams else "has no video stream"
         raise VideoError(f"{name}: {lack}; give a file with pictures that FFmpeg decodes")
+    context = streams[0].codec_context
+    try:
+        if context.width and context.height:
+            limits.check_frame(name, context.height, context.width)
+    except VideoError:
+        container.close()
+        raise
     # One thread: clips are short, and loaders already use one process per core.
     streams[0].thread_type = "SLICE"
-    streams[0].codec_context.thread_count = 1
+    context.thread_count = 1
+    context.options = {"max_pixels": max_pixels}  # also where the header has announced less
     return container, streams[0]
 
 
@@ -81,10 +126,20 @@ def file_address(path: Path) -> str:
     return f"file:{path}"
 
 
-def read_packets(container: Any, stream: Any) -> Iterator[Any]:
-    """The packets of a stream in the order of the file, up to damage that ends it."""
+def read_packets(container: Any, stream: Any, name: str, limits: Limits) -> Iterator[Any]:
+    """The packets of a stream in the order of the file, up to damage that ends it.
+
+    Raises:
+        VideoError: If they are too many, or overlap in the file.
+    """
+    num_bytes, packet_bytes = container.size, 0
     try:
-        yield from container.demux(stream)
+        for number, packet in enumerate(container.demux(stream), start=1):
+            packet_bytes += packet.size
+            if not number & 255:
+                limits.check_packets(name, number)
+                check_overlap(name, packet_bytes, num_bytes)
+            yield packet
     except av.error.FFmpegError:
         return
 
@@ -168,6 +223,6 @@ def damage_note(num_replaced: int, num_damaged: int, asked_for: int | None = Non
 def no_frame(name: str) -> VideoError:
     """The error of a video without frames."""
     return VideoError(
-        f"{name}: holds no frame that can be decoded; it is damaged or empty, try a player or copy "
-        "it again"
+        f"{name}: holds no frame that can be decoded; it is damaged or empty, or its frames are "
+        "larger than they may be, try a player or copy it again"
     )

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens.video.array import ArrayReader
 from motionlens.video.container import (
     check_file,
     damage_note,
@@ -23,8 +24,9 @@ from motionlens.video.container import (
 )
 from motionlens.video.frame_index import index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning, decoding
+from motionlens.video.limits import Limits, limits_in_force
 from motionlens.video.orientation import UprightConverter
-from motionlens.video.pictures import ArrayReader, FolderReader, WebpReader, is_pattern, is_webp
+from motionlens.video.pictures import FolderReader, WebpReader, is_pattern, is_webp
 from motionlens.video.presentation import Decoded, Presentation, decode
 from motionlens.video.shards import ShardReader, is_shard_path
 
@@ -35,6 +37,7 @@ def open_video(
     start_s: float | None = None,
     end_s: float | None = None,
     fps: float = 12.0,
+    limits: Limits | None = None,
 ) -> VideoReader:
     """Open anything that shows frames.
 
@@ -46,6 +49,8 @@ def open_video(
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: frame rate of folders and arrays, which have none of their own; files do.
+        limits: how much a video may ask for; those of the process if None, see
+            :mod:`motionlens.video.limits`.
 
     Returns:
         The open reader. Pixels are taken as square, whatever aspect the container asks for.
@@ -53,7 +58,8 @@ def open_video(
 
     Raises:
         VideoError: If there is nothing there, it is no video, or it has no frame to show; if a
-            folder holds several series of pictures, or pictures of 16 bits.
+            folder holds several series of pictures, or pictures of 16 bits; if it is beyond the
+            limits.
 
     Warns:
         VideoWarning: If a file holds fewer frames than it announces.
@@ -63,19 +69,20 @@ def open_video(
         ...     reader.read([1, 0]).data.shape
         torch.Size([2, 3, 16, 24])
     """
+    limits = limits or limits_in_force()
     if isinstance(video, np.ndarray | Tensor):
         reader: VideoReader = ArrayReader(video, fps=fps)
     elif (path := Path(video)).is_dir():
-        reader = FolderReader(path, fps=fps)
+        reader = FolderReader(path, limits, fps=fps)
     elif is_shard_path(path):
-        reader = ShardReader(path)
+        reader = ShardReader(path, limits)
     elif is_pattern(path):
-        reader = FolderReader(path.parent, fps=fps, pattern=path.name)
+        reader = FolderReader(path.parent, limits, fps=fps, pattern=path.name)
     elif is_webp(path):
-        reader = WebpReader(path)
+        reader = WebpReader(path, limits)
     else:
         with decoding(str(path)):
-            reader = FileReader(path)
+            reader = FileReader(path, limits)
     try:
         reader.restrict(start_s, end_s)
     except VideoError:
@@ -92,21 +99,22 @@ class FileReader(VideoReader):
 
     Args:
         path: the file.
+        limits: how much it may ask for.
 
     Raises:
-        VideoError: If the file cannot be read, or has no frame to show.
+        VideoError: If the file cannot be read, has no frame to show, or is beyond the limits.
 
     Warns:
         VideoWarning: If the file holds fewer frames than it announces, or some are damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         check_file(path)
-        self._path = path
+        self._path, self._limits = path, limits
         self._has_warned_of_damage = False
         self._damage = np.zeros(2, np.int64)  # frames that were replaced, and that are damaged
         self._can_seek = True
-        self._index = index_file(path)
+        self._index = index_file(path, limits)
         # The frame that was decoded last.
         self._last: Decoded | None = None
         self._rewind()
@@ -116,6 +124,7 @@ class FileReader(VideoReader):
                 raise no_frame(str(path))
             self._index = self._index.begin_at(stamp_of(self._last))
             self._upright = UprightConverter(self._last.frame)
+            limits.check_frame(str(path), *self._upright.size)
             super().__init__(
                 str(path),
                 self._index.times_s,
@@ -131,6 +140,8 @@ class FileReader(VideoReader):
         self._container.close()
 
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        self._limits.check_clip(self.name, len(indices), self.height, self.width)
+        self._num_decoded = 0
         data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
         stamps = self._index.stamps[indices]
         keys = np.searchsorted(self._index.keys, stamps, side="right")
@@ -192,7 +203,9 @@ class FileReader(VideoReader):
         self._rewind()
 
     def _rewind(self) -> None:
-        self._container, self._stream = open_container(file_address(self._path), str(self._path))
+        self._container, self._stream = open_container(
+            file_address(self._path), str(self._path), self._limits
+        )
         self._is_from_start = True
         self._decoded, self._last = self._decode(), None
 
@@ -202,12 +215,16 @@ class FileReader(VideoReader):
             yield self._last
         for decoded in self._decoded:
             self._last = decoded
+            self._num_decoded += 1
+            if not self._num_decoded & 15:
+                pixels = self._num_decoded * self.height * self.width
+                self._limits.check_decoded(self.name, pixels, self._container.size)
             yield decoded
 
     def _decode(self) -> Iterator[Decoded]:
         """Frames from here on with the stamps by which the index knows them."""
         # Not a generator of this object, which would keep it alive.
-        packets = read_packets(self._container, self._stream)
+        packets = read_packets(self._container, self._stream, str(self._path), self._limits)
         if self._index.counted:
             shown = Presentation.of(self._stream).frames(packets, self._stream)
             return (one._replace(stamp=number) for number, one in enumerate(shown))

@@ -20,6 +20,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frames import VideoWarning
+from motionlens.video.limits import Limits
 from motionlens.video.packet_table import PacketTable, seeks_exactly
 from motionlens.video.presentation import Clock, Presentation
 
@@ -58,32 +59,42 @@ class FrameIndex:
         return replace(self, stamps=self.stamps[first:], times_s=times_s)
 
 
-def index_file(path: Path) -> FrameIndex:
+def index_file(path: Path, limits: Limits) -> FrameIndex:
     """Index a file by its packets, or by decoding it once where these do not tell.
 
+    Args:
+        path: of the file.
+        limits: how much it may ask for.
+
     Raises:
-        VideoError: If the file cannot be read, or has no frame to show.
+        VideoError: If the file cannot be read, has no frame to show, or is beyond the limits.
 
     Warns:
         VideoWarning: If the file holds fewer frames than it announces.
     """
     address, name = file_address(path), str(path)
-    container, stream = open_container(address, name)
+    container, stream = open_container(address, name, limits)
     with container:
         announced = num_announced(path, container, stream)
         presentation = Presentation.of(stream)
         table = None if seeks_exactly(container) else PacketTable()
-        packets = read_packets(container, stream)
+        packets = read_packets(container, stream, name, limits)
         index = index_packets(packets, stream.time_base, presentation, table)
     if index is None:
-        container, stream = open_container(address, name)
+        num_packets = presentation.num_whole
+        container, stream = open_container(address, name, limits)
         with container:
             presentation = Presentation.of(stream)
-            shown = presentation.frames(read_packets(container, stream), stream)
-            stamps = [one.stamp for one in shown]
+            packets = read_packets(container, stream, name, limits)
+            stamps: list[int | None] = []
+            for one in presentation.frames(packets, stream):
+                pixels = max(num_packets, len(stamps)) * one.frame.width * one.frame.height
+                limits.check_decoded(name, pixels, container.size)
+                stamps.append(one.stamp)
             index = index_decoded(stamps, Clock(stream, read_fps(stream)))
     if index is None:
         raise no_frame(name)
+    limits.check_duration(name, float(index.times_s[-1]))
     if announced > presentation.num_whole:
         note = cut_short(name, announced, len(index.stamps))
         warnings.warn(note, VideoWarning, stacklevel=4)

@@ -16,12 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from motionlens._utils.errors import one_line
+from motionlens._utils.errors import one_line, printable
 
 # Times come from lists as decimal text and from containers as fractions. A thousandth of a frame
 # at 1000 frames per second keeps a frame at exactly the start of a window inside it.
 TIME_TOLERANCE_S = 1e-6
 _CHUNK = 32
+# Large frames come fewer at a time, 8K two, full HD still 32: together they have so many pixels.
+_CHUNK_PIXELS = 80e6
 # Frames per second of folders of pictures and of arrays, where nobody says: that of Jester.
 FOLDER_FPS = 12.0
 
@@ -31,9 +33,11 @@ class VideoError(ValueError):
 
     def __init__(self, message: str) -> None:
         # A loader's worker passes on its error as the text of a traceback, from which this class is
-        # built again. The last line is the message that the worker raised.
-        last_line = message.strip().splitlines()[-1] if message.strip() else ""
-        super().__init__(last_line.removeprefix(f"{__name__}.{type(self).__name__}: "))
+        # built again. The last line is the message that the worker raised, which is one line.
+        if "Original Traceback" in message:
+            last_line = message.strip().splitlines()[-1]
+            message = last_line.removeprefix(f"{__name__}.{type(self).__name__}: ")
+        super().__init__(printable(message.strip()))
 
 
 class VideoWarning(UserWarning):
@@ -209,8 +213,10 @@ class VideoReader(ABC):
 
     def read_in_chunks(self, indices: Sequence[int] | NDArray[np.integer]) -> Iterator[Tensor]:
         """Read frames as uint8 ``(n, 3, H, W)``, a few at a time: large ones do not pile up."""
-        for first in range(0, len(indices), _CHUNK):
-            yield self._read(indices[first : first + _CHUNK]).data
+        fitting = int(_CHUNK_PIXELS / (self.height * self.width))
+        step = max(1, min(_CHUNK, fitting))
+        for first in range(0, len(indices), step):
+            yield self._read(indices[first : first + step]).data
         self._tell_damage(len(indices))
 
     def warn_of_stillness(self) -> None:

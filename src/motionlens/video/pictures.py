@@ -1,27 +1,35 @@
-"""Videos that need no video decoder: a folder of pictures, an array in memory."""
+"""Videos that are pictures: a folder of them, an animated WebP."""
 
 import fnmatch
 import glob
 import io
 import re
+import struct
+import zlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from motionlens._utils.errors import one_line
 from motionlens.video.frames import VideoError, VideoReader, check_fps
+from motionlens.video.limits import Limits
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # Pillow opens what it finds by content, and PostScript runs programs. Only these are opened.
-_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+PICTURE_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
+# For broken files Pillow's decoders raise many types of errors.
+_BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
 
@@ -46,28 +54,36 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 
 def read_picture(
-    file: Path | io.BytesIO, name: str, advice: str, *, is_upright: bool = False
+    file: Path | IO[bytes],
+    name: str,
+    advice: str,
+    limits: Limits,
+    *,
+    formats: tuple[str, ...] = PICTURE_FORMATS,
+    is_upright: bool = False,
 ) -> NDArray[np.uint8]:
-    """One picture, upright: uint8 ``(H, W, 3)``.
+    """One picture, upright: uint8 ``(H, W, 3)``; its size is checked before it is decoded.
 
     Args:
         file: the picture.
         name: of the picture, for errors.
         advice: what to do about an error.
+        limits: how large it may be.
+        formats: Pillow's names of those that it may have, by its content.
         is_upright: it is stored as it is shown, so no tag needs to be looked for.
 
     Transparency is left out: every pixel has the colour that is stored for it.
 
     Raises:
-        VideoError: If it cannot be read, or has more than 8 bits per pixel and colour; with its
-            name and the advice.
+        VideoError: If it cannot be read, is too large, or has more than 8 bits per pixel and
+            colour; with its name and the advice.
     """
     if isinstance(file, Path) and file.exists() and not file.is_file():
         raise VideoError(f"{name}: must be a file, it is a folder, a pipe or a device; {advice}")
     try:
-        with Image.open(file, formats=_FORMATS) as image:
+        with _opened(file, name, limits, formats) as image:
             # Pillow gives grey of 16 bits with transparency as 8 bits, by its upper half.
-            is_cut = any(str(tile[3]).startswith("LA;16") for tile in image.tile)
+            is_cut = any(str(tile[3]).startswith("LA;16") for tile in getattr(image, "tile", []))
             if image.mode.startswith(_DEEP_MODES) or is_cut:
                 bits = 16 if is_cut or "16" in image.mode else 32
                 raise VideoError(
@@ -77,18 +93,41 @@ def read_picture(
             if not is_upright:
                 ImageOps.exif_transpose(image, in_place=True)
             return np.asarray(image.convert("RGB"))
-    # For broken files Pillow's decoders raise SyntaxError and others besides OSError.
     except VideoError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = one_line(error)
-        raise VideoError(f"{name}: cannot be read as a picture ({reason}); {advice}") from error
+    except _BROKEN as error:
+        raise VideoError(
+            f"{name}: cannot be read as a picture ({_reason(error, formats)}); {advice}"
+        ) from error
+
+
+def _opened(
+    file: Path | IO[bytes], name: str, limits: Limits, formats: tuple[str, ...]
+) -> Image.Image:
+    """A picture of which the header alone has been read, within the limits."""
+    image = Image.open(file, formats=formats)
+    try:
+        limits.check_frame(name, image.height, image.width)
+    except VideoError:
+        image.close()
+        raise
+    return image
+
+
+def _reason(error: BaseException, formats: tuple[str, ...]) -> str:
+    """What Pillow says of a picture, without the objects in its words."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"cannot identify its format, it must be {' or '.join(formats)}"
+    return one_line(error)
 
 
 class PictureReader(VideoReader):
     """A video whose frames are pictures of their own, each decoded without the others."""
 
-    def __init__(self, name: str, times_s: NDArray[np.float64], *, fps: float) -> None:
+    def __init__(
+        self, name: str, times_s: NDArray[np.float64], limits: Limits, *, fps: float
+    ) -> None:
+        self._limits = limits
         first = self._first_picture = self._picture(0)
         super().__init__(name, times_s, fps=fps, size=first.shape[:2])
 
@@ -97,6 +136,7 @@ class PictureReader(VideoReader):
         """One frame, ``(H, W, 3)``, of the first one's size."""
 
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        self._limits.check_clip(self.name, len(indices), self.height, self.width)
         data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
         for place, index in enumerate(indices.tolist()):
             data[place] = self._picture(index) if index else self._first_picture
@@ -118,6 +158,7 @@ class FolderReader(PictureReader):
 
     Args:
         folder: holds pictures of one size, shown in natural order of their names.
+        limits: how large they may be.
         fps: frames per second, which pictures do not store.
         pattern: which of them, such as ``img_*``.
 
@@ -125,7 +166,7 @@ class FolderReader(PictureReader):
         VideoError: If there are no pictures, there are several series, or the first is unreadable.
     """
 
-    def __init__(self, folder: Path, *, fps: float, pattern: str = "*") -> None:
+    def __init__(self, folder: Path, limits: Limits, *, fps: float, pattern: str = "*") -> None:
         check_fps(fps)
         self._paths = find_pictures(folder, pattern)
         if not self._paths:
@@ -136,11 +177,12 @@ class FolderReader(PictureReader):
             )
         check_one_series(folder, self._paths)
         times_s = np.arange(len(self._paths)) / fps
-        super().__init__(str(folder / pattern if pattern != "*" else folder), times_s, fps=fps)
+        name = str(folder / pattern if pattern != "*" else folder)
+        super().__init__(name, times_s, limits, fps=fps)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         path = self._paths[index]
-        picture = read_picture(path, str(path), "replace or remove it")
+        picture = read_picture(path, str(path), "replace or remove it", self._limits)
         if index and picture.shape != self._first_picture.shape:
             raise VideoError(
                 f"{path}: pictures of one folder must have one size, the first is "
@@ -223,22 +265,27 @@ class WebpReader(PictureReader):
 
     Args:
         path: the file.
+        limits: how much it may ask for.
 
     Raises:
-        VideoError: If it cannot be read.
+        VideoError: If it cannot be read, or is beyond the limits.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         try:
-            self._image = Image.open(path, formats=("WEBP",))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            reason = one_line(error)
-            raise VideoError(f"{path}: cannot be read as a picture ({reason})") from error
+            self._image = _opened(path, str(path), limits, ("WEBP",))
+        except VideoError:
+            raise
+        except _BROKEN as error:
+            raise VideoError(
+                f"{path}: cannot be read as a picture ({_reason(error, ('WEBP',))}); copy it again"
+            ) from error
         durations_s = _durations_s(path.read_bytes())[: self._num_pictures]
         times_s = np.cumsum([0.0, *durations_s])
         try:
-            super().__init__(str(path), times_s[:-1], fps=len(durations_s) / times_s[-1])
+            limits.check_packets(str(path), len(durations_s))
+            super().__init__(str(path), times_s[:-1], limits, fps=len(durations_s) / times_s[-1])
         except BaseException:
             self.close()
             raise
@@ -252,10 +299,14 @@ class WebpReader(PictureReader):
         self._image.close()
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
+        # Pillow decodes all pictures before this one, from the first if it has gone past it.
+        image = self._image
+        pixels = index * image.height * image.width
+        self._limits.check_decoded(str(self._path), pixels, self._path.stat().st_size)
         try:
-            self._image.seek(index)
-            return np.asarray(self._image.convert("RGB"))
-        except (OSError, EOFError, SyntaxError, ValueError) as error:
+            image.seek(index)
+            return np.asarray(image.convert("RGB"))
+        except _BROKEN as error:
             raise VideoError(
                 f"{self._path}: frame {index} cannot be read ({one_line(error)}); copy it again"
             ) from error
@@ -270,36 +321,3 @@ def _durations_s(content: bytes) -> list[float]:
             durations_ms.append(int.from_bytes(content[place + 20 : place + 23], "little"))
         place += 8 + size + size % 2
     return [ms / 1000 if ms > 10 else 0.1 for ms in durations_ms or [0]]
-
-
-class ArrayReader(VideoReader):
-    """Frames in memory.
-
-    Args:
-        array: uint8, ``(T, H, W, 3)`` or ``(T, 3, H, W)``. Where both fit, a NumPy array is taken
-            as the first and a tensor as the second, as is usual in either library.
-        fps: frames per second.
-
-    Raises:
-        VideoError: For another shape or type.
-    """
-
-    def __init__(self, array: NDArray[Any] | Tensor, *, fps: float) -> None:
-        check_fps(fps)
-        shape = tuple(array.shape)
-        last, second = shape[-1:] == (3,), len(shape) == 4 and shape[1] == 3
-        is_bytes = array.dtype in (torch.uint8, np.uint8)
-        if not is_bytes or len(shape) != 4 or not (last or second) or 0 in shape:
-            raise VideoError(
-                f"array: must be uint8 (T, H, W, 3) or (T, 3, H, W), got {array.dtype} {shape}; "
-                "convert it, with values from 0 to 255"
-            )
-        # Copied because torch does not take flipped and read-only arrays.
-        data = array.detach().cpu() if isinstance(array, Tensor) else torch.from_numpy(array.copy())
-        channels_last = last and not (second and isinstance(array, Tensor))
-        self._data = data.permute(0, 3, 1, 2) if channels_last else data
-        height, width = self._data.shape[2:]
-        super().__init__("array", np.arange(len(data)) / fps, fps=fps, size=(height, width))
-
-    def _load(self, indices: NDArray[np.int64]) -> Tensor:
-        return self._data[torch.from_numpy(indices)]

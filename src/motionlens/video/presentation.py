@@ -22,6 +22,8 @@ import av
 # These store frames that are never shown, each in a packet of its own with a stamp of its own.
 _CODECS_WITH_HIDDEN_FRAMES = frozenset({"vp8", "libvpx"})
 _B_FRAME = av.video.frame.PictureType.B
+# Damage ends at a key frame; what cannot be decoded for longer is no video.
+_MAX_FAILED = 10_000
 # A clock that goes back by more has been reset; by less, frames share a time or are misplaced.
 _CLOCK_RESET_S = 1.0
 
@@ -155,6 +157,7 @@ def decode(packets: Iterable[Any], stream: Any) -> Iterator[Decoded]:
     all before the first frame with it, that one is damaged.
     """
     has_key = is_spoilt = has_failed = False
+    num_failed = 0
     last: Any = None
     waiting: Decoded | None = None
     for packet in chain(packets, [None]):  # None flushes the decoder
@@ -174,7 +177,11 @@ def decode(packets: Iterable[Any], stream: Any) -> Iterator[Decoded]:
             frames = stream.codec_context.decode(packet) if packet is None else packet.decode()
         except av.error.FFmpegError:
             has_failed = bool(packet and (has_key or packet.is_keyframe))
+            num_failed += 1
+            if num_failed == _MAX_FAILED:
+                return
             continue
+        num_failed = 0
         for frame in frames:
             is_last = last is not None and frame.pts == last.pts
             is_spoilt = is_spoilt and not (frame.key_frame and has_key)

@@ -1,5 +1,6 @@
 """The frame rate of a video, without decoding it."""
 
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from motionlens.video.container import (
 )
 from motionlens.video.file import open_video
 from motionlens.video.frame_index import index_packets
+from motionlens.video.limits import limits_in_force
 from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.presentation import Presentation
 from motionlens.video.shards import is_shard_path, read_table, table_row
@@ -42,13 +44,15 @@ def frame_rate(path: Path, *, fps: float) -> float:
     if is_webp(path):
         with open_video(path) as reader:
             return reader.fps
-    container, stream = open_container(file_address(path), str(path))
+    limits = limits_in_force()
+    container, stream = open_container(file_address(path), str(path), limits)
     with container:
         declared = read_fps(stream)
-        return _rate_by_times(container, stream) or declared
+        packets = read_packets(container, stream, str(path), limits)
+        return _rate_by_times(container, stream, packets) or declared
 
 
-def _rate_by_times(container: Any, stream: Any) -> float | None:
+def _rate_by_times(container: Any, stream: Any, packets: Iterator[Any]) -> float | None:
     """Frames per second from the first frame to the last; None if the times do not tell."""
     if "mp4" in container.format.name:
         # The table of an MP4 is read when it is opened.
@@ -59,8 +63,8 @@ def _rate_by_times(container: Any, stream: Any) -> float | None:
         span_s = float((table[num_frames - 1].timestamp - table[0].timestamp) * stream.time_base)
     else:
         # Long files are not read to their end for this.
-        packets = islice(read_packets(container, stream), _MOST_PACKETS)
-        index = index_packets(packets, stream.time_base, Presentation.of(stream))
+        first = islice(packets, _MOST_PACKETS)
+        index = index_packets(first, stream.time_base, Presentation.of(stream))
         if index is None:
             return None
         num_frames, span_s = len(index.times_s), float(index.times_s[-1])

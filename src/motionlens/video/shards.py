@@ -19,11 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
 from motionlens.video.frames import VideoError
+from motionlens.video.limits import Limits
 from motionlens.video.pictures import PictureReader, read_picture
 
 SHARD_SUFFIX = ".tar"
+_WHOLE_NUMBERS = ("numbers", "firsts", "offsets", "sizes", "broken", "num_bytes")
 # Number of tables that a process keeps: a thousand videos of 40 frames take 0.5 MB.
 _KEPT_TABLES = 256
 
@@ -96,13 +99,60 @@ def load_table(shard: Path) -> ShardTable:
     """
     path = table_path(shard)
     try:
-        with np.load(io.BytesIO(path.read_bytes())) as arrays:
-            table = ShardTable(**{name: arrays[name] for name in arrays.files})
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        reason = getattr(error, "strerror", None) or "it is damaged"
-        raise VideoError(
-            f"{path}: the table of a shard cannot be read ({reason}); pack the data set again"
-        ) from None
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no file")
+        table = _parsed_table(path.read_bytes(), shard.stat().st_size)
+    except OSError as error:
+        reason = error.strerror or "it is damaged"
+    # A damaged archive of arrays raises errors of zipfile, zlib, NumPy and others.
+    except Exception as error:
+        reason = f"it is damaged: {one_line(error)[:80]}"
+    else:
+        return table
+    raise VideoError(
+        f"{path}: the table of a shard cannot be read ({reason}); pack the data set again"
+    ) from None
+
+
+def _parsed_table(content: bytes, num_bytes: int) -> ShardTable:
+    """The table in a file, whose parts agree with each other and with the shard's size.
+
+    Raises:
+        Exception: Of many types if it is damaged.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        expanded = sum(entry.file_size for entry in archive.infolist())
+    # np.savez does not compress.
+    if expanded > 2 * len(content) + 65536:
+        raise ValueError(f"it expands to {expanded:,} bytes")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        table = ShardTable(**{name: arrays[name] for name in arrays.files})
+    V, F = len(table.numbers), len(table.offsets)
+    whole = (*_WHOLE_NUMBERS, "stamps")
+    kinds = {name: "iu" for name in whole} | {"fps": "f", "times_s": "f", "errors": "U"}
+    for name, array in vars(table).items():
+        if array is not None and array.dtype.kind not in kinds[name]:
+            raise ValueError(f"{name} holds {array.dtype}")
+    shapes = {
+        "numbers": (V,), "firsts": (V + 1,), "offsets": (F,), "sizes": (F,), "fps": (V,),
+        "errors": (len(table.broken),), "broken": (len(table.broken),), "num_bytes": (1,),
+        "stamps": (len(table.stamps), 2), "times_s": (F,),
+    }  # fmt: skip
+    for name, shape in shapes.items():
+        array = getattr(table, name)
+        if array is not None and array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, not {shape}")
+    firsts = table.firsts
+    if int(firsts[0]) != 0 or int(firsts[-1]) != F or (np.diff(firsts) < 1).any():
+        raise ValueError("the frames of its videos do not follow each other")
+    if (np.diff(table.numbers) < 1).any() or not (np.isfinite(table.fps) & (table.fps > 0)).all():
+        raise ValueError("its videos are out of order or have no frame rate")
+    if F and (table.offsets.min() < 0 or table.sizes.min() < 1):
+        raise ValueError("a frame has no place")
+    if F and table.sizes.max() > num_bytes:
+        raise ValueError("a frame is larger than the shard")
+    if table.times_s is not None and not np.isfinite(table.times_s).all():
+        raise ValueError("a frame has no time")
     return table
 
 
@@ -127,12 +177,13 @@ class ShardReader(PictureReader):
 
     Args:
         path: ``<shard>.tar/<name>``.
+        limits: how large its frames may be.
 
     Raises:
         VideoError: If the shard holds no such video, or cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._path, shard = path, path.parent
         table = read_table(shard)
         row = table_row(table, path)
@@ -146,7 +197,7 @@ class ShardReader(PictureReader):
             fps = float(table.fps[row])
             times_s = table.times_s
             spaced = np.arange(len(self._offsets)) / fps if times_s is None else times_s[frames]
-            super().__init__(str(path), spaced, fps=fps)
+            super().__init__(str(path), spaced, limits, fps=fps)
         except BaseException:
             self.close()
             raise
@@ -156,9 +207,17 @@ class ShardReader(PictureReader):
         self._file.close()
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
-        self._file.seek(int(self._offsets[index]))
-        content = self._file.read(int(self._sizes[index]))
         name, advice = f"{self._path}: frame {index}", "pack the data set again"
+        try:
+            self._file.seek(int(self._offsets[index]))
+            content = self._file.read(int(self._sizes[index]))
+        except OSError as error:
+            raise VideoError(f"{name}: cannot be read ({error.strerror}); {advice}") from None
         if len(content) < self._sizes[index]:
             raise VideoError(f"{name}: cannot be read (it is cut short); {advice}")
-        return read_picture(io.BytesIO(content), name, advice, is_upright=True)
+        picture = read_picture(
+            io.BytesIO(content), name, advice, self._limits, formats=("JPEG",), is_upright=True
+        )
+        if index and picture.shape != self._first_picture.shape:
+            raise VideoError(f"{name}: has another size than the first; {advice}")
+        return picture

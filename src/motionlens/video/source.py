@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from motionlens.video.container import check_file, file_address
+from motionlens.video.container import CONTAINER_FORMATS, check_file, file_address
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, check_window
 from motionlens.video.pictures import is_pattern, is_webp
@@ -27,6 +27,19 @@ _SILENCE_S = 10.0
 # Sources of these send at their own speed. Others, such as http, can be made to wait, unless they
 # have no length.
 _LIVE_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt", "tcp", "mms"})
+# What each of them, and http, may be read through. FFmpeg would also open files and programs.
+_PROTOCOLS = "http,https,httpproxy,tcp,tls,udp,rtp,srtp,rtmp,rtmps,rtmpt,mmsh,mmst,srt,crypto"
+_WEB_PROTOCOLS = "http,https,httpproxy,tcp,tls,crypto"
+# Playlists name further addresses: they are read where the user gives an address of the web.
+_SCHEMES = {
+    **dict.fromkeys(("http", "https"), (f"{CONTAINER_FORMATS},hls,dash,mpjpeg", _WEB_PROTOCOLS)),
+    **dict.fromkeys(("rtsp", "rtsps"), (f"{CONTAINER_FORMATS},rtsp,rtp,sdp", _PROTOCOLS)),
+    **dict.fromkeys(("rtp", "srtp"), (f"{CONTAINER_FORMATS},rtp,sdp", _PROTOCOLS)),
+    **dict.fromkeys(
+        ("rtmp", "rtmps", "rtmpt", "udp", "srt", "tcp", "mms", "mmsh", "mmst"),
+        (f"{CONTAINER_FORMATS},live_flv", _PROTOCOLS),
+    ),
+}
 # FFmpeg's names of devices; "dshow://video=NAME" is one.
 _DEVICES = frozenset({"v4l2", "avfoundation", "dshow", "lavfi"})
 
@@ -58,7 +71,7 @@ def open_source(
         source = camera_address(source, sys.platform)
     if isinstance(source, np.ndarray | Tensor):
         return ReaderSource(open_video(source, start_s=start_s, end_s=end_s, fps=fps))
-    text = os.fspath(source)
+    text = re.sub("^file://", "", os.fspath(source))
     path = Path(text)
     kind = path.stat().st_mode if path.exists() else 0
     if stat.S_ISCHR(kind):
@@ -78,9 +91,10 @@ def is_endless(source: Source) -> bool:
     """Whether a source is read once and may never end: all but files, folders and arrays."""
     if isinstance(source, int | np.ndarray | Tensor):
         return isinstance(source, int)
-    if _scheme(os.fspath(source)):
+    text = re.sub("^file://", "", os.fspath(source))
+    if _scheme(text):
         return True
-    path = Path(source)
+    path = Path(text)
     return path.exists() and not (path.is_file() or path.is_dir())
 
 
@@ -126,6 +140,13 @@ def _scheme(text: str) -> str:
 def _open_address(address: str, name: str, window: tuple[float, float]) -> DecodedSource:
     scheme = _scheme(address)
     is_device = scheme in _DEVICES
+    if not is_device and scheme not in _SCHEMES:
+        raise VideoError(
+            f"{name}: {scheme}:// is not opened; give a file, a camera or an address that begins "
+            f"with one of {', '.join(sorted(_SCHEMES))}"
+        )
+    # A device is opened as what the user names, and nothing is told from its content.
+    formats, protocols = (None, None) if is_device else _SCHEMES[scheme]
     source = DecodedSource(
         address.partition("://")[2] if is_device else address,
         name,
@@ -134,6 +155,8 @@ def _open_address(address: str, name: str, window: tuple[float, float]) -> Decod
         advice="check that there is such a camera, and who may read it"
         if is_device
         else "check the address, and that it sends",
+        formats=formats,
+        protocols=protocols,
         format=scheme if is_device else None,
         options={"rtsp_transport": "tcp"} if scheme.startswith("rtsp") else {},
     )

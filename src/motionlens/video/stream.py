@@ -28,6 +28,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader, decoding
+from motionlens.video.limits import limits_in_force
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.presentation import Clock, Presentation
 
@@ -123,7 +124,10 @@ class DecodedSource(FrameSource):
         self._window = window
         self._timeout_s = timeout_s
         timeout = None if timeout_s is None else (timeout_s, timeout_s)
-        self._container, self._stream = open_container(address, name, timeout=timeout, **options)
+        self._limits = limits_in_force()
+        self._container, self._stream = open_container(
+            address, name, self._limits, timeout=timeout, **options
+        )
         self.fps = read_fps(self._stream)
         self._upright: UprightConverter | None = None
         self._presentation = Presentation.of(self._stream)
@@ -148,7 +152,11 @@ class DecodedSource(FrameSource):
         for shown in self._presentation.frames(self._packets(), self._stream):
             time_s = clock.read(shown.stamp)
             num_frames += 1
-            self._upright = self._upright or UprightConverter(shown.frame)
+            if not self.is_live:
+                self._limits.check_duration(self.name, time_s)
+            if self._upright is None:
+                self._upright = UprightConverter(shown.frame)
+                self._limits.check_frame(self.name, *self._upright.size)
             if time_s >= end:
                 break
             if time_s >= start:
@@ -200,7 +208,7 @@ class FileSource(DecodedSource):
         self._announced = num_announced(path, self._container, self._stream)
 
     def _packets(self) -> Iterator[Any]:
-        return read_packets(self._container, self._stream)
+        return read_packets(self._container, self._stream, self.name, self._limits)
 
     def _note_end(self, num_frames: int) -> None:
         presentation = self._presentation

@@ -1,11 +1,11 @@
 """Follow a stream: a line per event as soon as it is over, subtitles and a timeline at the end."""
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from motionlens._utils.checks import check_at_least
+from motionlens._utils.errors import json_line
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.numbers import percent
 from motionlens.inference.streaming.events import EventDetector
@@ -127,7 +127,7 @@ def event_line(path: str, event: Event) -> str:
 "confidence": 0.9}'
     """
     line = {"type": "event", "path": path, "label": event.label, **_times(event)}
-    return json.dumps(line | {"confidence": round(event.confidence, 6)}, ensure_ascii=False)
+    return json_line(line | {"confidence": round(event.confidence, 6)})
 
 
 def window_line(
@@ -141,7 +141,7 @@ def window_line(
     best = best_labels(class_names, path, window.probabilities, top, thresholds)
     found = best.to_dict(digits=6)
     line = {"type": "window", "path": path, **_times(window)}
-    return json.dumps(line | {"predictions": found["predictions"]}, ensure_ascii=False)
+    return json_line(line | {"predictions": found["predictions"]})
 
 
 def _times(found: Event | Window) -> dict[str, float]:

@@ -1,15 +1,19 @@
 // What the page asks the server.
 
+import { token, tokenAgain } from "/static/token.js";
+
 export class Refused extends Error {}
 
-async function ask(path, options) {
+async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    const headers = token() ? { Authorization: `Bearer ${token()}` } : {};
+    response = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The server cannot be reached; is it still running?");
   }
+  if (response.status === 401 && await tokenAgain()) return ask(path, options);
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) {
     throw new Refused(answer.error ?? `The server answered with status ${response.status}.`);

@@ -1,0 +1,175 @@
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from motionlens.video.file import open_video
+from motionlens.video.frames import VideoError
+from motionlens.video.limits import ENVIRONMENT, Limits, check_overlap, limits_in_force, set_limits
+from motionlens.video.source import open_source
+from motionlens.video.writing import write_video
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, np.zeros((40, 32, 48, 3), np.uint8), fps=10)
+    return path
+
+
+@pytest.fixture
+def _without_environment(monkeypatch):
+    monkeypatch.delenv(ENVIRONMENT, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"max_megapixels": 0.001}, "at most 0.001 megapixels, these are 48x32; .*--limits max_m"),
+        ({"max_aspect": 1.4}, "at most 1.4 times the shorter one, these are 48x32"),
+        ({"max_packets": 39, "max_aspect": 9}, None),
+        ({"max_seconds": 3.5}, "at most 3.5 s long, its times say 3.9 s"),
+    ],
+)
+def test_a_file_beyond_a_limit_is_refused(video, limits, message):
+    limits = Limits(**limits)
+    if message is None:  # counted by the hundred
+        open_video(video, limits=limits).close()
+        return
+    with pytest.raises(VideoError, match=f"a.mp4: .*{message}"):
+        open_video(video, limits=limits)
+
+
+def test_frames_at_the_same_time_are_limited(video):
+    with open_video(video, limits=Limits(max_clip_megapixels=0.01)) as reader:
+        assert len(reader.read([1, 2])) == 2
+        with pytest.raises(VideoError, match="at most 0.01 megapixels together, 7 of 48x32"):
+            reader.read(range(7))
+
+
+def test_decoding_on_the_way_is_limited_by_the_size_of_the_file(tmp_path):
+    path = tmp_path / "still.mp4"  # one key frame, and a few bytes for each of the others
+    write_video(path, np.zeros((120, 320, 480, 3), np.uint8), fps=10)
+    with open_video(path, limits=Limits(max_gigapixels=0.001)) as reader:
+        reader.read([0])
+        with pytest.raises(
+            VideoError, match=r"still.mp4: more than .* from a file of [\d,]+ bytes"
+        ):
+            reader.read([119])
+
+
+def test_packets_that_overlap_are_refused():
+    check_overlap("a.mp4", 400_000, 100_000)
+    with pytest.raises(VideoError, match="packets must lie beside each other, .* 100,000 bytes"):
+        check_overlap("a.mp4", 500_000, 100_000)
+
+
+def test_an_index_that_names_one_place_again_and_again_is_refused(tmp_path):
+    """Chunks of a sample table that all begin at the offset of the first one."""
+    path = tmp_path / "a.mp4"
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 255, (200, 64, 64, 3), np.uint8)
+    write_video(path, frames, fps=10)
+    content = bytearray(path.read_bytes())
+    # One chunk of all samples instead, each as large as the file.
+    place = content.index(b"stsz")
+    count = struct.unpack_from(">I", content, place + 12)[0]
+    offset = content.index(b"stco")
+    chunks = struct.unpack_from(">I", content, offset + 8)[0]
+    first = struct.unpack_from(">I", content, offset + 12)[0]
+    size = len(content) - first - 1000
+    for number in range(count):
+        struct.pack_into(">I", content, place + 16 + 4 * number, size)
+    for number in range(chunks):
+        struct.pack_into(">I", content, offset + 12 + 4 * number, first)
+    mapping = content.index(b"stsc")
+    struct.pack_into(">IIII", content, mapping + 8, 1, 1, 1, 1)
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match="a.mp4: "):
+        open_video(path)
+
+
+def test_pictures_are_measured_before_they_are_decoded(tmp_path):
+    for number in range(2):
+        Image.new("L", (900, 10)).save(tmp_path / f"{number}.png")
+    with pytest.raises(VideoError, match=r"0.png: the longer side .* these are 900x10"):
+        open_video(tmp_path)
+    with open_video(tmp_path, limits=Limits(max_aspect=90)) as reader:
+        assert (reader.height, reader.width) == (10, 900)
+    with pytest.raises(VideoError, match=r"0.png: frames must have at most 0.001 megapixels"):
+        open_video(tmp_path, limits=Limits(max_aspect=90, max_megapixels=0.001))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.txt", "a.png", "a", "a%d.png"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"ffconcat version 1.0\nfile b.mp4\n",
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nb.mp4\n#EXT-X-ENDLIST\n",
+        b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\nm=video 9 RTP/AVP 96\r\n",
+        b"\x1b[31mA\x1b[0m\n" * 300,
+        b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>",
+    ],
+)
+def test_what_names_other_files_is_refused_whatever_it_is_called(tmp_path, name, content):
+    write_video(tmp_path / "b.mp4", np.zeros((4, 32, 48, 3), np.uint8))
+    path = tmp_path / name
+    path.write_bytes(content)
+    for open_it in (
+        open_video,
+        lambda p: list(open_source(p)),
+        lambda p: open_source(f"file://{p}"),
+    ):
+        with pytest.raises(VideoError, match="is not a video file|cannot be read|holds no"):
+            open_it(path)
+
+
+@pytest.mark.parametrize(
+    "address", ["concat://a", "subfile:///etc/passwd", "pipe://0", "data://x", "gopher://a/b"]
+)
+def test_only_known_addresses_are_opened(address):
+    with pytest.raises(VideoError, match="is not opened; give a file, a camera or an address"):
+        open_source(address)
+
+
+@pytest.mark.usefixtures("_without_environment")
+def test_limits_of_the_process_reach_its_children():
+    assert limits_in_force() == Limits()
+    set_limits(Limits(max_megapixels=100, max_seconds=7.5))
+    assert limits_in_force() == Limits(max_megapixels=100, max_seconds=7.5)
+    assert Limits.parse(os.environ[ENVIRONMENT]) == limits_in_force()
+    set_limits(None)
+    assert limits_in_force() == Limits()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_megapixel=3", "must be NAME=VALUE,... .*did you mean 'max_megapixels'"),
+        ("max_megapixels=x", "max_megapixels must be a number, got 'x'"),
+        ("max_aspect=nan", "max_aspect must be above 0, got nan"),
+    ],
+)
+def test_wrong_limits_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        Limits.parse(text)
+
+
+@pytest.mark.usefixtures("_without_environment")
+def test_every_command_takes_limits(video, motionlens_command):
+    words = ["predict", video, "--limits", "max_aspect=1.1", "--device", "cpu"]
+    status, _, err = motionlens_command(*words)
+    assert status == 2
+    assert "at most 1.1 times" in err
+    assert ENVIRONMENT not in os.environ
+    assert motionlens_command("info", "--limits=max_aspect=0")[0] == 2
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: Path(path).symlink_to("/dev/zero")])
+def test_pipes_and_devices_are_no_pictures(tmp_path, make):
+    make(tmp_path / "0.png")
+    with pytest.raises(VideoError, match=r"0.png: must be a file"):
+        open_video(tmp_path)
