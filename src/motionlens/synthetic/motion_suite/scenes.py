@@ -41,6 +41,7 @@ class Difficulty:
         blur_px: largest standard deviation of the blur in ``paths``, likewise.
         num_occluders: most things that hide others in ``paths``.
         redrawn: share of a figure's noise that is drawn anew in every frame.
+        hidden: frames during which ``reappear`` shows nothing.
     """
 
     speed_px: tuple[float, float]
@@ -56,6 +57,7 @@ class Difficulty:
     blur_px: float
     num_occluders: int
     redrawn: float
+    hidden: float
 
 
 # Each attribute of a difficulty, for easy, medium and hard.
@@ -73,6 +75,7 @@ _BY_LEVEL: dict[str, tuple[Any, Any, Any]] = {
     "blur_px": (0.0, 0.6, 0.9),
     "num_occluders": (0, 1, 2),
     "redrawn": (0.0, 0.1, 0.25),
+    "hidden": (1.5, 1.5, 1.5),
 }
 DIFFICULTIES = {
     level: Difficulty(**{name: values[i] for name, values in _BY_LEVEL.items()})
@@ -81,18 +84,22 @@ DIFFICULTIES = {
 
 
 def find_difficulty(
-    name: str, speed_px: float | None = None, growth: float | None = None
+    name: str,
+    speed_px: float | None = None,
+    growth: float | None = None,
+    hidden: float | None = None,
 ) -> Difficulty:
-    """A difficulty by its name, optionally with another speed or growth.
+    """A difficulty by its name, optionally with another speed, growth or time of hiding.
 
     Args:
         name: key of :data:`DIFFICULTIES`.
         speed_px: pixels per frame in a view of 64 pixels; None for the difficulty's own.
         growth: factor per frame of what grows or shrinks; None for the difficulty's own.
+        hidden: frames during which nothing is seen; None for the difficulty's own.
 
     Raises:
-        ValueError: For an unknown name, a speed that is not above 0 and at most 24, or a growth
-            that is not above 1 and at most 2.
+        ValueError: For an unknown name, a speed that is not above 0 and at most 24, a growth
+            that is not above 1 and at most 2, or a time of hiding that is not from 1 to 48.
     """
     check_choice("difficulty", name, DIFFICULTIES)
     level = DIFFICULTIES[name]
@@ -103,6 +110,9 @@ def find_difficulty(
     if growth is not None:
         check_number("growth", growth, above=1, most=2, hint="it is a factor per frame")
         level = replace(level, growth=(growth, growth))
+    if hidden is not None:
+        check_number("hidden", hidden, least=1, most=48, hint="it counts frames")
+        level = replace(level, hidden=hidden)
     return level
 
 

@@ -37,6 +37,7 @@ class MotionSuite:
         footage: videos for patches and windows.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's.
+        hidden: frames during which ``reappear`` shows nothing, instead of 1.5.
         parts: the parts that will be used.
 
     Attributes:
@@ -68,6 +69,7 @@ class MotionSuite:
         footage: Sequence[str | os.PathLike[str]] = (),
         speed: float | None = None,
         growth: float | None = None,
+        hidden: float | None = None,
         parts: Sequence[Part] = PARTS,
     ) -> None:
         check_choice("task", task, TASKS)
@@ -80,7 +82,11 @@ class MotionSuite:
             raise ValueError(f"size must be even, got {size}")
         check_number("size", size, least=LEAST_SIZE, most=MOST_SIZE)
         check_at_least(0, seed=seed)
-        level = find_difficulty(difficulty, speed, growth)
+        if hidden is not None:
+            check_choice("task of hidden", task, ["reappear"])
+            # Two frames or more on either side show which way a thing went.
+            check_number("hidden", hidden, most=num_frames - 4)
+        level = find_difficulty(difficulty, speed, growth, hidden)
         self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
         self.footage = Footage(footage, num_frames, parts) if footage else None
         self._draw = self.task.draw
@@ -99,8 +105,9 @@ class MotionSuite:
             "size": size,
             "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
         }
-        if growth is not None:  # folders from before this option lack the key
-            self.about["growth"] = growth
+        # Folders from before these options lack the keys.
+        later = {"growth": growth, "hidden": hidden}
+        self.about |= {name: value for name, value in later.items() if value is not None}
 
     def label(self, part: Part, i: int) -> int:
         """Label of a clip; each run of as many clips as classes holds every class once."""

@@ -79,6 +79,7 @@ def write_task(
     footage: Sequence[str | os.PathLike[str]] = (),
     speed: float | None = None,
     growth: float | None = None,
+    hidden: float | None = None,
     fps: int = FPS,
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
@@ -103,6 +104,7 @@ def write_task(
             uses its own stretch of them.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's own.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's own.
+        hidden: frames during which reappear shows nothing, instead of 1.5.
         fps: frames per second of the videos; speed and growth are per frame.
         num_workers: processes that draw; 0 for this one.
         on_progress: called with the number of clips done and of all.
@@ -128,6 +130,7 @@ def write_task(
         footage=tuple(os.fspath(path) for path in footage),
         speed=speed,
         growth=growth,
+        hidden=hidden,
         parts=tuple(counts),
     )
     check_at_least(1, fps=fps)
