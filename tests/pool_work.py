@@ -1,6 +1,8 @@
 """Work for the pool of processes; in a file that other processes can import."""
 
 import os
+import re
+import resource
 import time
 import warnings
 from pathlib import Path
@@ -8,11 +10,31 @@ from pathlib import Path
 from motionlens._utils.one_line_warnings import join_one_line_warnings
 
 
+class OddError(Exception):
+    """An error that cannot be made from its pickled form."""
+
+    def __init__(self, first, second):
+        super().__init__("it is odd")
+
+
 def work(task):
-    """Do what the task says: square a number, crash, hang or raise."""
+    """Do what the task says: square a number, crash, hang, raise, fill memory."""
     if task == "crash":
         os._exit(11)
     if task == "hang":
+        time.sleep(3600)
+    if task == "hold":  # Python's lock, so that no other thread of the process does anything
+        re.match(r"(a+)+$", "a" * 60 + "b")
+    if task == "fill":
+        return len(bytearray(2 * 10**9))
+    if task == "odd":
+        raise OddError(1, 2)
+    if task == "process":
+        return os.getpid()
+    if task == "seconds":
+        return resource.getrlimit(resource.RLIMIT_CPU)[0] - sum(os.times()[:2])
+    if isinstance(task, Path):
+        task.write_text(str(os.getpid()))
         time.sleep(3600)
     if task == "raise":
         raise ValueError("no")

@@ -32,3 +32,10 @@ def test_an_error_in_a_loaders_process_says_what_happened_there_alone(error, lin
         next(iter(DataLoader(Broken(error), num_workers=1)))
     assert one_line(raised.value).startswith(line)
     assert "Traceback" not in one_line(raised.value)
+
+
+def test_what_a_file_holds_does_not_flood_the_terminal():
+    text = one_line(ValueError("a.csv: odd cell " + "x" * 100_000 + "; correct it"))
+    assert len(text) < 1100
+    assert text.startswith("a.csv: odd cell xxx")
+    assert text.endswith("xxx; correct it")

@@ -1,9 +1,10 @@
 import os
 import stat
+import zipfile
 
 import pytest
 
-from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.files import check_expansion, check_writable, parse_json, write_atomically
 
 
 def test_a_new_file_follows_the_umask(tmp_path):
@@ -31,3 +32,17 @@ def test_a_file_in_the_way(tmp_path):
 def test_a_place_that_cannot_be_written():
     with pytest.raises(ValueError, match="results must be a folder that can be written, /proc/x"):
         check_writable("/proc/x", "results")
+
+
+def test_json_that_is_nested_too_deeply():
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json("[" * 100_000 + "]" * 100_000)
+
+
+def test_archives_that_expand(tmp_path):
+    for name, compression in (("stored", zipfile.ZIP_STORED), ("packed", zipfile.ZIP_DEFLATED)):
+        with zipfile.ZipFile(tmp_path / name, "w", compression) as archive:
+            archive.writestr("a", bytes(1_000_000))
+    check_expansion(tmp_path / "stored")
+    with pytest.raises(ValueError, match="expands to 1,000,000 bytes"):
+        check_expansion(tmp_path / "packed")

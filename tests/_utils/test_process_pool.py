@@ -1,3 +1,5 @@
+import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -7,7 +9,8 @@ import time
 
 import pytest
 
-from motionlens._utils.process_pool import Lost, in_order, run_in_processes
+from motionlens._utils.process_pool import ProcessPool, in_order, run_in_processes
+from motionlens._utils.worker_process import Lost
 from pool_work import Counting, work
 
 ALONE = """
@@ -80,13 +83,14 @@ def test_a_script_that_guards_nothing_is_told(tmp_path):
     assert "num_workers must be 0 here" in found.stderr
 
 
-def test_no_process_survives_a_killed_parent(tmp_path):
+@pytest.mark.parametrize("task", ["hang", "hold"])
+def test_no_process_survives_a_killed_parent(task, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         f"""{ALONE}
 import multiprocessing
 if __name__ == "__main__":
-    results = run_in_processes(work, [2, "hang"], num_workers=2)
+    results = run_in_processes(work, [2, "{task}"], num_workers=2)
     next(results)
     print(*(child.pid for child in multiprocessing.active_children()), flush=True)
     next(results)
@@ -105,6 +109,101 @@ if __name__ == "__main__":
             return
         time.sleep(0.05)
     pytest.fail(f"processes {children} go on without their parent")
+
+
+@contextlib.contextmanager
+def pool(**options):
+    found = ProcessPool(work, **{"num_workers": 2, "deadline_s": 60, **options})
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def test_a_pool_works_on_single_tasks_and_keeps_its_processes(own_children):
+    async def ask(found):
+        return await asyncio.gather(*(found.run(task) for task in [3, "process"] * 10))
+
+    with pool() as found:
+        answers = asyncio.run(ask(found))
+        assert answers[::2] == [9] * 10
+        children = {child.pid for child in own_children()}
+        assert set(answers[1::2]) <= children
+        assert len(children) == 2
+    assert own_children() == []
+
+
+def test_a_pool_outlives_crashes_hangs_and_errors(own_children):
+    async def ask(found):
+        tasks = ["crash", 2, "hang", 3, "raise", "odd", 4, "crash", 5]
+        return await asyncio.gather(*map(found.run, tasks), return_exceptions=True)
+
+    with pool(deadline_s=3) as found:
+        answers = asyncio.run(ask(found))
+        assert answers[0] == answers[7] == Lost("crashed")
+        assert answers[2] == Lost("did not end within 3 s")
+        assert [answers[i] for i in (1, 3, 6, 8)] == [4, 9, 16, 25]
+        assert isinstance(answers[4], ValueError)
+        assert str(answers[5]) == "OddError: it is odd"
+    assert own_children() == []
+
+
+def test_a_task_that_is_given_up_ends_its_process_and_no_other(tmp_path):
+    async def ask(found):
+        other = await found.run("process")
+        file = tmp_path / "pid"
+        given_up = asyncio.create_task(found.run(file))
+        waiting = [asyncio.create_task(found.run("hang")) for _ in range(4)]
+        while not (file.is_file() and file.read_text()):
+            await asyncio.sleep(0.01)
+        for task in [given_up, *waiting]:
+            task.cancel()
+        await asyncio.gather(given_up, *waiting, return_exceptions=True)
+        assert await found.run(7) == 49
+        return other, int(file.read_text())
+
+    with pool(num_workers=1) as found:
+        first, ended = asyncio.run(ask(found))
+        assert first == ended
+        assert not _is_alive(ended)
+
+
+def test_closing_a_pool_ends_what_is_under_way(own_children):
+    async def ask(found):
+        task = asyncio.create_task(found.run("hold"))
+        assert await found.run(2) == 4
+        found.close()
+        return await task
+
+    with pool() as found:
+        assert asyncio.run(ask(found)) in (Lost("crashed"), Lost("was given up"))
+    assert own_children() == []
+
+
+def test_a_process_that_died_while_it_was_idle_is_replaced():
+    async def ask(found):
+        process = await found.run("process")
+        with contextlib.suppress(ProcessLookupError):
+            while True:  # until all of it is gone
+                os.kill(process, signal.SIGKILL)
+                await asyncio.sleep(0.01)
+        return [await found.run(number) for number in (2, 3)]
+
+    with pool(num_workers=1) as found:
+        assert asyncio.run(ask(found)) == [4, 9]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system limits no memory")
+def test_a_process_has_so_much_memory_and_time_of_the_processor():
+    async def ask(found):
+        with pytest.raises(MemoryError):
+            await found.run("fill")
+        return await found.run("seconds")
+
+    with pool(num_workers=1, memory_bytes=1e9) as found:
+        assert 60 < asyncio.run(ask(found)) < 80
+    with pool(num_workers=1, memory_bytes=4e9) as found:
+        assert asyncio.run(found.run("fill")) == 2 * 10**9
 
 
 def _run(script):

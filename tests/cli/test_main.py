@@ -1,7 +1,10 @@
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 import pytest
 
@@ -308,3 +311,20 @@ def test_an_empty_name_is_no_folder(run, motionlens_command):
     assert status == 2
     assert is_one_error(err)
     assert "a file's name must not be empty" in err
+
+
+def test_a_signal_ends_a_command_and_leaves_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("MOTIONLENS_SHOWN_WARNINGS", raising=False)
+
+    def work(arguments):
+        assert len(list(tmp_path.iterdir())) == 1
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr(motionlens.cli.main, "_dispatch", work)
+    with pytest.raises(SystemExit) as leave:
+        main(["info"])
+    assert leave.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -212,3 +212,27 @@ def test_a_class_folder_with_the_sign_between_labels(tmp_path):
     (tmp_path / "a|b").mkdir()
     with pytest.raises(ValueError, match="a class name must not hold |, which stands between"):
         index_folder(tmp_path)
+
+
+def test_names_that_are_too_long_are_missing(tmp_path):
+    path = tmp_path / "a.csv"
+    names = ("x" * 5000, "y" * 300, "z" * 5000 + "*")  # the last would name pictures of the folder
+    path.write_text("".join(f"{name},left\n" for name in names))
+    with pytest.raises(ValueError, match="2 of 3 videos are missing"):
+        index_list(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '[{"path": ' + "9" * 5000 + "}]"])
+def test_json_that_no_parser_takes(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"a\.json: must be JSON, it is not"):
+        index_list(path)
+
+
+def test_a_class_name_that_no_terminal_shows_is_refused_with_its_list(tmp_path):
+    touch(tmp_path, "a.mp4")
+    path = tmp_path / "a.csv"
+    path.write_text("a.mp4,le\x1b[2Jft\n")
+    with pytest.raises(ValueError, match=r"a\.csv: class_names must hold no"):
+        index_list(path)

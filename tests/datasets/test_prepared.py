@@ -69,3 +69,26 @@ def test_unfinished(tmp_path, name):
     assert is_unfinished(tmp_path)
     save_description(tmp_path, PREPARED)
     assert not is_unfinished(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"root": 1},
+        {"root": ["a"]},
+        {"class_names": ["a", "a"]},
+        {"class_names": [1, 2]},
+        {"class_names": ["a", "\x1b[2J"]},
+        {"fps": "x"},
+        {"fps": -1},
+        {"flip_pairs": [1]},
+        {"multi_label": "no"},
+    ],
+    ids=repr,
+)
+def test_values_of_another_kind_are_refused_with_the_file(tmp_path, change):
+    save_description(tmp_path, PREPARED)
+    path = tmp_path / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=r"dataset\.json: cannot be read"):
+        load_part(tmp_path, "train")

@@ -118,3 +118,22 @@ def test_a_clip_in_seconds_takes_the_place_of_a_stride():
             ModelCard.from_json(json.dumps({**values, **changes}))
     with pytest.raises(ValueError, match="seconds must be a number above 0 or whole, got 'all'"):
         ModelCard.from_json(json.dumps({**values, "seconds": "all"}))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"about": []},
+        {"license": 1},
+        {"background": None},
+        {"model": [1]},
+        {"multi_label": "yes"},
+        {"options": [1]},
+        {"num_frames": 50_000, "size": 112},
+    ],
+    ids=repr,
+)
+def test_values_of_another_kind_or_too_large(change):
+    text = json.dumps(json.loads(bundled_path().joinpath("config.json").read_text()) | change)
+    with pytest.raises(ValueError, match="must be|must have|multi_label"):
+        ModelCard.from_json(text)

@@ -184,3 +184,15 @@ def test_without_onnxruntime_one_line_says_what_to_install(exported, monkeypatch
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"pip install '\.\[export\]'$"):
         Recognizer.from_pretrained(exported)
+
+
+def test_metadata_that_is_no_text(exported, tmp_path, capfd):
+    content = exported.read_bytes()
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content.replace(b"class_names", b"class\xffnames"))
+    with pytest.raises(ValueError, match=r"a\.onnx is damaged: its metadata is no text"):
+        OnnxNetwork(path)
+    path.write_bytes(content.replace(b"MatMul", b"Mat\xfful").replace(b"Relu", b"Re\xffu"))
+    with pytest.raises(ValueError, match=r"a\.onnx"):
+        OnnxNetwork(path)
+    assert capfd.readouterr() == ("", "")

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import motionlens.inference.runner
+from export_cards import small_recognizer
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.video_index import VideoIndex
@@ -308,3 +309,9 @@ def test_all_real_clips_are_predicted_explained_and_evaluated_alike(real_clips):
         rows = np.array([[row[name] for name in recognizer.class_names] for row in rows])
         np.testing.assert_allclose(rows, expected, rtol=0, atol=1e-6)
         assert (rows.argmax(axis=1) == expected.argmax(axis=1)).all()
+
+
+def test_a_search_that_takes_minutes_is_refused():
+    recognizer = small_recognizer()
+    with pytest.raises(ValueError, match="at most 40,000 positions to search on a processor"):
+        recognizer.logits(torch.zeros(1, 3, 3000, 16, 16))

@@ -1,5 +1,6 @@
 import os
 import pickle
+import zipfile
 
 import huggingface_hub
 import numpy as np
@@ -183,3 +184,20 @@ def test_arrays_that_are_no_numbers(tmp_path):
     np.savez(tmp_path / "w.npz", **{"conv0/W": np.array(["a"])})
     with pytest.raises(ValueError, match="must hold arrays of numbers, conv0/W is of <U1"):
         read_weights(tmp_path / "w.npz")
+
+
+def test_archives_with_other_members_or_none_or_that_expand(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path)
+    with pytest.raises(ValueError, match="it holds none"):
+        read_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("conv0/W", b"no array")
+    with pytest.raises(ValueError, match="conv0/W is none"):
+        read_weights(path)
+    np.savez_compressed(path, a=np.zeros(10_000_000, np.float32))
+    with pytest.raises(ValueError, match="expands to 40,000,"):
+        read_weights(path)
+    save_file({}, tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="it holds none"):
+        read_weights(tmp_path / "a.safetensors")

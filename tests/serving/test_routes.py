@@ -368,15 +368,15 @@ def test_nothing_of_an_upload_is_left(recognizer, clips, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     app = create_app(recognizer)
     with TestClient(app) as client:
-        (folder,) = tmp_path.iterdir()
+        (folder,) = tmp_path.glob("motionlens-*")
         assert folder == app.state.service.folder
         big = clips["static"].read_bytes() + b"\0" * 2_000_000  # goes to disk on its way
         for content in (big, b"\0\0\0\x18ftypmp42", b"", b"text"):
             client.post("/predict", files={"file": ("a.mp4", content)})
             client.post("/explain", files={"file": ("a.mp4", content)})
-            assert list(folder.iterdir()) == []
-        assert list(tmp_path.iterdir()) == [folder]
-    assert list(tmp_path.iterdir()) == []
+            assert list(folder.glob("upload-*")) == []
+        assert list(tmp_path.glob("motionlens-*")) == [folder]
+    assert list(tmp_path.glob("motionlens-*")) == []
 
 
 def test_model_describes_the_recognizer(client, recognizer):

@@ -1,7 +1,10 @@
 import os
+import resource
 import struct
+import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -30,17 +33,56 @@ def _without_environment(monkeypatch):
     [
         ({"max_megapixels": 0.001}, "at most 0.001 megapixels, these are 48x32; .*--limits max_m"),
         ({"max_aspect": 1.4}, "at most 1.4 times the shorter one, these are 48x32"),
-        ({"max_packets": 39, "max_aspect": 9}, None),
+        ({"max_packets": 39}, "at most 39 packets, it has more"),
         ({"max_seconds": 3.5}, "at most 3.5 s long, its times say 3.9 s"),
     ],
 )
 def test_a_file_beyond_a_limit_is_refused(video, limits, message):
     limits = Limits(**limits)
-    if message is None:  # counted by the hundred
-        open_video(video, limits=limits).close()
-        return
     with pytest.raises(VideoError, match=f"a.mp4: .*{message}"):
         open_video(video, limits=limits)
+
+
+def test_the_time_of_the_processor_is_limited(video, monkeypatch):
+    monkeypatch.setattr("motionlens.video.limits._SECONDS_PER_BYTE", 0)
+    limits = Limits(max_cpu_seconds=1e-9)
+    with pytest.raises(VideoError, match="a.mp4: takes more than 1e-09 s .*--limits max_cpu_s"):
+        open_video(video, limits=limits)
+
+
+def patch(path, *changes):
+    """Write a number of four bytes at an offset within a box, for each change."""
+    content = bytearray(path.read_bytes())
+    for box, offset, number in changes:
+        place = content.index(box) + offset
+        content[place : place + 4] = struct.pack(">I", number)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("number", [6_000_000, 100_000_000])
+def test_a_table_of_samples_that_are_not_there_takes_neither_memory_nor_time(video, number):
+    # All of one byte, in one chunk, which takes no byte of the table for each.
+    patch(video, (b"stsz", 8, 1), (b"stsz", 12, number), (b"stsc", 16, number))
+    patch(video, (b"stts", 12, number))
+    began = time.process_time()
+    with pytest.raises(VideoError, match="a.mp4: .*(at most 5,000,000 packets|no frame|memory)"):
+        open_video(video)
+    assert time.process_time() - began < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 4e6  # kB
+
+
+@pytest.mark.parametrize("number", [6_000_000, 100_000_000])
+def test_a_fragment_of_samples_that_are_not_there_takes_neither_memory_nor_time(tmp_path, number):
+    path = tmp_path / "a.mp4"
+    options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 48, 32, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8), format="rgb24")
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    patch(path, (b"trun", 4, 0), (b"trun", 8, number))
+    with pytest.raises(VideoError, match="a.mp4: .*(at most 5,000,000 packets|no frame|memory)"):
+        open_video(path)
 
 
 def test_frames_at_the_same_time_are_limited(video):

@@ -262,3 +262,15 @@ def test_grey_of_16_bits_with_transparency_is_refused(tmp_path):
         container.mux(stream.encode())
     with pytest.raises(VideoError, match="holds 16 bits per pixel"):
         open_video(tmp_path)
+
+
+def test_a_broken_tiff_prints_nothing_of_its_own(tmp_path, capfd):
+    path = tmp_path / "0.tif"
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    Image.fromarray(noise).save(path, compression="tiff_lzw")
+    content = bytearray(path.read_bytes())
+    content[100:3000] = np.random.default_rng(1).bytes(2900)
+    path.write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be read as a picture"):
+        open_video(tmp_path)
+    assert capfd.readouterr() == ("", "")

@@ -120,3 +120,17 @@ def test_a_table_that_expands_is_refused(shard):
     read_table.cache_clear()
     with pytest.raises(VideoError, match="it is damaged: it expands to 240,"):
         ShardReader(shard / "00000007", Limits())
+
+
+@pytest.mark.parametrize(
+    "times",
+    [np.array([0, 0.2, 0.1]), np.array([0, 0.1, 0.2], np.float16), np.array([0, 1, np.nan])],
+    ids=["back", "half", "nan"],
+)
+def test_times_that_are_none(shard, times):
+    with np.load(table_path(shard)) as arrays:
+        values = dict(arrays) | {"times_s": times}
+    np.savez(table_path(shard), **values)
+    read_table.cache_clear()
+    with pytest.raises(VideoError, match="it is damaged"):
+        ShardReader(shard / "00000007", Limits())

@@ -7,6 +7,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+# Characters of a message, a little more where its middle is left out.
+_LONGEST = 1000
+
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``", did you mean 'x'?"`` for the known word nearest to ``word``, else an empty string.
@@ -44,6 +47,13 @@ def printable(text: object, *, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
 
 
+def shortened(text: str) -> str:
+    """A message with its middle left out if it is long: it may quote what a file holds."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 200]} ... {text[-200:]}"
+
+
 def _escaped(character: str) -> str:
     # Spaces such as the ideographic one, and joiners, which belong to words and to emojis.
     if unicodedata.category(character) == "Zs" or character in "\u200c\u200d":
@@ -70,16 +80,18 @@ def json_line(value: object) -> str:
 def one_line(error: BaseException) -> str:
     """The message of an error on one line; its type's name where it has no message.
 
+    Of long messages the middle is left out.
+
     An ``OSError`` reads as file and reason, without its number.
     """
     if isinstance(error, OSError) and error.strerror:
         where = f"{printable(os.fsdecode(error.filename))}: " if error.filename else ""
-        return f"{where}{error.strerror}"
+        return shortened(f"{where}{error.strerror}")
     text = str(error)
     if "Original Traceback" in text:  # of a loader's process, which ends in its own error
         name, _, text = re.split(r"\n {2}.*\n(?! )", text)[-1].partition(": ")
         text = text or name
-    return printable(" ".join(text.split())) or type(error).__name__
+    return shortened(printable(" ".join(text.split()))) or type(error).__name__
 
 
 def parser_message(error: BaseException) -> str:

@@ -2,8 +2,10 @@
 
 import codecs
 import errno
+import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,6 +119,37 @@ def read_limited(path: Path) -> bytes:
     if len(content) > _MAX_TEXT:
         raise ValueError(f"{path} must have at most {_MAX_TEXT:,} bytes, it has more")
     return content
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text that a stranger may have written.
+
+    Raises:
+        ValueError: If it is no JSON, or is nested too deeply.
+
+    Example:
+        >>> parse_json("[1, null]")
+        [1, None]
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def check_expansion(file: IO[bytes] | Path) -> None:
+    """Refuse a ZIP archive that is far larger unpacked: NumPy and torch store arrays as they are.
+
+    Raises:
+        ValueError: If it is.
+        zipfile.BadZipFile: If it is no archive.
+    """
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        expanded = sum(entry.file_size for entry in entries)
+        stored = sum(entry.compress_size for entry in entries)
+    if expanded > 10 * stored + 65536:
+        raise ValueError(f"it expands to {expanded:,} bytes")
 
 
 def utf8(text: str) -> bytes:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from motionlens._utils.files import parse_json
+
 LOCK_FILE = ".lock"
 # Says who holds the lock. Beside the lock, because opening that one may empty it.
 HOLDER_FILE = ".lock-holder"
@@ -75,7 +77,7 @@ def check_free(folder: Path) -> None:
 def _read(holder: Path) -> dict[str, object]:
     """What is known of who holds the lock; empty if nothing is."""
     try:
-        found = json.loads(holder.read_text(encoding="utf-8"))
+        found = parse_json(holder.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from motionlens._utils.errors import printable
+from motionlens._utils.errors import printable, shortened
 
 # Names a folder with an empty file for each warning that was shown. Processes that a command starts
 # inherit the variable, in whichever way they are started.
@@ -56,7 +56,7 @@ def join_one_line_warnings(folder: str | int | None = None) -> None:
 
 def _show(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning without the place in the code."""
-    text = printable(" ".join(str(message).split()))
+    text = shortened(printable(" ".join(str(message).split())))
     if _is_first(text):
         print(f"motionlens: warning: {text}", file=sys.stderr, flush=True)
 

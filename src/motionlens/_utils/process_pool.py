@@ -5,36 +5,22 @@ neither ends one that hangs. In pebble all processes answer through one pipe, so
 while it sends frames spoils it for the others.
 """
 
+import asyncio
 import math
-import multiprocessing
-import os
-import signal
 import threading
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from multiprocessing.connection import wait
+from typing import Generic, TypeVar
 
-import torch
-
-from motionlens._utils.one_line_warnings import join_one_line_warnings, shown_folder
+from motionlens._utils.worker_process import Lost, Worker, process_context
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-
-@dataclass(frozen=True)
-class Lost:
-    """What comes of a task that has no result.
-
-    Attributes:
-        reason: ``"crashed"``, or ``"did not end within 60 s"``.
-    """
-
-    reason: str
+# How often a thread that waits for a process looks up.
+_LOOK_S = 60.0
 
 
 def run_in_processes(
@@ -63,16 +49,16 @@ def run_in_processes(
         for number, task in enumerate(tasks):
             yield number, work(task)
         return
-    context = _context(work)
+    context = process_context(work)
     waiting = enumerate(tasks)
     upcoming = next(waiting, None)
-    idle: list[_Worker] = []
-    busy: list[_Worker] = []
+    idle: list[Worker] = []
+    busy: list[Worker] = []
     results: list[tuple[int, R | Lost]] = []
     try:
         while True:
             while upcoming is not None and len(busy) < num_workers:
-                busy.append(idle.pop() if idle else _Worker(context, work, deadline_s))
+                busy.append(idle.pop() if idle else Worker(context, work, deadline_s))
                 busy[-1].give(*upcoming)
                 upcoming = next(waiting, None)
             # Yielded only now, so that the processes are busy while the caller uses the results.
@@ -108,101 +94,102 @@ def in_order(numbered: Iterable[tuple[int, R]]) -> Iterator[R]:
             wanted += 1
 
 
-class _Worker:
-    """A process and the task that it has."""
+class ProcessPool(Generic[T, R]):
+    """Processes that are kept ready for tasks which come one by one, and can be given up.
 
-    def __init__(self, context: Any, work: Callable[[Any], Any], deadline_s: float | None) -> None:
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, work, shown_folder()), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self._is_started = False
-        self._deadline_s = math.inf if deadline_s is None else deadline_s
-        self._began = math.inf  # on the monotonic clock; starting a process takes none of the time
-        self.number = -1
+    Each task has a process to itself. One that crashes, hangs, or whose caller no longer waits, is
+    killed and replaced; the others do not notice.
 
-    def give(self, number: int, task: object) -> None:
-        """Hand over a task."""
-        self.number = number
-        if self._is_started:
-            self._began = time.monotonic()
-        with suppress(OSError):  # the process is dead, as its answer will show
-            self.connection.send(task)
+    Args:
+        work: as for :func:`run_in_processes`.
+        num_workers: processes, at least 1; further tasks wait.
+        deadline_s: seconds that a task may take once it has a process.
+        memory_bytes: what a process may take on top of what it has when it is ready, where the
+            system can limit that; what needs more raises ``MemoryError`` there, or crashes.
+    """
 
-    @property
-    def seconds_left(self) -> float:
-        """Until the task must be done; infinite without a deadline."""
-        return self._began + self._deadline_s - time.monotonic()
+    def __init__(
+        self,
+        work: Callable[[T], R],
+        *,
+        num_workers: int,
+        deadline_s: float,
+        memory_bytes: float | None = None,
+    ) -> None:
+        self._start = partial(Worker, process_context(work), work, deadline_s, memory_bytes)
+        self._idle: list[Worker] = []
+        self._busy: dict[threading.Event, Worker] = {}
+        self._lock = threading.Lock()
+        self._is_closed = False
+        # A thread waits for each process: pipes cannot be awaited on every system.
+        self._threads = ThreadPoolExecutor(num_workers, "motionlens-pool")
+        for _ in range(num_workers):
+            self._threads.submit(self._add)
 
-    def receive(self) -> tuple[Any] | None:
-        """The result of the task, or :class:`Lost`; None if the process is still at it.
+    async def run(self, task: T) -> R | Lost:
+        """The result of a task, or why it has none; cancelled, it ends the task's process.
 
         Raises:
-            Exception: Whatever the task raised.
+            Exception: Whatever ``work`` raises.
+            RuntimeError: If the pool is closed.
         """
-        if not self.connection.poll():
-            if self.seconds_left > 0:
-                return None
-            return (Lost(f"did not end within {self._deadline_s:g} s"),)
+        given_up = threading.Event()
+        future = self._threads.submit(self._run, task, given_up)
         try:
-            kind, answer = self.connection.recv()
-        except (EOFError, OSError):
-            if self._is_started:
-                return (Lost("crashed"),)
-            raise ValueError(
-                "num_workers must be 0 here, for processes end as soon as they start; or call it "
-                "under `if __name__ == '__main__':`"
-            ) from None
-        if kind == "failed":
-            raise answer
-        if kind == "started":
-            self._is_started, self._began = True, time.monotonic()
-            return None
-        return (answer,)
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            given_up.set()
+            with self._lock:
+                if given_up in self._busy:
+                    self._busy[given_up].end()
+            raise
 
-    def kill(self) -> None:
-        """End the process, whatever it does."""
-        self.connection.close()
-        self._process.kill()
-        self._process.join()
-        self._process.close()
+    def close(self) -> None:
+        """Kill the processes, whatever they do. Closing twice does nothing."""
+        with self._lock:
+            self._is_closed = True
+            for worker in self._busy.values():
+                worker.end()
+        self._threads.shutdown(cancel_futures=True)
+        while self._idle:
+            self._idle.pop().kill()
 
+    def _add(self) -> None:
+        """Start a process."""
+        if not self._is_closed:
+            self._idle.append(self._start())
 
-def _context(work: Callable[[T], R]) -> Any:
-    """Never a fork of this process: it may run threads, whose locks the fork would wait for."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Loaded once for all processes, and for those that take the place of killed ones.
-    function = work.func if isinstance(work, partial) else work
-    context.set_forkserver_preload([function.__module__])
-    return context
-
-
-def _serve(connection: Connection, work: Callable[[Any], Any], shown: str | None) -> None:
-    """What a worker process does."""
-    # Ctrl-C is for the process that gave the work; it ends this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(1)
-    join_one_line_warnings(shown)
-    connection.send(("started", None))
-    while True:
+    def _run(self, task: T, given_up: threading.Event) -> R | Lost:
+        """Work on a task in a process, in a thread that waits for it."""
+        worker = self._take()
+        with self._lock:
+            self._busy[given_up] = worker
+        is_done = False
         try:
-            task = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("done", work(task)))
-        except Exception as error:  # handed on to the process that gave the work
-            connection.send(("failed", error))
+            if self._is_closed or given_up.is_set():
+                return Lost("was given up")
+            worker.give(0, task)
+            while (answer := worker.receive()) is None:
+                wait([worker.connection], max(0, min(worker.seconds_left, _LOOK_S)))
+            is_done = not isinstance(answer[0], Lost)
+            return answer[0]  # type: ignore[no-any-return]
+        except Exception:
+            is_done = True
+            raise
+        finally:
+            with self._lock:
+                del self._busy[given_up]
+            if is_done and not given_up.is_set() and worker.is_alive:
+                self._idle.append(worker)
+            else:
+                worker.kill()
+                self._add()
 
-
-def _end_with_parent() -> None:
-    """A killed parent ends no process, and a task that hangs does not notice that it is gone."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    def _take(self) -> Worker:
+        """A process that is ready; a new one if there is none, or it has ended meanwhile."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        if worker is None or worker.is_alive:
+            return worker or self._start()
+        worker.kill()
+        return self._start()

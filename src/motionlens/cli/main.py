@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in arguments
     if debug:
         arguments.remove("--debug")
-    with warnings_on_one_line():
+    with _ended_properly(), warnings_on_one_line():
         try:
             with _limits_of(arguments):
                 return _dispatch(arguments)
@@ -115,6 +116,24 @@ def main(argv: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             print(f"motionlens: error: {_describe(error)}", file=sys.stderr)
             return EXIT_ERROR
+
+
+@contextmanager
+def _ended_properly() -> Iterator[None]:
+    """Let SIGTERM end a command by way of everything that removes temporary files."""
+
+    def end(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 A check that was interrupted goes on where it stopped, and no video ends it.
 """
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from motionlens._utils.errors import json_line, one_line, printable
-from motionlens._utils.files import naming
-from motionlens._utils.process_pool import Lost, run_in_processes
+from motionlens._utils.files import naming, parse_json
+from motionlens._utils.process_pool import run_in_processes
+from motionlens._utils.worker_process import Lost
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
 from motionlens.video.pictures import is_pattern
@@ -180,7 +180,7 @@ def read_checked(path: Path) -> Iterator[Checked]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             try:
-                version, key, (size, mtime_ns), decoded, *finding = json.loads(line)
+                version, key, (size, mtime_ns), decoded, *finding = parse_json(line)
                 if version == _VERSION:
                     # Lines of older versions have no frame rate.
                     num_frames, reason, remark, *rate = finding

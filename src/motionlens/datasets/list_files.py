@@ -1,6 +1,5 @@
 """Read lists of videos: CSV with almost any separator, JSON lines, or one JSON array."""
 
-import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,8 +7,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from motionlens._utils.errors import first_three, nearest
-from motionlens._utils.files import read_text
+from motionlens._utils.errors import first_three, nearest, one_line
+from motionlens._utils.files import parse_json, read_text
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, normal_name
 from motionlens.datasets.list_tables import SEPARATORS, Table, numbered_lines, read_table
 from motionlens.datasets.look_alikes import warn_of_decimals, warn_of_spellings
@@ -154,10 +153,11 @@ def _check_group(
 
 def _load_json(path: Path, where: str, text: str) -> Any:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return parse_json(text)
+    except ValueError as error:
+        reason = getattr(error, "msg", None) or one_line(error)
         raise ValueError(
-            f"{path}: {where}must be JSON, it is not ({error.msg}); write one object a line, or "
+            f"{path}: {where}must be JSON, it is not ({reason}); write one object a line, or "
             "one array of objects"
         ) from None
 

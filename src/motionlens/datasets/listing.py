@@ -107,7 +107,10 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
             f"{'is' if len(missing) == 1 else 'are'} missing in {folder}: "
             f"{first_three(missing)}; check root and pattern"
         )
-    return VideoIndex.of(folder, entries)
+    try:
+        return VideoIndex.of(folder, entries)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def read_listed(

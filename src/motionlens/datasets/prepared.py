@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from motionlens._utils.csv_files import read_csv, write_csv
-from motionlens._utils.files import write_atomically
-from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import parse_json, write_atomically
+from motionlens.clips.video_index import ListEntry, VideoIndex, check_class_text
+from motionlens.video.frames import check_fps
 
 DESCRIPTION_FILE = "dataset.json"
 # Files that preparing and packing keep for their next call.
@@ -50,6 +52,19 @@ class PreparedSet:
     flip_pairs: Mapping[str, str] | None = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
+    def __post_init__(self) -> None:
+        pairs = {} if self.flip_pairs is None else self.flip_pairs
+        texts = [self.name, self.root, *self.class_names]
+        if not isinstance(pairs, Mapping) or not isinstance(self.multi_label, bool):
+            raise ValueError("flip_pairs must be an object or null, and multi_label true or false")
+        texts += [*pairs.keys(), *pairs.values()]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("name, root, class_names and flip_pairs must be texts")
+        if len(set(self.class_names)) < len(self.class_names):
+            raise ValueError("class_names must be distinct")
+        check_class_text(self.class_names)
+        check_fps(self.fps)
+
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a prepared data set."""
@@ -81,7 +96,7 @@ def claim(path: Path, wanted: Mapping[str, Any], *, ignore: str = "") -> tuple[s
         write_atomically(path, (json.dumps(wanted, indent=1) + "\n").encode())
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = parse_json(path.read_text(encoding="utf-8"))
         differing = (n for n in wanted if n != ignore and found.get(n) != wanted[n])
         return next(((name, found.get(name)) for name in differing), None)
     except (ValueError, AttributeError):
@@ -106,13 +121,15 @@ def load_description(folder: str | os.PathLike[str]) -> PreparedSet:
     """
     path = Path(folder, DESCRIPTION_FILE)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it must hold a JSON object")
         if values.get("format_version", 1) > FORMAT_VERSION:
             raise ValueError("a newer motionlens wrote it, upgrade this one")
         values["class_names"] = tuple(values["class_names"])
         return PreparedSet(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise ValueError(
             f"{path}: cannot be read ({reason}); run 'motionlens prepare' once more"
         ) from None
@@ -172,7 +189,10 @@ def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
     if not path.is_file():
         raise ValueError(f"{folder}: the data set {prepared.name} has no {part} part")
     entries = read_part(folder, part)
-    index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
-    if prepared.multi_label:
-        index = index.with_targets()
+    try:
+        index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
+        if prepared.multi_label:
+            index = index.with_targets()
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from None
     return replace(index, flip_pairs=prepared.flip_pairs)

@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from motionlens._utils.files import naming
-from motionlens._utils.process_pool import Lost, in_order, run_in_processes
+from motionlens._utils.process_pool import in_order, run_in_processes
+from motionlens._utils.worker_process import Lost
 from motionlens.clips.preprocessing import resize_frames, scaled_size
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.decode_check import DEADLINE_S, Job, Stamp

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from motionlens._utils.files import parse_json
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.video_index import check_class_text
@@ -40,8 +41,8 @@ _ATTRIBUTES = {
     "about": "about",
     "format_version": "format_version",
 }
-# 100 frames of 1000x1000: 1.2 GB as float32.
-_MAX_CLIP_PIXELS = 100_000_000
+# 64 frames of 560x560. A network's first layers keep several times as many values.
+_MAX_CLIP_PIXELS = 20_000_000
 # Three times those of the largest network here; 1.2 GB as float32.
 MAX_WEIGHTS = 300_000_000
 _REQUIRED = ("model", "class_names", "num_frames", "size", "short_side")
@@ -116,6 +117,13 @@ class ModelCard:
                 f"format_version must be at most {FORMAT_VERSION}, got {self.format_version}; "
                 "the checkpoint was written by a newer motionlens, upgrade this one"
             )
+        for name in ("model", "background", "license", "about"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(
+                    f"{name} of a model card must be text, got {getattr(self, name)!r}"
+                )
+        if not isinstance(self.multi_label, bool) or not isinstance(self.options, Mapping):
+            raise ValueError("a model card's multi_label must be true or false, options an object")
         is_list = isinstance(self.class_names, (list, tuple))
         if not is_list or not all(isinstance(name, str) for name in self.class_names):
             raise ValueError(f"class_names must be a list of strings, got {self.class_names!r:.99}")
@@ -218,8 +226,8 @@ class ModelCard:
                 of range.
         """
         try:
-            values = json.loads(text)
-        except (json.JSONDecodeError, RecursionError) as error:
+            values = parse_json(text)
+        except ValueError as error:
             raise ValueError(f"a model card must be JSON, got {error}") from None
         if not isinstance(values, dict):
             raise ValueError("a model card must be a JSON object with 'model' and 'class_names'")

@@ -54,7 +54,7 @@ class OnnxNetwork(nn.Module):
         super().__init__()
         self.path = os.fspath(path)
         self._session = _open_session(Path(path))
-        metadata = self._session.get_modelmeta().custom_metadata_map
+        metadata = _read_metadata(self._session, Path(path))
         if CARD_KEY not in metadata:
             raise ValueError(
                 f"{self.path} holds no model card; give a file that 'motionlens export' wrote"
@@ -170,13 +170,20 @@ def _open_session(path: Path) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         return runtime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
+            str(path), options, ["CPUExecutionProvider"], enable_fallback=False
         )
     except Exception as error:  # onnxruntime's own types, which derive from nothing else
         reason = one_line(error).rpartition("failed:")[2].strip(" .")
         raise ValueError(
             f"{path} is no ONNX file or is damaged: {reason}; export it again"
         ) from None
+
+
+def _read_metadata(session: Any, path: Path) -> dict[str, str]:
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is damaged: its metadata is no text; export it again") from None
 
 
 def _check_digest(path: Path, metadata: dict[str, str]) -> None:

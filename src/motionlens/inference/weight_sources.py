@@ -1,9 +1,9 @@
 """Weights to start from, wherever they lie: a file, one of our checkpoints, the hub."""
 
-import json
 import os
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from motionlens._utils.errors import one_line
+from motionlens._utils.files import check_expansion, parse_json
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE, load_card, load_safetensors
@@ -69,6 +70,8 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
         )
     is_safe = path.suffix == ".safetensors"
     state = _unwrapped(load_safetensors(path) if is_safe else _load_pickled(path))
+    if not state:
+        raise ValueError(f"{path} must hold a network's weights, it holds none; copy it again")
     if card is None:
         return Weights(origin=name, state=state), None
     return Weights(origin=name, state=state, model=card.model, class_names=card.class_names), card
@@ -82,8 +85,8 @@ def _is_of_another_library(path: Path) -> bool:
     if not path.is_file():
         return True
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        values = parse_json(path.read_text(encoding="utf-8"))
+    except ValueError:
         return False
     return isinstance(values, dict) and not {"class_names", "format_version"} & values.keys()
 
@@ -92,6 +95,8 @@ def _load_pickled(path: Path) -> Mapping[str, Tensor]:
     try:
         # About pickle protocols; what matters is raised below.
         with warnings.catch_warnings(action="ignore"):
+            if zipfile.is_zipfile(path):
+                check_expansion(path)
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from motionlens._utils.csv_files import read_csv
+from motionlens._utils.files import parse_json
 from motionlens._utils.tables import markdown_table
 from motionlens.report.evaluation_report import REPORT_FILE, EvaluationReport
 from motionlens.report.statistics import Interval, bootstrap_map_difference, bootstrap_mean, mcnemar
@@ -125,7 +126,7 @@ def _read(run: Path) -> EvaluationReport:
             f"{run} has no {EVALUATION_FOLDER}/{REPORT_FILE}; run 'motionlens evaluate {run}' first"
         )
     try:
-        return _parsed(json.loads(path.read_text(encoding="utf-8")))
+        return _parsed(parse_json(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} cannot be used ({error}); run 'motionlens evaluate {run}' once more"

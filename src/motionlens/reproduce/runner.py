@@ -17,7 +17,8 @@ from typing import Any
 
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.folder_lock import locked_folder
-from motionlens._utils.process_pool import Lost, run_in_processes
+from motionlens._utils.process_pool import run_in_processes
+from motionlens._utils.worker_process import Lost
 from motionlens.datasets.prepared import claim
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import (

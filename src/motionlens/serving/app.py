@@ -34,8 +34,8 @@ _FILES = {"/": "index.html", "/docs": "docs.html", "/example.mp4": "example.mp4"
 _OPEN = ("/healthz", "/openapi.json")
 _DESCRIPTION = """Recognizes motion in video and shows what was matched with what.
 
-Uploads are read in this process, are temporary files meanwhile, and are not kept. Errors are
-answered as `{"error": "one line"}`.
+Uploads are read in processes of the server, are temporary files meanwhile, and are not kept. Errors
+are answered as `{"error": "one line"}`.
 """
 
 

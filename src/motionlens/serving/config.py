@@ -27,7 +27,9 @@ class ServingConfig:
         client_timeout_s: how long a client may take for the head of a request and for its body,
             seconds, and one second more for each 10 kB of the body that came; also how long it may
             not read its answer.
-        decode_threads: threads that decode videos; one per core, at most 4.
+        decode_threads: processes of one thread that decode videos; one per core, at most 4.
+        decode_seconds: how long the decoding of an upload may take; then it is refused.
+        decode_megabytes: how much memory it may take, 10^6 bytes, where the system can limit it.
         picture_px: longer side of the frames in an explanation, pixels.
 
     Raises:
@@ -44,6 +46,8 @@ class ServingConfig:
     max_connections: int = 512
     client_timeout_s: float = 20.0
     decode_threads: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
+    decode_seconds: float = 20.0
+    decode_megabytes: float = 1500.0
     picture_px: int = 640
 
     @property

@@ -41,7 +41,7 @@ def uvicorn_settings(
         server_header=False,
         proxy_headers=is_behind_proxy,
         forwarded_allow_ips=["127.0.0.1", "::1"],
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=3,
     )
 
 

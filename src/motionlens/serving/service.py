@@ -1,13 +1,11 @@
-"""From an upload to an answer: a few threads decode, one thread runs the network."""
+"""From an upload to an answer: a few processes decode, one thread runs the network."""
 
 import asyncio
 import base64
 import io
-import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import IO, Any, TypeVar
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -15,20 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from motionlens._utils.process_pool import ProcessPool
+from motionlens._utils.worker_process import Lost
 from motionlens.inference.explaining import explain_frames
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.runner import read_clip
 from motionlens.models.capture import capture_proposals
 from motionlens.report.prediction import Prediction, best_labels
 from motionlens.serving.config import ServingConfig
+from motionlens.serving.decoding import Clip, Decoder, Upload
 from motionlens.serving.explanation_json import explanation_json
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
-from motionlens.serving.uploads import read_pictures, stored
-from motionlens.video.file import open_video
-from motionlens.video.frames import Frames, VideoError
-
-R = TypeVar("R")
+from motionlens.serving.upload_folder import upload_folder
+from motionlens.serving.uploads import stored
+from motionlens.video.frames import VideoError
 
 # Frames up to this size are sent as PNG: JPEG would blur what little there is to see.
 _SMALL_PX = 160
@@ -55,10 +53,14 @@ class Service:
         self.recognizer, self.config, self._metrics = recognizer, config, metrics
         sampling, preprocessing = recognizer.card.sampling, recognizer.card.preprocessing
         self.num_pictures = sampling.num_frames * (sampling.lead + 1)
-        self._limits = config.video_limits
-        self._temporary = tempfile.TemporaryDirectory(prefix="motionlens-serve-")
-        self.folder = Path(self._temporary.name)
-        self._decoders = ThreadPoolExecutor(config.decode_threads, "motionlens-decode")
+        self._open = ExitStack()
+        self.folder = self._open.enter_context(upload_folder())
+        self._decoders = ProcessPool(
+            Decoder(sampling, preprocessing, config.video_limits),
+            num_workers=config.decode_threads,
+            deadline_s=config.decode_seconds,
+            memory_bytes=config.decode_megabytes * 1e6,
+        )
         self._network = NetworkThread(
             self._run, max_batch=config.max_batch, max_wait_s=config.max_wait_ms / 1000
         )
@@ -70,10 +72,10 @@ class Service:
         metrics.queue_length.set_function(lambda: self._network.num_waiting)
 
     def close(self) -> None:
-        """Finish what has started, and remove the temporary folder."""
-        self._decoders.shutdown(wait=True, cancel_futures=True)
+        """End the decoding, finish what the network has started, remove the temporary folder."""
+        self._decoders.close()
         self._network.close()
-        self._temporary.cleanup()
+        self._open.close()
 
     async def predict(self, file: IO[bytes], name: str, top: int) -> Prediction:
         """Recognize an uploaded video.
@@ -86,7 +88,7 @@ class Service:
         Raises:
             VideoError: If it cannot be read as a video.
         """
-        return await self._recognize(lambda: self._read(file, name)[1].data, name, top)
+        return await self._recognize(await self._decode_video(file, name), name, top)
 
     async def predict_pictures(self, files: Sequence[IO[bytes]], top: int) -> Prediction:
         """Recognize the frames of one clip.
@@ -102,7 +104,8 @@ class Service:
             raise VideoError(
                 f"pictures must be {self.num_pictures}, the frames of one clip, got {len(files)}"
             )
-        return await self._recognize(lambda: read_pictures(files, self._limits), "pictures", top)
+        clip = await self._decode(Upload([file.read() for file in files]), "pictures")
+        return await self._recognize(clip, "pictures", top)
 
     async def explain(
         self, file: IO[bytes], name: str, *, k: int | None, top: int | None, pictures: bool
@@ -125,10 +128,10 @@ class Service:
         """
         if k is not None:
             await self._check_k(k)
-        numbers, frames = await self._in_thread(lambda: self._read(file, name))
+        clip = await self._decode_video(file, name, is_whole=True)
         found = await asyncio.wrap_future(
             self._network.call(
-                lambda: explain_frames(self.recognizer, frames, numbers, path=name, k=k)
+                lambda: explain_frames(self.recognizer, clip.frames, clip.numbers, path=name, k=k)
             )
         )
 
@@ -136,7 +139,7 @@ class Service:
             urls = [_data_url(frame, self.config.picture_px) for frame in found.frames]
             return {**found.without_positions(), "pictures": urls if pictures else None}
 
-        return explanation_json(await self._in_thread(shown), found, top)
+        return explanation_json(await asyncio.to_thread(shown), found, top)
 
     async def _check_k(self, k: int) -> None:
         """Refuse a k that would make the answer, and the work for it, large.
@@ -162,24 +165,30 @@ class Service:
             self._probabilities([self._black])
         return [proposals.indices.shape for proposals in seen.values()]
 
-    async def _recognize(self, decode: Callable[[], Tensor], name: str, top: int) -> Prediction:
-        crop = self.recognizer.card.preprocessing.crop
-        frames = await self._in_thread(lambda: crop(decode()))
-        row = await asyncio.wrap_future(self._network.submit(frames))
+    async def _recognize(self, clip: Clip, name: str, top: int) -> Prediction:
+        row = await asyncio.wrap_future(self._network.submit(clip.frames.data))
         card = self.recognizer.card
         return best_labels(card.class_names, name, row, top, card.label_thresholds)
 
-    async def _in_thread(self, function: Callable[[], R]) -> R:
-        """Call a function in one of the decoding threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._decoders, function)
+    async def _decode_video(self, file: IO[bytes], name: str, *, is_whole: bool = False) -> Clip:
+        async with stored(file, name, self.folder) as path:
+            return await self._decode(Upload(path, is_whole), name)
 
-    def _read(self, file: IO[bytes], name: str) -> tuple[NDArray[np.int64], Frames]:
-        """The frames of an upload's clip, and their numbers in the video."""
-        with (
-            stored(file, name, self.folder) as path,
-            open_video(path, limits=self._limits) as reader,
-        ):
-            return read_clip(reader, self.recognizer.card.sampling)
+    async def _decode(self, upload: Upload, name: str) -> Clip:
+        """Decode an upload in a process, which is killed if that takes too long.
+
+        Raises:
+            VideoError: If it cannot be decoded.
+        """
+        found = await self._decoders.run(upload)
+        if not isinstance(found, Lost):
+            return found
+        if found.reason == "crashed":
+            raise VideoError(f"{name}: its decoder crashed; it is damaged, try a player")
+        raise VideoError(
+            f"{name}: its decoder {found.reason}; send a shorter or smaller clip, or start the "
+            "server with a larger --decode_seconds"
+        )
 
     def _run(self, frames: Tensor) -> Tensor:
         """Probabilities ``(B, num_classes)`` of the frames of clips, uint8 ``(B, n, 3, h, w)``."""

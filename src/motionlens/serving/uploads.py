@@ -1,10 +1,11 @@
 """Uploads: videos, which are checked before a decoder opens them, and the pictures of a clip."""
 
+import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
@@ -63,8 +64,8 @@ def clean_name(name: str | None) -> str:
     return "".join(c for c in last if c.isprintable())[:100] or "upload"
 
 
-@contextmanager
-def stored(file: IO[bytes], name: str, folder: Path) -> Iterator[Path]:
+@asynccontextmanager
+async def stored(file: IO[bytes], name: str, folder: Path) -> AsyncIterator[Path]:
     """An upload as a file in ``folder``, which is removed at the end of the block.
 
     Args:
@@ -86,7 +87,7 @@ def stored(file: IO[bytes], name: str, folder: Path) -> Iterator[Path]:
         )
     file.seek(0)
     with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as copy:
-        shutil.copyfileobj(file, copy)
+        await asyncio.to_thread(shutil.copyfileobj, file, copy)
         copy.flush()
         try:
             yield Path(copy.name)

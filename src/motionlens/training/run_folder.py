@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from motionlens._utils.csv_files import write_csv
-from motionlens._utils.files import check_writable, write_atomically
+from motionlens._utils.files import check_writable, parse_json, write_atomically
 from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.datasets.source import RECIPE_FILE
 from motionlens.training.recipe import Recipe
@@ -225,7 +225,7 @@ def begun_folds(out: Path) -> int | None:
     if not path.is_file():
         return None
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["folds"])
+        return int(parse_json(path.read_text(encoding="utf-8"))["folds"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{path}: is damaged; name another folder or remove it") from None
 

@@ -1,5 +1,6 @@
 """Video containers: opening them, and what they declare of themselves."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from motionlens._utils.errors import one_line
 from motionlens._utils.numbers import counted
 from motionlens.video.frames import VideoError
-from motionlens.video.limits import Limits, check_overlap
+from motionlens.video.limits import Limits, Stopwatch, check_overlap
 
 _LFS_POINTER = b"version https://git-lfs"
 _COVER = av.stream.Disposition.attached_pic
@@ -35,7 +36,7 @@ def check_file(path: Path) -> None:
     Raises:
         VideoError: If the path is missing, not a file, empty, not readable or a Git LFS pointer.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise VideoError(f"{path}: must be a video file or a folder of pictures, nothing is there")
     if not path.is_file():
         raise VideoError(
@@ -90,7 +91,8 @@ def open_container(
     if protocols is not None:
         given["protocol_whitelist"] = protocols
     try:
-        container = av.open(address, metadata_errors="replace", options=given, **settings)
+        with limits.memory():
+            container = av.open(address, metadata_errors="replace", options=given, **settings)
     except av.error.ArgumentError as error:
         if formats is None:
             raise VideoError(f"{name}: cannot be opened ({error.strerror}); {advice}") from error
@@ -111,6 +113,7 @@ def open_container(
     try:
         if context.width and context.height:
             limits.check_frame(name, context.height, context.width)
+        limits.check_packets(name, len(streams[0].index_entries))
     except VideoError:
         container.close()
         raise
@@ -126,16 +129,27 @@ def file_address(path: Path) -> str:
     return f"file:{path}"
 
 
-def read_packets(container: Any, stream: Any, name: str, limits: Limits) -> Iterator[Any]:
+def read_packets(
+    container: Any, stream: Any, name: str, limits: Limits, spent: Stopwatch | None = None
+) -> Iterator[Any]:
     """The packets of a stream in the order of the file, up to damage that ends it.
 
+    Args:
+        container: open.
+        stream: of the container.
+        name: of the video, for messages.
+        limits: how much it may ask for.
+        spent: what the caller and this have used of the processor; None for no limit.
+
     Raises:
-        VideoError: If they are too many, or overlap in the file.
+        VideoError: If they are too many, or overlap in the file, or too much time is spent.
     """
     num_bytes, packet_bytes = container.size, 0
     try:
         for number, packet in enumerate(container.demux(stream), start=1):
             packet_bytes += packet.size
+            if spent is not None and not number & 15:
+                limits.check_cpu(name, spent.seconds, num_bytes)
             if not number & 255:
                 limits.check_packets(name, number)
                 check_overlap(name, packet_bytes, num_bytes)

@@ -24,7 +24,7 @@ from motionlens.video.container import (
 )
 from motionlens.video.frame_index import index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning, decoding
-from motionlens.video.limits import Limits, limits_in_force
+from motionlens.video.limits import Limits, Stopwatch, limits_in_force
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.pictures import FolderReader, WebpReader, is_pattern, is_webp
 from motionlens.video.presentation import Decoded, Presentation, decode
@@ -72,7 +72,7 @@ def open_video(
     limits = limits or limits_in_force()
     if isinstance(video, np.ndarray | Tensor):
         reader: VideoReader = ArrayReader(video, fps=fps)
-    elif (path := Path(video)).is_dir():
+    elif os.path.isdir(path := Path(video)):
         reader = FolderReader(path, limits, fps=fps)
     elif is_shard_path(path):
         reader = ShardReader(path, limits)
@@ -81,7 +81,7 @@ def open_video(
     elif is_webp(path):
         reader = WebpReader(path, limits)
     else:
-        with decoding(str(path)):
+        with decoding(str(path)), limits.memory():
             reader = FileReader(path, limits)
     try:
         reader.restrict(start_s, end_s)
@@ -113,7 +113,7 @@ class FileReader(VideoReader):
         self._path, self._limits = path, limits
         self._has_warned_of_damage = False
         self._damage = np.zeros(2, np.int64)  # frames that were replaced, and that are damaged
-        self._can_seek = True
+        self._can_seek, self._spent = True, Stopwatch()
         self._index = index_file(path, limits)
         # The frame that was decoded last.
         self._last: Decoded | None = None
@@ -142,13 +142,14 @@ class FileReader(VideoReader):
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
         self._limits.check_clip(self.name, len(indices), self.height, self.width)
         self._num_decoded = 0
+        self._spent.restart()
         data = np.empty((len(indices), self.height, self.width, 3), np.uint8)
         stamps = self._index.stamps[indices]
         keys = np.searchsorted(self._index.keys, stamps, side="right")
         # Frames behind different key frames are reached faster by seeking than by decoding on.
         borders = np.flatnonzero(np.diff(keys)) + 1
         runs = zip(np.split(data, borders), np.split(stamps, borders), strict=True)
-        with decoding(self.name):
+        with decoding(self.name), self._limits.memory():
             self._damage += np.sum([self._fill(*run) for run in runs], axis=0)
         return torch.from_numpy(data).permute(0, 3, 1, 2)
 
@@ -224,7 +225,8 @@ class FileReader(VideoReader):
     def _decode(self) -> Iterator[Decoded]:
         """Frames from here on with the stamps by which the index knows them."""
         # Not a generator of this object, which would keep it alive.
-        packets = read_packets(self._container, self._stream, str(self._path), self._limits)
+        name = str(self._path)
+        packets = read_packets(self._container, self._stream, name, self._limits, self._spent)
         if self._index.counted:
             shown = Presentation.of(self._stream).frames(packets, self._stream)
             return (one._replace(stamp=number) for number, one in enumerate(shown))

@@ -25,7 +25,7 @@ def is_hidden(name: str) -> bool:
 
 def is_there(path: Path) -> bool:
     """Whether there is something at a path, or, at a pattern of pictures, its folder."""
-    return path.exists() or is_pattern(path)
+    return os.path.exists(path) or is_pattern(path)
 
 
 def is_video_file(path: Path) -> bool:
@@ -35,11 +35,11 @@ def is_video_file(path: Path) -> bool:
     """
     suffix = path.suffix.lower()
     is_named = suffix in VIDEO_SUFFIXES or (suffix == ".webp" and is_animation(path))
-    return is_named and not is_hidden(path.name) and (path.is_file() or _leads_nowhere(path))
+    return is_named and not is_hidden(path.name) and (os.path.isfile(path) or _leads_nowhere(path))
 
 
 def _leads_nowhere(path: Path) -> bool:
-    return path.is_symlink() and not path.exists()
+    return os.path.islink(path) and not os.path.exists(path)
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
@@ -49,7 +49,7 @@ def is_video(path: str | os.PathLike[str]) -> bool:
     a single picture beside folders with videos.
     """
     path = Path(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return is_video_file(path)
     entries = list(path.iterdir())
     return _holds_frames(path, entries) and not any(map(is_video_file, entries))

@@ -20,7 +20,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frames import VideoWarning
-from motionlens.video.limits import Limits
+from motionlens.video.limits import Limits, Stopwatch
 from motionlens.video.packet_table import PacketTable, seeks_exactly
 from motionlens.video.presentation import Clock, Presentation
 
@@ -72,20 +72,20 @@ def index_file(path: Path, limits: Limits) -> FrameIndex:
     Warns:
         VideoWarning: If the file holds fewer frames than it announces.
     """
-    address, name = file_address(path), str(path)
+    address, name, spent = file_address(path), str(path), Stopwatch()
     container, stream = open_container(address, name, limits)
     with container:
         announced = num_announced(path, container, stream)
         presentation = Presentation.of(stream)
         table = None if seeks_exactly(container) else PacketTable()
-        packets = read_packets(container, stream, name, limits)
+        packets = read_packets(container, stream, name, limits, spent)
         index = index_packets(packets, stream.time_base, presentation, table)
     if index is None:
         num_packets = presentation.num_whole
         container, stream = open_container(address, name, limits)
         with container:
             presentation = Presentation.of(stream)
-            packets = read_packets(container, stream, name, limits)
+            packets = read_packets(container, stream, name, limits, spent)
             stamps: list[int | None] = []
             for one in presentation.frames(packets, stream):
                 pixels = max(num_packets, len(stamps)) * one.frame.width * one.frame.height

@@ -55,6 +55,11 @@ def decoding(name: str) -> Iterator[None]:
         yield
     except (VideoError, Warning):
         raise
+    except MemoryError as error:
+        raise VideoError(
+            f"{name}: takes more memory than it may; make its frames smaller, or raise "
+            "max_memory_megabytes (--limits max_memory_megabytes=...)"
+        ) from error
     except Exception as error:  # a file may find a fault in any library
         reason = one_line(error) or type(error).__name__
         raise VideoError(

@@ -7,11 +7,14 @@ limited. The limits in force are those of the call, else those of the environmen
 """
 
 import os
+import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
 from motionlens._utils.checks import check_number
 from motionlens._utils.errors import nearest
+from motionlens._utils.resource_limits import limited_memory
 from motionlens.video.frames import VideoError
 
 ENVIRONMENT = "MOTIONLENS_LIMITS"
@@ -20,6 +23,8 @@ ENVIRONMENT = "MOTIONLENS_LIMITS"
 _OVERLAP, _OVERLAP_BYTES = 4, 65536
 # Every byte of a file pays for the decoding of so many pixels, on top of `max_gigapixels`.
 _PIXELS_PER_BYTE = 2000
+# And for so many seconds, in which a slow decoder makes them, on top of `max_cpu_seconds`.
+_SECONDS_PER_BYTE = 40e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +41,10 @@ class Limits:
         max_seconds: from the first frame of a file to its last.
         max_gigapixels: decoded on the way to the frames asked for, from the key frame before them,
             10^9 pixels; every byte of the file adds 2000.
+        max_cpu_seconds: time of the processor that opening a file takes, or the way to the frames
+            asked for; every megabyte of the file adds 40.
+        max_memory_megabytes: address space that either of them takes, 10^6 bytes, where the system
+            can limit it.
 
     Raises:
         ValueError: If a limit is not above 0.
@@ -47,6 +56,8 @@ class Limits:
     max_packets: float = 5e6
     max_seconds: float = 1e6
     max_gigapixels: float = 1.0
+    max_cpu_seconds: float = 10.0
+    max_memory_megabytes: float = 1500.0
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -155,6 +166,45 @@ class Limits:
                 f"be decoded to come to the frames asked for, from a file of {num_bytes:,} bytes; "
                 f"write it again with key frames and times, or {_raise('max_gigapixels')}"
             )
+
+    def check_cpu(self, name: str, seconds: float, num_bytes: int) -> None:
+        """Refuse a file that takes the processor for too long.
+
+        Args:
+            name: of the video, for the message.
+            seconds: of the processor, so far.
+            num_bytes: size of the file.
+
+        Raises:
+            VideoError: If it does.
+        """
+        most = self.max_cpu_seconds + _SECONDS_PER_BYTE * num_bytes
+        if seconds > most:
+            raise VideoError(
+                f"{name}: takes more than {most:.3g} s of the processor, for a file of "
+                f"{num_bytes:,} bytes; write it again with key frames, or "
+                f"{_raise('max_cpu_seconds')}"
+            )
+
+    def memory(self) -> AbstractContextManager[None]:
+        """Hold :attr:`max_memory_megabytes` within a block, as ``limited_memory`` does."""
+        return limited_memory(self.max_memory_megabytes * 1e6)
+
+
+class Stopwatch:
+    """Time of the processor that the thread has used since :meth:`restart`."""
+
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Count from now on."""
+        self._began_s = time.thread_time()
+
+    @property
+    def seconds(self) -> float:
+        """How much it is."""
+        return time.thread_time() - self._began_s
 
 
 def check_overlap(name: str, packet_bytes: int, num_bytes: int) -> None:

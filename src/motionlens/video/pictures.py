@@ -1,21 +1,24 @@
 """Videos that are pictures: a folder of them, an animated WebP."""
 
+import ctypes
 import fnmatch
 import glob
 import io
+import os
 import re
 import struct
 import zlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 from torch import Tensor
 
 from motionlens._utils.errors import one_line
@@ -32,6 +35,10 @@ _BROKEN = (
 )  # fmt: skip
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
+
+# Libtiff would print errors of its own beside ours.
+with suppress(OSError, AttributeError, TypeError):
+    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def is_picture(path: Path) -> bool:
@@ -145,7 +152,10 @@ class PictureReader(VideoReader):
 
 def is_pattern(path: Path) -> bool:
     """Whether a path names some of the pictures in a folder, such as ``folder/img_*``."""
-    return any(sign in path.name for sign in "*?[") and not path.exists() and path.parent.is_dir()
+    if not any(sign in path.name for sign in "*?["):
+        return False
+    # Path.exists() raises for names that are too long.
+    return not os.path.exists(path) and os.path.isdir(path.parent)
 
 
 def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
@@ -254,7 +264,7 @@ def is_animation(path: Path) -> bool:
 
 def _webp_head(path: Path) -> bytes:
     try:
-        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+        with path.open("rb") if os.path.isfile(path) else io.BytesIO() as file:
             return file.read(21).ljust(21)
     except OSError:
         return bytes(21)

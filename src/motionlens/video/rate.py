@@ -1,5 +1,6 @@
 """The frame rate of a video, without decoding it."""
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ from motionlens.video.container import (
 )
 from motionlens.video.file import open_video
 from motionlens.video.frame_index import index_packets
-from motionlens.video.limits import limits_in_force
+from motionlens.video.limits import Stopwatch, limits_in_force
 from motionlens.video.pictures import is_pattern, is_webp
 from motionlens.video.presentation import Presentation
 from motionlens.video.shards import is_shard_path, read_table, table_row
@@ -35,7 +36,7 @@ def frame_rate(path: Path, *, fps: float) -> float:
     Raises:
         VideoError: If there is nothing there, or it is no video.
     """
-    if path.is_dir() or is_pattern(path):
+    if os.path.isdir(path) or is_pattern(path):
         return fps
     if is_shard_path(path):
         table = read_table(path.parent)
@@ -46,9 +47,9 @@ def frame_rate(path: Path, *, fps: float) -> float:
             return reader.fps
     limits = limits_in_force()
     container, stream = open_container(file_address(path), str(path), limits)
-    with container:
+    with container, limits.memory():
         declared = read_fps(stream)
-        packets = read_packets(container, stream, str(path), limits)
+        packets = read_packets(container, stream, str(path), limits, Stopwatch())
         return _rate_by_times(container, stream, packets) or declared
 
 

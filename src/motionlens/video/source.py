@@ -73,14 +73,14 @@ def open_source(
         return ReaderSource(open_video(source, start_s=start_s, end_s=end_s, fps=fps))
     text = re.sub("^file://", "", os.fspath(source))
     path = Path(text)
-    kind = path.stat().st_mode if path.exists() else 0
+    kind = path.stat().st_mode if os.path.exists(path) else 0
     if stat.S_ISCHR(kind):
         text = f"v4l2://{text}"
     if _scheme(text):
         return _open_address(text, name, window)
     if stat.S_ISFIFO(kind):
         return DecodedSource(file_address(path), name, window)
-    has_pictures = path.is_dir() or is_shard_path(path) or is_pattern(path) or is_webp(path)
+    has_pictures = os.path.isdir(path) or is_shard_path(path) or is_pattern(path) or is_webp(path)
     if has_pictures or window[0] > _WORTH_SEEKING_S:
         return ReaderSource(open_video(path, start_s=start_s, end_s=end_s, fps=fps))
     check_file(path)
@@ -95,7 +95,7 @@ def is_endless(source: Source) -> bool:
     if _scheme(text):
         return True
     path = Path(text)
-    return path.exists() and not (path.is_file() or path.is_dir())
+    return os.path.exists(path) and not (path.is_file() or path.is_dir())
 
 
 def source_name(source: Source) -> str:

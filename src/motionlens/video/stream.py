@@ -208,7 +208,13 @@ class FileSource(DecodedSource):
         self._announced = num_announced(path, self._container, self._stream)
 
     def _packets(self) -> Iterator[Any]:
-        return read_packets(self._container, self._stream, self.name, self._limits)
+        packets = read_packets(self._container, self._stream, self.name, self._limits)
+        while True:
+            with self._limits.memory():
+                packet = next(packets, None)
+            if packet is None:
+                return
+            yield packet
 
     def _note_end(self, num_frames: int) -> None:
         presentation = self._presentation

@@ -2,11 +2,11 @@
 
 import os
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from motionlens._utils.errors import one_line
+from motionlens._utils.files import check_expansion
 from motionlens._utils.optional import require
 
 # Endings of tensorpack's names, and of the authors'.
@@ -72,11 +72,17 @@ def read_tensorpack(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            check_expansion(Path(path))
             arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    # A damaged archive of arrays raises errors of zipfile, zlib, tokenize, NumPy and others.
+    except Exception as error:
         reason = one_line(error).partition(". ")[0]  # NumPy goes on with advice to trust the file
         raise ValueError(f"{path} is damaged or no .npz file of arrays: {reason}") from None
+    if not arrays:
+        raise ValueError(f"{path} must hold arrays, it holds none; download it again")
     for name, value in arrays.items():
+        if not isinstance(value, np.ndarray):  # bytes of what is no array
+            raise ValueError(f"{path} must hold arrays alone, {name} is none; download it again")
         if value.dtype.kind not in "fiu":
             raise ValueError(f"{path} must hold arrays of numbers, {name} is of {value.dtype}")
     return {_official_name(name): value for name, value in arrays.items()}

@@ -1,0 +1,1 @@
+"""Files and requests that nobody would write, made from good ones: see ``__main__``."""
