@@ -1,4 +1,5 @@
 import os
+import struct
 
 import av
 import numpy as np
@@ -271,6 +272,13 @@ def test_a_broken_tiff_prints_nothing_of_its_own(tmp_path, capfd):
     content = bytearray(path.read_bytes())
     content[100:3000] = np.random.default_rng(1).bytes(2900)
     path.write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be read as a picture"):
+        open_video(tmp_path)
+    samples = struct.pack("<HHI", 277, 3, 1)
+    Image.fromarray(noise).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(samples + b"\3\0", samples + b"\0\x7f"))
+    assert path.read_bytes() != content
     with pytest.raises(VideoError, match="cannot be read as a picture"):
         open_video(tmp_path)
     assert capfd.readouterr() == ("", "")

@@ -4,6 +4,7 @@ import ctypes
 import fnmatch
 import glob
 import io
+import logging
 import os
 import re
 import struct
@@ -36,7 +37,8 @@ _BROKEN = (
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
 
-# Libtiff would print errors of its own beside ours.
+# Pillow and libtiff would print errors of their own beside ours.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 with suppress(OSError, AttributeError, TypeError):
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
