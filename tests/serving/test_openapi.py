@@ -34,4 +34,11 @@ def test_answers_are_those_of_the_description(recognizer):
             seen.append(case.path)
 
         check()
-    assert set(seen) == {"/predict", "/predict/pictures", "/explain", "/model", "/healthz", "/metrics"}
+    assert set(seen) == {
+        "/predict",
+        "/predict/pictures",
+        "/explain",
+        "/model",
+        "/healthz",
+        "/metrics",
+    }

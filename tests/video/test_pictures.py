@@ -13,6 +13,7 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.video.file import open_video
 from motionlens.video.find import find_videos, is_video
 from motionlens.video.frames import VideoError
+from motionlens.video.pictures import find_pictures
 from motionlens.video.source import open_source
 
 
@@ -263,6 +264,14 @@ def test_grey_of_16_bits_with_transparency_is_refused(tmp_path):
         container.mux(stream.encode())
     with pytest.raises(VideoError, match="holds 16 bits per pixel"):
         open_video(tmp_path)
+
+
+@pytest.mark.parametrize(("pattern", "count"), [("a**.png", 1), ("**", 2), ("[0-9]*", 1)])
+def test_patterns_stay_in_the_folder(tmp_path, pattern, count):
+    (tmp_path / "below").mkdir()
+    for name in ("a1.png", "1.png", "below/a1.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert len(find_pictures(tmp_path, pattern)) == count
 
 
 def test_a_broken_tiff_prints_nothing_of_its_own(tmp_path, capfd):

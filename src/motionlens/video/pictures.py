@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
@@ -162,7 +163,10 @@ def is_pattern(path: Path) -> bool:
 
 def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
     """The pictures directly inside a folder whose names fit a pattern, in natural order."""
-    return sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+    # Path.glob would look below the folder, or raise, for a pattern with two stars.
+    paths = folder.iterdir() if os.path.isdir(folder) else ()
+    found = (path for path in paths if fnmatchcase(path.name, pattern))
+    return sorted(filter(is_picture, found), key=natural_key)
 
 
 class FolderReader(PictureReader):
