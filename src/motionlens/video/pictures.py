@@ -35,6 +35,7 @@ _BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
     MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+_LONGEST_PATTERN = 1000
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
 
@@ -155,7 +156,8 @@ class PictureReader(VideoReader):
 
 def is_pattern(path: Path) -> bool:
     """Whether a path names some of the pictures in a folder, such as ``folder/img_*``."""
-    if not any(sign in path.name for sign in "*?["):
+    # Of thousands of brackets fnmatch makes an expression in a time that grows with their square.
+    if len(path.name) > _LONGEST_PATTERN or not any(sign in path.name for sign in "*?["):
         return False
     # Path.exists() raises for names that are too long.
     return not os.path.exists(path) and os.path.isdir(path.parent)
