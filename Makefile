@@ -96,7 +96,7 @@ lock:
 	env -u PIP_CONSTRAINT $(VENV)-lock/bin/python $(INSTALL) \
 		torch==$(TORCH_VERSION) -e '.[dev,tensorflow]' hatchling editables
 	(sed -n '/^#/p' constraints.txt; \
-		$(VENV)-lock/bin/python -m pip freeze --exclude-editable | sed 's/+cpu$$//'; \
+		$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//'; \
 		echo triton==$(TRITON_VERSION)) > $(VENV)-lock/constraints.txt
 	mv $(VENV)-lock/constraints.txt constraints.txt
 
