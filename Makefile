@@ -8,14 +8,22 @@ INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
 TRITON := $(VENV)-triton
 
-.PHONY: demo test test-slow test-triton test-page test-oldest test-tensorflow lint types install clean
+# Build tools get the pinned versions too.
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+INSTALL := -m pip install --quiet --disable-pip-version-check
+# An unpinned torch on Linux brings several gigabytes of CUDA packages; Triton goes with it.
+TORCH_VERSION := 2.13.0
+TRITON_VERSION := 3.7.1
+
+.PHONY: demo test test-slow test-triton test-page test-oldest test-tensorflow lint types install clean \
+	fuzz fuzz-long audit packages lock
 
 install: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "motionlens needs Python 3.11 or newer, $(PYTHON) is %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(VENV)/bin/python $(INSTALL) -e '.[dev]'
 	@touch $@
 
 demo: $(INSTALLED)
@@ -39,7 +47,7 @@ test-triton: $(INSTALLED) $(TRITON)/.installed
 
 $(TRITON)/.installed: constraints.txt | $(INSTALLED)
 	rm -rf $(TRITON)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt --target $(TRITON) triton
+	$(VENV)/bin/python $(INSTALL) --no-deps --target $(TRITON) triton
 	@touch $@
 
 # The page in a browser, which it needs: Debian's chromium and some fonts.
@@ -49,7 +57,7 @@ test-page: $(INSTALLED)
 # The oldest torch that is supported, in a venv of its own; on Linux several gigabytes.
 test-oldest:
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 -e '.[dev]'
+	env -u PIP_CONSTRAINT $(VENV)-oldest/bin/python $(INSTALL) torch==2.11.0 -e '.[dev]'
 	$(subst $(VENV)/,$(VENV)-oldest/,$(PYTEST))
 
 # TensorFlow reads checkpoints of the authors; as heavy as it is, it has a venv of its own.
@@ -60,8 +68,37 @@ test-tensorflow: $(VENV)-tensorflow/.installed
 
 $(VENV)-tensorflow/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-tensorflow
-	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,tensorflow]'
+	$(VENV)-tensorflow/bin/python $(INSTALL) -e '.[dev,tensorflow]'
 	@touch $@
+
+# Files and requests that nobody would write: three minutes, all targets.
+FUZZ := PYTHONPATH=tests OMP_NUM_THREADS=1 $(VENV)/bin/python -m fuzz
+
+fuzz: $(INSTALLED)
+	$(FUZZ) --seconds 150 --workers 2
+
+# An hour or more; the counts are those of docs/reliability.md.
+fuzz-long: $(INSTALLED)
+	$(FUZZ) --inputs 20000 5000 20000 20000 2000 5000 4000 3000 2000 --out docs/results/fuzz.json
+
+# Known vulnerabilities of what constraints.txt pins.
+audit: $(INSTALLED)
+	$(VENV)/bin/python .ci/audit.py
+
+# The wheel and the sdist in empty environments, one after the other.
+packages: $(INSTALLED)
+	.ci/packages $(VENV)/bin/python $(VENV)-packages
+
+# Pins every version that CI installs, those of today but for torch. Then run the tests.
+lock:
+	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	env -u PIP_CONSTRAINT $(VENV)-lock/bin/python $(INSTALL) \
+		torch==$(TORCH_VERSION) -e '.[dev,tensorflow]' hatchling editables
+	(sed -n '/^#/p' constraints.txt; \
+		$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//'; \
+		echo triton==$(TRITON_VERSION)) > $(VENV)-lock/constraints.txt
+	mv $(VENV)-lock/constraints.txt constraints.txt
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
@@ -73,4 +110,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(TRITON) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(VENV)-packages $(VENV)-lock $(TRITON) build dist .pytest_cache .mypy_cache .ruff_cache

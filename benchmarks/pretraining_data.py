@@ -6,8 +6,9 @@ grows or shrinks, a window that moves over painted pictures and over footage.
     python benchmarks/pretraining_data.py data/pretraining --footage FILE...
     python benchmarks/pretraining_data.py data/rates --rates --footage FILE...
     python benchmarks/pretraining_data.py data/scenes --scenes --footage FILE...
+    python benchmarks/pretraining_data.py data/paths --paths --footage FILE...
 
-Its page, src/motionlens/pretrained/README.md, has all commands.
+The recognizer's page, src/motionlens/pretrained/README.md, has all commands.
 """
 
 from __future__ import annotations
@@ -25,20 +26,48 @@ from motionlens._utils.files import check_writable
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import Part, PreparedSet, save_description, save_part
+from motionlens.synthetic.motion_suite.tasks import TASKS, Task
 from motionlens.synthetic.motion_suite.writing import write_task
 
 sys.path.insert(0, str(Path(__file__).parent))
 from pretraining_scenes import write_scenes
 
 _DATA = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+# Of the directions; every path but a straight stroke is a class of its own.
 CLASS_NAMES: tuple[str, ...] = tuple(_DATA["class_names"])
-FLIP_PAIRS: Mapping[str, str] = _DATA["flip_pairs"]
 MEANINGS: Mapping[str, str] = _DATA["meanings"]
 MIXTURE: Mapping[str, Mapping[str, Any]] = _DATA["mixture"]
 MIXTURE_OF_RATES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_rates"]
+MIXTURE_OF_PATHS: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_paths"]
 MIXTURE_OF_SCENES: Mapping[str, Mapping[str, Any]] = _DATA["mixture_of_scenes"]
 # For each clip that validates, so many train.
 _TRAIN_PER_VALIDATION = 5
+
+
+def meaning(label: str) -> str:
+    """What we call a class of a task."""
+    return MEANINGS.get(label, label)
+
+
+def class_names_of(mixture: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """The directions, then what else the tasks of a mixture ask."""
+    names = [meaning(label) for task in _tasks(mixture) for label in task.class_names]
+    return tuple(dict.fromkeys((*CLASS_NAMES, *names)))
+
+
+def swaps_of(mixture: Mapping[str, Mapping[str, Any]], change: str) -> dict[str, str]:
+    """Which classes swap under ``horizontal_flip``, ``vertical_flip`` or ``time_reversal``."""
+    swaps: dict[str, str] = {}
+    for task in _tasks(mixture):
+        for pair in getattr(task, change).items():
+            one, other = sorted(map(meaning, pair))
+            swaps[one] = other
+    return swaps
+
+
+def _tasks(mixture: Mapping[str, Mapping[str, Any]]) -> list[Task]:
+    """The tasks of the motion suite in a mixture."""
+    return [TASKS[found["task"]] for found in mixture.values() if "task" in found]
 
 
 def write_mixture(
@@ -86,13 +115,15 @@ def write_mixture(
         )
         for part, found in entries.items():
             found += [
-                entry._replace(path=f"{name}/{entry.path}", label=MEANINGS[entry.label])
+                entry._replace(path=f"{name}/{entry.path}", label=meaning(entry.label))
                 for entry in read_list(folder / name / f"{part}.csv", ",")
             ]
     for part, found in entries.items():
         save_part(folder, part, found, [None] * len(found))
     description = PreparedSet(
-        name="motion-pretraining", class_names=CLASS_NAMES, flip_pairs=FLIP_PAIRS
+        name="motion-pretraining",
+        class_names=class_names_of(mixture),
+        flip_pairs=swaps_of(mixture, "horizontal_flip"),
     )
     save_description(folder, description)
 
@@ -106,11 +137,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--footage", nargs="+", required=True, help="videos to look at")
     parser.add_argument("--rates", action="store_true", help="the mixture of frame rates")
     parser.add_argument("--scenes", action="store_true", help="the mixture with scenes")
+    parser.add_argument("--paths", action="store_true", help="paths as well as directions")
     parser.add_argument("--seed", type=int, default=0, help="of everything")
     parser.add_argument("--num_workers", type=int, default=0, help="processes that draw")
     args = parser.parse_args(argv)
     mixture = MIXTURE_OF_RATES if args.rates else MIXTURE
     mixture = MIXTURE_OF_SCENES if args.scenes else mixture
+    mixture = MIXTURE_OF_PATHS if args.paths else mixture
     try:
         write_mixture(
             args.out, args.footage, mixture=mixture, seed=args.seed, num_workers=args.num_workers

@@ -121,6 +121,54 @@ def _camera(tracks: Sequence[Track]) -> str:
     return "pan_down" if down > 0 else "pan_up"
 
 
+_FOUR = {"right": 0.0, "down": 90.0, "left": 180.0, "up": -90.0}
+
+
+def _nearest(vector: NDArray[np.float64]) -> str:
+    """Which of four headings a vector (row, column) is nearest to."""
+    angle = np.degrees(np.arctan2(*vector))
+    return min(_FOUR, key=lambda name: abs((angle - _FOUR[name] + 180) % 360 - 180))
+
+
+def _path(tracks: Sequence[Track]) -> str:
+    """By how the way of the first target turns, with the shake of the camera taken out."""
+    (ground,) = _of(tracks, "ground")
+    places = _middles(_of(tracks, "target")[0]) - _middles(ground)
+    places = places[[0, *(np.flatnonzero(np.hypot(*np.diff(places, axis=0).T) > 0.01) + 1)]]
+    steps = np.diff(places, axis=0)
+    headings = np.degrees(np.arctan2(*steps.T))
+    turns = (np.diff(headings) + 180) % 360 - 180  # clockwise is positive
+    turn, chord = float(turns.sum()), places[-1] - places[0]
+    extent = float(np.ptp(places, axis=0).max())
+    # Strokes are straight between their corners; round curves turn everywhere.
+    has_corners = np.mean(np.abs(turns) < 1.5) > 0.3
+    sense = "clockwise" if turn > 0 else "counterclockwise"
+    if np.abs(np.abs(turns) - 180).min() < 1:
+        return "wave_sideways" if _nearest(steps[0]) in ("left", "right") else "wave_upright"
+    if np.abs(turns).sum() < 62:
+        return f"stroke_{_nearest(chord)}"
+    if not has_corners and np.abs(turn) < 60:
+        return "eight"
+    one_way = np.all(turns > -1.5) or np.all(turns < 1.5)
+    if one_way and np.abs(turn) < 170:
+        r, c = (places - places[0]).T
+        apex = places[np.abs(r * chord[1] - c * chord[0]).argmax()]
+        arms = [end - apex for end in (places[0], places[-1])]
+        return f"bend_{_nearest(-sum(arm / np.hypot(*arm) for arm in arms))}_{sense}"
+    if not one_way:
+        return f"zigzag_{_nearest(chord)}"
+    if has_corners:
+        closed = float(np.hypot(*chord)) < 0.1 * extent
+        kind = "knot" if np.abs(turn) > 370 else "polygon" if closed else "crossing"
+        return f"{kind}_{sense}"
+    if np.abs(turn) < 500:
+        return f"loop_{sense}"
+    lengths = np.abs(turns)
+    radii = np.hypot(*steps[1:].T) / lengths
+    way = "in" if radii[:4].mean() > radii[-4:].mean() else "out"
+    return f"spiral_{way}_{sense}"
+
+
 _JUDGES: dict[str, Callable[[Sequence[Track]], str]] = {
     "direction": _direction,
     "direction8": _direction,
@@ -129,4 +177,8 @@ _JUDGES: dict[str, Callable[[Sequence[Track]], str]] = {
     "collision": _collision,
     "reappear": _reappear,
     "camera": _camera,
+    "paths": _path,
+    "path_in_view": _path,
+    "noise_direction": _direction,
+    "noise_shape": lambda tracks: tracks[0].role,
 }

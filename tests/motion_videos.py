@@ -6,7 +6,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from motionlens.training.recipe import AugmentConfig, ClipConfig, LoaderConfig, OptimConfig, Recipe
+from motionlens.training.clip_configs import AugmentConfig, ClipConfig
+from motionlens.training.recipe import LoaderConfig, OptimConfig, Recipe
 
 CLASSES = {"move_left": (0, -4), "move_right": (0, 4), "static": (0, 0)}
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from motionlens.clips.symmetries import AXES, LabelSymmetries
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import load_description, load_part
 from motionlens.synthetic.motion_suite.tasks import TASKS
@@ -17,7 +19,7 @@ spec = importlib.util.spec_from_file_location("pretraining_data", SCRIPT)
 script = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(script)
 scenes = sys.modules["pretraining_scenes"]
-CLASS_NAMES, FLIP_PAIRS, MEANINGS = script.CLASS_NAMES, script.FLIP_PAIRS, script.MEANINGS
+CLASS_NAMES, MEANINGS = script.CLASS_NAMES, script.MEANINGS
 MIXTURE, main, write_mixture = script.MIXTURE, script.main, script.write_mixture
 
 FEW = {
@@ -63,7 +65,7 @@ def test_a_mixture_is_one_prepared_data_set(tmp_path):
     write_mixture(tmp_path, [], mixture=FEW)
     prepared = load_description(tmp_path)
     assert prepared.class_names == CLASS_NAMES
-    assert prepared.flip_pairs == FLIP_PAIRS
+    assert prepared.flip_pairs == {"left": "right"}
     train, validation = load_part(tmp_path, "train"), load_part(tmp_path, "validation")
     assert (len(train), len(validation)) == (11, 2)
     assert all(train.path(i).is_file() for i in range(len(train)))
@@ -92,6 +94,28 @@ def test_another_mixture_needs_another_folder(tmp_path):
     with pytest.raises(ValueError, match="seed"):
         write_mixture(tmp_path, [], mixture=CAMERA, seed=1)
     assert json.loads((tmp_path / "camera_easy" / "motion_suite.json").read_text()) == about
+
+
+def test_the_recipe_of_paths_swaps_what_the_tasks_swap():
+    mixture = script.MIXTURE_OF_PATHS
+    names = script.class_names_of(mixture)
+    assert names[: len(CLASS_NAMES)] == CLASS_NAMES
+    assert len(names) == len(CLASS_NAMES) + 27
+    recipe = SCRIPT.parents[1] / "recipes" / "pretrained_paths_nano.yaml"
+    augment = yaml.safe_load(recipe.read_text())["augment"]
+    declared = {name: augment[name] for name in AXES}
+    assert declared == {name: script.swaps_of(mixture, name) for name in AXES}
+    LabelSymmetries(**declared).resolve(names)
+    assert declared["horizontal_flip"]["zigzag_left"] == "zigzag_right"
+
+
+def test_paths_are_classes_of_their_own_but_strokes_are_directions(tmp_path):
+    few = {"view": {"task": "path_in_view", "difficulty": "easy", "num_train": 31, "size": 32}}
+    write_mixture(tmp_path, [], mixture=few)
+    train = load_part(tmp_path, "train")
+    names = sorted(train.class_names[label] for label in train.labels)
+    assert names == sorted({*train.class_names} - {"closer", "away", "still"})
+    assert {"left", "loop_clockwise", "eight"} <= {*names}
 
 
 def test_scenes_show_what_their_label_says_at_every_rate(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionlens.clips.augmentation import ClipTransform, ColorJitter
+from motionlens.clips.augmentation import ClipTransform, ColorJitter, rotate
 from motionlens.clips.preprocessing import Preprocessing, resize_frames
 from motionlens.clips.symmetries import LabelSymmetries
 
@@ -33,6 +33,32 @@ def goes_right(clip: torch.Tensor) -> bool:
     white = (clip[0] > 0.75).float()
     middle = (white.sum(dim=1) @ torch.arange(32.0)) / white.sum(dim=(1, 2))
     return bool(middle[-1] > middle[0])
+
+
+class TestRotation:
+    def test_a_quarter_turn_is_exact(self):
+        frames = torch.rand(2, 3, 8, 8)
+        for quarters in (-1, 0, 1, 2):
+            expected = torch.rot90(frames, quarters, (2, 3))
+            torch.testing.assert_close(rotate(frames, 90.0 * quarters), expected)
+
+    def test_all_frames_turn_alike_and_at_most_so_far(self):
+        # A bar from the middle to the right: its far end tells the angle.
+        bar = torch.zeros(2, 3, 64, 64, dtype=torch.uint8)
+        bar[:, :, 31:33, 32:60] = 255
+        preprocessing = Preprocessing(64, 64, mean=(0, 0, 0), std=(1, 1, 1))
+        transform = ClipTransform(
+            preprocessing, NAMES, min_area=1.0, ratio=(1.0, 1.0), rotation=20.0, colors=OFF
+        )
+        angles = []
+        for seed in range(60):
+            clip, _ = transform(bar, 0, seed)
+            torch.testing.assert_close(clip[:, 0], clip[:, 1])
+            weights = clip[0, 0, :, 50:58].sum(1)
+            row = float(weights @ torch.arange(64.0) / weights.sum()) - 31.5
+            angles.append(np.degrees(np.arctan2(-row, 53.5 - 31.5)))
+        assert 17 < max(angles) < 21
+        assert -21 < min(angles) < -17
 
 
 class TestClipTransform:

@@ -275,6 +275,24 @@ def test_time_jitter_does_not_touch_evaluation_or_clips_that_count_frames():
     assert counted[0].tolist() == counted[1].tolist()
 
 
+@pytest.mark.parametrize("seconds", [1.0, "whole"])
+def test_a_clip_may_be_a_shorter_stretch_anywhere_in_it(seconds):
+    video, sampling = at(60, 1.0), Sampling(4, seconds=seconds)
+    drawn = np.stack(
+        [
+            sample_indices(video, sampling, np.random.default_rng(seed), min_length=0.5)
+            for seed in range(400)
+        ]
+    )
+    steps = np.diff(drawn, axis=1).mean(1)
+    assert 7 <= steps.min() < 8.5  # of 15 frames, the rest of a part rounded
+    assert 14 < steps.max() <= 15.5
+    assert drawn.min() <= 5
+    assert drawn.max() >= 54
+    middle = sample_indices(video, sampling, None, min_length=0.5)
+    assert middle.tolist() == sample_indices(video, sampling).tolist()
+
+
 GAP = Timeline(np.concatenate([np.arange(30) / 25, 6.2 + np.arange(20) / 25]), 25.0)
 
 

@@ -3,7 +3,13 @@ import itertools
 import numpy as np
 import pytest
 
-from motionlens.clips.symmetries import AXES, LabelSymmetries, draw_symmetries, label_after
+from motionlens.clips.symmetries import (
+    AXES,
+    LabelSymmetries,
+    draw_symmetries,
+    label_after,
+    pairs_by_name,
+)
 
 NAMES = ("down", "left", "right", "static", "up", "zoom_in", "zoom_out")
 MOTION = LabelSymmetries(
@@ -11,6 +17,22 @@ MOTION = LabelSymmetries(
     vertical_flip={"up": "down"},
     time_reversal={"left": "right", "up": "down", "zoom_in": "zoom_out"},
 )
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (["left", "right"], {"left": "right"}),
+        (["Swipe Left", "Swipe Right", "up"], {"Swipe Left": "Swipe Right"}),
+        (["hand-left-up", "hand-right-up", "x"], {"hand-left-up": "hand-right-up"}),
+        (["left to right", "right to left"], {"left to right": "right to left"}),
+        (["leftover", "copyright"], {}),
+        (["left", "other"], {}),
+        (["left", "right", "turn_left"], {}),
+    ],
+)
+def test_names_tell_which_classes_a_mirror_swaps(names, pairs):
+    assert pairs_by_name("horizontal_flip", names) == pairs
 
 
 def chosen(*is_applied):

@@ -216,9 +216,10 @@ def test_a_class_folder_with_the_sign_between_labels(tmp_path):
 
 def test_names_that_are_too_long_are_missing(tmp_path):
     path = tmp_path / "a.csv"
-    names = ("x" * 5000, "y" * 300, "z" * 5000 + "*")  # the last would name pictures of the folder
+    # The last would name pictures of the folder.
+    names = ("x" * 5000, "y" * 300, "[" * 100_000, "z" * 900 + "*")
     path.write_text("".join(f"{name},left\n" for name in names))
-    with pytest.raises(ValueError, match="2 of 3 videos are missing"):
+    with pytest.raises(ValueError, match="3 of 4 videos are missing"):
         index_list(path)
 
 

@@ -26,7 +26,7 @@ from motionlens._utils.version import __version__
 from motionlens._utils.worker_process import Lost
 
 # A machine with other work is slower than its processor's time.
-_DEADLINE_S = 90.0
+_DEADLINE_S = 120.0
 _FAULTS = ("crash", "hang", "traceback", "memory", "message", "wrong", "left", "opened", "slow")
 # A process whose memory grows by more, from a quarter of its inputs to their end, leaks.
 _MAX_GROWTH = 64e6

@@ -202,8 +202,7 @@ class _Guard:
             return seconds, ("opened", "a connection")
         if os.fstat(self._printed).st_size:
             return seconds, ("message", f"printed {os.pread(self._printed, 200, 0)!r}")
-        # Before the collector runs: what waits for it is open for a while.
-        if len(os.listdir("/proc/self/fd")) > self._open:
+        if self._is_file_left():
             return seconds, ("left", "an open file")
         left = [*self._temporary.iterdir(), *(p for p in self._home.iterdir() if p.name[0] == ".")]
         for path in left:
@@ -213,6 +212,13 @@ class _Guard:
         if children := children_of("self"):
             return seconds, ("left", f"processes {children}")
         return seconds, None
+
+    def _is_file_left(self) -> bool:
+        for collect in (lambda: 0, gc.collect):  # some libraries' objects wait for the collector
+            collect()
+            if len(os.listdir("/proc/self/fd")) <= self._open:
+                return False
+        return True
 
     def memory(self) -> int:
         """Bytes in use, without those that the allocator only keeps."""

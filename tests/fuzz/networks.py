@@ -295,7 +295,7 @@ def use_onnx(_: Random, where: Path) -> None:
 
 
 # A network says what it cannot do with a clip as it runs.
-_OF_CLIPS = ("a clip must ", "clips ", "k must ")
+_OF_CLIPS = ("a clip must ", "clips ", "k must ", "features must ")
 CARDS = Target(seed_cards, make_card, use_card, about=_OF_CLIPS)
 CHECKPOINTS = Target(seed_checkpoints, make_checkpoint, use_checkpoint, about=_OF_CLIPS)
 ONNX = Target(seed_onnx, make_onnx, use_onnx, about=_OF_CLIPS)

@@ -130,6 +130,9 @@ def test_a_clip_in_seconds_takes_the_place_of_a_stride():
         {"multi_label": "yes"},
         {"options": [1]},
         {"num_frames": 50_000, "size": 112},
+        {"std": [1e-300, 1, 1]},
+        {"thresholds": {}},
+        {"mean": [1e30, 1, 1]},
     ],
     ids=repr,
 )

@@ -19,9 +19,9 @@ def clips(name, num_frames=2, batch=2):
     return torch.randn(batch, channels, num_frames, size, size)
 
 
-def small(name, num_classes=3):
+def small(name, num_classes=3, **more):
     options = {"k": 1} if "cpnet" in name else {"width": 0.1} if name == "something_3d" else {}
-    return create_model(name, num_classes=num_classes, **options)
+    return create_model(name, num_classes=num_classes, **options, **more)
 
 
 def test_the_models_of_the_paper_are_there():
@@ -88,11 +88,20 @@ def test_modules_add_their_parameters_only():
     assert added == {"layer2.2", "layer2.3", "layer3.3", "layer3.4", "layer3.5"}
 
 
-def test_fresh_modules_change_nothing():
-    model, plain = small("cpnet_nano").eval(), small("c2d_nano").eval()
-    plain.load_state_dict(model.state_dict(), strict=False)
+def test_modules_that_start_at_zero_change_nothing():
+    plain = small("c2d_nano").eval()
     x = clips("cpnet_nano")
-    torch.testing.assert_close(model(x), plain(x))
+    for scale, is_identity in ((0.0, True), (0.5, False)):
+        model = small("cpnet_nano", initial_scale=scale).eval()
+        plain.load_state_dict(model.state_dict(), strict=False)
+        assert torch.allclose(model(x), plain(x), atol=1e-5) == is_identity
+
+
+@pytest.mark.parametrize(("conventions", "scale"), [("torchvision", 0.5), ("official", 0.0)])
+def test_how_modules_start_follows_from_the_conventions(conventions, scale):
+    model = create_model("cpnet_resnet18", num_classes=2, conventions=conventions)
+    for module in correspondence_modules(model).values():
+        assert (module.projection.norm.weight == scale).all()
 
 
 def test_number_stage_and_k_of_modules_are_options():

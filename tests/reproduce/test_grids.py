@@ -5,6 +5,7 @@ import pytest
 from motionlens.models import registry
 from motionlens.reproduce.budgets import BUDGETS
 from motionlens.reproduce.grids import EXPERIMENTS, planned_runs
+from motionlens.synthetic.motion_suite.suite import MotionSuite
 
 LONG = ["8x3", "4x7", "2x21"]
 SHORT = ["8x1", "4x2", "2x7"]
@@ -25,7 +26,7 @@ def test_every_table_is_whole():
 
 
 @pytest.mark.parametrize("budget", BUDGETS.values(), ids=BUDGETS)
-@pytest.mark.parametrize("kind", ["videos", "toy", "runtime"])
+@pytest.mark.parametrize("kind", ["videos", "suite", "toy", "runtime"])
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_grids_are_whole(name, kind, budget):
     blocks = getattr(EXPERIMENTS[name], kind)
@@ -40,6 +41,14 @@ def test_grids_are_whole(name, kind, budget):
         for run in runs:
             assert run.model in known
             registry.model_options(run.model, **run.options)
+            assert bool(run.suite) == (kind == "suite")
+            if run.suite:
+                options = {n: v for n, v in run.suite.items() if n.startswith("num_")}
+                assert options.pop("num_train") > 100
+                assert options.pop("num_validation") > 100
+                options |= {n: v for n, v in run.suite.items() if n in ("speed", "hidden")}
+                suite = MotionSuite(run.suite["task"], run.suite["difficulty"], **options)
+                assert suite.setting.num_frames == run.clip.get("num_frames", 8)
             looks = [look.get("look", "") for look in run.looks.values()]
             assert len(looks) == len(set(looks))
 

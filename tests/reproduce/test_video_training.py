@@ -91,6 +91,30 @@ def test_ablation_count(videos, tmp_path, motionlens_command):
     assert {path.name for path in run.iterdir()} >= {"recipe.yaml", "model.safetensors"}
 
 
+def test_clips_of_the_motion_suite_are_drawn(tmp_path, motionlens_command, monkeypatch):
+    experiment = EXPERIMENTS["suite-hidden"]
+    drawing = {"task": "reappear", "num_frames": 8, "num_train": 4, "num_validation": 3}
+    columns = {
+        f"{hidden} frames": {"run": f"hidden{hidden}", "suite": {"hidden": hidden}}
+        for hidden in (2, 4)
+    }
+    rows = {"C2D": {"choice": "c2d", "model": "c2d_{backbone}"}}
+    block = {"rows": rows, "suite": drawing, "columns": columns}
+    monkeypatch.setitem(EXPERIMENTS, "suite-hidden", replace(experiment, suite=[block]))
+    out = tmp_path / "out"
+    command = ("reproduce", "suite-hidden", "--out", out, "--seeds", 1, "--epochs", 1)
+    status, _, err = motionlens_command(*command)
+    assert status == 0, err
+    found = results(out)
+    assert [run["name"] for run in found["runs"]] == ["c2d_hidden2_s0", "c2d_hidden4_s0"]
+    assert found["finished_runs"] == 2
+    recipe = found["runs"][1]["recipe"]
+    assert recipe["augment"]["horizontal_flip"] is None
+    assert json.loads((out / "data" / "hidden4" / "motion_suite.json").read_text())["hidden"] == 4
+    status, _, err = motionlens_command(*command)
+    assert err.count("(was there)") == 2
+
+
 def test_finished_runs_are_kept_and_others_are_added(videos, tmp_path, motionlens_command):
     out = tmp_path / "out"
     assert reproduce(motionlens_command, "ablation-count", videos, out, "--models", "c2d")[0] == 0

@@ -7,11 +7,13 @@ import threading
 import urllib.request
 
 import pytest
-from fastapi.testclient import TestClient
 
+from motionlens.inference.explaining import explain_frames
 from motionlens.inference.recognizer import Recognizer
 from motionlens.serving.app import create_app
 from motionlens.serving.config import ServingConfig
+from motionlens.serving.metrics import Metrics
+from motionlens.serving.service import Service
 from motionlens.serving.upload_limits import client_address
 from raw_client import END, answer_of, connect, head, is_open, part, wait_for
 
@@ -71,10 +73,14 @@ def predicts(address, clip):
 
 
 def open_uploads(address):
+    return gauge(address, "motionlens_open_uploads")
+
+
+def gauge(address, name):
     with urllib.request.urlopen(f"{address}/metrics", timeout=60) as answer:
         text = answer.read().decode()
     lines = text.splitlines()
-    return float(next(line.split()[1] for line in lines if line.startswith("motionlens_open_up")))
+    return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 
 
 BODY = head(length=10**6) + part(b"")[:-2]
@@ -127,11 +133,10 @@ def test_a_head_that_does_not_arrive_is_given_up(serve_with, start):
             wait_for(lambda: not is_open(slow) and not is_open(silent))
 
 
-def test_a_client_that_does_not_read_is_given_up(serve_with, recognizer, monkeypatch):
-    monkeypatch.setattr("motionlens.serving.routes.explanation_json", endless_answer, raising=False)
+def test_a_client_that_does_not_read_is_given_up(serve_with, clips, monkeypatch):
     monkeypatch.setattr("motionlens.serving.service.explanation_json", endless_answer)
     with serve_with(client_timeout_s=0.5) as address, connect(address) as connection:
-        body = part(example(recognizer)) + END
+        body = part(clips["static"].read_bytes()) + END
         connection.sendall(head("/explain", length=len(body)) + body)
         wait_for(lambda: open_uploads(address) == 1)
         wait_for(lambda: open_uploads(address) == 0)
@@ -141,11 +146,6 @@ async def endless_answer(*_):
     while True:
         yield "x" * 10_000
         await asyncio.sleep(0)
-
-
-def example(recognizer):
-    with TestClient(create_app(recognizer)) as client:
-        return client.get("/example.mp4").content
 
 
 def test_more_connections_than_there_may_be_end_the_oldest_that_wait(serve_with, clips):
@@ -170,6 +170,45 @@ class Slow:
             return network(clips)
 
         self.recognizer.network = forward
+
+
+def test_a_clip_is_not_behind_the_explanations_of_another_address(recognizer, clips, monkeypatch):
+    begun, permits = [], threading.Semaphore(0)
+
+    def explain(*given, **options):
+        begun.append(given)
+        assert permits.acquire(timeout=120)
+        return explain_frames(*given, **options)
+
+    monkeypatch.setattr("motionlens.serving.service.explain_frames", explain)
+    metrics = Metrics()
+
+    async def until(condition):
+        async with asyncio.timeout(120):
+            while not condition():
+                await asyncio.sleep(0.01)
+
+    def waiting():
+        return metrics.queue_length.collect()[0].samples[0].value
+
+    async def work():
+        service = Service(recognizer, ServingConfig(), metrics)
+        with contextlib.ExitStack() as stack:
+            stack.callback(service.close)
+            files = [stack.enter_context(clips["static"].open("rb")) for _ in range(13)]
+            options = {"k": None, "top": 1, "pictures": False, "address": "a"}
+            many = [asyncio.create_task(service.explain(f, "x", **options)) for f in files[1:]]
+            await until(lambda: begun)
+            clip = asyncio.create_task(service.predict(files[0], "x", 1, address="b"))
+            await until(lambda: waiting() == 2)  # the second explanation, and the clip
+            permits.release()
+            await until(lambda: len(begun) == 2)
+            permits.release()
+            await clip
+            permits.release(len(files))
+            await asyncio.gather(*many)
+
+    asyncio.run(work())
 
 
 def test_a_client_that_leaves_gives_its_place_back(recognizer, serve, clips, caplog):

@@ -7,7 +7,8 @@ import pytest
 from motion_videos import tiny_recipe, write_video
 from motionlens.cli.main import main
 from motionlens.inference.checkpoint import load_card
-from motionlens.training.build import describe_start, make_start
+from motionlens.training.build import make_start
+from motionlens.training.description import describe_start
 from motionlens.training.fit import fit
 
 
@@ -47,6 +48,14 @@ def test_training_says_how_long_actions_are(recipe, seconds, warning):
     assert "annotated actions take 1 s (median); all else is rest" in text
     assert ("warning: " in text) == bool(warning)
     assert warning in text
+
+
+def test_clips_are_proposed_as_long_as_actions(recipe):
+    start = make_start(recipe(None))
+    assert start.card.sampling.seconds == 1.0
+    text = "\n".join(describe_start(start))
+    assert "clips are 1 s of a video in 4 frames: actions take that long (1.0 to 1.0 s" in text
+    assert "warning" not in text
 
 
 @pytest.mark.slow

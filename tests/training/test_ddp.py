@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.fit import fit
-from motionlens.training.recipe import ClipConfig, LoaderConfig, OptimConfig
+from motionlens.training.recipe import LoaderConfig, OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import read_metrics
 from processes import forked, torchrun

@@ -247,6 +247,15 @@ def test_when_a_run_has_stalled(figures, patience, stalled):
     assert has_stalled(history, patience) is stalled
 
 
+@pytest.mark.parametrize(
+    ("losses", "stalled"), [([2.0, 1.9, 1.8], False), ([2.0, 2.1, 2.2], True), ([2, 1.9, 2], False)]
+)
+def test_a_loss_that_falls_is_not_stalled(losses, stalled):
+    """As at chance, where training begins: 50 videos of 10 classes stay at one accuracy."""
+    history = [{"validation_accuracy": 0.1, "validation_loss": loss} for loss in losses]
+    assert has_stalled(history, 2) is stalled
+
+
 def test_a_run_stops_early_and_stays_stopped(videos, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(epoch_recorder, "figure_of", lambda row: 0.5)
     recipe = tiny_recipe(

@@ -15,10 +15,11 @@ from motionlens.models.correspondence import DEFAULT_OFFSET_SCALE
 from motionlens.models.registry import model_options
 from motionlens.training import epoch_recorder, module
 from motionlens.training.build import build_model, make_card
+from motionlens.training.clip_configs import AugmentConfig, ClipConfig
 from motionlens.training.epoch_recorder import kept_epoch
 from motionlens.training.fit import fit
-from motionlens.training.recipe import AugmentConfig, ClipConfig, OptimConfig
-from motionlens.training.run_folder import CHECKPOINT
+from motionlens.training.recipe import OptimConfig
+from motionlens.training.run_folder import CHECKPOINT, RECIPE_FILE
 from motionlens.video.frames import VideoWarning
 
 
@@ -137,6 +138,9 @@ def test_kept_epoch_is_the_last_or_the_first_of_the_best():
     assert kept_epoch(history, "last")["epoch"] == 3
     assert kept_epoch(history, "best")["epoch"] == 1
     assert kept_epoch([{"epoch": 1}, *history], "best")["epoch"] == 1
+    for row, loss in zip(history, [1.0, 0.5, 0.4, 0.3], strict=True):
+        row["validation_loss"] = loss
+    assert kept_epoch(history, "best")["epoch"] == 2  # as accurate, and surer
 
 
 def test_keep_best_keeps_the_weights_of_that_epoch(videos, tmp_path, monkeypatch):
@@ -147,14 +151,9 @@ def test_keep_best_keeps_the_weights_of_that_epoch(videos, tmp_path, monkeypatch
     )
     optim = OptimConfig(epochs=3, batch_size=4)
     result = fit(tiny_recipe(videos, tmp_path / "run", keep="best", optim=optim), progress=False)
-    best = max(row["validation_accuracy"] for row in result.history)
-    assert result.metrics["validation_accuracy"] == best
-    rises = [
-        row
-        for i, row in enumerate(result.history)
-        if all(row["validation_accuracy"] > r["validation_accuracy"] for r in result.history[:i])
-    ]
-    assert len(saved) == len(rises)
+    found = [(r["validation_accuracy"], -r["validation_loss"]) for r in result.history]
+    assert result.metrics["validation_accuracy"] == max(found)[0]
+    assert len(saved) == sum(one > max(found[:i], default=(-1, 0)) for i, one in enumerate(found))
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "step", "constant"])
@@ -263,7 +262,11 @@ def test_a_run_that_began_with_strides_goes_on_with_them(videos, tmp_path):
     fit(replace(recipe, optim=replace(recipe.optim, epochs=1)), progress=False)
     path = tmp_path / "run" / "config.json"
     values = json.loads(path.read_text())
-    assert values.pop("seconds") == 0.8
+    assert values.pop("seconds") == "whole"
+    stored = tmp_path / "run" / RECIPE_FILE
+    text = stored.read_text()
+    stored.write_text(text.replace("  seconds: whole\n", ""))
+    assert stored.read_text() != text
     path.write_text(json.dumps({**values, "frame_stride": 2}))
     checkpoint = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
     card = ModelCard.from_json(path.read_text())
@@ -281,8 +284,9 @@ def test_frame_rates_are_printed_and_strides_over_mixed_ones_warned_of(tmp_path,
             write_video(path, CLASSES[label], seed=number, fps=10 if number % 2 else 50)
     optim = OptimConfig(epochs=1, batch_size=4)
     clip = ClipConfig(num_frames=4, size=16)
+    in_seconds = replace(clip, seconds=0.8)
     common = {"optim": optim, "augment": AugmentConfig()}
-    fit(tiny_recipe(tmp_path / "data", tmp_path / "a", clip=clip, **common))
+    fit(tiny_recipe(tmp_path / "data", tmp_path / "a", clip=in_seconds, **common))
     printed = capsys.readouterr().out
     assert "clips of 4 frames in 0.8 s" in printed
     assert "frame rates: 10 frames/s (" in printed or "frame rates: 50 frames/s (" in printed
@@ -292,10 +296,16 @@ def test_frame_rates_are_printed_and_strides_over_mixed_ones_warned_of(tmp_path,
     assert "warning: clips count frames (clip.frame_stride 2)" in capsys.readouterr().out
 
 
-def test_time_jitter_is_for_clips_in_seconds(videos, tmp_path):
-    recipe = tiny_recipe(videos, tmp_path / "run", augment=AugmentConfig(time_jitter=0.3))
-    counted = replace(recipe, clip=ClipConfig(frame_stride=2))
-    with pytest.raises(ValueError, match=r"augment\.time_jitter moves frames in time, but"):
+@pytest.mark.parametrize(
+    ("name", "value", "off"), [("time_jitter", 0.3, 0), ("min_length", 0.8, 1)]
+)
+def test_moves_in_time_are_for_clips_in_seconds(name, value, off, videos, tmp_path):
+    augment = AugmentConfig(**{name: value})
+    counted = tiny_recipe(
+        videos, tmp_path / "run", augment=augment, clip=ClipConfig(frame_stride=2)
+    )
+    expected = rf"augment\.{name} moves frames in time, but .* set augment\.{name} to {off}"
+    with pytest.raises(ValueError, match=expected):
         fit(counted)
     assert not (tmp_path / "run").exists()
 

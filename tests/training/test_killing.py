@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from motion_videos import tiny_recipe, write_dataset
+from motionlens.training.clip_configs import AugmentConfig
 from motionlens.training.fit import fit
-from motionlens.training.recipe import AugmentConfig, OptimConfig
+from motionlens.training.recipe import OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT
 from processes import forked

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from motionlens.training.clip_configs import AugmentConfig
 from motionlens.training.mixing import mix
-from motionlens.training.recipe import AugmentConfig
 
 CLIP = torch.arange(4.0).view(4, 1, 1, 1, 1).expand(4, 3, 2, 8, 8)
 LABEL = torch.arange(4)

@@ -6,14 +6,8 @@ from dataclasses import replace
 import pytest
 
 from motionlens.datasets.source import ListingConfig
-from motionlens.training.recipe import (
-    AugmentConfig,
-    ClipConfig,
-    LoaderConfig,
-    LogConfig,
-    OptimConfig,
-    Recipe,
-)
+from motionlens.training.clip_configs import AugmentConfig, ClipConfig
+from motionlens.training.recipe import LoaderConfig, LogConfig, OptimConfig, Recipe
 from motionlens.training.recipe_files import (
     load_recipe,
     read_recipe_file,

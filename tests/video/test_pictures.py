@@ -1,4 +1,5 @@
 import os
+import struct
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from motionlens.datasets.source import ListingConfig
 from motionlens.video.file import open_video
 from motionlens.video.find import find_videos, is_video
 from motionlens.video.frames import VideoError
+from motionlens.video.pictures import find_pictures
 from motionlens.video.source import open_source
 
 
@@ -264,6 +266,14 @@ def test_grey_of_16_bits_with_transparency_is_refused(tmp_path):
         open_video(tmp_path)
 
 
+@pytest.mark.parametrize(("pattern", "count"), [("a**.png", 1), ("**", 2), ("[0-9]*", 1)])
+def test_patterns_stay_in_the_folder(tmp_path, pattern, count):
+    (tmp_path / "below").mkdir()
+    for name in ("a1.png", "1.png", "below/a1.png"):
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    assert len(find_pictures(tmp_path, pattern)) == count
+
+
 def test_a_broken_tiff_prints_nothing_of_its_own(tmp_path, capfd):
     path = tmp_path / "0.tif"
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -271,6 +281,13 @@ def test_a_broken_tiff_prints_nothing_of_its_own(tmp_path, capfd):
     content = bytearray(path.read_bytes())
     content[100:3000] = np.random.default_rng(1).bytes(2900)
     path.write_bytes(content)
+    with pytest.raises(VideoError, match="cannot be read as a picture"):
+        open_video(tmp_path)
+    samples = struct.pack("<HHI", 277, 3, 1)
+    Image.fromarray(noise).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(samples + b"\3\0", samples + b"\0\x7f"))
+    assert path.read_bytes() != content
     with pytest.raises(VideoError, match="cannot be read as a picture"):
         open_video(tmp_path)
     assert capfd.readouterr() == ("", "")

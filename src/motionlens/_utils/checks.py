@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from numbers import Integral
 from operator import ge, gt, le, lt
+from typing import Any
 
 from motionlens._utils.errors import nearest
 
@@ -38,6 +39,23 @@ def check_number(
     if not all(_HOLDS[words](value, limit) for words, limit in given.items()):
         wanted = " and ".join(f"{words} {limit}" for words, limit in given.items())
         raise ValueError(f"{name} must be {wanted}, got {value}" + (f"; {hint}" if hint else ""))
+
+
+def check_fields(config: object, prefix: str, *names: str, **bounds: Any) -> None:
+    """Check that fields of a dataclass are None or lie within bounds, see :func:`check_number`.
+
+    Args:
+        config: an instance.
+        prefix: what stands before the fields' names in messages, such as ``"clip."``.
+        names: of the fields.
+        bounds: as of :func:`check_number`.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    for name in names:
+        if (value := getattr(config, name)) is not None:
+            check_number(f"{prefix}{name}", value, **bounds)
 
 
 def check_at_least(least: int, **values: object) -> None:

@@ -1,6 +1,8 @@
 """Write a data set of generated videos whose classes only motion tells apart."""
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
@@ -8,6 +10,9 @@ from motionlens.cli import _arguments as shared
 from motionlens.synthetic.motion_suite.long_writing import write_long_videos
 from motionlens.synthetic.motion_suite.tasks import TASKS
 from motionlens.synthetic.motion_suite.writing import SAMPLES_FILE, write_task
+
+# Names of classes in the list of tasks.
+_MOST_NAMES = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +47,15 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(report.class_names)} classes: {', '.join(report.class_names)}")
     print(f"one clip of each: {report.out / SAMPLES_FILE}")
     # Dense with stride 1: a longer step would want more frames than there are.
-    clip = f"--clip.num_frames {args.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
+    clip = f"--clip.num_frames {report.num_frames} --clip.frame_stride 1 --clip.size {args.size}"
     print(f"next: motionlens train --data {report.out} {clip} --out RUN")
     return 0
 
 
 def _write_long(args: argparse.Namespace) -> int:
     """Write long videos with annotations; print counts and the next commands."""
-    defaults = {"num_test": 0, "num_frames": 8, "footage": [], "growth": None}
+    defaults: dict[str, Any] = {"num_test": 0, "num_frames": None, "footage": []}
+    defaults |= {"growth": None, "hidden": None}
     for name, default in defaults.items():
         if (getattr(args, name) or default) != default:
             raise ValueError(f"{name} is of clips, long videos have none; leave it out")
@@ -67,5 +73,12 @@ def _write_long(args: argparse.Namespace) -> int:
 
 
 def _print_tasks() -> None:
-    rows = [(name, task.description, ", ".join(task.class_names)) for name, task in TASKS.items()]
+    rows = [(name, task.description, _some(task.class_names)) for name, task in TASKS.items()]
     Output().print(console_table(("task", "what it asks", "classes"), rows, left=range(3)))
+
+
+def _some(names: Sequence[str]) -> str:
+    """All names, or of many their number and the first ones."""
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    return f"{len(names)}: {', '.join(names[:_MOST_NAMES])} and so on"

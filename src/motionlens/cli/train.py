@@ -8,7 +8,7 @@ from typing import Any
 from jsonargparse import ArgumentError, ArgumentParser
 
 from motionlens._utils.errors import parser_message
-from motionlens._utils.launch import is_first_process
+from motionlens._utils.launch import is_first_process, launched
 from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output
 from motionlens.cli.main import Parser, usage_error
@@ -20,6 +20,7 @@ from motionlens.training.run_folder import (
     begun_folds,
     check_checkpoint_exists,
     check_run,
+    free_run_folder,
 )
 from motionlens.training.typed_fields import from_mappings
 
@@ -53,6 +54,7 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     early = Parser(prog=about["prog"], add_help=False, allow_abbrev=False)
     early.add_argument("--config", action="append", default=[])
     early.add_argument("--out")
+    early.add_argument("--data")
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(arguments)
     if given.resume and given.out and not given.config:
@@ -60,14 +62,20 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
             check_checkpoint_exists(given.out)
         given.config = [str(Path(given.out) / RECIPE_FILE)]
         arguments = ["--config", given.config[0], *arguments]
+    found: dict[str, Any] = {}
     for path in given.config:
-        read_recipe_file(path)
+        found |= read_recipe_file(path)
+    data = given.data or found.get("data")
+    is_named = given.resume or given.out or found.get("out")
+    # Processes that were started together must agree on one.
+    if not is_named and not launched() and isinstance(data, str):
+        arguments = [*arguments, "--out", str(free_run_folder(data))]
     try:
         return parser.parse_args(arguments)
     except ArgumentError as error:
         message = parser_message(error)
-        if found := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
-            message += f"; videos are named as --data {found[1]}"
+        if word := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
+            message += f"; videos are named as --data {word[1]}"
         if missing := re.fullmatch(r"(the following arguments are required: )(.*)", message):
             options = ", ".join(f"--{name.lstrip('-')}" for name in missing[2].split(", "))
             message = missing[1] + options

@@ -9,6 +9,8 @@ from dataclasses import astuple, dataclass, field
 from functools import cached_property
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from motionlens._utils.checks import check_number
@@ -73,7 +75,7 @@ class ClipTransform:
     """Frames and label -> training clip and its label, at random.
 
     In this order: random crop, resized to the clip; flips and time reversal where declared, and
-    the label changed with them; color jitter; normalisation.
+    the label changed with them; rotation; color jitter; normalisation.
 
     Attributes:
         preprocessing: size and normalisation of the clip.
@@ -82,6 +84,8 @@ class ClipTransform:
         min_area: least area of the crop, as a share of the largest crop of its shape that fits
             into the frame; 1 for always the largest.
         ratio: least and greatest width of the crop divided by its height.
+        rotation: greatest turn to either side, degrees, about the middle; what comes in at the
+            corners is mirrored.
         colors: color jitter.
 
     Raises:
@@ -101,6 +105,7 @@ class ClipTransform:
     symmetries: LabelSymmetries = field(default_factory=LabelSymmetries)
     min_area: float = 0.5
     ratio: tuple[float, float] = (0.9, 1.1)
+    rotation: float = 0.0
     colors: ColorJitter = field(default_factory=ColorJitter)
 
     def __post_init__(self) -> None:
@@ -128,7 +133,10 @@ class ClipTransform:
         crop = self._draw_crop(check_frames(frames), rng)
         applied = draw_symmetries(self._swaps, rng)
         crop = crop.flip([AXES[name] for name in applied])
-        values = self.colors((crop / 255).contiguous(), rng)
+        values = (crop / 255).contiguous()
+        if self.rotation:
+            values = rotate(values, rng.uniform(-self.rotation, self.rotation))
+        values = self.colors(values, rng)
         return self.preprocessing.normalize(values), label_after(label, applied, self._swaps)
 
     def shrink(self, frames: Tensor) -> Tensor:
@@ -162,6 +170,21 @@ class ClipTransform:
         top = int(rng.integers(height - rows + 1))
         left = int(rng.integers(width - columns + 1))
         return resize_frames(frames[:, :, top : top + rows, left : left + columns], (size, size))
+
+
+def rotate(frames: Tensor, degrees: float) -> Tensor:
+    """Turn square frames, float ``(T, C, s, s)``, about their middle, all by the same angle.
+
+    Args:
+        frames: any float dtype.
+        degrees: anticlockwise, as one looks at them.
+    """
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    # Where each place of the result comes from; rows grow downwards.
+    turn = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]], dtype=frames.dtype)
+    grid = F.affine_grid(turn.expand(len(frames), 2, 3), list(frames.shape), align_corners=False)
+    return F.grid_sample(frames, grid, padding_mode="reflection", align_corners=False)
 
 
 def _largest_crop(height: int, width: int, ratio: float) -> tuple[float, float]:

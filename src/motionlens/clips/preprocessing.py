@@ -66,9 +66,12 @@ class Preprocessing:
             numbers = all(isinstance(v, int | float) and math.isfinite(v) for v in values)
             if len(values) != 3 or not numbers:
                 raise ValueError(f"{name} must be 3 numbers (red, green, blue), got {values}")
-        if min(self.std) <= 0:
+            if not all(abs(value) <= 1e6 for value in values):
+                raise ValueError(f"{name} must be 3 numbers of at most 1e6, got {values}")
+        if not all(1e-6 <= value <= 1e6 for value in self.std):
             raise ValueError(
-                f"std must be 3 numbers above 0, got {self.std}; 1 leaves a channel unscaled"
+                f"std must be 3 numbers above 0 in 1e-6..1e6, got {self.std}; 1 leaves a channel "
+                "unscaled"
             )
 
     def __call__(self, frames: Tensor) -> Tensor:

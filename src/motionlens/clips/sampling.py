@@ -7,13 +7,13 @@ All that takes clips (training, prediction, evaluation, streams, the server) tak
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.checks import check_at_least, check_choice, check_number
-from motionlens.clips.timeline import TIE_S, Timed, nearest_frames, unbroken_runs
+from motionlens.clips.timeline import TIE_S, Timed, nearest_frames, timed_runs, unbroken_runs
 
 SamplingMode = Literal["dense", "segments"]
 Whole = Literal["whole"]
@@ -98,7 +98,12 @@ class Sampling:
 
 
 def sample_indices(
-    video: int | Timed, sampling: Sampling, rng: Rng | None = None, *, time_jitter: float = 0.0
+    video: int | Timed,
+    sampling: Sampling,
+    rng: Rng | None = None,
+    *,
+    time_jitter: float = 0.0,
+    min_length: float = 1.0,
 ) -> NDArray[np.int64]:
     """Choose the frames of one clip.
 
@@ -109,6 +114,8 @@ def sample_indices(
         rng: draws the place of the clip (training); None takes the middle (evaluation).
         time_jitter: how far ``rng`` moves each frame of a clip in seconds, at most, as a share of
             the distance between frames; up to 0.5, so that they stay in order.
+        min_length: least length that ``rng`` draws for a clip in seconds, as a share of its own:
+            a shorter one shows less of the motion, and that slower.
 
     Returns:
         int64 ``(T * (lead + 1),)``, indices of frames, in the order of time. A video shorter than
@@ -155,7 +162,8 @@ def sample_indices(
     if sampling.seconds is not None:
         place = rng.random()
         moves = rng.uniform(-time_jitter, time_jitter, T) if time_jitter else 0.0
-        (clip,) = _timed_clips(video, sampling, [(place, place)], moves)
+        length = rng.uniform(min_length, 1.0) if min_length < 1 else 1.0
+        (clip,) = _timed_clips(video, sampling, [(place, place)], moves, length)
         return clip
     if sampling.mode == "segments":
         # Segment s covers the real interval [s, s + 1) * n / T; a frame is the floor of a point in
@@ -256,50 +264,12 @@ def _num_places(run: slice, sampling: Sampling) -> int:
     return max(int(run.stop - run.start) - sampling.span + 1, 0)
 
 
-class _Run(NamedTuple):
-    """Frames without a gap between them.
-
-    Attributes:
-        first: index of the first.
-        times_s: float64 ``(n,)``, since the first.
-        interval_s: from one to the next on average.
-    """
-
-    first: int
-    times_s: NDArray[np.float64]
-    interval_s: float
-
-    @property
-    def duration_s(self) -> float:
-        """For how long they are shown: the last for as long as the others on average."""
-        return float(self.times_s[-1]) + self.interval_s
-
-    def has_room_for(self, num_frames: int, step_s: float) -> bool:
-        """Whether a clip fits, but for half of its last part, which a stream does not await."""
-        end_s = max(self.duration_s, float(self.times_s[-1]) + step_s / 2)
-        return end_s >= num_frames * step_s - TIE_S
-
-
-def _timed_runs(video: int | Timed) -> list[_Run]:
-    if isinstance(video, int | np.integer):
-        raise ValueError(
-            "times of the frames must be given, because the clip is counted in seconds, got the "
-            "number of frames alone; give a reader or a Timeline"
-        )
-    found = []
-    for run in unbroken_runs(video):
-        times_s = video.times_s[run] - video.times_s[run.start]
-        intervals = len(times_s) - 1
-        interval_s = float(times_s[-1]) / intervals if intervals else 1 / video.fps
-        found.append(_Run(run.start, times_s, interval_s))
-    return found
-
-
 def _timed_clips(
     video: int | Timed,
     sampling: Sampling,
     places: Sequence[tuple[float, float]],
     moves: NDArray[np.float64] | float = 0.0,
+    length: float = 1.0,
 ) -> list[NDArray[np.int64]]:
     """Clips counted in seconds, each int64 ``(T * (lead + 1),)``.
 
@@ -312,12 +282,14 @@ def _timed_clips(
             for its end, and where in its part a point does, from the first frame in it to the
             last.
         moves: by how many steps each frame is moved in time, float64 ``(T,)``.
+        length: of the stretch, as a share of what the rule says.
     """
-    T, runs = sampling.num_frames, _timed_runs(video)
+    T, runs = sampling.num_frames, timed_runs(video)
     longest_s = max(run.duration_s for run in runs)
     step_s = sampling.step_s or longest_s / T
     if not any(run.has_room_for(T, step_s) for run in runs):
         step_s = longest_s / T
+    step_s *= length
     fitting = [run for run in runs if run.has_room_for(T, step_s)]
     length_s = T * step_s
     # Where the stretch may begin, each run behind the one before it.

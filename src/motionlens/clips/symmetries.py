@@ -1,5 +1,6 @@
 """Flips and time reversal that know what they do to a label: a move to the left goes right."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motionlens._utils.errors import nearest
+
+# Words in the names of classes that a flip swaps.
+OPPOSITES = {"horizontal_flip": ("left", "right"), "vertical_flip": ("up", "down")}
 
 Label = TypeVar("Label", int, NDArray[np.bool_])
 # Allowed symmetries, by name: int64 ``(K,)``, the label that each label becomes.
@@ -85,6 +89,34 @@ def label_after(label: Label, applied: Iterable[str], swaps: Swaps) -> Label:
         swap = swaps[name]
         label = int(swap[label]) if isinstance(label, int) else label[swap]
     return label
+
+
+def pairs_by_name(axis: str, class_names: Sequence[str]) -> dict[str, str]:
+    """Classes whose names say that a flip swaps them, such as ``move_left`` and ``move_right``.
+
+    Args:
+        axis: a key of :data:`OPPOSITES`.
+        class_names: of all classes.
+
+    Returns:
+        Name to name; empty if there are none, or a name's counterpart is missing.
+
+    Example:
+        >>> pairs_by_name("horizontal_flip", ["Swipe Left", "Swipe Right", "wave"])
+        {'Swipe Left': 'Swipe Right'}
+    """
+    one, other = OPPOSITES[axis]
+    known = {name.lower(): name for name in class_names}
+    pairs: dict[str, str] = {}
+    for name in class_names:
+        words = re.split(r"([^\W_]+)", name.lower())
+        if {one, other} & set(words):
+            swapped = "".join({one: other, other: one}.get(word, word) for word in words)
+            if swapped not in known:
+                return {}
+            if name not in pairs.values():
+                pairs[name] = known[swapped]
+    return pairs
 
 
 def _swap(field: str, pairs: Mapping[str, str], class_names: Sequence[str]) -> NDArray[np.int64]:

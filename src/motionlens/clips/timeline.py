@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,3 +81,47 @@ def unbroken_runs(video: Timed) -> list[slice]:
     breaks = np.flatnonzero(np.diff(video.times_s) > longest_interval_s(video.fps)) + 1
     edges = [0, *breaks.tolist(), len(video.times_s)]
     return [slice(first, stop) for first, stop in pairwise(edges)]
+
+
+class Run(NamedTuple):
+    """Frames without a gap between them.
+
+    Attributes:
+        first: index of the first.
+        times_s: float64 ``(n,)``, since the first.
+        interval_s: from one to the next on average.
+    """
+
+    first: int
+    times_s: NDArray[np.float64]
+    interval_s: float
+
+    @property
+    def duration_s(self) -> float:
+        """For how long they are shown: the last for as long as the others on average."""
+        return float(self.times_s[-1]) + self.interval_s
+
+    def has_room_for(self, num_frames: int, step_s: float) -> bool:
+        """Whether a clip fits, but for half of its last part, which a stream does not await."""
+        end_s = max(self.duration_s, float(self.times_s[-1]) + step_s / 2)
+        return end_s >= num_frames * step_s - TIE_S
+
+
+def timed_runs(video: int | Timed) -> list[Run]:
+    """The unbroken stretches of a video.
+
+    Raises:
+        ValueError: If only the number of frames is given.
+    """
+    if isinstance(video, int | np.integer):
+        raise ValueError(
+            "times of the frames must be given, because the clip is counted in seconds, got the "
+            "number of frames alone; give a reader or a Timeline"
+        )
+    found = []
+    for run in unbroken_runs(video):
+        times_s = video.times_s[run] - video.times_s[run.start]
+        intervals = len(times_s) - 1
+        interval_s = float(times_s[-1]) / intervals if intervals else 1 / video.fps
+        found.append(Run(run.start, times_s, interval_s))
+    return found

@@ -68,6 +68,7 @@ class ClipDataset(Dataset[ClipItem]):
             the crop then takes its pixels from frames resized before, so that those clips are a
             little smoother.
         time_jitter: of training clips in seconds, see :func:`.sampling.sample_indices`.
+        min_length: likewise.
 
     Raises:
         ValueError: If the transform is not for this index.
@@ -82,6 +83,7 @@ class ClipDataset(Dataset[ClipItem]):
         seed: int = 0,
         cache: bool = False,
         time_jitter: float = 0.0,
+        min_length: float = 1.0,
     ) -> None:
         if isinstance(transform, ClipTransform) and (
             tuple(transform.class_names) != index.class_names
@@ -96,7 +98,9 @@ class ClipDataset(Dataset[ClipItem]):
         self.transform = transform
         self.seed = seed
         self._use_cache = cache
-        self._choose = partial(sample_indices, sampling=sampling, time_jitter=time_jitter)
+        self._choose = partial(
+            sample_indices, sampling=sampling, time_jitter=time_jitter, min_length=min_length
+        )
         # In shared memory, because workers that outlive an epoch keep their copy of the data set.
         self._epoch = torch.zeros(1, dtype=torch.int64)
         self._epoch.share_memory_()  # type: ignore[no-untyped-call]

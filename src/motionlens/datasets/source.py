@@ -134,6 +134,8 @@ class DataSource:
                 listing=ListingConfig(**values.get("listing", {})),
                 horizontal_flip=values.get("augment", {}).get("horizontal_flip"),
             )
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path}: must name the run's data as 'motionlens train' writes it: "

@@ -146,9 +146,9 @@ class ModelCard:
         object.__setattr__(self, "preprocessing", replace(self.preprocessing, flow_frames=flow))
 
     def _check_thresholds(self) -> None:
-        if not self.thresholds:
-            return
         is_list = isinstance(self.thresholds, (list, tuple))
+        if is_list and not self.thresholds:
+            return
         are_shares = is_list and all(
             isinstance(p, (int, float)) and 0 <= p <= 1 for p in self.thresholds
         )

@@ -3,7 +3,6 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from itertools import groupby, islice
 from typing import Any, TypeVar
@@ -29,6 +28,7 @@ from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.view_loader import DecodedVideo, View, ViewDataset, ViewPlan, load_videos
 from motionlens.clips.views import Views
 from motionlens.inference.card import ModelCard
+from motionlens.inference.clip_limits import check_positions, naming_memory
 from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.models.capture import correspondence_modules
 from motionlens.models.correspondence import set_num_proposals
@@ -46,9 +46,6 @@ Video = str | os.PathLike[str] | NDArray[np.uint8] | Tensor
 
 # Fewer videos are decoded sooner than worker processes have started.
 _WORTH_WORKERS = 16
-
-# 50 frames of 28x28.
-_MAX_POSITIONS = 40_000
 
 # Results that the processes of a run exchange at a time.
 _EXCHANGED = 256
@@ -100,7 +97,7 @@ class Runner:
             set_num_proposals(self.network, k)
         if self.device.type == "cpu":
             for module in correspondence_modules(self.network).values():
-                module.register_forward_pre_hook(_check_positions)
+                module.register_forward_pre_hook(check_positions)
 
     def clips(self, frames: Sequence[Tensor]) -> Tensor:
         """Clips float32 ``(B, C, T, h, w)`` on the device.
@@ -116,7 +113,7 @@ class Runner:
     @torch.inference_mode()
     def logits(self, clips: Tensor) -> Tensor:
         """Logits of clips ``(B, C, T, h, w)``: float32 ``(B, num_classes)`` on the CPU."""
-        with _naming_memory(clips):
+        with naming_memory(clips):
             logits: Tensor = self.network(clips.to(self.device))
         return logits.float().cpu()
 
@@ -127,42 +124,9 @@ class Runner:
     @torch.inference_mode()
     def features(self, clips: Tensor) -> Tensor:
         """Pooled features of clips ``(B, C, T, h, w)``: float32 ``(B, D)`` on the CPU."""
-        with _naming_memory(clips):
+        with naming_memory(clips):
             features: Tensor = self.network.forward_features(clips.to(self.device))  # type: ignore[operator]
         return features.float().cpu()
-
-
-def _check_positions(module: nn.Module, inputs: tuple[Tensor]) -> None:
-    """Refuse a search that takes minutes on a processor: its time grows with their square.
-
-    Raises:
-        ValueError: If the clip has too many positions.
-    """
-    _, _, T, H, W = inputs[0].shape
-    d = int(module.downsample)  # type: ignore[arg-type]
-    if (positions := T * (H // d) * (W // d)) > _MAX_POSITIONS:
-        raise ValueError(
-            f"a clip must have at most {_MAX_POSITIONS:,} positions to search on a processor, "
-            f"{T} grids of {H // d}x{W // d} have {positions:,}; take fewer or smaller frames"
-        )
-
-
-@contextmanager
-def _naming_memory(clips: Tensor) -> Iterator[None]:
-    """Say which clips take more memory than there is.
-
-    Raises:
-        ValueError: If they do.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        raise ValueError(
-            f"clips {tuple(clips.shape)} need more memory than there is; take fewer at a time, "
-            "fewer frames or smaller ones"
-        ) from None
 
 
 def read_clip(reader: VideoReader, sampling: Sampling) -> tuple[NDArray[np.int64], Frames]:

@@ -31,6 +31,7 @@ class Conventions:
         fan_in: whether kernels start from a truncated normal distribution scaled by what they
             take in, instead of a normal one scaled by what they give out.
         offset_scale: of CP modules, unless the caller says otherwise.
+        initial_scale: likewise.
     """
 
     norm_eps: float = 1e-5
@@ -39,6 +40,7 @@ class Conventions:
     same_padding: bool = False
     fan_in: bool = False
     offset_scale: float = DEFAULT_OFFSET_SCALE
+    initial_scale: float = 0.5
 
 
 CONVENTIONS = {
@@ -51,6 +53,7 @@ CONVENTIONS = {
         same_padding=True,
         fan_in=True,
         offset_scale=1.0,
+        initial_scale=0.0,
     ),
 }
 

@@ -25,8 +25,9 @@ class CorrespondenceProposal(nn.Module):
     """A layer that lets every position see where it may have been in other frames.
 
     ``forward(x)`` is ``x + branch(x)``; the branch ends in a batch norm whose scale starts at
-    zero, so that a fresh module is the identity and can be put into a trained network. It stores
-    no clip length: any T of at least 2 and any H, W work, also other ones than in training.
+    zero by default, so that a fresh module is the identity and can be put into a trained network.
+    It stores no clip length: any T of at least 2 and any H, W work, also other ones than in
+    training.
 
     Args:
         channels: C of the clips.
@@ -41,6 +42,8 @@ class CorrespondenceProposal(nn.Module):
         metric: ``"l2"``, ``"dot"`` or ``"cosine"``.
         window: frames on either side that are searched; None for all.
         causal: search past frames only.
+        initial_scale: what the scale of the branch's last norm starts at. From random weights a
+            network learns far sooner from 0.5 than from 0.
         eps: of every batch norm.
         conv_bias: give the linear maps a bias, which the norms behind them make redundant.
 
@@ -74,6 +77,7 @@ class CorrespondenceProposal(nn.Module):
         metric: Metric = "l2",
         window: int | None = None,
         causal: bool = False,
+        initial_scale: float = 0.0,
         eps: float = 1e-5,
         conv_bias: bool = False,
     ) -> None:
@@ -97,7 +101,7 @@ class CorrespondenceProposal(nn.Module):
         self.mlp = nn.ModuleList(layer(a, b) for a, b in zip(inputs, widths, strict=False))
         self.projection = layer(widths[-1], channels)
         assert self.projection.norm is not None
-        nn.init.zeros_(self.projection.norm.weight)
+        nn.init.constant_(self.projection.norm.weight, initial_scale)
 
     @property
     def k(self) -> int:
@@ -113,7 +117,7 @@ class CorrespondenceProposal(nn.Module):
         return x + self.branch(x)
 
     def branch(self, x: Tensor) -> Tensor:
-        """What the module adds to clips ``(B, C, T, H, W)``; zero until trained."""
+        """What the module adds to clips ``(B, C, T, H, W)``; by default zero until trained."""
         if x.dim() != 5 or x.shape[1] != self.channels:
             raise ValueError(
                 f"x must have shape (B, {self.channels}, T, H, W), got {tuple(x.shape)}"

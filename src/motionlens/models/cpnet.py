@@ -24,6 +24,7 @@ def _options(backbone: Backbone) -> dict[str, Any]:
         "metric": "l2",
         "window": None,
         "causal": False,
+        "initial_scale": None,
     }
 
 

@@ -86,8 +86,9 @@ def model_options(name: str, **overrides: Any) -> dict[str, Any]:
                 f"its options are {', '.join(defaults)}"
             )
     options = {**defaults, **overrides}
-    if options.get("offset_scale", 0) is None:
-        options["offset_scale"] = find_conventions(options["conventions"]).offset_scale
+    for name in ("offset_scale", "initial_scale"):
+        if name in options and options[name] is None:
+            options[name] = getattr(find_conventions(options["conventions"]), name)
     return options
 
 

@@ -32,6 +32,8 @@ def check_arguments(
     if experiment.needs == "nothing" and data is not None:
         raise ValueError(f"{name} makes its own data; leave --data out")
     given = [option for option, value in training.items() if value and (option, value) != _DEFAULT]
+    if experiment.suite:
+        given = [option for option in given if option in ("data", "validation")]
     if data is None and given:
         raise ValueError(
             f"{given[0]} is of networks that train on data, and {name} without --data has none; "

@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]
 
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.source import ListingConfig
-from motionlens.training.recipe import Recipe
+from motionlens.training.recipe import RANDOM, Recipe
 from motionlens.training.recipe_files import read_recipe_file
 from motionlens.training.typed_fields import from_mappings
 
@@ -120,7 +120,7 @@ def base_recipe(
     if recipe is not None:
         values = _merged(values, read_recipe_file(recipe))
     given: dict[str, Any] = {"data": data, "validation": validation, "device": device, "out": "OUT"}
-    given |= {"init": init} if init is not None else {}
+    given["init"] = init or values.get("init") or RANDOM
     optim = {"epochs": epochs} if epochs is not None else {}
     given |= {"listing": changed(listing), "optim": optim}
     found = from_mappings(Recipe, _merged(values, given))

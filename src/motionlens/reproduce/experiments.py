@@ -32,7 +32,7 @@ from motionlens.reproduce.grids import Experiment, Run, find_experiment, planned
 from motionlens.reproduce.landing import with_landing
 from motionlens.reproduce.proposals import draw_toy_proposals, draw_video_proposals
 from motionlens.reproduce.results import Results
-from motionlens.reproduce.runner import RUNS, Work, carry_out, is_done, opened
+from motionlens.reproduce.runner import DATA, RUNS, Work, carry_out, is_done, opened
 from motionlens.synthetic.toy import CLASS_NAMES, Canvas
 from motionlens.training.run_folder import REPRODUCED_FILE
 from motionlens.video.writing import encode_exactly
@@ -48,6 +48,7 @@ _MOST_JOBS = 8
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 # Fields of a recipe that may differ from call to call: the runs stay the same.
 _FREE = ("out", "device", "devices", "num_nodes", "loader", "log", "seed")
+_SUITE_RECIPE = "motion_suite_nano.yaml"
 # Of the toy's clips: slow enough to watch.
 _FPS = 2
 
@@ -114,6 +115,9 @@ def reproduce(
     if data is not None:
         more = {"listing": listing, "device": device}
         work = _video_work(experiment, folder / RUNS, limits, chosen, training | more)
+    elif experiment.suite:
+        given = {**training, "data": str(folder / DATA), "device": device}
+        work = _suite_work(experiment, folder / RUNS, limits, chosen, given)
     elif experiment.toy:
         work = _toy_work(experiment, folder / RUNS, chosen(experiment.toy, limits, canvas=canvas))
         jobs = jobs or _toy_jobs()
@@ -124,10 +128,11 @@ def reproduce(
             perform=partial(runtime.measure, device=where, seconds=limits.runtime_s),
             read=runtime.read,
         )
+    has_recipe = work.recipe is not None
     options = {**training, "budget": budget, "seeds": seeds, "canvas": canvas, "models": models}
     options |= {f"listing.{option}": value for option, value in changed(listing).items()}
     about = _about(experiment, work, budget, command_line(f"reproduce {name}", options), where)
-    plan = {"experiment": name, "budget": budget, **({"recipe": work.recipe} if data else {})}
+    plan = {"experiment": name, "budget": budget, **({"recipe": work.recipe} if has_recipe else {})}
     with opened(folder, plan):
         carry_out(folder, work, about, jobs=jobs or 1, say=say)
         _draw_proposals(experiment, work, folder)
@@ -216,6 +221,24 @@ def _video_work(
         read=partial(video_training.read, runs=runs, base=recipe),
         recipe={field: value for field, value in asdict(recipe).items() if field not in _FREE},
         facts=facts,
+    )
+
+
+def _suite_work(
+    experiment: Experiment,
+    runs: Path,
+    budget: Budget,
+    chosen: Callable[..., list[Run]],
+    training: Mapping[str, Any],
+) -> Work:
+    """Networks that are trained on clips of the motion suite, which each run draws if need be."""
+    # The same recipe for any budget: the suite's clips are small.
+    recipe = base_recipe(replace(budget, recipe=None), _SUITE_RECIPE, **training)
+    return Work(
+        runs=chosen(experiment.suite, budget),
+        perform=partial(video_training.train_and_store, runs=runs, base=recipe),
+        read=partial(video_training.read, runs=runs, base=recipe),
+        recipe={field: value for field, value in asdict(recipe).items() if field not in _FREE},
     )
 
 

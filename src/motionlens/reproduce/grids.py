@@ -1,7 +1,8 @@
 """The experiments as data: each file in ``grids`` is a table or figure, and what fills it.
 
-A file holds blocks of three kinds: ``videos`` (trained on the user's data), ``toy`` (trained on the
-toy) and ``runtime`` (timed). A block is rows by columns: a row is a network, a column says how its
+A file holds blocks of four kinds: ``videos`` (trained on the user's data), ``suite`` (trained on
+clips of the motion suite, which it draws), ``toy`` (trained on the toy) and ``runtime`` (timed). A
+block is rows by columns: a row is a network, a column says how its
 clips are cut and how it is evaluated. Cells with the same network and the same clips share a
 training. Keys of a block, all optional:
 
@@ -16,8 +17,9 @@ without        what the pattern's ``*`` must not stand for
 named          what rows of the pattern are called, such as ``{}_sealed``
 defaults       of all rows
 summary        of rows that have none, such as ``{}, sealed``: ``{}`` stands for their family's
-columns        label: {run, clip, look, evaluate}; run ends the names of runs, look names the
-               evaluation
+columns        label: {run, clip, look, evaluate, suite}; run ends the names of runs, look names the
+               evaluation, suite holds arguments of :func:`.writing.write_task`
+suite          arguments of all columns
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +57,7 @@ class Experiment:
             with blanks for what cannot be read.
         recipe: file of the package for the full budget; None for that of the data set.
         videos: blocks, see above.
+        suite: likewise.
         toy: likewise.
         runtime: likewise.
     """
@@ -73,6 +76,7 @@ class Experiment:
     poster: Mapping[str, Any] = field(default_factory=dict)
     recipe: str | None = None
     videos: Sequence[Block] = ()
+    suite: Sequence[Block] = ()
     toy: Sequence[Block] = ()
     runtime: Sequence[Block] = ()
 
@@ -81,7 +85,7 @@ class Experiment:
         """Whether ``--data`` must be given, may be given, or is not asked for."""
         if not self.videos:
             return "nothing"
-        return "perhaps" if self.toy else "data"
+        return "perhaps" if self.toy or self.suite else "data"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,6 +104,8 @@ class Run:
         seed: of the training.
         canvas: of the toy.
         epochs: of the toy's training.
+        suite: arguments of the drawing of its clips; the name of their folder ``folder`` among
+            them. Empty for other data.
         summary: what the row is, in a few words.
     """
 
@@ -113,6 +119,7 @@ class Run:
     seed: int = 0
     canvas: str = ""
     epochs: int = 0
+    suite: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
 
     @property
@@ -209,8 +216,16 @@ def _expanded(block: Block, budget: Budget) -> Iterator[Run]:
                 looks={column: {name: cell[name] for name in ("look", "evaluate") if name in cell}},
                 canvas=canvas,
                 epochs=row.get("epochs", 0) * budget.toy_epochs,
+                suite=_suite_of(block, cell),
                 summary=row.get("summary", ""),
             )
+
+
+def _suite_of(block: Block, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """What a column's clips are drawn with."""
+    if "suite" not in cell:
+        return {}
+    return {**block.get("suite", {}), **cell["suite"], "folder": cell["run"]}
 
 
 def _rows(block: Block, backbone: str) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 plan.json      what all calls with this folder must agree on
 results.json   all results
 results.md     the table; results.png the picture
+data/          drawn clips, a data set per column
 runs/          a run folder per run; it is complete when it holds reproduced.json
 """
 
@@ -31,6 +32,7 @@ from motionlens.reproduce.results import (
 from motionlens.training.run_folder import REPRODUCED_FILE, flattened
 
 RUNS = "runs"
+DATA = "data"
 _PLAN_FILE = "plan.json"
 _KILLED = "its process was killed, perhaps for its memory"
 # What a run stores about itself, as JSON.

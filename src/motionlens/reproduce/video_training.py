@@ -13,6 +13,7 @@ import torch
 
 from motionlens._utils.devices import resolve_device
 from motionlens._utils.machine import machine
+from motionlens.clips.symmetries import AXES
 from motionlens.clips.video_index import VideoIndex
 from motionlens.inference.checkpoint import load_card
 from motionlens.inference.evaluation import evaluate
@@ -23,6 +24,8 @@ from motionlens.report.statistics import Interval
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure, failure
 from motionlens.reproduce.runner import Found, Note
+from motionlens.synthetic.motion_suite.tasks import TASKS
+from motionlens.synthetic.motion_suite.writing import write_task
 from motionlens.training.recipe import Recipe
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT, VERSIONS_FILE, check_resumable, read_metrics
@@ -67,6 +70,8 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
     Raises:
         ValueError: If the model or one of its options is unknown.
     """
+    if run.suite:
+        base = _suite_recipe(base, run)
     known = model_options(run.model)
     options = {name: value for name, value in base.model_options.items() if name in known}
     options |= dict(run.options)
@@ -80,6 +85,15 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
     )
 
 
+def _suite_recipe(base: Recipe, run: Run) -> Recipe:
+    """The recipe with a run's own clips, of which the task says what flips do to them."""
+    task = TASKS[run.suite["task"]]
+    size = run.suite.get("size", base.clip.size)
+    swaps = {f"augment.{axis}": dict(getattr(task, axis)) or None for axis in AXES}
+    data = str(Path(base.data, run.suite["folder"]))
+    return base.with_(data=data, **{"clip.size": size}, **swaps)
+
+
 def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
     """Train a run, or resume it after its last finished epoch.
 
@@ -89,6 +103,9 @@ def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
         ValueError: If it fails.
         KeyboardInterrupt: If it is interrupted.
     """
+    if run.suite:
+        drawing = {name: value for name, value in run.suite.items() if name != "folder"}
+        write_task(folder=Path(base.data, run.suite["folder"]), **drawing)
     # Lightning takes seconds to load, for which 'motionlens reproduce --help' would wait.
     from motionlens.training.fit import fit
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from motionlens.explain.explanation import Explanation
@@ -12,7 +14,10 @@ _AT_ONCE = 500
 
 
 async def explanation_json(
-    head: Mapping[str, Any], explanation: Explanation, top: int | None
+    head: Mapping[str, Any],
+    explanation: Explanation,
+    top: int | None,
+    turn: Callable[[], AbstractAsyncContextManager[None]],
 ) -> AsyncIterator[str]:
     """The pieces of the JSON; between two of them other requests get their turn.
 
@@ -20,10 +25,17 @@ async def explanation_json(
         head: what :meth:`Explanation.without_positions` returns, and further entries.
         explanation: has the positions.
         top: positions per module; None for all.
+        turn: a turn at making a piece, in which half of the time is left to others.
     """
-    for piece in _pieces(head, explanation, top):
+    pieces = _pieces(head, explanation, top)
+    while True:
+        async with turn():
+            begin = time.perf_counter()
+            piece = next(pieces, None)
+            await asyncio.sleep(time.perf_counter() - begin)
+        if piece is None:
+            return
         yield piece
-        await asyncio.sleep(0)
 
 
 def _pieces(head: Mapping[str, Any], explanation: Explanation, top: int | None) -> Iterator[str]:

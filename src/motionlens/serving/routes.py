@@ -11,6 +11,7 @@ from motionlens._utils.version import __version__
 from motionlens.models.capture import correspondence_modules
 from motionlens.serving.schemas import ErrorAnswer, ExplanationAnswer, ModelAnswer, PredictionAnswer
 from motionlens.serving.service import Service
+from motionlens.serving.upload_limits import client_address
 from motionlens.serving.uploads import clean_name
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -39,7 +40,12 @@ async def _service(request: Request) -> Service:
     return service
 
 
+async def _address(request: Request) -> str:
+    return client_address(request.scope)
+
+
 Served = Annotated[Service, Depends(_service)]
+Address = Annotated[str, Depends(_address)]
 Video = Annotated[UploadFile, File(description="a video file in a format that FFmpeg reads")]
 Top = Annotated[int, Form(ge=1, description="number of labels")]
 
@@ -50,9 +56,9 @@ Top = Annotated[int, Form(ge=1, description="number of labels")]
     response_model=PredictionAnswer,
     response_model_exclude_unset=True,
 )
-async def predict(service: Served, file: Video, top: Top = 5) -> Any:
+async def predict(service: Served, address: Address, file: Video, top: Top = 5) -> Any:
     """The most probable labels, from one clip in the middle of the video."""
-    found = await service.predict(file.file, clean_name(file.filename), top)
+    found = await service.predict(file.file, clean_name(file.filename), top, address=address)
     return found.to_dict()
 
 
@@ -64,11 +70,12 @@ async def predict(service: Served, file: Video, top: Top = 5) -> Any:
 )
 async def predict_pictures(
     service: Served,
+    address: Address,
     files: Annotated[list[UploadFile], File(description="JPEG or PNG, in temporal order")],
     top: Top = 5,
 ) -> Any:
     """The most probable labels of the frames of one clip; `GET /model` has their number."""
-    found = await service.predict_pictures([file.file for file in files], top)
+    found = await service.predict_pictures([file.file for file in files], top, address=address)
     return found.to_dict()
 
 
@@ -77,6 +84,7 @@ async def predict_pictures(
 )
 async def explain(
     service: Served,
+    address: Address,
     file: Video,
     k: Annotated[
         int | None, Form(ge=1, description="proposals per position; by default the model's own")
@@ -93,7 +101,7 @@ async def explain(
     """
     try:
         answer = await service.explain(
-            file.file, clean_name(file.filename), k=k, top=top, pictures=pictures
+            file.file, clean_name(file.filename), k=k, top=top, pictures=pictures, address=address
         )
     except ValueError as error:  # k is out of range, or the network has no modules
         raise HTTPException(422, one_line(error)) from None

@@ -12,7 +12,6 @@ from motionlens._utils.optional import require
 from motionlens.inference.recognizer import Recognizer
 from motionlens.pretrained import NAME
 from motionlens.serving.config import ServingConfig
-from motionlens.serving.guard import check_token
 from motionlens.video.frames import VideoWarning
 
 # What a browser calls a server that listens for its own machine only.
@@ -110,6 +109,8 @@ def _checked_token(token: str | None) -> str | None:
     given = ("--token", token) if token is not None else (_TOKEN, os.environ.get(_TOKEN))
     name, token = given
     if token is not None:
+        from motionlens.serving.guard import check_token  # needs starlette
+
         check_token(name, token)
     return token
 

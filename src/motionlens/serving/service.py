@@ -5,6 +5,7 @@ import base64
 import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from motionlens.serving.decoding import Clip, Decoder, Upload
 from motionlens.serving.explanation_json import explanation_json
 from motionlens.serving.metrics import Metrics
 from motionlens.serving.network_thread import NetworkThread
+from motionlens.serving.turns import Turns
 from motionlens.serving.upload_folder import upload_folder
 from motionlens.serving.uploads import stored
 from motionlens.video.frames import VideoError
@@ -61,6 +63,10 @@ class Service:
             deadline_s=config.decode_seconds,
             memory_bytes=config.decode_megabytes * 1e6,
         )
+        # One upload more than there are processes, so that none waits for the next.
+        self._decoding = Turns(config.decode_threads + 1)
+        # Explanations hold whole frames, and the network is to be free for others in between.
+        self._explaining, self._writing = Turns(2), Turns(1)
         self._network = NetworkThread(
             self._run, max_batch=config.max_batch, max_wait_s=config.max_wait_ms / 1000
         )
@@ -77,25 +83,32 @@ class Service:
         self._network.close()
         self._open.close()
 
-    async def predict(self, file: IO[bytes], name: str, top: int) -> Prediction:
+    async def predict(
+        self, file: IO[bytes], name: str, top: int, *, address: str = ""
+    ) -> Prediction:
         """Recognize an uploaded video.
 
         Args:
             file: the upload.
             name: its name in the answer.
             top: number of labels, at least 1.
+            address: whose upload it is; addresses take turns.
 
         Raises:
             VideoError: If it cannot be read as a video.
         """
-        return await self._recognize(await self._decode_video(file, name), name, top)
+        clip = await self._decode_video(file, name, address)
+        return await self._recognize(clip, name, top)
 
-    async def predict_pictures(self, files: Sequence[IO[bytes]], top: int) -> Prediction:
+    async def predict_pictures(
+        self, files: Sequence[IO[bytes]], top: int, *, address: str = ""
+    ) -> Prediction:
         """Recognize the frames of one clip.
 
         Args:
             files: :attr:`num_pictures` JPEG or PNG pictures, in temporal order.
             top: number of labels, at least 1.
+            address: as for :meth:`predict`.
 
         Raises:
             VideoError: If there are more or fewer, or they are not pictures of one size.
@@ -104,11 +117,19 @@ class Service:
             raise VideoError(
                 f"pictures must be {self.num_pictures}, the frames of one clip, got {len(files)}"
             )
-        clip = await self._decode(Upload([file.read() for file in files]), "pictures")
+        upload = Upload([file.read() for file in files])
+        clip = await self._decode(upload, "pictures", address)
         return await self._recognize(clip, "pictures", top)
 
     async def explain(
-        self, file: IO[bytes], name: str, *, k: int | None, top: int | None, pictures: bool
+        self,
+        file: IO[bytes],
+        name: str,
+        *,
+        k: int | None,
+        top: int | None,
+        pictures: bool,
+        address: str = "",
     ) -> AsyncIterator[str]:
         """Explain what the network matched in an uploaded video.
 
@@ -118,6 +139,7 @@ class Service:
             k: proposals per position; None for the model's own.
             top: positions per module; None for all.
             pictures: whether to add the frames as ``data:`` URLs.
+            address: as for :meth:`predict`.
 
         Returns:
             JSON, in pieces that are made as they are taken.
@@ -128,18 +150,24 @@ class Service:
         """
         if k is not None:
             await self._check_k(k)
-        clip = await self._decode_video(file, name, is_whole=True)
-        found = await asyncio.wrap_future(
-            self._network.call(
-                lambda: explain_frames(self.recognizer, clip.frames, clip.numbers, path=name, k=k)
+        async with self._explaining.turn(address):
+            clip = await self._decode_video(file, name, address, is_whole=True)
+            found = await asyncio.wrap_future(
+                self._network.call(
+                    lambda: explain_frames(
+                        self.recognizer, clip.frames, clip.numbers, path=name, k=k
+                    )
+                )
             )
-        )
 
-        def shown() -> dict[str, Any]:
-            urls = [_data_url(frame, self.config.picture_px) for frame in found.frames]
-            return {**found.without_positions(), "pictures": urls if pictures else None}
+            def shown() -> dict[str, Any]:
+                urls = [_data_url(frame, self.config.picture_px) for frame in found.frames]
+                return {**found.without_positions(), "pictures": urls if pictures else None}
 
-        return explanation_json(await asyncio.to_thread(shown), found, top)
+            head = await asyncio.to_thread(shown)
+        # A client may take its time to read, and frames are large.
+        small = replace(found, frames=found.frames[:0].copy())
+        return explanation_json(head, small, top, lambda: self._writing.turn(address))
 
     async def _check_k(self, k: int) -> None:
         """Refuse a k that would make the answer, and the work for it, large.
@@ -170,17 +198,20 @@ class Service:
         card = self.recognizer.card
         return best_labels(card.class_names, name, row, top, card.label_thresholds)
 
-    async def _decode_video(self, file: IO[bytes], name: str, *, is_whole: bool = False) -> Clip:
+    async def _decode_video(
+        self, file: IO[bytes], name: str, address: str, *, is_whole: bool = False
+    ) -> Clip:
         async with stored(file, name, self.folder) as path:
-            return await self._decode(Upload(path, is_whole), name)
+            return await self._decode(Upload(path, is_whole), name, address)
 
-    async def _decode(self, upload: Upload, name: str) -> Clip:
+    async def _decode(self, upload: Upload, name: str, address: str) -> Clip:
         """Decode an upload in a process, which is killed if that takes too long.
 
         Raises:
             VideoError: If it cannot be decoded.
         """
-        found = await self._decoders.run(upload)
+        async with self._decoding.turn(address):
+            found = await self._decoders.run(upload)
         if not isinstance(found, Lost):
             return found
         if found.reason == "crashed":

@@ -1,11 +1,10 @@
 """What a training run starts from: videos, card, network with its first weights, loaders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -20,7 +19,6 @@ from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.training_loader import ClipDataset, build_loader
 from motionlens.clips.video_index import VideoIndex, normal_name
-from motionlens.datasets.frame_rates import are_mixed, describe_rates, find_rates
 from motionlens.datasets.parts import open_parts
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, load_card
@@ -28,7 +26,11 @@ from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, Weights, start_from
-from motionlens.training.recipe import ClipConfig, Recipe
+from motionlens.training.clip_configs import ClipConfig
+from motionlens.training.ddp import planned_processes
+from motionlens.training.losses import StepPlan
+from motionlens.training.proposal import complete, with_init
+from motionlens.training.recipe import RANDOM, Recipe
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -44,6 +46,8 @@ class Start:
         validation: validation videos.
         transform: of training clips.
         report: what was loaded into the network; None if nothing was.
+        recipe: with nothing left open.
+        reasons: lines on what was decided.
     """
 
     model: nn.Module
@@ -52,6 +56,8 @@ class Start:
     validation: VideoIndex
     transform: ClipTransform
     report: TransferReport | None
+    recipe: Recipe
+    reasons: Sequence[str]
 
 
 def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
@@ -66,13 +72,17 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     """
     train, validation = open_parts(recipe.source)
     _check_labels(train, validation)
+    recipe = recipe if resume else with_init(recipe)
     weights, start_card = _read_weights(recipe, resume)
+    steps = _steps_per_epoch(recipe, len(train))
+    recipe, reasons = complete(recipe, train, start_card, steps)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)
-    if recipe.augment.time_jitter and card.sampling.seconds is None:
-        raise ValueError(
-            "augment.time_jitter moves frames in time, but the clips of this run count frames; "
-            "give clip.seconds, or set augment.time_jitter to 0"
-        )
+    for name, off in (("time_jitter", 0), ("min_length", 1)):
+        if getattr(recipe.augment, name) != off and card.sampling.seconds is None:
+            raise ValueError(
+                f"augment.{name} moves frames in time, but the clips of this run count frames; "
+                f"give clip.seconds, or set augment.{name} to {off}"
+            )
     if card.preprocessing.flow_frames:
         require("cv2", "flow")  # before processes that load clips miss it one by one
     torch.manual_seed(recipe.seed)
@@ -85,7 +95,14 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
                 "none; set it to false"
             )
         model.recompute_blocks()
-    return Start(model, card, train, validation, _transform(recipe, card, train), report)
+    transform = _transform(recipe, card, train)
+    return Start(model, card, train, validation, transform, report, recipe, reasons)
+
+
+def _steps_per_epoch(recipe: Recipe, num_clips: int) -> int:
+    devices, num_nodes = planned_processes(recipe)
+    optim = recipe.optim
+    return StepPlan(num_clips, optim.batch_size, devices * num_nodes, optim.accumulate).num_steps
 
 
 def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
@@ -106,7 +123,7 @@ def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCa
         # The weights are in the run's own checkpoint. Its card has taken over those of the weights
         # that it started from, and may be older than today's defaults.
         return None, load_card(recipe.out)
-    if resume or recipe.init is None:
+    if resume or recipe.init is None or recipe.init == RANDOM:
         return None, None
     return read_weights(recipe.init)
 
@@ -201,7 +218,7 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
     Raises:
         ValueError: If classes cannot be balanced.
     """
-    card, cache = start.card, recipe.loader.cache
+    card, cache = start.card, bool(recipe.loader.cache)
     train = ClipDataset(
         start.train,
         card.sampling,
@@ -209,6 +226,7 @@ def make_loaders(recipe: Recipe, start: Start) -> Loaders:
         seed=recipe.seed,
         cache=cache,
         time_jitter=recipe.augment.time_jitter,
+        min_length=recipe.augment.min_length,
     )
     validation = ClipDataset(start.validation, card.sampling, card.preprocessing, cache=cache)
     common: dict[str, Any] = {
@@ -236,6 +254,7 @@ def _transform(recipe: Recipe, card: ModelCard, train: VideoIndex) -> ClipTransf
         card.class_names,
         min_area=augment.min_area,
         ratio=augment.ratio,
+        rotation=augment.rotation,
         colors=ColorJitter(augment.brightness, augment.contrast, augment.saturation, augment.hue),
         symmetries=LabelSymmetries(
             _horizontal_flip(recipe, train), augment.vertical_flip, augment.time_reversal
@@ -254,64 +273,3 @@ def _horizontal_flip(recipe: Recipe, train: VideoIndex) -> Mapping[str, str] | N
             "it with 'motionlens prepare', or name the classes that swap"
         )
     return train.flip_pairs
-
-
-def describe_start(start: Start) -> Iterator[str]:
-    """Lines that say what is about to be trained on what."""
-    card, train, validation = start.card, start.train, start.validation
-    parameters = sum(p.numel() for p in start.model.parameters() if p.requires_grad)
-    yield (
-        f"{card.model}: {parameters:,} parameters, clips of {card.sampling}, "
-        f"{card.preprocessing.size}x{card.preprocessing.size} pixels"
-    )
-    yield from _describe_rates(card.sampling, train, validation)
-    yield f"{_describe_sizes(train, validation)}:"
-    width = max(len(name) for name in card.class_names)
-    counts = [part.counts() for part in (train, validation)]
-    for name in card.class_names:
-        yield f"  {name:<{width}}  {counts[0][name]:>6} {counts[1][name]:>6}"
-    if card.background:
-        yield from _describe_actions(card, train)
-    yield from start.report.lines() if start.report else ()
-
-
-def _describe_actions(card: ModelCard, train: VideoIndex) -> Iterator[str]:
-    """How long the annotated actions are, and a warning where clips do not suit them."""
-    is_action = train.labels != card.class_names.index(card.background)
-    length_s = float(np.nanmedian((train.ends_s - np.nan_to_num(train.starts_s))[is_action]))
-    yield f"annotated actions take {length_s:.2g} s (median); all else is {card.background}"
-    seconds = card.sampling.seconds
-    if card.sampling.spans_video:
-        yield (
-            f"warning: clips are as long as the actions, so streams have to be told how long a "
-            f"window is: give clip.seconds {length_s:.2g} or less"
-        )
-    elif isinstance(seconds, int | float) and seconds > length_s:
-        yield (
-            f"warning: clips of {seconds:g} s are longer than half of the actions, which are "
-            f"trained on alone and streamed with what is around them: give clip.seconds "
-            f"{length_s:.2g} or less"
-        )
-
-
-def _describe_sizes(train: VideoIndex, validation: VideoIndex) -> str:
-    """How many videos there are, or clips where these are parts of videos."""
-    sizes = f"{len(train)} training and {len(validation)} validation"
-    if all(np.isnan([part.starts_s, part.ends_s]).all() for part in (train, validation)):
-        return f"{sizes} videos"
-    numbers = (len(np.unique(part.paths)) for part in (train, validation))
-    return f"{sizes} clips of {' and '.join(map(str, numbers))} videos"
-
-
-def _describe_rates(sampling: Sampling, *parts: VideoIndex) -> Iterator[str]:
-    """The frame rates of all videos, and a warning where they spoil counted clips."""
-    if not (rates := find_rates(*parts)):
-        return
-    yield f"frame rates: {describe_rates(rates)}"
-    if are_mixed(rates) and sampling.seconds is None and not sampling.spans_video:
-        ratio = max(rates) / min(rates)
-        yield (
-            f"warning: clips count frames (clip.frame_stride {sampling.frame_stride}), and rates "
-            f"are mixed: the same motion looks up to {ratio:.1f} times as fast in some videos; "
-            "give clip.seconds instead"
-        )

@@ -1,5 +1,6 @@
 """What is written and printed after each epoch, and when training stops early."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,11 +30,20 @@ def figure_of(row: dict[str, float]) -> float | None:
 
 
 def kept_epoch(history: list[dict[str, float]], keep: str) -> dict[str, float]:
-    """The row of the epoch whose weights are kept: the last, or the first of the best."""
+    """The row of the epoch whose weights are kept: the last, or the best, by loss among equals."""
     if keep == "last":
         return history[-1]
-    figures = [-1.0 if found is None else found for found in map(figure_of, history)]
-    return history[figures.index(max(figures))]
+    return max(history, key=_quality)
+
+
+def _quality(row: dict[str, float]) -> tuple[float, float]:
+    """What an epoch is judged by: of few videos, many epochs have the same figure."""
+    figure = figure_of(row)
+    return (-1.0, 0.0) if figure is None else (figure, -_loss(row))
+
+
+def _loss(row: dict[str, float]) -> float:
+    return row.get("validation_loss", math.inf)
 
 
 def better_epoch(history: list[dict[str, float]]) -> dict[str, float] | None:
@@ -44,11 +54,16 @@ def better_epoch(history: list[dict[str, float]]) -> dict[str, float] | None:
 
 
 def has_stalled(history: list[dict[str, float]], patience: int | None) -> bool:
-    """Whether the last ``patience`` validations have brought nothing better."""
-    figures = [found for found in map(figure_of, history) if found is not None]
-    if patience is None or not figures:
+    """Whether the last ``patience`` validations have brought no better figure and no lower loss.
+
+    Of a few dozen videos the figure stands still for long while the loss still falls.
+    """
+    rows = [row for row in history if figure_of(row) is not None]
+    if patience is None or not rows:
         return False
-    return len(figures) - 1 - figures.index(max(figures)) >= patience
+    losses = list(map(_loss, rows))
+    best = max(rows.index(max(rows, key=_quality)), losses.index(min(losses)))
+    return len(rows) - 1 - best >= patience
 
 
 class EpochRecorder(Callback):

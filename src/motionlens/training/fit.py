@@ -21,9 +21,10 @@ from motionlens._utils.devices import resolve_device
 from motionlens._utils.launch import is_first_process, restored_environment
 from motionlens._utils.progress import progress as progress_bar
 from motionlens.inference.card import ModelCard
-from motionlens.training.build import Loaders, describe_start, make_loaders, make_start
+from motionlens.training.build import Loaders, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
 from motionlens.training.ddp import ddp_strategy, planned_processes
+from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.module import TrainingModule
@@ -36,6 +37,8 @@ from motionlens.training.run_folder import (
     check_run,
     flattened,
     read_metrics,
+    run_recipe,
+    with_decisions,
 )
 from motionlens.training.skip_broken import leave_out_broken
 from motionlens.training.step_progress import StepProgress
@@ -86,10 +89,13 @@ def fit(
             being a number.
         KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
     """
+    if resume:
+        recipe = with_decisions(recipe, run_recipe(recipe.out))
     if is_first_process():
         check_run(recipe, resume=resume, overwrite=overwrite)
     device = resolve_device(recipe.device)
     start = make_start(recipe, resume=resume)
+    recipe = start.recipe
     quiet = not progress or not is_first_process()
     console = Console(highlight=False, markup=False, soft_wrap=True, quiet=quiet)
     begun: Any = nullcontext(Path(recipe.out))
@@ -98,6 +104,7 @@ def fit(
     with begun as run, _quiet_lightning(), restored_environment():
         for line in describe_start(start):
             console.print(line)
+        console.print(f"the run lies in {run}")
 
         def open_loaders() -> Loaders:
             found = start

@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from motionlens.training.recipe import AugmentConfig
+from motionlens.training.clip_configs import AugmentConfig
 
 
 def mix(

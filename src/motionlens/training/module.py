@@ -231,6 +231,7 @@ class TrainingModule(pl.LightningModule):
         optimizer = make_optimizer(self.model, self.config)
         # Not trainer.estimated_stepping_batches: it reads clips before the epoch of a resumed run
         # is known.
+        assert self.config.epochs is not None
         num_steps = self.config.epochs * self.plan.num_steps
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: lr_factor(step, num_steps, self.config)

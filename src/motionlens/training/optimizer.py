@@ -55,6 +55,7 @@ def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
     elif config.schedule == "step":
         falls = sum(done >= milestone for milestone in STEP_MILESTONES)
         if config.step_epochs is not None:
+            assert config.epochs is not None
             falls = step * config.epochs // num_steps // config.step_epochs
         factor = STEP_FACTOR**falls
     else:

@@ -4,114 +4,19 @@ A recipe is written as YAML with the same names; on the command line ``--optim.l
 field. No torch in here, so that ``motionlens train --help`` answers at once.
 """
 
-import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from motionlens._utils.checks import check_number
+from motionlens._utils.checks import check_fields
 from motionlens.datasets.source import DataSource, ListingConfig
+from motionlens.training.clip_configs import AugmentConfig, ClipConfig
 from motionlens.training.typed_fields import with_changes
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# As ``init``: random weights.
+RANDOM = "none"
 
 # None of these has slots: jsonargparse reads default instances through `vars`.
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClipConfig:
-    """What a clip is; the model's own values where not given.
-
-    Attributes:
-        num_frames: Frames of a clip.
-        seconds: How long a clip is; its frames are evenly spaced in time, whatever the videos'
-            frame rates. whole for clips as long as their videos.
-        fps: Frames of a clip per second, instead of seconds.
-        frame_stride: Count frames instead, and take them this many apart: motion in videos of
-            another frame rate then looks faster or slower.
-        mode: dense for a stretch of the video; segments for frames spread over the whole video by
-            their numbers, as TSN takes them.
-        size: Rows and columns of a clip, pixels.
-        short_side: For evaluation frames are resized to that short side, then cropped in the
-            middle, pixels; same as size if not given.
-    """
-
-    num_frames: int | None = None
-    seconds: float | Literal["whole"] | None = None
-    fps: float | None = None
-    frame_stride: int | None = None
-    mode: Literal["dense", "segments"] = "dense"
-    size: int | None = None
-    short_side: int | None = None
-
-    def __post_init__(self) -> None:
-        _check(self, "clip.", "num_frames", "frame_stride", "size", "short_side", least=1)
-        _check(self, "clip.", "fps", above=0, below=math.inf)
-        if self.seconds != "whole":
-            _check(self, "clip.", "seconds", above=0, below=math.inf)
-        given = [name for name in ("seconds", "fps", "frame_stride") if getattr(self, name)]
-        if self.mode == "segments":
-            given.insert(0, "mode segments")
-        if len(given) > 1 and given != ["mode segments", "frame_stride"]:
-            names = " and ".join(f"clip.{name}" for name in given)
-            raise ValueError(f"{names} exclude each other; leave out all but one")
-
-
-@dataclass(frozen=True, kw_only=True)
-class AugmentConfig:
-    """Random changes of a training clip, drawn once for all its frames.
-
-    Flips and time reversal change what a motion means: they are used only where declared, as a
-    mapping of the class names that swap, such as {move_left: move_right}; {} if none does.
-
-    Attributes:
-        min_area: Least area of the crop, as a share of the largest that fits; 1 for the largest.
-        ratio: Least and greatest factor by which the crop is wider than high.
-        brightness: Greatest relative change; 0 for none.
-        contrast: Greatest relative change; 0 for none.
-        saturation: Greatest relative change; 0 for none.
-        hue: Greatest turn, of a full one; at most 0.5, 0 for none.
-        time_jitter: Greatest move of each frame in time, as a share of the distance between a
-            clip's frames, as if the video had been taken at another frame rate; at most 0.5, 0
-            for none. For clips in seconds.
-        horizontal_flip: Class names that swap under it; null for no flips; catalog for what the
-            catalogue says of a prepared data set.
-        vertical_flip: Class names that swap under it; null for no flips.
-        time_reversal: Class names that swap under it; null for no reversal.
-        mix_probability: Share of the batches in which clips and their labels are mixed in pairs.
-        mixup_alpha: Both parameters of the beta distribution that mixup draws a clip's share
-            from; 0 for no mixup. With cutmix too, a coin decides which.
-        cutmix_alpha: The same for cutmix, which puts a part of one clip's area, the same place in
-            all frames, into another; 0 for no cutmix.
-    """
-
-    min_area: float = 0.5
-    ratio: tuple[float, float] = (0.9, 1.1)
-    brightness: float = 0.25
-    contrast: float = 0.25
-    saturation: float = 0.25
-    hue: float = 0.1
-    time_jitter: float = 0.0
-    horizontal_flip: dict[str, str] | Literal["catalog"] | None = None
-    vertical_flip: dict[str, str] | None = None
-    time_reversal: dict[str, str] | None = None
-    mix_probability: float = 0.0
-    mixup_alpha: float = 0.0
-    cutmix_alpha: float = 0.0
-
-    def __post_init__(self) -> None:
-        _check(self, "augment.", "min_area", above=0, most=1)
-        _check(self, "augment.", "brightness", "contrast", "saturation", least=0, most=1)
-        _check(self, "augment.", "hue", "time_jitter", least=0, most=0.5)
-        _check(self, "augment.", "mix_probability", least=0, most=1)
-        _check(self, "augment.", "mixup_alpha", "cutmix_alpha", least=0, below=math.inf)
-        if self.mix_probability and not (self.mixup_alpha or self.cutmix_alpha):
-            raise ValueError(
-                f"augment.mix_probability is {self.mix_probability}, but there is nothing to do; "
-                "set augment.mixup_alpha or augment.cutmix_alpha above 0"
-            )
-        low, high = self.ratio
-        if not 0 < low <= high:
-            raise ValueError(f"augment.ratio must be 0 < least <= greatest, got {low}, {high}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +26,9 @@ class OptimConfig:
     Attributes:
         optimizer: adamw, or sgd with momentum 0.9.
         nesterov: Whether the momentum of sgd is Nesterov's.
-        epochs: Passes over the training clips.
+        epochs: Passes over the training clips; by default 20, and so many more that small data
+            make enough steps.
+        steps: Steps of the whole training instead of epochs, rounded up to whole epochs.
         batch_size: Clips per batch of each process.
         accumulate: Batches whose gradients are added up for one step; each clip of the step
             weighs the same.
@@ -153,7 +60,8 @@ class OptimConfig:
 
     optimizer: Literal["adamw", "sgd"] = "adamw"
     nesterov: bool = True
-    epochs: int = 60
+    epochs: int | None = None
+    steps: int | None = None
     batch_size: int = 16
     accumulate: int = 1
     lr: float = 0.003
@@ -179,15 +87,18 @@ class OptimConfig:
                 "optim.compile and optim.checkpoint_activations exclude each other; set one to "
                 "false"
             )
-        _check(self, "optim.", "epochs", "accumulate", "step_epochs", least=1)
-        _check(self, "optim.", "epochs", "accumulate", "step_epochs", most=10**9)
-        _check(self, "optim.", "batch_size", least=1)
-        _check(self, "optim.", "batch_size", most=10**6)
-        _check(self, "optim.", "weight_decay", "grad_clip", least=0)
-        _check(self, "optim.", "focal_gamma", least=0, most=10)
-        _check(self, "optim.", "lr", above=0)
-        _check(self, "optim.", "min_lr", least=0, most=self.lr)
-        _check(self, "optim.", "ema_decay", "warmup", "label_smoothing", least=0, below=1)
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("optim.epochs and optim.steps exclude each other; leave out one")
+        counts = ("epochs", "steps", "accumulate", "step_epochs")
+        check_fields(self, "optim.", *counts, least=1)
+        check_fields(self, "optim.", *counts, most=10**9)
+        check_fields(self, "optim.", "batch_size", least=1)
+        check_fields(self, "optim.", "batch_size", most=10**6)
+        check_fields(self, "optim.", "weight_decay", "grad_clip", least=0)
+        check_fields(self, "optim.", "focal_gamma", least=0, most=10)
+        check_fields(self, "optim.", "lr", above=0)
+        check_fields(self, "optim.", "min_lr", least=0, most=self.lr)
+        check_fields(self, "optim.", "ema_decay", "warmup", "label_smoothing", least=0, below=1)
         if self.norm_momentum == "halving" and self.step_epochs is None:
             raise ValueError(
                 "optim.norm_momentum halving needs optim.step_epochs, got none; say every how "
@@ -202,8 +113,8 @@ class LoaderConfig:
     Attributes:
         num_workers: Processes that decode; 0 decodes in the training process. By default one per
             free CPU core, at most 8.
-        cache: Keep the decoded videos in memory, resized to a little above the crop: for data
-            sets that fit.
+        cache: Keep the decoded videos in memory, resized to a little above the crop; by default
+            where they take no more than 1 GB.
         balanced: Draw equally many training clips of each class: an epoch keeps its length, holds
             clips of small classes several times, cut anew, and leaves out some of large ones.
         skip_broken: Open every video before training, list those that cannot be read in
@@ -211,13 +122,13 @@ class LoaderConfig:
     """
 
     num_workers: int | None = None
-    cache: bool = False
+    cache: bool | None = None
     balanced: bool = False
     skip_broken: bool = False
 
     def __post_init__(self) -> None:
-        _check(self, "loader.", "num_workers", least=0)
-        _check(self, "loader.", "num_workers", most=1024)
+        check_fields(self, "loader.", "num_workers", least=0)
+        check_fields(self, "loader.", "num_workers", most=1024)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +145,7 @@ class LogConfig:
     clips: int = 2
 
     def __post_init__(self) -> None:
-        _check(self, "log.", "clips", least=0)
+        check_fields(self, "log.", "clips", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,18 +155,21 @@ class Recipe:
     Attributes:
         data: Folder with one folder of videos per class (perhaps inside train/ and val/), or a list
             file (CSV or JSON lines).
-        out: The run folder; made if absent.
+        out: The run folder; made if absent. The command's default is runs/NAME, after the data.
         validation: Folder or list file with the validation videos, if they are not in data.
         model: Name of a model; `motionlens info` lists them.
         k: Proposals per position; the model's own if not given.
-        init: Weights to start from instead of random ones: a folder of motionlens, a torchvision or
-            timm state dict (.pth, .safetensors), a tensorpack .npz, or hub:owner/name.
+        init: Weights to start from: a folder of motionlens, a torchvision or timm state dict
+            (.pth, .safetensors), a tensorpack .npz, or hub:owner/name; bundled for those that come
+            with the package, none for random ones. By default bundled for the network that they
+            are of, cpnet_nano, and none for others.
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy (mean average precision where videos have several labels). best makes that
             metric optimistic, because the epoch is chosen by it.
         validate_every: Epochs between validations; the last epoch is always validated.
-        patience: Stop after this many validations in a row without a better one; null for never.
+        patience: Stop after this many validations in a row with neither a better figure nor a
+            lower loss; null for never.
         seed: Seed of all random choices.
         device: Where to run; auto takes an accelerator if there is one.
         devices: Processes on each machine, one per device; torchrun and srun set it themselves.
@@ -293,12 +207,12 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        _check(self, "", "k", "validate_every", "patience", least=1)
-        _check(self, "", "k", "validate_every", "patience", most=10**9)
-        _check(self, "", "devices", "num_nodes", least=1)
-        _check(self, "", "devices", "num_nodes", most=10**5)
-        _check(self, "", "seed", least=0)
-        _check(self, "", "seed", most=2**63 - 1)
+        check_fields(self, "", "k", "validate_every", "patience", least=1)
+        check_fields(self, "", "k", "validate_every", "patience", most=10**9)
+        check_fields(self, "", "devices", "num_nodes", least=1)
+        check_fields(self, "", "devices", "num_nodes", most=10**5)
+        check_fields(self, "", "seed", least=0)
+        check_fields(self, "", "seed", most=2**63 - 1)
         if self.loader.balanced and self.optim.class_weights is not None:
             raise ValueError(
                 "loader.balanced and optim.class_weights both make up for rare classes; set one"
@@ -336,10 +250,3 @@ class Recipe:
     def resolved_model_options(self) -> dict[str, Any]:
         """The model's options with ``k`` among them if it was given."""
         return {**self.model_options, **({} if self.k is None else {"k": self.k})}
-
-
-def _check(config: object, prefix: str, *names: str, **bounds: Any) -> None:
-    """Check that fields lie within the bounds, or are None."""
-    for name in names:
-        if (value := getattr(config, name)) is not None:
-            check_number(f"{prefix}{name}", value, **bounds)

@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ _REPLACED = ".replaced"
 # another run. What it started from no longer matters.
 _PLACES = {"out", "data", "validation", "listing.root", "init"}
 _MACHINE = {"device", "devices", "num_nodes", "loader.num_workers", "loader.cache"}
-_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "log"}
+_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "optim.steps", "log"}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -150,8 +150,9 @@ def check_resumable(recipe: Recipe) -> None:
     """
     run = Path(recipe.out)
     check_checkpoint_exists(run)
-    before = flattened(asdict(load_recipe(run / RECIPE_FILE)))
-    now = flattened(asdict(recipe))
+    stored = load_recipe(run / RECIPE_FILE)
+    before = flattened(asdict(stored))
+    now = flattened(asdict(with_decisions(recipe, stored)))
     changed = [
         name
         for name in sorted(before.keys() | now.keys())
@@ -165,11 +166,22 @@ def check_resumable(recipe: Recipe) -> None:
             f"{name} was {before.get(name)}, is {now.get(name)}; give --out alone with --resume"
         )
     finished = max((int(row["epoch"]) for row in read_metrics(run)), default=0)
-    if recipe.optim.epochs < finished:
+    if recipe.optim.epochs is not None and recipe.optim.epochs < finished:
         raise ValueError(
             f"optim.epochs must be at least the {finished} that the run has finished, got "
             f"{recipe.optim.epochs}; leave it out or raise it"
         )
+
+
+def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
+    """A recipe that a run is resumed with, what it leaves open as the run has it."""
+    clip, optim = recipe.clip, recipe.optim
+    if clip.is_open and not before.clip.is_open:
+        num_frames = clip.num_frames or before.clip.num_frames
+        clip = replace(clip, num_frames=num_frames, seconds=before.clip.seconds)
+    if optim.epochs is None and optim.steps is None:
+        optim = replace(optim, epochs=before.optim.epochs)
+    return replace(recipe, clip=clip, optim=optim)
 
 
 def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
@@ -183,6 +195,24 @@ def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
             f"{os.fspath(run)} holds no {CHECKPOINT} to resume from; leave --resume out to start "
             "a run"
         )
+
+
+def free_run_folder(data: str) -> Path:
+    """Where a run lies that names no folder: ``runs/NAME``, after its data, or ``runs/NAME-2``, ...
+
+    Example:
+        >>> free_run_folder("gestures/train.csv").as_posix()
+        'runs/gestures'
+    """
+    path = Path(os.path.abspath(data))
+    # A list is mostly called train.csv, its folder after what is in it.
+    name = path.parent.name if path.suffix and not path.is_dir() else path.name
+    folder = Path("runs", name or "run")
+    number = 1
+    while folder.exists():
+        number += 1
+        folder = folder.with_name(f"{name}-{number}")
+    return folder
 
 
 def begun_folds(out: Path) -> int | None:

@@ -4,6 +4,7 @@ import ctypes
 import fnmatch
 import glob
 import io
+import logging
 import os
 import re
 import struct
@@ -12,6 +13,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
 
@@ -33,10 +35,12 @@ _BROKEN = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
     MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+_LONGEST_PATTERN = 1000
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
 
-# Libtiff would print errors of its own beside ours.
+# Pillow and libtiff would print errors of their own beside ours.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 with suppress(OSError, AttributeError, TypeError):
     ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
@@ -152,7 +156,8 @@ class PictureReader(VideoReader):
 
 def is_pattern(path: Path) -> bool:
     """Whether a path names some of the pictures in a folder, such as ``folder/img_*``."""
-    if not any(sign in path.name for sign in "*?["):
+    # Of thousands of brackets fnmatch makes an expression in a time that grows with their square.
+    if len(path.name) > _LONGEST_PATTERN or not any(sign in path.name for sign in "*?["):
         return False
     # Path.exists() raises for names that are too long.
     return not os.path.exists(path) and os.path.isdir(path.parent)
@@ -160,7 +165,10 @@ def is_pattern(path: Path) -> bool:
 
 def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
     """The pictures directly inside a folder whose names fit a pattern, in natural order."""
-    return sorted(filter(is_picture, folder.glob(pattern)), key=natural_key)
+    # Path.glob would look below the folder, or raise, for a pattern with two stars.
+    paths = folder.iterdir() if os.path.isdir(folder) else ()
+    found = (path for path in paths if fnmatchcase(path.name, pattern))
+    return sorted(filter(is_picture, found), key=natural_key)
 
 
 class FolderReader(PictureReader):

@@ -109,3 +109,18 @@ def test_footage_that_is_too_short_or_none(footage, tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     with pytest.raises(ValueError, match=r"text.mp4: cannot be read as a video"):
         MotionSuite("camera", footage=[tmp_path / "text.mp4"])
+
+
+def test_paths_show_footage_behind_or_in_what_draws(footage):
+    plain = MotionSuite("path_in_view", "easy", seed=2)
+    shown = MotionSuite("path_in_view", "easy", seed=2, footage=[footage], parts=("train",))
+    seen = set()
+    for i in range(12):
+        scene = shown.scene("train", i)
+        (look,) = [track.look for track in scene.tracks if track.role == "target"]
+        behind, inside = (kind.startswith("photo or ") for kind in (scene.ground.kind, look.kind))
+        assert behind != inside
+        same = np.array_equal(shown.clip("train", i)[0], plain.clip("train", i)[0])
+        assert same == (inside and look.shape == "hand")  # hands have colours of their own
+        seen.add((behind, look.shape == "hand"))
+    assert len(seen) >= 3

@@ -15,6 +15,7 @@ from motionlens.synthetic.motion_suite.tasks import TASKS
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
 @pytest.mark.parametrize("task", TASKS)
 def test_oracle_tells_every_label(task, difficulty, num_frames):
+    num_frames = max(num_frames, TASKS[task].least_frames)
     suite = MotionSuite(task, difficulty, seed=3, num_frames=num_frames)
     for i in range(120):
         scene = suite.scene("train", i)

@@ -92,6 +92,28 @@ def test_what_is_hidden_is_not_seen(size):
     assert seen >= 30
 
 
+@pytest.mark.parametrize("hidden", [1.5, 4, 8])
+def test_how_long_a_thing_is_hidden(hidden):
+    suite = MotionSuite("reappear", "medium", seed=3, num_frames=16, hidden=hidden)
+    for i in range(6):
+        *things, wall = suite.scene("train", i).tracks
+        things = [track for track in things if track.role == "hidden"]
+        seen = [
+            any(sticks_out(track.boxes[t], wall.boxes[t]) > 0 for track in things)
+            for t in range(16)
+        ]
+        assert 16 - sum(seen) in (int(hidden), int(hidden) + 1)
+
+
+@pytest.mark.parametrize(
+    ("task", "hidden", "message"),
+    [("reappear", 13, "hidden must be at most 12"), ("direction", 4, "task of hidden must be")],
+)
+def test_times_of_hiding_that_make_no_sense(task, hidden, message):
+    with pytest.raises(ValueError, match=message):
+        MotionSuite(task, num_frames=16, hidden=hidden)
+
+
 def sticks_out(box, wall):
     """By how many pixels a box reaches beyond another one."""
     before = wall[:2] - box[:2]

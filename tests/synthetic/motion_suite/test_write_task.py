@@ -35,7 +35,7 @@ def test_a_prepared_data_set_with_its_truth(task, tmp_path):
         index = load_part(tmp_path / "suite", part)
         assert len(index) == number
         assert index.class_names == report.class_names == TASKS[task].class_names
-        truth = load_truth(tmp_path / "suite", part, 8)
+        truth = load_truth(tmp_path / "suite", part, TASKS[task].usual_frames)
         told = [judge(task, truth[str(path)]) for path in index.paths]
         assert told == [index.class_names[label] for label in index.labels]
     clip = ClipDataset(index, Sampling(8), Preprocessing(size=32, short_side=32))[0]["clip"]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from motionlens.models.blocks import SOCKETS
+from motionlens.models.correspondence import CorrespondenceProposal
 from motionlens.models.weights.official import fit, official_targets, to_torch_layout, wrong_numbers
 
 _HEAD = ("fc.weight", "fc.bias")
@@ -79,9 +80,9 @@ def start_from(
     """Fill a network with the weights of another one of the same backbone.
 
     The backbone must fit entirely: a missing, misshapen or left-over entry is an error. Plug-ins
-    such as CP modules, which start as the identity, may be absent on either side. Rows of the
-    head are taken for classes of the same name, where the source's names are known; the others,
-    or all, stay fresh.
+    may be absent on either side; CP modules that the source lacks start as the identity. Rows of
+    the head are taken for classes of the same name, where the source's names are known; the
+    others, or all, stay fresh.
 
     Args:
         model: gets the weights; a 3D form takes 2D kernels inflated.
@@ -110,6 +111,7 @@ def start_from(
     head, kept = _head_rows(own, source, weights, class_names)
     values = {name: value for name, value in values.items() if name in own} | head
     model.load_state_dict(values, strict=False)
+    _keep_as_it_is(model, fresh)
     if _HEAD[0] in own and len(kept) < own[_HEAD[0]].shape[0]:
         fresh += _HEAD
     if _HEAD[0] in source and not kept:
@@ -117,6 +119,15 @@ def start_from(
     altered = {*inflated, *zeroed, *head}
     loaded = [name for name in values if name not in altered and not name.endswith(_COUNT)]
     return TransferReport(weights.origin, loaded, inflated, zeroed, fresh, unused, kept)
+
+
+def _keep_as_it_is(model: nn.Module, fresh: Sequence[str]) -> None:
+    """Let fresh CP modules be the identity, so that they change nothing of what is trained."""
+    for name, module in model.named_modules():
+        if isinstance(module, CorrespondenceProposal):
+            if f"{name}.projection.linear.weight" in fresh:
+                assert module.projection.norm is not None
+                nn.init.zeros_(module.projection.norm.weight)
 
 
 def inflate(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:

@@ -145,8 +145,6 @@ def draw_collision(rng: Rng, setting: Setting, class_name: str) -> Scene:
 
 HIDING_PX, BAR_PX = 12.0, 15.0
 BAR_SHIFT_PX = 6.0
-# Half of the time during which nothing is seen, frames.
-HALF_HIDDEN = 0.75
 
 
 def draw_reappear(rng: Rng, setting: Setting, class_name: str) -> Scene:
@@ -162,7 +160,8 @@ def draw_reappear(rng: Rng, setting: Setting, class_name: str) -> Scene:
     centre = setting.size / 2 + setting.px(rng.uniform(-BAR_SHIFT_PX, BAR_SHIFT_PX))
     middle = (setting.num_frames - 1) / 2 + rng.uniform(-0.5, 0.5)
     times = np.arange(setting.num_frames) - middle
-    away = setting.speed_px(rng) * np.maximum(np.abs(times) - HALF_HIDDEN, 0) + (bar - side) / 2
+    seen = np.maximum(np.abs(times) - setting.difficulty.hidden / 2, 0)
+    away = setting.speed_px(rng) * seen + (bar - side) / 2
     enters = int(rng.choice([-1, 1]))
     leaves = {"passes": -enters, "returns": enters}.get(class_name, int(rng.choice([-1, 1])))
     boxes = resting(setting, rng.uniform(0, setting.size - side), 0, side)
@@ -204,5 +203,5 @@ def draw_distractor(rng: Rng, setting: Setting) -> Track:
     step = any_direction(rng, setting.speed_px(rng))
     boxes = bouncing(rng, setting, extent, np.tile(step, (setting.num_frames - 1, 1)))
     kind = str(rng.choice(["blobs", "grain"]))
-    look = Look(kind, draw_seed(rng), setting.difficulty.patch_contrast, round=True)
+    look = Look(kind, draw_seed(rng), setting.difficulty.patch_contrast, shape="disc")
     return Track("distractor", boxes, look)

@@ -36,6 +36,12 @@ class Difficulty:
         ground_speed_px: highest speed of the drifting background, likewise.
         noise: standard deviation of the noise of every pixel and frame, of 255.
         running: whether windows move over running footage, or over one picture of it.
+        shake_px: standard deviation of the camera's shake in ``paths``, likewise.
+        light: by which share the light may change in a clip of ``paths``, up or down.
+        blur_px: largest standard deviation of the blur in ``paths``, likewise.
+        num_occluders: most things that hide others in ``paths``.
+        redrawn: share of a figure's noise that is drawn anew in every frame.
+        hidden: frames during which ``reappear`` shows nothing.
     """
 
     speed_px: tuple[float, float]
@@ -46,6 +52,12 @@ class Difficulty:
     ground_speed_px: float
     noise: float
     running: bool
+    shake_px: float
+    light: float
+    blur_px: float
+    num_occluders: int
+    redrawn: float
+    hidden: float
 
 
 # Each attribute of a difficulty, for easy, medium and hard.
@@ -58,6 +70,12 @@ _BY_LEVEL: dict[str, tuple[Any, Any, Any]] = {
     "ground_speed_px": (0.0, 0.0, 2.0),
     "noise": (0.0, 3.0, 6.0),
     "running": (False, True, True),
+    "shake_px": (0.0, 0.5, 1.0),
+    "light": (0.0, 0.2, 0.4),
+    "blur_px": (0.0, 0.6, 0.9),
+    "num_occluders": (0, 1, 2),
+    "redrawn": (0.0, 0.1, 0.25),
+    "hidden": (1.5, 1.5, 1.5),
 }
 DIFFICULTIES = {
     level: Difficulty(**{name: values[i] for name, values in _BY_LEVEL.items()})
@@ -66,18 +84,22 @@ DIFFICULTIES = {
 
 
 def find_difficulty(
-    name: str, speed_px: float | None = None, growth: float | None = None
+    name: str,
+    speed_px: float | None = None,
+    growth: float | None = None,
+    hidden: float | None = None,
 ) -> Difficulty:
-    """A difficulty by its name, optionally with another speed or growth.
+    """A difficulty by its name, optionally with another speed, growth or time of hiding.
 
     Args:
         name: key of :data:`DIFFICULTIES`.
         speed_px: pixels per frame in a view of 64 pixels; None for the difficulty's own.
         growth: factor per frame of what grows or shrinks; None for the difficulty's own.
+        hidden: frames during which nothing is seen; None for the difficulty's own.
 
     Raises:
-        ValueError: For an unknown name, a speed that is not above 0 and at most 24, or a growth
-            that is not above 1 and at most 2.
+        ValueError: For an unknown name, a speed that is not above 0 and at most 24, a growth
+            that is not above 1 and at most 2, or a time of hiding that is not from 1 to 48.
     """
     check_choice("difficulty", name, DIFFICULTIES)
     level = DIFFICULTIES[name]
@@ -88,6 +110,9 @@ def find_difficulty(
     if growth is not None:
         check_number("growth", growth, above=1, most=2, hint="it is a factor per frame")
         level = replace(level, growth=(growth, growth))
+    if hidden is not None:
+        check_number("hidden", hidden, least=1, most=48, hint="it counts frames")
+        level = replace(level, hidden=hidden)
     return level
 
 
@@ -122,20 +147,21 @@ class Look(NamedTuple):
             if there is any.
         seed: for colours and texture.
         contrast: 0 to 1.
-        round: a disc instead of a square.
+        shape: key of :data:`.shapes.SHAPES`, or ``"hand"``, which has colours of its own.
     """
 
     kind: str
     seed: int
     contrast: float
-    round: bool = False
+    shape: str = "square"
 
 
 class Track(NamedTuple):
     """One thing and where it is.
 
     Attributes:
-        role: ``target``, ``distractor``, ``occluder``, ``window`` and the like.
+        role: ``target``, ``distractor``, ``occluder``, ``window`` and the like; ``ground`` is
+            where the background is, which a shaking camera moves.
         boxes: float64 ``(T, 4)``.
         look: how it looks; of a window, the picture that it shows a part of.
     """
@@ -154,12 +180,16 @@ class Scene:
         ground: look of the background.
         ground_path: float64 ``(T, 2)``, row and column by which the background has drifted.
         seed: for the noise and the choice of footage.
+        light: float64 ``(T,)``, factor of the brightness of every frame; None for 1.
+        blur: standard deviation of the blur, pixels.
     """
 
     tracks: tuple[Track, ...]
     ground: Look
     ground_path: NDArray[np.float64]
     seed: int
+    light: NDArray[np.float64] | None = None
+    blur: float = 0.0
 
 
 def draw_seed(rng: Rng) -> int:

@@ -32,11 +32,12 @@ class MotionSuite:
         task: key of :data:`motionlens.synthetic.motion_suite.tasks.TASKS`.
         difficulty: ``"easy"``, ``"medium"`` or ``"hard"``.
         seed: for everything, at least 0.
-        num_frames: T of a clip.
+        num_frames: T of a clip; None for the task's own, 8 or, for paths, 16.
         size: rows and columns of a clip, even.
         footage: videos for patches and windows.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's.
+        hidden: frames during which ``reappear`` shows nothing, instead of 1.5.
         parts: the parts that will be used.
 
     Attributes:
@@ -63,23 +64,29 @@ class MotionSuite:
         difficulty: str = "medium",
         *,
         seed: int = 0,
-        num_frames: int = 8,
+        num_frames: int | None = None,
         size: int = 64,
         footage: Sequence[str | os.PathLike[str]] = (),
         speed: float | None = None,
         growth: float | None = None,
+        hidden: float | None = None,
         parts: Sequence[Part] = PARTS,
     ) -> None:
         check_choice("task", task, TASKS)
         self.task = TASKS[task]
         self.class_names = self.task.class_names
         least = self.task.least_frames
+        num_frames = self.task.usual_frames if num_frames is None else num_frames
         check_number(f"num_frames of {task}", num_frames, least=least, most=MOST_FRAMES)
         if size % 2:
             raise ValueError(f"size must be even, got {size}")
         check_number("size", size, least=LEAST_SIZE, most=MOST_SIZE)
         check_at_least(0, seed=seed)
-        level = find_difficulty(difficulty, speed, growth)
+        if hidden is not None:
+            check_choice("task of hidden", task, ["reappear"])
+            # Two frames or more on either side show which way a thing went.
+            check_number("hidden", hidden, most=num_frames - 4)
+        level = find_difficulty(difficulty, speed, growth, hidden)
         self.setting = Setting(difficulty=level, num_frames=num_frames, size=size)
         self.footage = Footage(footage, num_frames, parts) if footage else None
         self._draw = self.task.draw
@@ -98,8 +105,9 @@ class MotionSuite:
             "size": size,
             "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
         }
-        if growth is not None:  # folders from before this option lack the key
-            self.about["growth"] = growth
+        # Folders from before these options lack the keys.
+        later = {"growth": growth, "hidden": hidden}
+        self.about |= {name: value for name, value in later.items() if value is not None}
 
     def label(self, part: Part, i: int) -> int:
         """Label of a clip; each run of as many clips as classes holds every class once."""

@@ -4,6 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from motionlens.synthetic.motion_suite.camera import MOVES, draw_camera
+from motionlens.synthetic.motion_suite.curves import CURVE_NAMES, LEAST_FRAMES, swaps_of
+from motionlens.synthetic.motion_suite.noise import (
+    FIGURE_SHAPES,
+    draw_noise_direction,
+    draw_noise_shape,
+)
 from motionlens.synthetic.motion_suite.patches import (
     ORDER_KINDS,
     SENSES,
@@ -14,6 +20,7 @@ from motionlens.synthetic.motion_suite.patches import (
     draw_order,
     draw_reappear,
 )
+from motionlens.synthetic.motion_suite.paths import draw_path_in_view, draw_paths
 from motionlens.synthetic.motion_suite.scenes import Rng, Scene, Setting
 
 
@@ -29,6 +36,7 @@ class Task:
         vertical_flip: likewise top to bottom.
         time_reversal: likewise when it runs backwards.
         least_frames: minimum frames of a clip.
+        usual_frames: frames of a clip unless another number is asked for.
     """
 
     description: str
@@ -38,7 +46,12 @@ class Task:
     vertical_flip: Mapping[str, str] = field(default_factory=dict)
     time_reversal: Mapping[str, str] = field(default_factory=dict)
     least_frames: int = 2
+    usual_frames: int = 8
 
+
+_CURVE_SWAPS = {
+    change: swaps_of(change) for change in ("horizontal_flip", "vertical_flip", "time_reversal")
+}
 
 TASKS: dict[str, Task] = {
     "direction": Task(
@@ -96,5 +109,34 @@ TASKS: dict[str, Task] = {
         horizontal_flip={"pan_left": "pan_right"},
         vertical_flip={"pan_up": "pan_down"},
         time_reversal={"pan_left": "pan_right", "pan_up": "pan_down", "zoom_in": "zoom_out"},
+    ),
+    "paths": Task(
+        description="which path do the large things draw, all side by side?",
+        class_names=CURVE_NAMES,
+        draw=draw_paths,
+        least_frames=LEAST_FRAMES,
+        usual_frames=16,
+        **_CURVE_SWAPS,
+    ),
+    "path_in_view": Task(
+        description="which path does the hand or the large thing draw, all of it in view?",
+        class_names=CURVE_NAMES,
+        draw=draw_path_in_view,
+        least_frames=LEAST_FRAMES,
+        usual_frames=16,
+        **_CURVE_SWAPS,
+    ),
+    "noise_direction": Task(
+        description="in which direction do the figures of noise move over flickering noise?",
+        class_names=tuple(STEPS)[:4],
+        draw=draw_noise_direction,
+        horizontal_flip={"left": "right"},
+        vertical_flip={"up": "down"},
+        time_reversal={"left": "right", "up": "down"},
+    ),
+    "noise_shape": Task(
+        description="which shape has the figure of noise that moves over flickering noise?",
+        class_names=FIGURE_SHAPES,
+        draw=draw_noise_shape,
     ),
 }

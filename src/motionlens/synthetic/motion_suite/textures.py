@@ -18,7 +18,7 @@ def paint(kind: str, seed: int, height: int, width: int, contrast: float) -> NDA
     """Paint a texture.
 
     Args:
-        kind: key of :data:`KINDS`, or ``"collage"``: pieces of all of them.
+        kind: key of :data:`KINDS` or of :data:`GROUNDS`.
         seed: for its colours and its shape.
         height: H.
         width: W.
@@ -28,8 +28,8 @@ def paint(kind: str, seed: int, height: int, width: int, contrast: float) -> NDA
         float32 ``(H, W, 3)``, 0 to 255.
     """
     rng = np.random.default_rng(seed)
-    if kind == "collage":
-        return _collage(rng, height, width)
+    if kind in GROUNDS:
+        return GROUNDS[kind](rng, height, width, contrast)
     field = KINDS[kind](rng, height, width)[..., None]
     dark, bright = _colours(rng)
     picture: NDArray[np.float64] = 127.5 + contrast * (dark + (bright - dark) * field - 127.5)
@@ -107,7 +107,7 @@ KINDS: dict[str, Callable[[Rng, int, int], Field]] = {
 }
 
 
-def _collage(rng: Rng, height: int, width: int) -> NDArray[np.float32]:
+def _collage(rng: Rng, height: int, width: int, _: float) -> NDArray[np.float32]:
     """Clouds covered with pieces of other textures."""
     picture = paint("clouds", int(rng.integers(2**31)), height, width, 0.8)
     names = list(KINDS)
@@ -118,3 +118,41 @@ def _collage(rng: Rng, height: int, width: int) -> NDArray[np.float32]:
         place = picture[max(top, 0) : top + h, max(left, 0) : left + w]
         place[:] = piece[max(-top, 0) :, max(-left, 0) :][: place.shape[0], : place.shape[1]]
     return picture
+
+
+def _curtain(rng: Rng, height: int, width: int, contrast: float) -> NDArray[np.float32]:
+    """Soft upright folds of one colour in light that falls off."""
+    columns = np.arange(width) / width
+    folds = sum(
+        rng.uniform(0.3, 1) * np.sin(2 * np.pi * (frequency * columns + rng.uniform()))
+        for frequency in rng.uniform(1, 9, 3)
+    )
+    rows = np.linspace(rng.uniform(0.6, 1), rng.uniform(0.6, 1), height)[:, None, None]
+    light = rows * (1 + 0.25 * contrast * np.asarray(folds)[None, :, None])
+    picture: NDArray[np.float64] = np.clip(light * rng.uniform(40, 240, 3), 0, 255)
+    return picture.astype(np.float32)
+
+
+def _room(rng: Rng, height: int, width: int, contrast: float) -> NDArray[np.float32]:
+    """A wall and a floor with furniture: large plain boxes, each a little shaded."""
+    picture = np.empty((height, width, 3))
+    picture[:] = rng.uniform(60, 230, 3)
+    horizon = int(height * rng.uniform(0.4, 0.8))
+    picture[horizon:] = rng.uniform(40, 200, 3)
+    for _ in range(int(rng.integers(3, 9))):
+        h, w = int(height * rng.uniform(0.1, 0.5)), int(width * rng.uniform(0.1, 0.5))
+        top, left = int(rng.integers(0, height - h)), int(rng.integers(0, width - w))
+        shade = np.linspace(1, rng.uniform(0.7, 1), h)[:, None, None]
+        picture[top : top + h, left : left + w] = shade * rng.uniform(20, 250, 3)
+    picture += 40 * (smooth(rng, height, width, 1.0) - 0.5)[..., None]
+    mean = picture.mean((0, 1))
+    picture = mean + contrast * (picture - mean)
+    clipped: NDArray[np.float32] = np.clip(picture, 0, 255).astype(np.float32)
+    return clipped
+
+
+GROUNDS: dict[str, Callable[[Rng, int, int, float], NDArray[np.float32]]] = {
+    "collage": _collage,
+    "curtain": _curtain,
+    "room": _room,
+}

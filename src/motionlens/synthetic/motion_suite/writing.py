@@ -55,12 +55,14 @@ class SuiteReport:
         class_names: in the order of the labels.
         num_videos: of each part.
         num_bytes: of all videos.
+        num_frames: of each video.
     """
 
     out: Path
     class_names: tuple[str, ...]
     num_videos: Mapping[Part, int]
     num_bytes: int
+    num_frames: int
 
 
 def write_task(
@@ -72,11 +74,12 @@ def write_task(
     num_validation: int = 200,
     num_test: int = 0,
     seed: int = 0,
-    num_frames: int = 8,
+    num_frames: int | None = None,
     size: int = 64,
     footage: Sequence[str | os.PathLike[str]] = (),
     speed: float | None = None,
     growth: float | None = None,
+    hidden: float | None = None,
     fps: int = FPS,
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
@@ -95,12 +98,13 @@ def write_task(
         num_validation: validation clips, at least 1.
         num_test: test clips; 0 for no test part.
         seed: seed of all random choices.
-        num_frames: frames of a clip.
+        num_frames: frames of a clip; not given, the task's own: 8 or, for paths, 16.
         size: rows and columns of a clip, pixels, even.
         footage: videos that patches are cut from, and that windows of camera move over; each part
             uses its own stretch of them.
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's own.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's own.
+        hidden: frames during which reappear shows nothing, instead of 1.5.
         fps: frames per second of the videos; speed and growth are per frame.
         num_workers: processes that draw; 0 for this one.
         on_progress: called with the number of clips done and of all.
@@ -126,6 +130,7 @@ def write_task(
         footage=tuple(os.fspath(path) for path in footage),
         speed=speed,
         growth=growth,
+        hidden=hidden,
         parts=tuple(counts),
     )
     check_at_least(1, fps=fps)
@@ -147,7 +152,11 @@ def write_task(
     save_description(folder, prepared)
     num_bytes = sum((folder / clip_name(*job)).stat().st_size for job in jobs)
     return SuiteReport(
-        out=folder, class_names=suite.class_names, num_videos=counts, num_bytes=num_bytes
+        out=folder,
+        class_names=suite.class_names,
+        num_videos=counts,
+        num_bytes=num_bytes,
+        num_frames=suite.setting.num_frames,
     )
 
 
