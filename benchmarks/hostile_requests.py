@@ -104,14 +104,16 @@ class Hostile:
         return await self._raw("Transfer-Encoding: chunked", b"no number\r\n")
 
     async def _trickle(self) -> int | None:
-        return await self._raw("Content-Length: 1000000", b"x", count=60)
+        part = 'Content-Disposition: form-data; name="file"; filename="a.mp4"'
+        start = f"--{_BOUNDARY}\r\n{part}\r\n\r\n".encode()
+        return await self._raw("Content-Length: 1000000", start, *(b"x" for _ in range(50)))
 
     async def _leave(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.05):
                 await self._upload(self._clip)
 
-    async def _raw(self, header: str, piece: bytes, count: int = 1) -> int | None:
+    async def _raw(self, header: str, *pieces: bytes) -> int | None:
         place = urlsplit(self._address)
         reader, writer = await asyncio.open_connection(place.hostname, place.port)
         head = (
@@ -121,7 +123,7 @@ class Hostile:
         with suppress(ConnectionError):
             writer.write(head.encode())
             answer = asyncio.ensure_future(reader.readline())
-            for _ in range(count):
+            for piece in pieces:
                 writer.write(piece)
                 if (await asyncio.wait((answer,), timeout=1))[0]:
                     break

@@ -261,7 +261,7 @@ def _change_array(rng: Random, arrays: dict[str, Any]) -> None:
         edges = (0, -1, 1, 2**31, 2**62, -(2**62), 10**6)
         if array.dtype.kind == "f":
             edges = (*edges, float("nan"), float("inf"), -1e300)  # type: ignore[assignment]
-        fill = rng.choice(edges)
+        fill = np.asarray(rng.choice(edges), np.float64).astype(array.dtype)
         if way == 6:
             changed[...] = fill
         else:
