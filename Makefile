@@ -15,7 +15,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 TORCH_VERSION := 2.13.0
 TRITON_VERSION := 3.7.1
 
-.PHONY: demo test test-slow test-triton test-page test-oldest test-tensorflow lint types install clean \
+.PHONY: demo test test-slow test-hostile test-triton test-page test-oldest test-tensorflow lint types install clean \
 	fuzz fuzz-long audit packages lock
 
 install: $(INSTALLED)
@@ -35,11 +35,15 @@ PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --dist worksteal \
 	--numprocesses $$($(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 test: lint types
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not hostile'
 
 # What trains for longer, compiles, or goes over all clips.
 test-slow: $(INSTALLED)
 	$(PYTEST) -m slow
+
+# Hostile inputs through every command and the server: half an hour.
+test-hostile: $(INSTALLED)
+	$(PYTEST) -m hostile tests/test_hostile.py
 
 # The GPU kernel on the CPU: interpreted, and compiled without being run.
 test-triton: $(INSTALLED) $(TRITON)/.installed

@@ -11,7 +11,7 @@ import pytest
 
 import hostile_inputs
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Image size")]
+pytestmark = [pytest.mark.hostile, pytest.mark.filterwarnings("ignore:Image size")]
 
 _SHARED = Path(__file__).resolve().parents[1] / ".." / "shared" / "hostile"
 _SMALL = ["--model", "c2d_nano", "--optim.epochs", "1", "--clip.size", "32"]
