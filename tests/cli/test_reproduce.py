@@ -9,7 +9,7 @@ from motionlens.reproduce.grids import EXPERIMENTS
 
 NAMES = [
     "toy", "motion", "kinetics", "ablation-count", "ablation-k", "ablation-stage", "runtime",
-    "visualise", "speed", "offset-scale",
+    "visualise", "speed", "offset-scale", "suite-speed", "suite-hidden", "suite-noise",
 ]  # fmt: skip
 
 
@@ -42,11 +42,13 @@ def test_list_finds_results(tmp_path, monkeypatch):
     other = tmp_path / "runs" / "reproduce" / "other"
     other.mkdir()
     (other / "results.json").write_text("[]")
-    (line,) = [line for line in listing.list_experiments([DEFAULT_OUT]) if "speed" in line[1]]
+    (line,) = [
+        line for line in listing.list_experiments([DEFAULT_OUT]) if "reproduce speed" in line[1]
+    ]
     assert line[2] == "begun, 3 of 4 runs (budget small, 3 seeds)"
     assert line[-1] == "runs/reproduce/speed_small"
     (folder / "results.json").write_text(json.dumps(content | {"finished_runs": 4, "data": "d"}))
-    (line,) = [line for line in listing.list_experiments([folder]) if "speed" in line[1]]
+    (line,) = [line for line in listing.list_experiments([folder]) if "reproduce speed" in line[1]]
     assert line[2] == "done (budget small, 3 seeds, d)"
 
 

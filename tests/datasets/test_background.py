@@ -9,7 +9,7 @@ from motionlens.datasets.background import annotated_videos, divide, uncovered, 
 from motionlens.datasets.frame_rates import find_rates
 from motionlens.datasets.parts import open_annotated, open_evaluated, open_parts
 from motionlens.datasets.source import DataSource, ListingConfig
-from motionlens.training.build import _describe_sizes
+from motionlens.training.description import _describe_sizes
 from motionlens.video.frames import VideoWarning
 
 BACKGROUND = ListingConfig(background="background")
