@@ -34,7 +34,7 @@ class Lost:
     """What comes of a task that has no result.
 
     Attributes:
-        reason: ``"crashed"``, or ``"did not end within 60 s"``.
+        reason: ``"crashed"``, ``"was given up"``, or ``"did not end within 60 s"``.
     """
 
     reason: str
@@ -60,6 +60,7 @@ class Worker:
             self._process.start()
         theirs.close()
         self._is_started = False
+        self._is_ended = False
         self._deadline_s = math.inf if deadline_s is None else deadline_s
         self._began = math.inf  # on the monotonic clock; starting a process takes none of the time
         self.number = -1
@@ -95,6 +96,8 @@ class Worker:
         try:
             kind, answer = self.connection.recv()
         except (EOFError, OSError):
+            if self._is_ended:
+                return (Lost("was given up"),)
             if self._is_started:
                 return (Lost("crashed"),)
             raise ValueError(
@@ -110,6 +113,7 @@ class Worker:
 
     def end(self) -> None:
         """Kill the process, which whoever waits for its answer will notice."""
+        self._is_ended = True
         self._process.kill()
 
     def kill(self) -> None:
