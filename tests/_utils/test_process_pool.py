@@ -32,6 +32,14 @@ def test_every_task_has_its_result(num_workers):
     assert found == {number: number * number for number in range(20)}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are shorter there")
+def test_a_temporary_folder_may_have_a_long_name(tmp_path, monkeypatch):
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    assert dict(run_in_processes(work, range(2), num_workers=1)) == {0: 0, 1: 1}
+
+
 def test_no_task_starts_no_process():
     assert list(run_in_processes(work, [], num_workers=2)) == []
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from motionlens._utils.resource_limits import limit_cpu, limit_memory
 # A process that its parent could not kill at its deadline is killed by the system this much later,
 # by the time of the processor that it has used.
 _CPU_LATER_S = 10.0
+# The fork server's socket lies there; the address of a socket has 104 bytes on some systems.
+_LONGEST_SOCKET_FOLDER = 70
 _F_SETSIG = 10  # of Linux, which Python does not name
 # The list of children that Python keeps is not made for several threads.
 _children = threading.Lock()
@@ -127,7 +130,8 @@ class Worker:
 
 def process_context(work: Callable[[Any], Any]) -> Any:
     """Never a fork of this process: it may run threads, whose locks the fork would wait for."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
+    is_long = len(os.fsencode(tempfile.gettempdir())) > _LONGEST_SOCKET_FOLDER
+    if is_long or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     # Loaded once for all processes, and for those that take the place of killed ones.
