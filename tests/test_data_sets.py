@@ -96,6 +96,7 @@ def test_from_shards(prepared, tmp_path):
     assert all(".tar/" in video["path"] for video in report["videos"])
 
 
+@pytest.mark.slow
 def test_all_with_two_processes(prepared, tmp_path):
     steps = []
     for name, data in prepared.items():

@@ -141,6 +141,7 @@ def test_a_pool_works_on_single_tasks_and_keeps_its_processes(own_children):
     assert own_children() == []
 
 
+@pytest.mark.slow
 def test_a_pool_outlives_crashes_hangs_and_errors(own_children):
     async def ask(found):
         tasks = ["crash", 2, "hang", 3, "raise", "odd", 4, "crash", 5]

@@ -18,6 +18,7 @@ def run(tmp_path, *steps):
     return [json.loads((tmp_path / f"{step}.json").read_text()) for step in steps]
 
 
+@pytest.mark.slow
 def test_times_what_there_is(tmp_path):
     (search,) = run(tmp_path, "search")
     assert search["device"] == "CPU"
@@ -54,6 +55,7 @@ def test_times_networks_profiles_and_trains(tmp_path):
     assert len(train["training"][0]["epochs"]) == 1
 
 
+@pytest.mark.slow
 def test_says_which_step_failed(tmp_path):
     (tmp_path / "checks.json").mkdir()  # where the step would write
     command = [sys.executable, str(SCRIPT), str(tmp_path), "--dry", "--steps", "checks"]

@@ -32,6 +32,7 @@ def test_there_are_twenty_scenes_of_every_kind():
     assert {scene.label for scene in scenes} == set(Recognizer.from_pretrained().class_names)
 
 
+@pytest.mark.slow
 def test_videos_have_the_times_that_are_asked_for(scenes):
     folder, entries = scenes
     for rate in (*script.RATES, script.CHANGING):
@@ -43,6 +44,7 @@ def test_videos_have_the_times_that_are_asked_for(scenes):
 @pytest.mark.parametrize(
     "command", ["predict", "evaluate", pytest.param("watch", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_any_frame_rate_gets_the_same_answer(scenes, command):
     folder, entries = scenes
     answers = script.answers("bundled", folder, entries)

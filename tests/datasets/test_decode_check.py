@@ -70,6 +70,7 @@ def test_processes_find_the_same(make_video, tmp_path):
     assert [i for i, finding in alone.items() if finding.reason] == [3]
 
 
+@pytest.mark.slow
 def test_a_video_that_kills_its_process_is_found_and_the_others_go_on():
     jobs = [Job("x" * n + str(n % 10)) for n in range(1, 30)]
     found = dict(check_each(jobs, num_workers=2, check=die_of_odd))

@@ -113,6 +113,7 @@ def test_goes_on_where_it_was_interrupted(prepared, tmp_path):
             assert (broken_off / path.name).read_bytes() == path.read_bytes()
 
 
+@pytest.mark.slow
 def test_many_processes_write_the_same(prepared, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     pack(prepared, one, PACKING, num_workers=0)

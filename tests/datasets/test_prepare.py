@@ -208,6 +208,7 @@ def test_goes_on_after_a_kill(jester, tmp_path, looked_at):
     assert len(looked_at) == 12
 
 
+@pytest.mark.slow
 def test_processes_make_the_same(jester):
     (jester / "20bn-jester-v1" / "2" / "00001.jpg").write_bytes(b"no picture")
     prepare("jester", jester, num_workers=2)

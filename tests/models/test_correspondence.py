@@ -158,6 +158,7 @@ def test_autocast():
     assert (out.float() - expected).norm() / expected.norm() < 0.05
 
 
+@pytest.mark.slow
 def test_compiles():
     module = randomised(CorrespondenceProposal(8, k=2, downsample=2))
     x = torch.randn(1, 8, 3, 6, 6)

@@ -69,6 +69,7 @@ def test_full_budget_trains_twice_as_long():
     assert [run.epochs for run in full] == [12, 24]
 
 
+@pytest.mark.slow
 def test_command(tmp_path, capsys):
     out = tmp_path / "toy"
     arguments = ["--models", "cpnet", "c2d", "--seeds", "1", "--epochs", "1", "--k", "2"]

@@ -190,6 +190,7 @@ def test_a_failing_run_does_not_lose_the_others(videos, tmp_path, motionlens_com
     assert not (out / "runs" / "many_s0").exists()
 
 
+@pytest.mark.slow
 def test_ablation_k_trains_once_and_tests_with_every_k(videos, tmp_path, motionlens_command):
     out = tmp_path / "out"
     status, _, _ = reproduce(motionlens_command, "ablation-k", videos, out, "--models", "k1", "k2")

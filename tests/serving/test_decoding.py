@@ -139,6 +139,7 @@ def running(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.slow
 def test_no_process_and_no_upload_outlives_a_server(kind, tmp_path, clips):
     with running(tmp_path) as (process, lines, temporary):
         address = next(line for line in lines if "http://" in line).split()[4]

@@ -133,6 +133,7 @@ def clip(request, clips):
     return data / "data" / "clips" / "torchcodec_nasa_13013.mp4"
 
 
+@pytest.mark.slow
 def test_hovering_shows_the_lines_that_the_recognizer_explains(open_page, recognizer, clip):
     explanation = recognizer.explain(clip)
     module = list(explanation.modules)[-1]
@@ -214,6 +215,7 @@ def test_modules_and_k_are_switched(open_page, recognizer, clips):
         assert page.inner_text(".pane .best") == explanation.prediction.label
 
 
+@pytest.mark.slow
 def test_a_k_that_is_too_large_is_told_of(open_page, clips):
     with open_page(num_refused=1) as page:
         show(page, clips["static"])
@@ -229,6 +231,7 @@ def test_a_k_that_is_too_large_is_told_of(open_page, clips):
         page.wait_for_selector("#notice", state="hidden")
 
 
+@pytest.mark.slow
 def test_k_changes_while_a_clip_is_on_its_way(open_page, recognizer, clips):
     held = []
 
@@ -256,6 +259,7 @@ def test_k_changes_while_a_clip_is_on_its_way(open_page, recognizer, clips):
         assert len(held) == 1
 
 
+@pytest.mark.slow
 def test_the_heat_map_covers_what_the_network_sees(open_page, clips):
     with open_page() as page:
         show(page, clips["static"])
@@ -278,6 +282,7 @@ def test_the_heat_map_covers_what_the_network_sees(open_page, clips):
         ("big.mp4", b"x" * 2_100_000, "big.mp4 has 2.1 MB; the server takes 2 MB at most", 0),
     ],
 )
+@pytest.mark.slow
 def test_an_invalid_file_is_told_of_and_the_page_goes_on(
     open_page, clips, tmp_path, name, content, message, num_refused
 ):
@@ -370,6 +375,7 @@ def test_controls_have_names(open_page, clips):
         assert page.get_attribute("html", "lang") == "en"
 
 
+@pytest.mark.slow
 def test_frames_are_scrubbed_and_played(open_page, clips):
     with open_page() as page:
         show(page, clips["move_left"])
@@ -386,6 +392,7 @@ def test_frames_are_scrubbed_and_played(open_page, clips):
         page.click(".play")
 
 
+@pytest.mark.slow
 def test_two_clips_are_compared(open_page, recognizer, clips):
     left, right = clips["move_left"], clips["move_right"]
     second = list(recognizer.explain(left).modules)[1]
@@ -407,6 +414,7 @@ def test_two_clips_are_compared(open_page, recognizer, clips):
         assert page.inner_text(".pane .name") == right.name
 
 
+@pytest.mark.slow
 def test_data_and_picture_are_downloaded(open_page, recognizer, clips):
     path = clips["move_left"]
     with open_page() as page:
@@ -454,6 +462,7 @@ def test_the_example_is_shown(open_page):
         assert page.inner_text(".pane .name") == "example.mp4"
 
 
+@pytest.mark.slow
 def test_the_example_of_the_bundled_recognizer_opens_on_a_patch_that_moves(open_page, serve):
     bundled = Recognizer.from_pretrained()
     with serve(create_app(bundled)) as address, open_page(address) as page:
@@ -477,6 +486,7 @@ def test_the_example_of_the_bundled_recognizer_opens_on_a_patch_that_moves(open_
         assert right > 0.6 * sum(line["wins"] for line in drawn["lines"])
 
 
+@pytest.mark.slow
 def test_many_labels_are_folded_and_names_are_written_as_they_are(open_page, serve, clips):
     names = tuple(f"<b>{i}</b> 左 👋 {'long ' * 20}name" for i in range(40))
     many = small_recognizer("c2d_nano", {"widths": [4, 8, 8, 8]}, size=32, class_names=names)
@@ -548,6 +558,7 @@ def test_the_camera_is_recorded_and_watched(open_page, recognizer):
 
 
 @pytest.mark.parametrize("is_dark", [False, True])
+@pytest.mark.slow
 def test_it_fits_a_phone_and_is_tapped(open_page, recognizer, clips, is_dark):
     path = clips["move_left"]
     explanation = recognizer.explain(path)
@@ -594,6 +605,7 @@ def test_it_fits_a_phone_and_is_tapped(open_page, recognizer, clips, is_dark):
         assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 380) == is_dark
 
 
+@pytest.mark.slow
 def test_a_network_without_modules_shows_labels_alone(open_page, serve, clips):
     plain = small_recognizer("c2d_nano", {"widths": [4, 8, 8, 8]}, size=32)
     with serve(create_app(plain)) as address, open_page(address) as page:
@@ -604,6 +616,7 @@ def test_a_network_without_modules_shows_labels_alone(open_page, serve, clips):
         assert page.locator(STRIP).is_hidden()
 
 
+@pytest.mark.slow
 def test_the_interface_is_described_on_a_page_of_its_own(open_page, address):
     with open_page() as page:
         page.goto(f"{address}/docs")
@@ -614,6 +627,7 @@ def test_the_interface_is_described_on_a_page_of_its_own(open_page, address):
         assert page.evaluate("document.documentElement.scrollWidth") == 1280
 
 
+@pytest.mark.slow
 def test_nothing_else_can_be_reached_from_the_page(open_page):
     # The browser tells of requests that it then refuses.
     with open_page(expected_errors=["Content Security"], blocked=[("http", "127.0.0.2:9")]) as page:

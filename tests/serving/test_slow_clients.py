@@ -172,6 +172,7 @@ class Slow:
         self.recognizer.network = forward
 
 
+@pytest.mark.slow
 def test_a_clip_is_not_behind_the_explanations_of_another_address(recognizer, clips, monkeypatch):
     begun, permits = [], threading.Semaphore(0)
 
