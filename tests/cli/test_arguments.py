@@ -16,6 +16,7 @@ from motionlens.cli.main import COMMANDS, Parser
 from motionlens.datasets.packing import Packing
 from motionlens.datasets.prepare import prepare
 from motionlens.export.exporting import export_recognizer
+from motionlens.inference.calibration import calibrate
 from motionlens.inference.conversion import convert
 from motionlens.inference.embedding import embed_videos
 from motionlens.inference.evaluation import evaluate
@@ -139,6 +140,7 @@ def test_some_options_with_other_names_and_settings():
 # The Python calls behind each command.
 CALLS = {
     "bench": [bench],
+    "calibrate": [calibrate],
     "compare": [],
     "convert": [convert],
     "embed": [embed_videos, Recognizer.from_pretrained],
@@ -186,7 +188,7 @@ def test_every_option_has_the_default_and_the_choices_of_the_call(command):
                     "config",
                     "say",
                     "write_line",
-                    "thresholds",
+                    "labelling",
                 ) or name.startswith("on_")
                 continue
             assert option.required == (parameter.default is parameter.empty)

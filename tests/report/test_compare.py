@@ -5,6 +5,7 @@ import pytest
 
 from motionlens.report.compare import as_json, as_markdown, columns, compare_runs
 from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.files import write_report
 from motionlens.training.run_folder import write_metrics
 
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -27,7 +28,7 @@ def write_run(folder, is_right, *, order=None, epochs=None, **changes):
         "probabilities": probabilities[order],
         "settings": SETTINGS,
     }
-    EvaluationReport(**{**values, **changes}).write(folder / "evaluation")
+    write_report(EvaluationReport(**{**values, **changes}), folder / "evaluation", title="")
     if epochs:
         write_metrics(folder, [{"epoch": e, "train_loss": 1.0} for e in range(1, epochs + 1)])
     return folder

@@ -1,4 +1,3 @@
-import csv
 import io
 import json
 from dataclasses import replace
@@ -7,8 +6,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from motionlens.report.evaluation_report import EvaluationReport, predictions_csv
+from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.tables import class_table
+from six_classes import six_classes
 
 
 def report(labels, predicted, names=("a", "b", "c")):
@@ -144,54 +144,16 @@ def test_several_labels_by_hand():
     assert "mean average precision" in text
 
 
-NAMES = ("a", "b", "c, d", "e", "f", "g")
-PROBABILITIES = np.array([[6, 5, 4, 3, 2, 1], [1, 2, 3, 4, 5, 6]], np.float32) / 21
-
-
-def six_classes(**changes):
-    values = {
-        "class_names": NAMES,
-        "paths": ("x.mp4", "y.mp4"),
-        "labels": np.array([0, 2]),
-        "probabilities": PROBABILITIES,
-        "settings": {"model": "m"},
-    }
-    return EvaluationReport(**{**values, **changes})
-
-
-def rows(found):
-    return list(csv.DictReader(predictions_csv(found).splitlines()))
-
-
-def test_predictions_as_csv():
-    first, second = rows(six_classes())
-    assert list(first)[:6] == ["path", "label", "predicted", "probability", "label_2",
-                               "probability_2"]  # fmt: skip
-    assert list(first)[-1] == "probability_5"
-    assert (second["path"], second["label"], second["predicted"]) == ("y.mp4", "c, d", "g")
-    assert float(second["probability"]) == pytest.approx(6 / 21, abs=1e-6)
-    assert [second[f"label_{i}"] for i in range(2, 6)] == ["f", "e", "c, d", "b"]
-
-
-def test_predictions_of_parts_of_videos_with_several_or_unknown_labels():
-    targets = np.array([[1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], bool)
-    found = six_classes(
-        labels=np.array([0, -1]), targets=targets, windows=((0.5, 2.25), (None, None))
-    )
-    first, second = rows(found)
-    assert (first["label"], first["start"], first["end"]) == ("a|b", "0.5", "2.25")
-    assert (second["label"], second["start"], second["end"]) == ("", "", "")
-    entries = json.loads(found.to_json())["videos"]
-    assert (entries[0]["labels"], entries[0]["start"], entries[0]["end"]) == (["a", "b"], 0.5, 2.25)
-    assert (entries[1]["label"], entries[1]["labels"], entries[1]["start"]) == (None, [], None)
-
-
 def test_json_of_accuracies():
     values = json.loads(six_classes(broken=(("z.mp4", "z.mp4: is empty"),)).to_json())
     assert (values["num_videos"], values["num_scored"], values["top1"]) == (2, 2, 0.5)
     assert values["top1_interval"] == {"low": 0, "high": 1, "confidence": 0.95, "resamples": 1000}
     # Both predicted with 6/21 = 0.29, half of them right.
     assert values["calibration_error"] == pytest.approx(0.5 - 6 / 21, abs=1e-6)
+    # 6/21 and 3/21 for the true classes.
+    assert values["log_loss"] == pytest.approx(np.log(21) - np.log(18) / 2, rel=1e-5)
+    assert values["brier_score"] == pytest.approx((15**2 + 55 + 18**2 + 82) / 2 / 21**2)
+    assert values["brier_score_interval"]["high"] == pytest.approx((18**2 + 82) / 21**2)
     assert values["broken"] == [{"path": "z.mp4", "error": "z.mp4: is empty"}]
     assert "mean_average_precision" not in values
 
@@ -211,11 +173,3 @@ def test_json_without_labels_is_json():
     assert values["num_scored"] == 0
     assert values["top1"] is values["top5"] is values["top1_interval"] is None
     assert values["classes"]["a"] == {"num_videos": 0, "accuracy": None}
-
-
-def test_files_that_no_longer_hold_are_removed(tmp_path):
-    six_classes().write(tmp_path)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"report.json", "predictions.csv", "confusion.csv"}
-    six_classes(labels=np.array([-1, -1])).write(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == names - {"confusion.csv"}

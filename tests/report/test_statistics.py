@@ -3,10 +3,7 @@ from math import comb
 import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.classification import (
-    multiclass_calibration_error,
-    multilabel_average_precision,
-)
+from torchmetrics.functional.classification import multilabel_average_precision
 
 from motionlens.report.statistics import (
     Ranking,
@@ -14,28 +11,8 @@ from motionlens.report.statistics import (
     bootstrap_map,
     bootstrap_map_difference,
     bootstrap_mean,
-    calibration,
     mcnemar,
 )
-
-
-def test_calibration_by_hand():
-    # Bins of a quarter: 0.1 alone; 0.375 and 0.5 together, the edge with the lower bin.
-    bins = calibration(np.float32([0.1, 0.375, 0.5, 1.0]), np.array([0, 1, 0, 1], bool), 4)
-    assert bins.counts.tolist() == [1, 2, 0, 1]
-    np.testing.assert_allclose(bins.confidence, [0.1, 0.4375, np.nan, 1], atol=1e-6)
-    np.testing.assert_allclose(bins.accuracy, [0, 0.5, np.nan, 1])
-    assert bins.error == pytest.approx((0.1 + 2 * 0.0625 + 0) / 4)
-
-
-def test_calibration_agrees_with_torchmetrics():
-    rng = np.random.default_rng(0)
-    probabilities = torch.from_numpy(rng.dirichlet([1] * 4, 500).astype(np.float32))
-    labels = torch.from_numpy(rng.integers(4, size=500))
-    is_right = (probabilities.argmax(1) == labels).numpy()
-    ours = calibration(probabilities.amax(1).numpy(), is_right).error
-    theirs = multiclass_calibration_error(probabilities, labels, num_classes=4, n_bins=15)
-    assert ours == pytest.approx(float(theirs), abs=1e-6)
 
 
 def test_bootstrap_of_a_share_is_near_its_known_spread():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from motionlens.report.prediction import best_labels
+from motionlens.report.prediction import Labelling
 from motionlens.report.thresholds import choose_thresholds, threshold_scores
 
 
@@ -43,7 +43,7 @@ def test_by_hand():
 
 def test_predictions_say_what_is_above():
     row = torch.tensor([0.2, 0.9, 0.4, 0.3])
-    found = best_labels("abcd", "v.mp4", row, 1, (0.5, 0.95, 0.4, 0.1))
+    found = Labelling("abcd", (0.5, 0.95, 0.4, 0.1), is_single=False).best("v.mp4", row, 1)
     # The labels above their thresholds are named, even beyond the most probable one.
     assert found.labels == ("b", "c", "d")
     assert found.above == (False, True, True)
@@ -52,6 +52,15 @@ def test_predictions_say_what_is_above():
         "probability": pytest.approx(0.4),
         "above": True,
     }
-    plain = best_labels("abcd", "v.mp4", row, 1)
+    plain = Labelling("abcd").best("v.mp4", row, 1)
     assert plain.above is None
     assert "above" not in plain.to_dict()["predictions"][0]
+
+
+def test_one_label_is_shown_or_unknown():
+    row = torch.tensor([0.2, 0.45, 0.35])
+    found = Labelling("abc", (0.3,) * 3).best("v.mp4", row, 2)
+    assert (found.labels, found.above) == (("b", "c"), (True, False))
+    assert not found.is_unknown
+    found = Labelling("abc", (0.5,) * 3).best("v.mp4", row, 2)
+    assert (found.label, found.above, found.is_unknown) == ("b", (False, False), True)

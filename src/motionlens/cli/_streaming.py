@@ -72,7 +72,7 @@ def watch_source(recognizer: Recognizer, source: Source, args: argparse.Namespac
             stream=stream,
             detector=detector,
             write_line=partial(print, flush=True),
-            thresholds=recognizer.card.label_thresholds,
+            labelling=recognizer.card.labelling,
         )
     _print_summary(stream, num_events)
     return seen[0] if seen else 0

@@ -29,6 +29,7 @@ COMMANDS = {
     "prepare": "check a copy of a data set and write an index of it",
     "train": "train a recognizer on folders or lists of videos",
     "evaluate": "accuracy, confusion and a report on labelled videos",
+    "calibrate": "make a recognizer's probabilities worth trusting",
     "compare": "put evaluated runs side by side",
     "predict": "recognize what videos show",
     "explain": "show what a network matched with what in videos",

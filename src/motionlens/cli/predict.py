@@ -84,8 +84,11 @@ def _print_table(predictions: list[Prediction]) -> None:
     rows = []
     for prediction in predictions:
         pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+        if prediction.is_unknown:
+            rows.append([prediction.path, "none of its labels", "", ""])
         for number, (label, value) in enumerate(pairs):
-            row = ["" if number else prediction.path, label, percent(value)]
+            is_first = not (number or prediction.is_unknown)
+            row = [prediction.path if is_first else "", label, percent(value)]
             if prediction.above is not None:
                 row.append("yes" if prediction.above[number] else "")
             rows.append(row)

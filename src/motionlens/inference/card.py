@@ -12,11 +12,14 @@ from typing import Any
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from motionlens._utils.checks import check_number
 from motionlens._utils.files import parse_json
 from motionlens.clips.preprocessing import Preprocessing
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.video_index import check_class_text
 from motionlens.models.registry import create_model, model_defaults
+from motionlens.report.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE
+from motionlens.report.prediction import Labelling
 from motionlens.report.thresholds import DEFAULT_THRESHOLD
 
 FORMAT_VERSION = 1
@@ -36,6 +39,8 @@ _ATTRIBUTES = {
     "std": "preprocessing.std",
     "multi_label": "multi_label",
     "thresholds": "thresholds",
+    "temperature": "temperature",
+    "unknown_below": "unknown_below",
     "background": "background",
     "license": "license",
     "about": "about",
@@ -88,6 +93,10 @@ class ModelCard:
             sigmoid of its own.
         thresholds: of several labels, from which probability each is shown, as an evaluation chose
             them; empty if none has.
+        temperature: what logits are divided by before they become probabilities, 0.1 to 10; fitted
+            so that these can be trusted.
+        unknown_below: of one label per video, the probability below which the most probable label
+            is no answer, 0 to 1; 0 if it always is.
         background: the class of videos that show none of the others, which makes no events; empty
             if there is none.
         license: of the weights, an SPDX identifier or free text; empty if not stated.
@@ -106,6 +115,8 @@ class ModelCard:
     options: Mapping[str, Any] = field(default_factory=dict)
     multi_label: bool = False
     thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
+    unknown_below: float = 0.0
     background: str = ""
     license: str = ""
     about: str = ""
@@ -135,6 +146,15 @@ class ModelCard:
                 f"more than once: {', '.join(twice) or 'none'}"
             )
         self._check_thresholds()
+        check_number(
+            "temperature of a model card",
+            self.temperature,
+            least=LEAST_TEMPERATURE,
+            most=MOST_TEMPERATURE,
+        )
+        check_number("unknown_below of a model card", self.unknown_below, least=0, most=1)
+        if self.unknown_below and self.multi_label:
+            raise ValueError("unknown_below is for one label per video; set thresholds instead")
         self._check_clip()
         if self.background and self.background not in self.class_names:
             raise ValueError(
@@ -188,17 +208,25 @@ class ModelCard:
 
     @property
     def label_thresholds(self) -> tuple[float, ...] | None:
-        """From which probability each label is shown: those chosen, or 0.5."""
+        """From which probability each of several labels is shown: those chosen, or 0.5."""
         if not self.multi_label:
-            return None  # the most probable label is the answer
+            return None
         return self.thresholds or (DEFAULT_THRESHOLD,) * len(self.class_names)
+
+    @property
+    def labelling(self) -> Labelling:
+        """How probabilities become labels."""
+        thresholds = self.label_thresholds
+        if self.unknown_below:
+            thresholds = (self.unknown_below,) * len(self.class_names)
+        return Labelling(self.class_names, thresholds, not self.multi_label)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Probabilities of logits ``(..., K)``, float32 of the same shape.
 
         Rows sum to 1, unless the card is ``multi_label``.
         """
-        logits = logits.float()
+        logits = logits.float() / self.temperature
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,9 +234,11 @@ class ModelCard:
         values = {key: attrgetter(name)(self) for key, name in _ATTRIBUTES.items()}
         if not self.multi_label:  # cards of a single label keep the form that older versions read
             del values["multi_label"]
-        for name in ("thresholds", "background", "about"):
+        for name in ("thresholds", "unknown_below", "background", "about"):
             if not values[name]:
                 del values[name]
+        if self.temperature == 1:
+            del values["temperature"]
         # A clip is a stretch of time or counts frames; the other key would say nothing.
         del values["seconds" if self.sampling.seconds is None else "frame_stride"]
         return values

@@ -8,7 +8,6 @@ from motionlens.explain.explanation import Explanation
 from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.inference.runner import Runner
 from motionlens.models.capture import correspondence_modules
-from motionlens.report.prediction import best_labels
 from motionlens.video.frames import Frames
 
 
@@ -45,9 +44,7 @@ def explain_frames(
     own = slice(lead, None, lead + 1)
     return Explanation(
         path=path,
-        prediction=best_labels(
-            card.class_names, path, probabilities, len(card.class_names), card.label_thresholds
-        ),
+        prediction=card.labelling.best(path, probabilities, len(card.class_names)),
         frames=frames.data[own].permute(0, 2, 3, 1).numpy(),
         frame_numbers=tuple(numbers[own].tolist()),
         times_s=tuple(frames.times_s[own].tolist()),

@@ -23,7 +23,7 @@ from motionlens.inference.streaming.events import EventDetector, EventRules
 from motionlens.inference.streaming.windows import WindowStream
 from motionlens.pretrained import NAME
 from motionlens.report.event import Event
-from motionlens.report.prediction import Prediction, best_labels
+from motionlens.report.prediction import Prediction
 from motionlens.video.file import open_video
 from motionlens.video.find import expand_folders
 from motionlens.video.frames import FOLDER_FPS, VideoError
@@ -218,7 +218,7 @@ class Recognizer(Runner):
         )
         for name, row in results:
             if isinstance(row, Tensor):
-                yield best_labels(self.class_names, name, row, top, self.card.label_thresholds)
+                yield self.card.labelling.best(name, row, top)
             elif on_error is not None:
                 on_error(name, row)
 

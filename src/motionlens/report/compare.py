@@ -12,7 +12,8 @@ import numpy as np
 from motionlens._utils.csv_files import read_csv
 from motionlens._utils.files import parse_json
 from motionlens._utils.tables import markdown_table
-from motionlens.report.evaluation_report import REPORT_FILE, EvaluationReport
+from motionlens.report.evaluation_report import EvaluationReport
+from motionlens.report.files import REPORT_FILE
 from motionlens.report.statistics import Interval, bootstrap_map_difference, bootstrap_mean, mcnemar
 from motionlens.report.tables import percent_range
 

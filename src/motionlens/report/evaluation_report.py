@@ -3,39 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.csv_files import as_csv, write_csv
-from motionlens._utils.files import write_atomically
-from motionlens.clips.video_index import LABEL_SEPARATOR
+from motionlens.report.calibration import CalibrationBins, brier_scores, calibration, log_losses
 from motionlens.report.statistics import (
     CONFIDENCE,
     NUM_RANKING_RESAMPLES,
     NUM_RESAMPLES,
-    CalibrationBins,
     Interval,
     Ranking,
     accuracy,
     average_precisions,
     bootstrap_map,
     bootstrap_mean,
-    calibration,
     nanmean,
 )
 from motionlens.report.thresholds import ThresholdScores, threshold_scores
-
-REPORT_FILE = "report.json"
-CONFUSION_FILE = "confusion.csv"
-PREDICTIONS_FILE = "predictions.csv"
-# Labels per video in predictions.csv.
-TOP = 5
 
 Window = tuple[float | None, float | None]
 
@@ -221,8 +210,26 @@ class EvaluationReport:
 
     @property
     def calibration_error(self) -> float:
-        """The expected calibration error, see :func:`motionlens.report.statistics.calibration`."""
+        """The expected calibration error, see :func:`motionlens.report.calibration.calibration`."""
         return self.calibration.error if self.calibration else float("nan")
+
+    @cached_property
+    def log_loss(self) -> tuple[float, Interval] | None:
+        """Mean negative log-likelihood, nats, and its 95 % interval; None without an accuracy."""
+        return self._mean_of(log_losses)
+
+    @cached_property
+    def brier_score(self) -> tuple[float, Interval] | None:
+        """Mean Brier score, 0 to 2, and its 95 % interval; None if there is no accuracy."""
+        return self._mean_of(brier_scores)
+
+    def _mean_of(
+        self, score: Callable[[Any, NDArray[np.int64]], NDArray[np.float64]]
+    ) -> tuple[float, Interval] | None:
+        if not self.has_accuracy:
+            return None
+        values = score(self.probabilities[self.scored], self.labels[self.scored])
+        return float(values.mean()), bootstrap_mean(values)
 
     def true_labels(self, i: int) -> list[str]:
         """Names of the classes that video ``i`` shows; empty if unknown."""
@@ -263,6 +270,10 @@ class EvaluationReport:
             "mean_class_accuracy": _known(self.mean_class_accuracy),
             "calibration_error": _known(self.calibration_error),
         }
+        for name in ("log_loss", "brier_score"):
+            value, interval = getattr(self, name) or (float("nan"), None)
+            values[name] = _known(value)
+            values[f"{name}_interval"] = _interval_json(interval, NUM_RESAMPLES)
         if self.is_multi_label:
             values["mean_average_precision"] = _known(self.mean_average_precision)
             values["mean_average_precision_interval"] = _interval_json(
@@ -299,47 +310,6 @@ class EvaluationReport:
         entry["predicted"] = self.class_names[self.predicted[i]]
         entry["probabilities"] = [round(float(value), 6) for value in self.probabilities[i]]
         return entry
-
-    def write(self, folder: Path) -> None:
-        """Write ``report.json``, ``predictions.csv`` and, if there is one, ``confusion.csv``.
-
-        The folder is made if absent.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / REPORT_FILE, self.to_json().encode())
-        write_atomically(folder / PREDICTIONS_FILE, predictions_csv(self).encode())
-        if not self.has_accuracy:
-            # The file of an earlier evaluation would be mistaken for this one's.
-            (folder / CONFUSION_FILE).unlink(missing_ok=True)
-            return
-        matrix = zip(self.class_names, self.confusion, strict=True)
-        rows = [["true \\ predicted", *self.class_names], *([name, *row] for name, row in matrix)]
-        write_csv(folder / CONFUSION_FILE, rows)
-
-
-def predictions_csv(report: EvaluationReport) -> str:
-    """One line per video.
-
-    Columns: path, start and end (seconds, only if parts of videos were evaluated), label (empty if
-    unknown, several as ``one|other``), predicted, probability, then label_2, probability_2 and so
-    on up to the fifth.
-    """
-    top = min(TOP, len(report.class_names))
-    head = ["path", *(["start", "end"] if report.windows else []), "label"]
-    head += ["predicted", "probability"]
-    head += [name for i in range(2, top + 1) for name in (f"label_{i}", f"probability_{i}")]
-    rows: list[list[Any]] = [head]
-    for i, path in enumerate(report.paths):
-        times = report.windows[i] if report.windows else ()
-        window = ["" if time is None else f"{time:g}" for time in times]
-        row = [path, *window, LABEL_SEPARATOR.join(report.true_labels(i))]
-        for label in report.ranked_labels(i)[:top]:
-            row += [report.class_names[label], f"{report.probabilities[i, label]:.6f}"]
-        rows.append(row)
-    return as_csv(rows)
 
 
 def _known(value: float) -> float | None:

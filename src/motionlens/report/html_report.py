@@ -21,6 +21,8 @@ from motionlens.report.tables import (
     class_rows,
     metrics,
     percent_range,
+    plain_range,
+    probability_scores,
     threshold_cells,
 )
 from motionlens.video.file import open_video
@@ -62,6 +64,7 @@ def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
     }
     if len(report.scored):
         content["metrics"] = metrics(report)
+        content["scores"] = probability_scores(report)
         content["classes"] = class_rows(report)
         content["threshold_cells"] = threshold_cells(report)
         content["threshold_headings"] = THRESHOLD_HEADINGS
@@ -80,7 +83,11 @@ def write_html(report: EvaluationReport, path: Path, *, title: str) -> None:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"percent": percent, "percent_range": percent_range}
+    environment.filters |= {
+        "percent": percent,
+        "percent_range": percent_range,
+        "plain_range": plain_range,
+    }
     write_atomically(path, environment.get_template(TEMPLATE).render(content).encode())
 
 

@@ -16,8 +16,10 @@ class Prediction:
         labels: the most probable label names, best first.
         probabilities: of these labels, each in 0 to 1, descending. Those of all labels sum to 1,
             unless the recognizer was trained on several labels per video: then each stands alone.
-        above: of a recognizer of several labels, whether each label's probability reaches its
-            threshold, so that the video is said to show it; None otherwise.
+        above: of a recognizer with thresholds, whether the video is said to show each label: its
+            probability reaches its threshold and, unless a video may show several labels, it is
+            the most probable. If none is, what the video shows is unknown. None of a recognizer
+            without thresholds.
     """
 
     path: str
@@ -29,6 +31,11 @@ class Prediction:
     def label(self) -> str:
         """The most probable label."""
         return self.labels[0]
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the video is said to show none of the labels."""
+        return self.above is not None and not any(self.above)
 
     def to_dict(self, *, digits: int | None = None) -> dict[str, Any]:
         """Path and labels, best first, as plain values, for JSON.
@@ -44,26 +51,40 @@ class Prediction:
         return {"path": self.path, "predictions": labels}
 
 
-def best_labels(
-    class_names: Sequence[str],
-    path: str,
-    probabilities: Tensor,
-    top: int,
-    thresholds: Sequence[float] | None = None,
-) -> Prediction:
-    """The ``top`` most probable labels of a video, best first, by probabilities ``(K,)``.
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """How a recognizer's probabilities become labels.
 
-    With a threshold for each class, further labels that reach theirs are named as well.
+    Attributes:
+        class_names: K names, in the order of the probabilities.
+        thresholds: from which probability a video is said to show each label, K; None if the most
+            probable label is the answer, whatever its probability.
+        is_single: whether a video shows one label at most.
     """
-    values, order = probabilities.sort(descending=True, stable=True)
-    chosen = [
-        (class_names[i], value, thresholds is not None and value >= thresholds[i])
-        for i, value in zip(order.tolist(), values.tolist(), strict=True)
-    ]
-    chosen = chosen[:top] + [entry for entry in chosen[top:] if entry[2]]
-    return Prediction(
-        path=path,
-        labels=tuple(label for label, _, _ in chosen),
-        probabilities=tuple(value for _, value, _ in chosen),
-        above=None if thresholds is None else tuple(is_above for _, _, is_above in chosen),
-    )
+
+    class_names: Sequence[str]
+    thresholds: Sequence[float] | None = None
+    is_single: bool = True
+
+    def best(self, path: str, probabilities: Tensor, top: int) -> Prediction:
+        """The ``top`` most probable labels of a video, best first, by probabilities ``(K,)``.
+
+        Further labels that the video is said to show are named as well.
+        """
+        values, order = probabilities.sort(descending=True, stable=True)
+        chosen = [
+            (self.class_names[i], value, self._is_shown(i, value, rank))
+            for rank, (i, value) in enumerate(zip(order.tolist(), values.tolist(), strict=True))
+        ]
+        chosen = chosen[:top] + [entry for entry in chosen[top:] if entry[2]]
+        return Prediction(
+            path=path,
+            labels=tuple(label for label, _, _ in chosen),
+            probabilities=tuple(value for _, value, _ in chosen),
+            above=None if self.thresholds is None else tuple(is_shown for _, _, is_shown in chosen),
+        )
+
+    def _is_shown(self, i: int, probability: float, rank: int) -> bool:
+        if self.thresholds is None or (self.is_single and rank > 0):
+            return False
+        return probability >= self.thresholds[i]

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torchmetrics.functional.classification import multiclass_accuracy, multilabel_average_precision
 
-NUM_BINS = 15
 NUM_RESAMPLES = 1000
 # Each resample of mean average precision goes through all of (V, K).
 NUM_RANKING_RESAMPLES = 200
@@ -23,27 +22,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-
-class CalibrationBins(NamedTuple):
-    """Videos by the probability of their prediction: bin b is ``(b / bins, (b + 1) / bins]``.
-
-    Attributes:
-        counts: videos, int64 ``(bins,)``.
-        confidence: mean probability of the predicted class; nan in an empty bin.
-        accuracy: share of right predictions; nan in an empty bin.
-    """
-
-    counts: NDArray[np.int64]
-    confidence: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-
-    @property
-    def error(self) -> float:
-        """The expected calibration error, see :func:`calibration`."""
-        filled = self.counts > 0
-        gaps = np.abs(self.accuracy[filled] - self.confidence[filled])
-        return float((self.counts[filled] * gaps).sum() / self.counts.sum())
 
 
 def accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64], top: int) -> float:
@@ -66,38 +44,6 @@ def accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64], top:
             top_k=top,
         )
     )
-
-
-def calibration(
-    confidence: NDArray[np.float32], is_right: NDArray[np.bool_], num_bins: int = NUM_BINS
-) -> CalibrationBins:
-    """Accuracy by confidence: about 70 % of the videos predicted with 70 % should be right.
-
-    The expected calibration error is ``sum_b n_b / V * |accuracy_b - confidence_b|``, over bins of
-    equal width. 0 is best. It does not depend on how many predictions are right.
-
-    Args:
-        confidence: probability of the predicted class, ``(V,)``, at least one.
-        is_right: ``(V,)``.
-        num_bins: number of bins.
-
-    Example:
-        Two videos are predicted with 0.9, and one of them is right: |0.5 - 0.9|.
-
-        >>> bins = calibration(np.float32([0.9, 0.9]), np.array([True, False]))
-        >>> round(bins.error, 6)
-        0.4
-    """
-    places = np.ceil(confidence.astype(np.float64) * num_bins).astype(np.int64) - 1
-    places = places.clip(0, num_bins - 1)
-    counts = np.bincount(places, minlength=num_bins)
-
-    with np.errstate(invalid="ignore"):
-        confidences, accuracies = (
-            np.bincount(places, values.astype(np.float64), minlength=num_bins) / counts
-            for values in (confidence, is_right)
-        )
-    return CalibrationBins(counts, confidences, accuracies)
 
 
 def nanmean(values: NDArray[np.float64]) -> float:

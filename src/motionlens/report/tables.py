@@ -27,6 +27,12 @@ def metrics(report: EvaluationReport) -> list[tuple[str, float, Interval | None]
     return found
 
 
+def probability_scores(report: EvaluationReport) -> list[tuple[str, float, Interval]]:
+    """Name, value and 95 % interval of the scores that are no shares; none without an accuracy."""
+    found = {"negative log-likelihood": report.log_loss, "Brier score": report.brier_score}
+    return [(name, *value) for name, value in found.items() if value is not None]
+
+
 def class_rows(report: EvaluationReport) -> list[tuple[str, int, float, str]]:
     """Name, number of videos and metric of each class, and what it is most often mistaken for.
 
@@ -70,6 +76,8 @@ def class_table(report: EvaluationReport) -> Table:
     for name, value, interval in metrics(report):
         bounds = f" ({percent_range(interval)})" if interval else ""
         table.add_row(name, str(len(report.scored)), percent(value) + bounds)
+    for name, value, interval in probability_scores(report):
+        table.add_row(name, str(len(report.scored)), f"{value:.3f} ({plain_range(interval)})")
     return table
 
 
@@ -88,3 +96,8 @@ def confusion_table(report: EvaluationReport) -> Table:
 def percent_range(interval: Interval, sign: str = "") -> str:
     """An interval in 0 to 1 as text, in percent without the sign %."""
     return f"{100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f}"
+
+
+def plain_range(interval: Interval) -> str:
+    """An interval as text, for scores that are no shares."""
+    return f"{interval.low:.3f} to {interval.high:.3f}"

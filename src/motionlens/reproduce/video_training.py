@@ -19,7 +19,7 @@ from motionlens.inference.checkpoint import load_card
 from motionlens.inference.evaluation import evaluate
 from motionlens.models.registry import model_options
 from motionlens.report.compare import EVALUATION_FOLDER
-from motionlens.report.evaluation_report import REPORT_FILE
+from motionlens.report.files import REPORT_FILE
 from motionlens.report.statistics import Interval
 from motionlens.reproduce.grids import Run
 from motionlens.reproduce.results import Figure, failure

@@ -19,7 +19,7 @@ from motionlens._utils.worker_process import Lost
 from motionlens.inference.explaining import explain_frames
 from motionlens.inference.recognizer import Recognizer
 from motionlens.models.capture import capture_proposals
-from motionlens.report.prediction import Prediction, best_labels
+from motionlens.report.prediction import Prediction
 from motionlens.serving.config import ServingConfig
 from motionlens.serving.decoding import Clip, Decoder, Upload
 from motionlens.serving.explanation_json import explanation_json
@@ -195,8 +195,7 @@ class Service:
 
     async def _recognize(self, clip: Clip, name: str, top: int) -> Prediction:
         row = await asyncio.wrap_future(self._network.submit(clip.frames.data))
-        card = self.recognizer.card
-        return best_labels(card.class_names, name, row, top, card.label_thresholds)
+        return self.recognizer.card.labelling.best(name, row, top)
 
     async def _decode_video(
         self, file: IO[bytes], name: str, address: str, *, is_whole: bool = False

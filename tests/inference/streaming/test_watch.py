@@ -4,6 +4,7 @@ import torch
 
 from motionlens.inference.streaming.watch import as_srt, event_line, window_line
 from motionlens.report.event import Event, Window
+from motionlens.report.prediction import Labelling
 
 
 def event(label="wave", start_s=0.0, end_s=1.0):
@@ -27,7 +28,7 @@ def test_event_line():
 def test_window_line_names_the_most_probable():
     values = torch.tensor([0.1, 0.7, 0.2])
     window = Window(start_s=1, end_s=2, logits=values, probabilities=values)
-    found = json.loads(window_line("a", window, ["x", "y", "z"], 2))
+    found = json.loads(window_line("a", window, Labelling("xyz"), 2))
     assert [entry["label"] for entry in found["predictions"]] == ["y", "z"]
     assert (found["type"], found["start_s"], found["end_s"]) == ("window", 1, 2)
     assert found["predictions"][0]["probability"] == 0.7
@@ -36,7 +37,7 @@ def test_window_line_names_the_most_probable():
 def test_window_line_says_which_of_several_labels_are_above():
     values = torch.tensor([0.1, 0.7, 0.2])
     window = Window(start_s=1, end_s=2, logits=values, probabilities=values)
-    found = json.loads(window_line("a", window, ["x", "y", "z"], 1, (0.05, 0.8, 0.5)))
+    found = json.loads(window_line("a", window, Labelling("xyz", (0.05, 0.8, 0.5), False), 1))
     assert [(each["label"], each["above"]) for each in found["predictions"]] == [
         ("y", False),
         ("x", True),

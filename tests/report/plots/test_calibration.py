@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from motionlens.report.calibration import calibration
 from motionlens.report.plots.calibration import draw_calibration
-from motionlens.report.statistics import calibration
 
 
 def test_calibration_plot_has_a_bar_a_filled_bin(tmp_path, drawn):

@@ -12,7 +12,7 @@ from motionlens.inference.streaming.events import EventDetector
 from motionlens.inference.streaming.windows import WindowStream
 from motionlens.report.event import Event, Window
 from motionlens.report.plots.probability_trace import ProbabilityTrace
-from motionlens.report.prediction import best_labels
+from motionlens.report.prediction import Labelling
 
 
 def watch(
@@ -24,7 +24,7 @@ def watch(
     top: int = 3,
     srt: str | os.PathLike[str] | None = None,
     timeline: str | os.PathLike[str] | None = None,
-    thresholds: Sequence[float] | None = None,
+    labelling: Labelling | None = None,
 ) -> int:
     """Find the events of a stream and write them down.
 
@@ -38,8 +38,8 @@ def watch(
         top: labels on the line of a window.
         srt: file for the events as subtitles, written at the end.
         timeline: picture of the events over time: .png, .svg or .pdf, drawn at the end.
-        thresholds: from which probability each label is shown, where there may be several: the line
-            of a window then says which are above, as `predict --json` does.
+        labelling: how probabilities become labels on the line of a window, as in
+            `predict --json`; by default the most probable one is the answer.
 
     Returns:
         The number of events.
@@ -51,6 +51,7 @@ def watch(
         OSError: If writing a file fails.
     """
     check_at_least(1, top=top)
+    labelling = labelling or Labelling(detector.class_names)
     _check_files(stream.name, srt, timeline)
     trace = ProbabilityTrace(len(detector.class_names)) if timeline else None
     events: list[Event] = []
@@ -68,8 +69,7 @@ def watch(
     try:
         for window in stream:
             if windows:
-                names = detector.class_names
-                write_line(window_line(stream.name, window, names, top, thresholds))
+                write_line(window_line(stream.name, window, labelling, top))
             if trace:
                 trace.add_window(window)
             take(detector.take(window))
@@ -130,16 +130,9 @@ def event_line(path: str, event: Event) -> str:
     return json_line(line | {"confidence": round(event.confidence, 6)})
 
 
-def window_line(
-    path: str,
-    window: Window,
-    class_names: Sequence[str],
-    top: int,
-    thresholds: Sequence[float] | None = None,
-) -> str:
+def window_line(path: str, window: Window, labelling: Labelling, top: int) -> str:
     """A window and its most probable labels, best first, as one line of JSON."""
-    best = best_labels(class_names, path, window.probabilities, top, thresholds)
-    found = best.to_dict(digits=6)
+    found = labelling.best(path, window.probabilities, top).to_dict(digits=6)
     line = {"type": "window", "path": path, **_times(window)}
     return json_line(line | {"predictions": found["predictions"]})
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from motionlens.report.calibration import CalibrationBins
 from motionlens.report.plots.style import COLOURS, Target, new_figure, save
-from motionlens.report.statistics import CalibrationBins
 
 
 def draw_calibration(bins: CalibrationBins, path: Target, **options: Any) -> None:
