@@ -2,16 +2,14 @@
 
 import os
 import pickle
-import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from motionlens._utils.errors import one_line
-from motionlens._utils.files import check_expansion, parse_json
+from motionlens._utils.files import parse_json
+from motionlens._utils.torch_files import load_tensors
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE, load_card, load_safetensors
@@ -93,11 +91,7 @@ def _is_of_another_library(path: Path) -> bool:
 
 def _load_pickled(path: Path) -> Mapping[str, Tensor]:
     try:
-        # About pickle protocols; what matters is raised below.
-        with warnings.catch_warnings(action="ignore"):
-            if zipfile.is_zipfile(path):
-                check_expansion(path)
-            found = torch.load(path, map_location="cpu", weights_only=True)
+        found = load_tensors(path)
     except pickle.UnpicklingError:
         raise ValueError(
             f"{path} is damaged or holds more than tensors, which is not loaded because it could "

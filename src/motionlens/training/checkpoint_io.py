@@ -9,6 +9,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import replacing
+from motionlens._utils.torch_files import load_tensors
 
 # After the archive that torch writes, which readers of archives pass over: the mark, and the
 # SHA-256 of all before the mark.
@@ -79,7 +80,7 @@ def check_checkpoint(path: Path) -> None:
     """
     try:
         _check_sum(path)
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        load_tensors(path, mmap=True)
     except Exception as error:  # zip, pickle, end of file: torch's errors are of many types
         raise ValueError(
             f"{path} is damaged: {one_line(error)[:80]}; start anew with --overwrite"
