@@ -278,3 +278,24 @@ class TestFolds:
     def test_refuses(self, values):
         with pytest.raises(ValueError, match=r"listing.fold"):
             ListingConfig(**values)
+
+
+def test_few_videos_of_each_class_train_and_all_validate(tmp_path):
+    for part in ("train", "validation"):
+        touch(tmp_path / part, *takes("a", "b"), "c/anna_0.mp4")
+    parts = [
+        open_parts(DataSource(data=str(tmp_path), listing=ListingConfig(per_class=number)))
+        for number in (None, 4, 2)
+    ]
+    whole, four, two = (set(train.paths) for train, _ in parts)
+    assert [train.counts() for train, _ in parts] == [
+        {"a": 10, "b": 10, "c": 1},
+        {"a": 4, "b": 4, "c": 1},
+        {"a": 2, "b": 2, "c": 1},
+    ]
+    assert two < four < whole
+    assert len({len(validation) for _, validation in parts}) == 1
+    other = ListingConfig(per_class=4, split_seed=1)
+    assert set(open_parts(DataSource(data=str(tmp_path), listing=other))[0].paths) != four
+    with pytest.raises(ValueError, match="per_class must be at least 1"):
+        ListingConfig(per_class=0)

@@ -16,7 +16,7 @@ from motionlens.datasets.list_faults import check_lists, file_ids
 from motionlens.datasets.listing import VALIDATION_FOLDERS, index_videos, load_split
 from motionlens.datasets.prepared import is_prepared, is_unfinished, load_description, load_part
 from motionlens.datasets.source import RECIPE_FILE, DataSource, ListingConfig, Split
-from motionlens.datasets.splitting import split_index
+from motionlens.datasets.splitting import few_of_each, split_index
 from motionlens.video.frames import VideoWarning
 
 
@@ -55,7 +55,7 @@ def _open_listed(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
         {"training": train, "validation": validation},
         on_disk=not all(map(is_prepared, both)),
     )
-    return train, validation
+    return few_of_each(train, source.listing), validation
 
 
 def open_all(data: str | os.PathLike[str], listing: ListingConfig) -> VideoIndex:

@@ -46,6 +46,8 @@ class ListingConfig:
         folds: number of folds for cross-validation, which replace the parts; for --folds.
         fold: the one that validates, from 1.
         validation_fraction: share of each class that validates where no validation part is given.
+        per_class: train on so many videos of each class alone, such as 4, to see what more would
+            bring; all by default.
         split_seed: decides which videos these are.
         fps: frames per second of folders of pictures, which have none of their own; a prepared data
             set knows its own.
@@ -60,6 +62,7 @@ class ListingConfig:
     folds: int | None = None
     fold: int | None = None
     validation_fraction: float = 0.2
+    per_class: int | None = None
     split_seed: int = 0
     fps: float = 12.0
 
@@ -67,6 +70,8 @@ class ListingConfig:
         check_number("listing.fps", self.fps, above=0, below=math.inf)
         fraction = self.validation_fraction
         check_number("listing.validation_fraction", fraction, above=0, below=1, hint="0.2 is usual")
+        if self.per_class is not None:
+            check_number("listing.per_class", self.per_class, least=1)
         if self.pattern.count("{}") != 1:
             raise ValueError(
                 f"listing.pattern must hold {{}} once, got {self.pattern!r}; "

@@ -77,6 +77,23 @@ def split_index(index: VideoIndex, listing: ListingConfig) -> tuple[VideoIndex, 
     return train, validation
 
 
+def few_of_each(index: VideoIndex, listing: ListingConfig) -> VideoIndex:
+    """``listing.per_class`` videos of each class, those with fewer whole, in the index's order.
+
+    A smaller number takes some of those that a larger one takes. A video of several labels counts
+    for its first.
+    """
+    if listing.per_class is None:
+        return index
+    chosen = [
+        np.random.default_rng([listing.split_seed, zlib.crc32(name.encode())]).permutation(
+            np.flatnonzero(index.labels == number)
+        )[: listing.per_class]
+        for number, name in enumerate(index.class_names)
+    ]
+    return index.subset(np.sort(np.concatenate(chosen)))
+
+
 def fold_numbers(index: VideoIndex, listing: ListingConfig) -> NDArray[np.int64]:
     """The fold of each video, in ``0..listing.folds - 1``; clips of one video share theirs.
 

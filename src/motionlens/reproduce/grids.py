@@ -17,8 +17,8 @@ without        what the pattern's ``*`` must not stand for
 named          what rows of the pattern are called, such as ``{}_sealed``
 defaults       of all rows
 summary        of rows that have none, such as ``{}, sealed``: ``{}`` stands for their family's
-columns        label: {run, clip, look, evaluate, suite}; run ends the names of runs, look names the
-               evaluation, suite holds arguments of :func:`.writing.write_task`
+columns        label: {run, clip, listing, look, evaluate, suite}; run ends the names of runs,
+               look names the evaluation, suite holds arguments of :func:`.writing.write_task`
 suite          arguments of all columns
 """
 
@@ -99,6 +99,7 @@ class Run:
         model: name for :func:`motionlens.create_model`.
         options: of the model.
         clip: fields of the recipe's clip.
+        listing: fields of the recipe's listing.
         looks: column of the table to its evaluation: ``look``, the name of its folder (the
             evaluation itself if absent), and ``evaluate``, options of :func:`motionlens.evaluate`.
         seed: of the training.
@@ -116,6 +117,7 @@ class Run:
     options: Mapping[str, Any]
     clip: Mapping[str, Any]
     looks: Mapping[str, Mapping[str, Any]]
+    listing: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     canvas: str = ""
     epochs: int = 0
@@ -213,6 +215,7 @@ def _expanded(block: Block, budget: Budget) -> Iterator[Run]:
                 model=row["model"].format(backbone=backbone),
                 options={**narrow, **row.get("options", {})},
                 clip=clip,
+                listing=cell.get("listing", {}),
                 looks={column: {name: cell[name] for name in ("look", "evaluate") if name in cell}},
                 canvas=canvas,
                 epochs=row.get("epochs", 0) * budget.toy_epochs,

@@ -82,6 +82,7 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
         seed=run.seed,
         out=runs / run.name,
         **{f"clip.{name}": value for name, value in run.clip.items()},
+        **{f"listing.{name}": value for name, value in run.listing.items()},
     )
 
 
