@@ -4,6 +4,9 @@ VENV ?= .venv
 DEMO_OUT ?= runs/demo
 # `motionlens toy` alone trains all comparators, which takes much longer.
 DEMO_MODELS := cpnet c2d c2d_avg c2d_sealed c3d c3d_sealed
+# Hands that draw, recognized after two minutes of training from the bundled weights.
+DEMO_STROKES := stroke_up stroke_down stroke_left stroke_right loop_clockwise loop_counterclockwise
+STROKES := $(DEMO_OUT)/strokes
 INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
 TRITON := $(VENV)-triton
@@ -29,6 +32,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	$(VENV)/bin/motionlens toy --canvas box --out $(DEMO_OUT)/box --seeds 1 --models $(DEMO_MODELS)
 	$(VENV)/bin/motionlens toy --canvas wide --out $(DEMO_OUT)/wide --seeds 1 --models $(DEMO_MODELS)
+	$(VENV)/bin/motionlens motion path_in_view $(STROKES)/clips --difficulty easy --num_train 96 --num_validation 24 --classes $(DEMO_STROKES)
+	$(VENV)/bin/motionlens train --data $(STROKES)/clips --optim.steps 150 --out $(STROKES)/run --overwrite
+	$(VENV)/bin/motionlens predict $(STROKES)/run $(STROKES)/clips/validation --top 1 --sheet $(STROKES)/recognized.png
 
 # Processes of one thread, one more than cores: most tests are small, and some wait for others.
 PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest --dist worksteal \

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 def _write_long(args: argparse.Namespace) -> int:
     """Write long videos with annotations; print counts and the next commands."""
     defaults: dict[str, Any] = {"num_test": 0, "num_frames": None, "footage": []}
-    defaults |= {"growth": None, "hidden": None}
+    defaults |= {"growth": None, "hidden": None, "classes": []}
     for name, default in defaults.items():
         if (getattr(args, name) or default) != default:
             raise ValueError(f"{name} is of clips, long videos have none; leave it out")

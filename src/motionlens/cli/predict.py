@@ -1,6 +1,7 @@
 """Recognize what videos show: label and probability per file, or with --stream events over time."""
 
 import argparse
+import sys
 
 from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.errors import json_line
@@ -9,7 +10,9 @@ from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._streaming import add_stream_options, given_options, watch_source
 from motionlens.inference.recognizer import Recognizer
+from motionlens.inference.runner import read_clip
 from motionlens.report.prediction import Prediction
+from motionlens.video.file import open_video
 from motionlens.video.find import expand_folders
 from motionlens.video.frames import VideoError
 
@@ -21,6 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="*", metavar="FILE", help="videos, or folders with all videos inside"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object per line")
+    parser.add_argument(
+        "--sheet",
+        metavar="PATH",
+        help="also draw a picture of the videos, the first 48, with their labels: .png, .svg, .pdf",
+    )
     shared.add_options(parser, Recognizer.predict)
     shared.add_options(parser, Recognizer.from_pretrained)
     parser.add_argument(
@@ -50,11 +58,28 @@ def run(args: argparse.Namespace) -> int:
         num_done += 1
         if is_main() and args.json:
             print(json_line(prediction.to_dict(digits=6)), flush=True)
-        elif is_main():
+        if is_main() and (args.sheet or not args.json):
             predictions.append(prediction)
-    if predictions:
+    if predictions and not args.json:
         _print_table(predictions)
+    if args.sheet and predictions:
+        _draw_sheet(recognizer, predictions, args)
     return failures.status(num_done)
+
+
+def _draw_sheet(
+    recognizer: Recognizer, predictions: list[Prediction], args: argparse.Namespace
+) -> None:
+    """Draw what was predicted; the frames are decoded again, those of the clips alone."""
+    from motionlens.report.plots.sheet import MOST_VIDEOS, SheetEntry, draw_sheet
+
+    entries = []
+    for prediction in predictions[:MOST_VIDEOS]:
+        with open_video(prediction.path, fps=args.folder_fps) as reader:
+            _, frames = read_clip(reader, recognizer.card.sampling)
+        entries.append(SheetEntry(frames.data.permute(0, 2, 3, 1).numpy(), prediction))
+    draw_sheet(entries, args.sheet)
+    print(f"the picture is in {args.sheet}", file=sys.stderr if args.json else sys.stdout)
 
 
 def _stream(args: argparse.Namespace) -> int:

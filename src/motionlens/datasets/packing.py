@@ -196,7 +196,7 @@ def _claim(out: Path, packing: Packing, source: Path, lists: Lists) -> None:
     wanted = {**asdict(packing), "source": str(source.resolve()), "lists_sha256": digest}
     if found := claim(out / PACKING_FILE, wanted, ignore="source"):
         name, value = found
-        what = f"with {name} {value}, not {wanted[name]}"
+        what = f"with {name} {value}, not {wanted.get(name)}"
         if name == "lists_sha256":
             what = "of another list of videos"
         raise ValueError(f"{out}: holds shards {what}; name another folder or remove it")

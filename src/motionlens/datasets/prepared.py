@@ -97,7 +97,9 @@ def claim(path: Path, wanted: Mapping[str, Any], *, ignore: str = "") -> tuple[s
         return None
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
-        differing = (n for n in wanted if n != ignore and found.get(n) != wanted[n])
+        differing = (
+            n for n in {**wanted, **found} if n != ignore and found.get(n) != wanted.get(n)
+        )
         return next(((name, found.get(name)) for name in differing), None)
     except (ValueError, AttributeError):
         raise ValueError(f"{path}: is damaged; remove the folder or name another") from None

@@ -160,7 +160,7 @@ def opened(out: Path, plan: Mapping[str, Any], *, anew: bool = False) -> Iterato
             name, value = before
             raise ValueError(
                 f"{out} must hold the same reproduction, {name} was {value}, is "
-                f"{wanted[name]}; name another folder with --out"
+                f"{wanted.get(name)}; name another folder with --out"
             )
         (out / RUNS).mkdir(exist_ok=True)
         yield

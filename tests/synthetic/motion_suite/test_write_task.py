@@ -177,3 +177,21 @@ def test_suite_file_says_what_the_clips_are(tmp_path):
         "size": 32,
         "footage": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("classes", "flips"),
+    [(("left", "right"), {"left": "right"}), (("up", "left"), None), (("up", "down"), {})],
+)
+def test_some_classes_of_a_task(classes, flips, tmp_path):
+    report = write_task("direction", tmp_path / "suite", **SMALL, classes=classes)
+    assert report.class_names == classes
+    description = load_description(tmp_path / "suite")
+    # What a mirror makes of a class without its counterpart is none of the classes.
+    assert description.flip_pairs == flips
+    index = load_part(tmp_path / "suite", "train")
+    assert Counter(index.labels.tolist()) == {0: 3, 1: 3}
+    with pytest.raises(ValueError, match="holds a motion suite with classes .*, not None"):
+        write_task("direction", tmp_path / "suite", **SMALL)
+    with pytest.raises(ValueError, match=r"classes of direction must be one of .* got 'sideways'"):
+        write_task("direction", tmp_path / "other", classes=["sideways"])

@@ -162,7 +162,7 @@ def _claim(folder: Path, about: dict[str, object]) -> None:
     if found := claim(folder / LONG_FILE, about):
         name, value = found
         raise ValueError(
-            f"{folder}: holds long videos with {name} {value}, not {about[name]}; name another "
+            f"{folder}: holds long videos with {name} {value}, not {about.get(name)}; name another "
             "folder or remove it"
         )
 

@@ -38,6 +38,7 @@ class MotionSuite:
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's.
         hidden: frames during which ``reappear`` shows nothing, instead of 1.5.
+        classes: of the task, in this order; all if empty.
         parts: the parts that will be used.
 
     Attributes:
@@ -70,11 +71,14 @@ class MotionSuite:
         speed: float | None = None,
         growth: float | None = None,
         hidden: float | None = None,
+        classes: Sequence[str] = (),
         parts: Sequence[Part] = PARTS,
     ) -> None:
         check_choice("task", task, TASKS)
         self.task = TASKS[task]
-        self.class_names = self.task.class_names
+        for name in classes:
+            check_choice(f"classes of {task}", name, self.task.class_names)
+        self.class_names = tuple(dict.fromkeys(classes)) or self.task.class_names
         least = self.task.least_frames
         num_frames = self.task.usual_frames if num_frames is None else num_frames
         check_number(f"num_frames of {task}", num_frames, least=least, most=MOST_FRAMES)
@@ -106,7 +110,7 @@ class MotionSuite:
             "footage": [[Path(path).name, _num_bytes(Path(path))] for path in footage],
         }
         # Folders from before these options lack the keys.
-        later = {"growth": growth, "hidden": hidden}
+        later = {"growth": growth, "hidden": hidden, "classes": list(classes) or None}
         self.about |= {name: value for name, value in later.items() if value is not None}
 
     def label(self, part: Part, i: int) -> int:

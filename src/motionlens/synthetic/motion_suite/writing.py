@@ -80,6 +80,7 @@ def write_task(
     speed: float | None = None,
     growth: float | None = None,
     hidden: float | None = None,
+    classes: Sequence[str] = (),
     fps: int = FPS,
     num_workers: int = 0,
     on_progress: OnProgress | None = None,
@@ -105,6 +106,7 @@ def write_task(
         speed: pixels per frame in a view of 64 pixels, instead of the difficulty's own.
         growth: factor per frame of what grows or shrinks, instead of the difficulty's own.
         hidden: frames during which reappear shows nothing, instead of 1.5.
+        classes: of the task, in this order; all by default.
         fps: frames per second of the videos; speed and growth are per frame.
         num_workers: processes that draw; 0 for this one.
         on_progress: called with the number of clips done and of all.
@@ -131,6 +133,7 @@ def write_task(
         speed=speed,
         growth=growth,
         hidden=hidden,
+        classes=classes,
         parts=tuple(counts),
     )
     check_at_least(1, fps=fps)
@@ -145,7 +148,7 @@ def write_task(
             for path in (folder / f"{part}.csv", _truth_path(folder, part)):
                 path.unlink(missing_ok=True)
     draw_samples(suite).save(folder / SAMPLES_FILE)
-    flips = suite.task.horizontal_flip
+    flips = _flips_among(suite.class_names, suite.task.horizontal_flip)
     prepared = PreparedSet(
         name=f"motion-{task}", class_names=suite.class_names, fps=fps, flip_pairs=flips
     )
@@ -169,6 +172,13 @@ def clip_name(part: Part, i: int) -> str:
     return f"{part}/{i:06}.mp4"
 
 
+def _flips_among(names: Sequence[str], flips: Mapping[str, str]) -> dict[str, str] | None:
+    """The pairs of classes that swap in a mirror; None if one of a pair is not among the names."""
+    if any((one in names) != (other in names) for one, other in flips.items()):
+        return None
+    return {one: other for one, other in flips.items() if one in names}
+
+
 def _claim(folder: Path, about: Mapping[str, Any]) -> None:
     """Write into a folder which suite it holds, or raise if it holds another."""
     if is_prepared(folder) and not (folder / SUITE_FILE).is_file():
@@ -177,7 +187,7 @@ def _claim(folder: Path, about: Mapping[str, Any]) -> None:
     if found := claim(folder / SUITE_FILE, about):
         name, value = found
         raise ValueError(
-            f"{folder}: holds a motion suite with {name} {value}, not {about[name]}; name "
+            f"{folder}: holds a motion suite with {name} {value}, not {about.get(name)}; name "
             "another folder or remove it"
         )
 
