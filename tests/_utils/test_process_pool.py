@@ -10,7 +10,7 @@ import time
 import pytest
 
 from motionlens._utils.process_pool import ProcessPool, in_order, run_in_processes
-from motionlens._utils.worker_process import Lost
+from motionlens._utils.worker_process import Lost, Worker, process_context
 from pool_work import Counting, work
 
 ALONE = """
@@ -126,6 +126,15 @@ def pool(**options):
         yield found
     finally:
         found.close()
+
+
+def test_a_worker_whose_parent_is_gone_says_nothing(capfd):
+    worker = Worker(process_context(work), work, None)
+    assert worker.connection.poll(60)  # what it has sent is never read, so that the pipe is reset
+    worker.connection.close()
+    worker._process.join(60)
+    assert worker._process.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_a_pool_works_on_single_tasks_and_keeps_its_processes(own_children):

@@ -150,23 +150,23 @@ def _serve(
     """What a worker process does."""
     # Ctrl-C is for the process that gave the work; it ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _end_with_parent()
     torch.set_num_threads(1)
     join_one_line_warnings(shown)
     if memory_bytes is not None:
         limit_memory(memory_bytes)
-    connection.send(("started", None))
-    while True:
-        try:
+    # The process that gives the work may be gone at any time: its end of the pipe is closed then,
+    # or reset if there was something in it that it has not read.
+    with suppress(EOFError, ConnectionError):
+        connection.send(("started", None))
+        while True:
             task = connection.recv()
-        except EOFError:
-            return
-        if deadline_s is not None:
-            limit_cpu(deadline_s + _CPU_LATER_S)
-        try:
-            connection.send(("done", work(task)))
-        except Exception as error:  # handed on to the process that gave the work
-            connection.send(("failed", _portable(error)))
+            if deadline_s is not None:
+                limit_cpu(deadline_s + _CPU_LATER_S)
+            try:
+                connection.send(("done", work(task)))
+            except Exception as error:  # handed on to the process that gave the work
+                connection.send(("failed", _portable(error)))
 
 
 def _portable(error: Exception) -> Exception:
@@ -191,5 +191,9 @@ def _end_with_parent() -> None:
         fcntl.fcntl(parent.sentinel, _F_SETSIG, signal.SIGKILL)
         flags = fcntl.fcntl(parent.sentinel, fcntl.F_GETFL)
         fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
-    parent.join()
-    os._exit(1)
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
