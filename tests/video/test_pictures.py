@@ -46,6 +46,18 @@ class TestFolder:
         reader = open_video(tmp_path)
         assert (reader.height, reader.width) == (8, 4)
 
+    def test_a_jpeg_of_many_scans_is_refused_before_it_is_decoded(self, tmp_path):
+        picture = Image.effect_noise((64, 48), 50)
+        picture.save(tmp_path / "1.jpg", progressive=True)
+        assert open_video(tmp_path).num_frames == 1
+        content = (tmp_path / "1.jpg").read_bytes()
+        last = content.rindex(b"\xff\xda")
+        (tmp_path / "1.jpg").write_bytes(content[:last] + 200 * content[last:-2] + content[-2:])
+        with pytest.raises(
+            VideoError, match=r"1.jpg: a JPEG may have 100 scans here, this one has"
+        ):
+            open_video(tmp_path)
+
     def test_other_files_are_passed_over(self, frame_folder):
         (frame_folder / "notes.txt").write_text("x")
         (frame_folder / "._1.png").write_bytes(b"not a picture")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from motionlens.video.frames import VideoError
 from motionlens.video.limits import Limits
-from motionlens.video.pictures import read_picture
+from motionlens.video.picture_decoding import read_picture
 
 _HEAD = 512
 # First bytes of the accepted containers. It is an allowlist, because FFmpeg also reads playlists

@@ -1,48 +1,28 @@
 """Videos that are pictures: a folder of them, an animated WebP."""
 
-import ctypes
 import fnmatch
 import glob
 import io
-import logging
 import os
 import re
-import struct
-import zlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError, _imaging
 from torch import Tensor
 
 from motionlens._utils.errors import one_line
 from motionlens.video.frames import VideoError, VideoReader, check_fps
 from motionlens.video.limits import Limits
+from motionlens.video.picture_decoding import BROKEN, open_picture, read_picture, reason_of
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Pillow opens what it finds by content, and PostScript runs programs. Only these are opened.
-PICTURE_FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-# For broken files Pillow's decoders raise many types of errors.
-_BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-    MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
 _LONGEST_PATTERN = 1000
-# More than 8 bits per pixel, of which Pillow would show all above 255 as white.
-_DEEP_MODES = ("I", "F")
-
-# Pillow and libtiff would print errors of their own beside ours.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-with suppress(OSError, AttributeError, TypeError):
-    ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(None)
 
 
 def is_picture(path: Path) -> bool:
@@ -62,74 +42,6 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     parts = re.split(r"(\d+)", path.name)
     # The file name itself settles ties such as 1.jpg and 01.jpg.
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts] + [(2, 0, path.name)]
-
-
-def read_picture(
-    file: Path | IO[bytes],
-    name: str,
-    advice: str,
-    limits: Limits,
-    *,
-    formats: tuple[str, ...] = PICTURE_FORMATS,
-    is_upright: bool = False,
-) -> NDArray[np.uint8]:
-    """One picture, upright: uint8 ``(H, W, 3)``; its size is checked before it is decoded.
-
-    Args:
-        file: the picture.
-        name: of the picture, for errors.
-        advice: what to do about an error.
-        limits: how large it may be.
-        formats: Pillow's names of those that it may have, by its content.
-        is_upright: it is stored as it is shown, so no tag needs to be looked for.
-
-    Transparency is left out: every pixel has the colour that is stored for it.
-
-    Raises:
-        VideoError: If it cannot be read, is too large, or has more than 8 bits per pixel and
-            colour; with its name and the advice.
-    """
-    if isinstance(file, Path) and file.exists() and not file.is_file():
-        raise VideoError(f"{name}: must be a file, it is a folder, a pipe or a device; {advice}")
-    try:
-        with _opened(file, name, limits, formats) as image:
-            # Pillow gives grey of 16 bits with transparency as 8 bits, by its upper half.
-            is_cut = any(str(tile[3]).startswith("LA;16") for tile in getattr(image, "tile", []))
-            if image.mode.startswith(_DEEP_MODES) or is_cut:
-                bits = 16 if is_cut or "16" in image.mode else 32
-                raise VideoError(
-                    f"{name}: holds {bits} bits per pixel, of which a network sees 8; choose the "
-                    "range that matters and convert it to 8-bit grey"
-                )
-            if not is_upright:
-                ImageOps.exif_transpose(image, in_place=True)
-            return np.asarray(image.convert("RGB"))
-    except VideoError:
-        raise
-    except _BROKEN as error:
-        raise VideoError(
-            f"{name}: cannot be read as a picture ({_reason(error, formats)}); {advice}"
-        ) from error
-
-
-def _opened(
-    file: Path | IO[bytes], name: str, limits: Limits, formats: tuple[str, ...]
-) -> Image.Image:
-    """A picture of which the header alone has been read, within the limits."""
-    image = Image.open(file, formats=formats)
-    try:
-        limits.check_frame(name, image.height, image.width)
-    except VideoError:
-        image.close()
-        raise
-    return image
-
-
-def _reason(error: BaseException, formats: tuple[str, ...]) -> str:
-    """What Pillow says of a picture, without the objects in its words."""
-    if isinstance(error, UnidentifiedImageError):
-        return f"cannot identify its format, it must be {' or '.join(formats)}"
-    return one_line(error)
 
 
 class PictureReader(VideoReader):
@@ -292,12 +204,13 @@ class WebpReader(PictureReader):
     def __init__(self, path: Path, limits: Limits) -> None:
         self._path = path
         try:
-            self._image = _opened(path, str(path), limits, ("WEBP",))
+            self._image = open_picture(path, str(path), limits, ("WEBP",))
         except VideoError:
             raise
-        except _BROKEN as error:
+        except BROKEN as error:
+            reason = reason_of(error, ("WEBP",))
             raise VideoError(
-                f"{path}: cannot be read as a picture ({_reason(error, ('WEBP',))}); copy it again"
+                f"{path}: cannot be read as a picture ({reason}); copy it again"
             ) from error
         durations_s = _durations_s(path.read_bytes())[: self._num_pictures]
         times_s = np.cumsum([0.0, *durations_s])
@@ -324,7 +237,7 @@ class WebpReader(PictureReader):
         try:
             image.seek(index)
             return np.asarray(image.convert("RGB"))
-        except _BROKEN as error:
+        except BROKEN as error:
             raise VideoError(
                 f"{self._path}: frame {index} cannot be read ({one_line(error)}); copy it again"
             ) from error

@@ -23,7 +23,8 @@ from motionlens._utils.errors import one_line
 from motionlens._utils.files import check_expansion, write_atomically
 from motionlens.video.frames import VideoError
 from motionlens.video.limits import Limits
-from motionlens.video.pictures import PictureReader, read_picture
+from motionlens.video.picture_decoding import read_picture
+from motionlens.video.pictures import PictureReader
 
 SHARD_SUFFIX = ".tar"
 _WHOLE_NUMBERS = ("numbers", "firsts", "offsets", "sizes", "broken", "num_bytes")
