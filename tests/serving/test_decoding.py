@@ -108,10 +108,16 @@ def test_folders_of_killed_servers_are_swept_and_others_kept(tmp_path, monkeypat
 
 
 SERVER = """
-import sys
+import sys, time
 from motionlens.serving import service
 from odd_decoder import OddDecoder
 service.Decoder = OddDecoder
+explain_frames = service.explain_frames
+def explain_slowly(*args, **options):
+    print("explains", flush=True)
+    time.sleep(8)
+    return explain_frames(*args, **options)
+service.explain_frames = explain_slowly
 from motionlens.serving.server import serve
 if __name__ == "__main__":
     serve(sys.argv[1], port=0, device="cpu", say=lambda line: print(line, flush=True))
@@ -129,7 +135,7 @@ def running(tmp_path):
     environment = {**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": path}
     command = [sys.executable, script, run]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
             yield process, process.stdout, temporary
@@ -155,14 +161,33 @@ def test_no_process_and_no_upload_outlives_a_server(kind, tmp_path, clips):
             process.send_signal(kind)
             process.wait(timeout=60)
             wait_for(lambda: not any(map(is_alive, processes)))
+        assert process.stderr.read() == ""
     left = list(temporary.glob("motionlens-serve-*"))
     assert bool(left) == (kind == signal.SIGKILL)
     with running_here(temporary):
         assert not any(folder.exists() for folder in left)
 
 
+@pytest.mark.slow
+def test_a_server_that_is_ended_during_an_explanation_says_so_and_logs_nothing(tmp_path, clips):
+    with running(tmp_path) as (process, lines, _):
+        address = next(line for line in lines if "http://" in line).split()[4]
+        with subprocess.Popen(
+            [sys.executable, "-c", _SEND, f"{address}explain"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as client:
+            client.stdin.write(clips["static"].read_bytes())
+            client.stdin.close()
+            assert next(lines) == "explains\n"
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+            assert client.stdout.read() == b'503 {"error":"the server ends; try again later"}'
+        assert process.stderr.read() == ""
+
+
 _SEND = """
-import sys, uuid, urllib.request
+import sys, uuid, urllib.error, urllib.request
 mark = uuid.uuid4().hex
 body = (
     f'--{mark}\\r\\nContent-Disposition: form-data; name="file"; filename="a.mp4"\\r\\n\\r\\n'
@@ -171,6 +196,8 @@ request = urllib.request.Request(sys.argv[1], body)
 request.add_header("Content-Type", f"multipart/form-data; boundary={mark}")
 try:
     urllib.request.urlopen(request, timeout=100)
+except urllib.error.HTTPError as error:
+    print(error.code, error.read().decode(), end="")
 except OSError:
     pass
 """

@@ -15,6 +15,9 @@ from motionlens.serving.config import ServingConfig
 from motionlens.serving.schemas import error_response
 from motionlens.serving.upload_limits import client_address
 
+# How long open requests get where the server is to end, seconds; and how much later uvicorn cancels
+# what still goes on, which it logs with a traceback.
+_GRACE_S, _CANCEL_LATER_S = 3.0, 3.0
 # After a connection is closed, how long its client may take to read what was sent, seconds.
 _LINGER_S = 5.0
 
@@ -41,7 +44,7 @@ def uvicorn_settings(
         server_header=False,
         proxy_headers=is_behind_proxy,
         forwarded_allow_ips=["127.0.0.1", "::1"],
-        timeout_graceful_shutdown=3,
+        timeout_graceful_shutdown=int(_GRACE_S + _CANCEL_LATER_S),
     )
 
 
@@ -108,11 +111,14 @@ class Connection(H11Protocol):
             self._timer.cancel()
 
     def shutdown(self) -> None:
-        """End as the server does; an answer that can be given is given."""
+        """End as the server does; an answer that can be given in a moment is given."""
         if self.cycle is not None and not self.cycle.response_complete and self.waits_for_client:
             self.drop()
         else:
             super().shutdown()
+            self.loop.call_later(
+                _GRACE_S, self._close_with, 503, "the server ends; try again later"
+            )
 
     def drop(self) -> None:
         """End it at once."""
