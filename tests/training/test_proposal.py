@@ -147,6 +147,14 @@ def test_small_data_stay_in_memory(size, is_kept, tmp_path):
     assert bool(reasons) == is_kept
 
 
+def test_videos_of_which_little_is_used_do_not_stay_in_memory(tmp_path, monkeypatch):
+    train, _ = open_parts(DataSource(data=str(write_dataset(tmp_path / "videos"))))
+    monkeypatch.setattr("motionlens.training.proposal._MOST_FRAMES_PER_EPOCH", 3)
+    for epochs, is_kept in ((2, False), (3, True)):
+        given = recipe(clip=ClipConfig(seconds=1.0), optim=OptimConfig(epochs=epochs))
+        assert complete(given, train, None, 7)[0].loader.cache is is_kept
+
+
 def test_what_was_decided_is_in_card_and_recipe(tmp_path):
     videos = write_dataset(tmp_path / "videos")
     given = replace(tiny_recipe(videos, tmp_path / "run"), clip=ClipConfig(size=32))

@@ -1,3 +1,4 @@
+import math
 import os
 import resource
 import struct
@@ -13,6 +14,7 @@ from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError
 from motionlens.video.limits import ENVIRONMENT, Limits, check_overlap, limits_in_force, set_limits
 from motionlens.video.source import open_source
+from motionlens.video.stream import FileSource
 from motionlens.video.writing import write_video
 
 
@@ -48,6 +50,17 @@ def test_the_time_of_the_processor_is_limited(video, monkeypatch):
     limits = Limits(max_cpu_seconds=1e-9)
     with pytest.raises(VideoError, match="a.mp4: takes more than 1e-09 s .*--limits max_cpu_s"):
         open_video(video, limits=limits)
+
+
+def test_a_stream_is_lent_time_for_what_has_been_read(video, monkeypatch):
+    limits = Limits(max_cpu_seconds=1e-9)
+    monkeypatch.setattr("motionlens.video.stream.limits_in_force", lambda: limits)
+    monkeypatch.setattr("motionlens.video.limits._SECONDS_PER_BYTE", 100.0)
+    assert len(list(FileSource(video, "a.mp4", (0, math.inf)))) == 40
+    monkeypatch.setattr("motionlens.video.limits._SECONDS_PER_BYTE", 1e-15)
+    message = rf"a.mp4: takes more than 1e-09 s of the processor for (?!{video.stat().st_size:,})"
+    with pytest.raises(VideoError, match=message):
+        list(FileSource(video, "a.mp4", (0, math.inf)))
 
 
 def patch(path, *changes):

@@ -32,6 +32,9 @@ _LEAST_FRAMES, _MOST_FRAMES = 8, 16
 _STEPS_FROM_WEIGHTS, _STEPS_FROM_NOTHING, _LEAST_EPOCHS = 700, 1400, 20
 # Training videos that take no more are decoded once and kept in memory.
 _MOST_BYTES = 1e9
+# Unless they are so long that an epoch, which needs a clip of each, would have as many frames
+# decoded for it.
+_MOST_FRAMES_PER_EPOCH = 1000
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,12 @@ class Lengths:
     Attributes:
         seconds: float64 ``(n,)``, of the videos that were opened, sorted.
         pixels: of all frames of such a video, on average, with a short side of 1 pixel.
+        frames: of such a video, on average.
     """
 
     seconds: NDArray[np.float64]
     pixels: float = 0.0
+    frames: float = 0.0
 
     @property
     def are_trimmed(self) -> bool:
@@ -68,7 +73,7 @@ def find_lengths(index: VideoIndex, background: str = "") -> Lengths:
         taken = np.flatnonzero(index.labels != index.class_names.index(background))
     places = np.linspace(0, len(taken) - 1, min(len(taken), _MOST_VIDEOS)).round().astype(int)
     chosen = taken[places]
-    seconds, pixels = [], []
+    seconds, pixels, frames = [], [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VideoWarning)
         for i in chosen.tolist():
@@ -76,12 +81,15 @@ def find_lengths(index: VideoIndex, background: str = "") -> Lengths:
                 with index.open(i) as reader:
                     times = reader.times_s
                     seconds.append(float(times[-1] - times[0]) + 1 / reader.fps)
+                    frames.append(len(times))
                     sides = sorted((reader.height, reader.width))
                     pixels.append(len(times) * sides[1] / sides[0])
             except VideoError:
                 continue  # training says what is wrong with it
-    mean_pixels = sum(pixels) / max(len(pixels), 1)
-    return Lengths(np.sort(np.array(seconds, dtype=np.float64)), mean_pixels)
+    number = max(len(seconds), 1)
+    return Lengths(
+        np.sort(np.array(seconds, dtype=np.float64)), sum(pixels) / number, sum(frames) / number
+    )
 
 
 def complete(
@@ -126,7 +134,9 @@ def complete(
     if loader.cache is None:
         # Frames are kept as large as the least crop needs them, a byte for each of three colours.
         kept = 3 * lengths.pixels * size**2 / recipe.augment.min_area * len(train)
-        loader = replace(loader, cache=not background and 0 < kept <= _MOST_BYTES)
+        is_long = lengths.frames > _MOST_FRAMES_PER_EPOCH * (optim.epochs or 1)
+        is_kept = not (background or is_long) and 0 < kept <= _MOST_BYTES
+        loader = replace(loader, cache=is_kept)
         if loader.cache:
             reasons.append(
                 f"decoded videos stay in memory, about {kept / 1e6:.0f} MB (--loader.cache false "

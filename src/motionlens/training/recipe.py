@@ -114,7 +114,7 @@ class LoaderConfig:
         num_workers: Processes that decode; 0 decodes in the training process. By default one per
             free CPU core, at most 8.
         cache: Keep the decoded videos in memory, resized to a little above the crop; by default
-            where they take no more than 1 GB.
+            where they take no more than 1 GB, and have no more than 1000 frames for each epoch.
         balanced: Draw equally many training clips of each class: an epoch keeps its length, holds
             clips of small classes several times, cut anew, and leaves out some of large ones.
         skip_broken: Open every video before training, list those that cannot be read in

@@ -130,7 +130,13 @@ def file_address(path: Path) -> str:
 
 
 def read_packets(
-    container: Any, stream: Any, name: str, limits: Limits, spent: Stopwatch | None = None
+    container: Any,
+    stream: Any,
+    name: str,
+    limits: Limits,
+    spent: Stopwatch | None = None,
+    *,
+    is_gradual: bool = False,
 ) -> Iterator[Any]:
     """The packets of a stream in the order of the file, up to damage that ends it.
 
@@ -140,6 +146,7 @@ def read_packets(
         name: of the video, for messages.
         limits: how much it may ask for.
         spent: what the caller and this have used of the processor; None for no limit.
+        is_gradual: time is lent for each byte as it is read, not for all of the file at once.
 
     Raises:
         VideoError: If they are too many, or overlap in the file, or too much time is spent.
@@ -149,7 +156,7 @@ def read_packets(
         for number, packet in enumerate(container.demux(stream), start=1):
             packet_bytes += packet.size
             if spent is not None and not number & 15:
-                limits.check_cpu(name, spent.seconds, num_bytes)
+                limits.check_cpu(name, spent.seconds, packet_bytes if is_gradual else num_bytes)
             if not number & 255:
                 limits.check_packets(name, number)
                 check_overlap(name, packet_bytes, num_bytes)

@@ -173,7 +173,7 @@ class Limits:
         Args:
             name: of the video, for the message.
             seconds: of the processor, so far.
-            num_bytes: size of the file.
+            num_bytes: for which it is lent: of the file, or of what has been read of it.
 
         Raises:
             VideoError: If it does.
@@ -181,8 +181,8 @@ class Limits:
         most = self.max_cpu_seconds + _SECONDS_PER_BYTE * num_bytes
         if seconds > most:
             raise VideoError(
-                f"{name}: takes more than {most:.3g} s of the processor, for a file of "
-                f"{num_bytes:,} bytes; write it again with key frames, or "
+                f"{name}: takes more than {most:.3g} s of the processor for {num_bytes:,} bytes; "
+                f"write it again with key frames, or "
                 f"{_raise('max_cpu_seconds')}"
             )
 

@@ -28,7 +28,7 @@ from motionlens.video.container import (
     read_packets,
 )
 from motionlens.video.frames import TIME_TOLERANCE_S, VideoError, VideoReader, decoding
-from motionlens.video.limits import limits_in_force
+from motionlens.video.limits import Stopwatch, limits_in_force
 from motionlens.video.orientation import UprightConverter
 from motionlens.video.presentation import Clock, Presentation
 
@@ -208,7 +208,9 @@ class FileSource(DecodedSource):
         self._announced = num_announced(path, self._container, self._stream)
 
     def _packets(self) -> Iterator[Any]:
-        packets = read_packets(self._container, self._stream, self.name, self._limits)
+        packets = read_packets(
+            self._container, self._stream, self.name, self._limits, Stopwatch(), is_gradual=True
+        )
         while True:
             with self._limits.memory():
                 packet = next(packets, None)
