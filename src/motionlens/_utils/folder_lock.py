@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from motionlens._utils.files import parse_json
+from motionlens._utils.files import naming, parse_json
 
 LOCK_FILE = ".lock"
 # Says who holds the lock. Beside the lock, because opening that one may empty it.
@@ -51,7 +51,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
                 lock.release()
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%F %T")}
-        holder.write_text(json.dumps(me) + "\n", encoding="utf-8")
+        with naming(holder):
+            holder.write_text(json.dumps(me) + "\n", encoding="utf-8")
         yield
     finally:
         for file in (holder, path):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from motionlens._utils.files import replacing
+from motionlens._utils.files import naming, replacing
 from motionlens._utils.optional import require
 
 SUFFIXES = (".npy", ".parquet")
@@ -76,6 +76,7 @@ def write_features(path: Path, rows: Iterable[FeatureRow]) -> list[Path]:
 def _write_npy(path: Path, rows: Iterator[FeatureRow], width: int) -> list[Path]:
     list_path = path.with_suffix(".csv")
     with (
+        naming(path),
         # A .npy file begins with its number of rows, which is known last.
         tempfile.TemporaryFile(dir=path.parent) as values,
         replacing(path) as array_file,

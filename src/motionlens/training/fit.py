@@ -27,6 +27,7 @@ from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
+from motionlens.training.event_files import writing_events
 from motionlens.training.module import TrainingModule
 from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
@@ -117,8 +118,9 @@ def fit(
         with bar as show:
             steps = StepProgress(show, console.print)
             trainer = _make_trainer(recipe, run, device, console, steps)
-            _write_hyperparameters(trainer, recipe, start.card)
-            _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
+            with writing_events(run / TENSORBOARD):
+                _write_hyperparameters(trainer, recipe, start.card)
+                _run_trainer(trainer, module, run / CHECKPOINT if resume else None)
     history = read_metrics(run)
     return FitResult(run=run, metrics=kept_epoch(history, recipe.keep), history=history)
 
