@@ -82,7 +82,24 @@ def test_norms_take_half_as_much_after_every_step():
         assert all(norm.momentum == pytest.approx(1 - decay) for norm in norms)
 
 
-def test_norms_are_left_alone_otherwise():
+def test_norms_take_less_as_the_rate_falls():
     norm = nn.BatchNorm2d(2)
-    set_norm_momentum(norm, 5, OptimConfig())
+    config = OptimConfig(epochs=100, warmup=0.25)
+    found = []
+    for epoch in range(100):
+        set_norm_momentum(norm, epoch, config)
+        found.append(norm.momentum)
+    assert found[:26] == pytest.approx([0.1] * 26)
+    assert found == sorted(found, reverse=True)
+    # Half way down the cosine, and at its end.
+    assert found[62] == pytest.approx(0.0510, abs=1e-3)
+    assert found[-10:] == [0.01] * 10
+
+
+@pytest.mark.parametrize(
+    "config", [OptimConfig(norm_momentum="constant"), OptimConfig(epochs=9, schedule="constant")]
+)
+def test_norms_are_left_alone_otherwise(config):
+    norm = nn.BatchNorm2d(2)
+    set_norm_momentum(norm, 5, config)
     assert norm.momentum == 0.1

@@ -48,8 +48,10 @@ class OptimConfig:
         grad_clip: Greatest norm of a step's gradient; 0 for no limit.
         precision: 32-true, or bf16-mixed or 16-mixed for faster steps on devices that have them.
         norm_momentum: Weight of a batch's statistics in the running ones of batch norms.
-            constant is PyTorch's tenth; halving begins with a half and halves every step_epochs,
-            down to a hundredth, as the authors' networks do.
+            falling is PyTorch's tenth and falls with the learning rate, down to a hundredth, so
+            that in the end no single batch counts; constant is a tenth throughout; halving begins
+            with a half and halves every step_epochs, down to a hundredth, as the authors' networks
+            do.
         ema_decay: Keep a moving average of the weights with this decay, from fewer steps at first,
             and validate and keep the average; 0 for none.
         sync_batchnorm: Take the statistics of batch norms from the batches of all processes.
@@ -75,7 +77,7 @@ class OptimConfig:
     focal_gamma: float = 0.0
     grad_clip: float = 5.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    norm_momentum: Literal["constant", "halving"] = "constant"
+    norm_momentum: Literal["falling", "constant", "halving"] = "falling"
     ema_decay: float = 0.0
     sync_batchnorm: bool = False
     compile: bool = False
