@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from motionlens._utils.cores import resolve_num_workers
 from motionlens._utils.distributed import rank, world_size
-from motionlens._utils.errors import one_line
+from motionlens._utils.errors import first_three, one_line
 from motionlens._utils.optional import require
 from motionlens.clips.augmentation import ClipTransform, ColorJitter
 from motionlens.clips.preprocessing import Preprocessing
@@ -74,6 +74,12 @@ def make_start(recipe: Recipe, *, resume: bool = False) -> Start:
     _check_labels(train, validation)
     recipe = recipe if resume else with_init(recipe)
     weights, start_card = _read_weights(recipe, resume)
+    if resume and start_card is not None and start_card.class_names != train.class_names:
+        others = first_three(sorted({*start_card.class_names} ^ {*train.class_names}))
+        raise ValueError(
+            "a resumed run must be of the same model, classes and clip, its data has other "
+            f"classes now ({others}); start a new run"
+        )
     steps = _steps_per_epoch(recipe, len(train))
     recipe, reasons = complete(recipe, train, start_card, steps)
     card = make_card(recipe, train.class_names, start_card, multi_label=train.targets is not None)

@@ -31,6 +31,7 @@ from motionlens.training.event_files import writing_events
 from motionlens.training.module import TrainingModule
 from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
+from motionlens.training.run_data import note_data
 from motionlens.training.run_folder import (
     CHECKPOINT,
     TENSORBOARD,
@@ -106,6 +107,8 @@ def fit(
         for line in describe_start(start):
             console.print(line)
         console.print(f"the run lies in {run}")
+        if is_first_process() and (change := note_data(run, start.train, start.validation)):
+            warnings.warn(change, UserWarning, stacklevel=2)
 
         def open_loaders() -> Loaders:
             found = start

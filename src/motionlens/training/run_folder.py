@@ -5,6 +5,7 @@ versions.json        versions of the software, git hash of the code
 config.json          model card of the recognizer
 model.safetensors    its weights
 metrics.csv          one row an epoch
+data.csv             the videos, with what would show that they were changed
 broken.csv           videos that were left out, if any were asked for
 reproduced.json      what `motionlens reproduce` notes of a run that has come to its end
 checkpoints/last.ckpt  the full state of training, for --resume
@@ -30,6 +31,7 @@ from motionlens.training.recipe_files import load_recipe, save_recipe, with_abso
 
 VERSIONS_FILE = "versions.json"
 METRICS_FILE = "metrics.csv"
+DATA_FILE = "data.csv"
 BROKEN_FILE = "broken.csv"
 # In a folder of the runs of cross-validation: fold1, fold2, ...
 FOLDS_FILE = "folds.json"
@@ -38,7 +40,7 @@ CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
 # Those of motionlens.inference.checkpoint, which would bring in torch.
 _CARD_FILE, _WEIGHTS_FILE = "config.json", "model.safetensors"
-_OWN_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, BROKEN_FILE, REPRODUCED_FILE)
+_OWN_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, DATA_FILE, BROKEN_FILE, REPRODUCED_FILE)
 _FILES = (*_OWN_FILES, _CARD_FILE, _WEIGHTS_FILE)
 _FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
 # Where a run waits that is being overwritten.
