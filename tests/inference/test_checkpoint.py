@@ -85,6 +85,15 @@ def test_altered_card(saved):
         load_checkpoint(saved[0])
 
 
+def test_files_that_are_far_too_large(saved):
+    """Of holes, as a file system that has them keeps them."""
+    folder, _, _ = saved
+    with (folder / "config.json").open("r+b") as card:
+        card.truncate(10**11)
+    with pytest.raises(ValueError, match="config.json cannot be used: a model card has at most"):
+        load_checkpoint(folder)
+
+
 def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
     folder, model, card = saved
     before = (folder / WEIGHTS_FILE).read_bytes()

@@ -20,6 +20,8 @@ from motionlens.pretrained import NAME, bundled_path
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
 
+# A card with the names of a hundred thousand classes has some megabytes.
+_MAX_CARD = 10_000_000
 # Weights that a network may have besides those of its file.
 _MORE = 1_000_000
 # Entry of the weights file's metadata.
@@ -137,7 +139,11 @@ def load_card(folder: str | os.PathLike[str]) -> ModelCard:
     if not path.is_file():
         raise ValueError(_lacks(path.parent, CARD_FILE))
     try:
-        return ModelCard.from_json(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_MAX_CARD + 1)
+        if len(content) > _MAX_CARD:
+            raise ValueError(f"a model card has at most {_MAX_CARD:,} bytes")
+        return ModelCard.from_json(content.decode())
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} cannot be used: {error}") from None
 
@@ -154,8 +160,8 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {error}; copy it again") from None
+    except (SafetensorError, OSError, MemoryError) as error:
+        raise ValueError(f"{path} is damaged: {one_line(error)}; copy it again") from None
     if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
         raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
     return state

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from motionlens._utils.errors import one_line
 from motionlens._utils.optional import require
 from motionlens.inference.card import ModelCard
+from motionlens.inference.onnx_check import check_onnx
 
 SUFFIX = ".onnx"
 INPUT, OUTPUTS = "clips", ("logits", "features")
@@ -165,6 +166,7 @@ def _open_session(path: Path) -> Any:
     runtime = require("onnxruntime", "export")
     if not path.is_file():
         raise ValueError(f"{path} does not exist; give a file that 'motionlens export' wrote")
+    check_onnx(path)
     options = runtime.SessionOptions()
     options.log_severity_level = 4  # errors come as exceptions, too
     options.intra_op_num_threads = torch.get_num_threads()
