@@ -14,48 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens.video.container import is_container
 from motionlens.video.frames import VideoError
 from motionlens.video.limits import Limits
 from motionlens.video.picture_decoding import read_picture
 
 _HEAD = 512
-# First bytes of the accepted containers. It is an allowlist, because FFmpeg also reads playlists
-# and would open the files that they name.
-_STARTS = (
-    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
-    b"RIFF",  # AVI, WebP
-    b"\x00\x00\x01",  # MPEG program and elementary streams
-    b"\x00\x00\x00\x01",  # bare H.264 and H.265
-    b"OggS",
-    b"FLV",
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
-    b"GIF8",
-    b"DKIF",  # IVF
-    b"YUV4MPEG2",
-    b"\x06\x0e\x2b\x34",  # MXF
-    b"\x89PNG",  # animated PNG
-)
-_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # MP4, MOV
-_PACKETS = ((0, 188), (4, 192))  # offset of the first sync byte and length of MPEG-TS packets
-_SYNC = 0x47
-
-
-def is_container(head: bytes) -> bool:
-    """Whether a file with this beginning is a video container, and no playlist.
-
-    Args:
-        head: its first bytes, a few hundred.
-
-    Example:
-        >>> is_container(b"GIF89a"), is_container(b"#EXTM3U")
-        (True, False)
-    """
-    if head.startswith(_STARTS) or head[4:8] in _BOXES:
-        return True
-    return any(
-        len(head) > first + length and head[first] == head[first + length] == _SYNC
-        for first, length in _PACKETS
-    )
 
 
 def clean_name(name: str | None) -> str:

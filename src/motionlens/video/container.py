@@ -28,6 +28,43 @@ CONTAINER_FORMATS = (
     "bmp_pipe,jpeg_pipe,png_pipe,tiff_pipe,webp_pipe,"
     "mp3,wav,flac,aac,ac3,aiff,caf,amr"  # told to have no pictures
 )
+# First bytes of those that strangers may send: the common ones. Rarer demuxers are tried less, and
+# a server has no use for them.
+_COMMON_STARTS = (
+    b"\x1a\x45\xdf\xa3",  # Matroska, WebM
+    b"RIFF",  # AVI, WebP
+    b"\x00\x00\x01",  # MPEG program and elementary streams
+    b"\x00\x00\x00\x01",  # bare H.264 and H.265
+    b"OggS",
+    b"FLV",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",  # ASF, WMV
+    b"GIF8",
+    b"DKIF",  # IVF
+    b"YUV4MPEG2",
+    b"\x06\x0e\x2b\x34",  # MXF
+    b"\x89PNG",  # animated PNG
+)
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # MP4, MOV
+_TS_PACKETS = ((0, 188), (4, 192))  # offset of the first sync byte and length of MPEG-TS packets
+_TS_SYNC = 0x47
+
+
+def is_container(head: bytes) -> bool:
+    """Whether a file with this beginning is in a common container of videos, and no playlist.
+
+    Args:
+        head: its first bytes, a few hundred.
+
+    Example:
+        >>> is_container(b"GIF89a"), is_container(b"#EXTM3U")
+        (True, False)
+    """
+    if head.startswith(_COMMON_STARTS) or head[4:8] in _MP4_BOXES:
+        return True
+    return any(
+        len(head) > first + length and head[first] == head[first + length] == _TS_SYNC
+        for first, length in _TS_PACKETS
+    )
 
 
 def check_file(path: Path) -> None:
