@@ -121,6 +121,7 @@ class TestGroups:
                 "must give every video a group, it gives 8 of 10 none, the first is a/ben_0",
             ),
             ("(anna", "must be a regular expression"),
+            ("(" * 10_000, r"must be a regular expression, got \({99}: "),
         ],
     )
     def test_refuses(self, group, message):
@@ -299,3 +300,11 @@ def test_few_videos_of_each_class_train_and_all_validate(tmp_path):
     assert set(open_parts(DataSource(data=str(tmp_path), listing=other))[0].paths) != four
     with pytest.raises(ValueError, match="per_class must be at least 1"):
         ListingConfig(per_class=0)
+
+
+def test_an_expression_that_tries_for_ever_is_stopped(monkeypatch):
+    monkeypatch.setattr("motionlens.datasets.groups._MOST_SECONDS", 0.2)
+    index = VideoIndex.of("x", [ListEntry(f"a/{'a' * 40}.mp4", "a")])
+    with pytest.raises(ValueError, match=r"the groups of 1 paths within 0.2 s, \(\(a\|a\)\*\)\*z"):
+        with_groups(index, "((a|a)*)*z")
+    assert with_groups(index, "(a+)").groups.tolist() == ["a"]

@@ -4,6 +4,7 @@ Linux limits both. Elsewhere a limit that the system does not know is left out.
 """
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -55,6 +56,30 @@ def limited_memory(num_bytes: float) -> Iterator[None]:
             if _num_within == 0 and _before is not None:
                 _set(resource.RLIMIT_AS, *_before)
                 _before = None
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Interrupt the block when this process has computed for so long, by a ``TimeoutError``.
+
+    Python's own code and its regular expressions can be interrupted; other libraries when they
+    come back. Other threads than the main one, and systems without such a timer, have no limit.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not hasattr(signal, "ITIMER_VIRTUAL"):
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, interrupt)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _address_space() -> int | None:

@@ -12,9 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from motionlens._utils.csv_files import read_csv
+from motionlens._utils.errors import one_line
+from motionlens._utils.resource_limits import interrupted_after
 from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.video.frames import VideoWarning
 
+# What an expression may take on the paths of a data set.
+_MOST_SECONDS = 5.0
 # What is put behind the name of a file that is made of another one.
 _COPY = re.compile(
     r"([ _-]+(copy|flip|flipped|mirror|mirrored|aug|augmented)|[ _-]*\(\d+\))$", re.IGNORECASE
@@ -75,13 +79,20 @@ def _from_file(index: VideoIndex, file: str) -> list[str]:
 
 
 def _from_pattern(index: VideoIndex, pattern: str) -> list[str]:
+    # Brackets and stars within one another make an expression that tries for ever.
     try:
-        compiled = re.compile(pattern)
-    except re.error as error:
+        with interrupted_after(_MOST_SECONDS):
+            compiled = re.compile(pattern)
+            found = [compiled.search(str(path)) for path in index.paths]
+    except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"listing.group must be a regular expression, got {pattern}: {error}"
+            f"listing.group must be a regular expression, got {pattern:.99}: {one_line(error)}"
         ) from None
-    found = (compiled.search(str(path)) for path in index.paths)
+    except TimeoutError:
+        raise ValueError(
+            f"listing.group must find the groups of {len(index)} paths within "
+            f"{_MOST_SECONDS:g} s, {pattern:.99} does not; write a simpler expression"
+        ) from None
     return [" ".join(filter(None, match.groups())) if match else "" for match in found]
 
 

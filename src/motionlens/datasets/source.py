@@ -74,7 +74,7 @@ class ListingConfig:
             check_number("listing.per_class", self.per_class, least=1)
         if self.pattern.count("{}") != 1:
             raise ValueError(
-                f"listing.pattern must hold {{}} once, got {self.pattern!r}; "
+                f"listing.pattern must hold {{}} once, got {self.pattern!r:.99}; "
                 "write for example 'videos/{}.mp4'"
             )
         names = self.column_names or ("path", "label")
