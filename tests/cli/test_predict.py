@@ -15,3 +15,21 @@ def test_a_sheet_shows_the_videos(make_video, motionlens_command, tmp_path):
     assert [len(json.loads(line)["predictions"]) for line in out.splitlines()] == [5, 5]
     assert "the picture is in" in err
     assert (tmp_path / "other.png").read_bytes() == (tmp_path / "sheet.png").read_bytes()
+
+
+def test_a_sheet_takes_the_place_of_no_input(
+    make_video, frame_folder, motionlens_command, tmp_path
+):
+    picture = frame_folder / "3.png"
+    before = picture.read_bytes()
+    for sheet, message in {
+        picture: "sheet must be another file than what is read",
+        tmp_path / "a.exe": "sheet must end in one of .png, .svg, .pdf, got",
+        "": "sheet must end in one of .png, .svg, .pdf, got ''",
+        tmp_path / "no" / "a.png": "sheet must be in a folder that exists",
+    }.items():
+        words = ["predict", "bundled", frame_folder, "--sheet", sheet, "--device", "cpu"]
+        status, out, err = motionlens_command(*words)
+        assert (status, out) == (2, "")
+        assert message in err
+    assert picture.read_bytes() == before

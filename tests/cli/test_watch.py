@@ -162,7 +162,7 @@ def test_subtitles_and_timeline(run, video, tmp_path, motionlens_command):
         (["{run}", "{video}", "--top", "0"], "top must be a whole number of at least 1, got 0"),
         (["{run}", "{video}", "--srt", "a.png", "--timeline", "./a.png"], "must be two files"),
         (["{run}", "{video}", "--background", "static", "statik"], "did you mean 'static'?"),
-        (["{run}", "{video}", "--timeline", "a.gif"], "a timeline must end in one of .png"),
+        (["{run}", "{video}", "--timeline", "a.gif"], "timeline must end in one of .png"),
         (["{run}", "{video}", "--srt", "{video}"], "srt must be another file than the video"),
         (["{run}", "{video}", "--srt", "{run}"], "srt must be a file, .* is a folder"),
         (["{run}", "{video}", "--start", "5", "--end", "4"], "must be seconds with 0 <= start"),

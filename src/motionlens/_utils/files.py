@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +27,9 @@ def replacing(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]
         OSError: If the file cannot be written.
     """
     with naming(path):
+        if path.exists() and not path.is_file():
+            # A file would take the place of the pipe or the device itself.
+            raise OSError(errno.EEXIST, "it must be a file, it is a folder, a pipe or a device")
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, mode, **options) as file:
@@ -195,17 +198,26 @@ def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:
         ) from None
 
 
-def check_file(path: str | os.PathLike[str], name: str = "out") -> None:
+def check_file(
+    path: str | os.PathLike[str], name: str = "out", inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
     """Find out before any work that a file can be written, in a folder that exists.
 
     Args:
         path: of the file.
         name: of the argument, for the message.
+        inputs: files and folders whose content it must not replace.
 
     Raises:
-        ValueError: If it cannot, or is a folder.
+        ValueError: If it cannot, is a folder, a pipe or a device, or is one of the inputs or in one
+            of their folders.
     """
+    place = Path(path).resolve()
+    if place.exists() and {place, *place.parents} & {Path(each).resolve() for each in inputs}:
+        raise ValueError(f"{name} must be another file than what is read, got {path}")
     folder = Path(path).absolute().parent
-    if Path(path).is_dir() or not folder.is_dir():
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{name} must be a file, {path} is a folder, a pipe or a device")
+    if not folder.is_dir():
         raise ValueError(f"{name} must be in a folder that exists, {path} is not; make it")
     check_writable(folder, name)

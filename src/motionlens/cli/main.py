@@ -94,6 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     # TensorBoard imports TensorFlow where it is installed: silence its notices.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if sys.stdout is None:  # closed, as by >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         # Names of files need not be text in the terminal's encoding.
         if isinstance(stream, io.TextIOWrapper):

@@ -5,6 +5,7 @@ import sys
 
 from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.errors import json_line
+from motionlens._utils.files import check_file
 from motionlens._utils.numbers import percent
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     if given := given_options(args, add_stream_options):
         raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
+    if args.sheet is not None:
+        _check_sheet(args.sheet, args.files)
     failures = shared.Failures()
     predictions = []
     num_done = 0
@@ -65,6 +68,14 @@ def run(args: argparse.Namespace) -> int:
     if args.sheet and predictions:
         _draw_sheet(recognizer, predictions, args)
     return failures.status(num_done)
+
+
+def _check_sheet(path: str, files: list[str]) -> None:
+    """Find out before any work that a picture can be written, and takes the place of no input."""
+    from motionlens.report.plots.timeline import check_picture_name
+
+    check_picture_name(path, "sheet")
+    check_file(path, "sheet", files)
 
 
 def _draw_sheet(

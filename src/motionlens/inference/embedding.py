@@ -68,7 +68,10 @@ def embed_videos(
         OSError: If the file cannot be written; what was there before stays.
     """
     check_suffix(out)
-    check_file(out)
+    given = [data, *videos] if not isinstance(videos, VideoIndex) else [data]
+    read = [path for path in given if path is not None and os.path.isfile(path)]
+    for path in (Path(out), Path(out).with_suffix(".csv")):
+        check_file(path, inputs=read)
     if bool(len(videos)) == bool(data):
         raise ValueError("files or --data must be given, not both; name the videos to embed")
     if data:

@@ -118,7 +118,8 @@ def evaluate(
     if out is not None:
         check_writable(out)
     if submission is not None:
-        check_file(submission, "submission")
+        read = data or (source.data if source else None)
+        check_file(submission, "submission", [read] if isinstance(read, (str, os.PathLike)) else [])
     views = Views.parse(views)
     clip_changes = (num_frames, seconds, frame_stride, size, short_side, k)
     # Thresholds are chosen on a run's own validation videos, and nowhere else.

@@ -120,15 +120,15 @@ def _draw_bar(
         ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
 
 
-def check_picture_name(path: str | os.PathLike[str]) -> None:
-    """Check the suffix of a picture.
+def check_picture_name(path: str | os.PathLike[str], name: str = "timeline") -> None:
+    """Check the suffix of a picture that an argument of this name asks for.
 
     Raises:
         ValueError: If it is not one of :data:`PICTURE_FORMATS`.
     """
     if Path(path).suffix.lower() not in PICTURE_FORMATS:
         raise ValueError(
-            f"a timeline must end in one of {', '.join(PICTURE_FORMATS)}, got {os.fspath(path)}"
+            f"{name} must end in one of {', '.join(PICTURE_FORMATS)}, got {os.fspath(path)!r}"
         )
 
 
