@@ -86,6 +86,7 @@ def test_a_run_that_finds_no_room_can_be_resumed(place, disk, fails, tmp_path, m
     )
     before = disk.files()
     if place == "checkpoints/last.ckpt":  # event files would take the room before it
+        monkeypatch.chdir(tmp_path)  # a trainer without a logger makes one there
         monkeypatch.setattr("motionlens.training.fit.TensorBoardLogger", lambda *_, **__: None)
         monkeypatch.setattr("motionlens.training.fit._write_hyperparameters", lambda *_: None)
     disk.fill({"recipe.yaml": 4096, "tensorboard": 12_288}.get(place, 80_000))
