@@ -1,4 +1,4 @@
-"""The two ways of the CPU search against the reference, each by itself."""
+"""The plain search on CPUs against the reference."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from motionlens.bench.timing import peak_memory
 from motionlens.ops import proposals_cpu, proposals_reference
-from motionlens.ops.proposals_cpu import search_frames, search_pairs
+from motionlens.ops.proposals_cpu import search_frames
 from motionlens.ops.scoring import METRICS, prepare
 
 
@@ -37,9 +37,14 @@ def assert_same(features, k, metric, found):
     torch.testing.assert_close(scores, measured, rtol=1e-5, atol=tolerance)
 
 
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(proposals_cpu, "compiled_search", lambda: None)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_pairs_and_frames_agree_with_the_reference(data):
+def test_agrees_with_the_reference(data):
     T, S, C = (data.draw(st.integers(*range_)) for range_ in ((2, 6), (1, 60), (1, 20)))
     generator = torch.Generator().manual_seed(data.draw(st.integers(0, 1000)))
     dtype = data.draw(st.sampled_from([torch.float32, torch.float64]))
@@ -49,47 +54,43 @@ def test_pairs_and_frames_agree_with_the_reference(data):
     metric = data.draw(st.sampled_from(METRICS))
     if data.draw(st.booleans()) and metric != "cosine":
         features = features + 100
-    groups = (T - 1) * (-(-S // proposals_cpu._group_size(S)))
-    k = data.draw(st.integers(1, min(groups, (T - 1) * S, 8)))
+    k = data.draw(st.integers(1, min((T - 1) * S, 8)))
     _, points, bias = scored(features, metric)
-    assert_same(features, k, metric, search_pairs(points, bias, T, k))
     assert_same(features, k, metric, search_frames(points, bias, T, k, None, False))
 
 
-@pytest.mark.parametrize("S", [100, 144, 196])
-@pytest.mark.parametrize("metric", METRICS)
-def test_grids_of_networks(S, metric):
-    features = torch.randn(1, 5, S, 32)
-    _, points, bias = scored(features, metric)
-    assert proposals_cpu._pays_in_pairs(points, 5, S, 8)
-    assert_same(features, 8, metric, search_pairs(points, bias, 5, 8))
+@pytest.mark.parametrize("options", [(None, False), (2, False), (1, True)])
+def test_runs_where_the_compiled_search_cannot(plain, options):
+    features = torch.randn(2, 5, 20, 8)
+    found = proposals_cpu.search(features, 4, "l2", *options)
+    expected = proposals_reference.search(features, 4, "l2", *options)
+    assert torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1], rtol=1e-5, atol=1e-5)
 
 
-def test_a_clip_too_large_to_store_goes_frame_by_frame(monkeypatch):
-    features = torch.randn(1, 6, 49, 16)
-    expected = proposals_cpu.search(features, 4, "l2", None, False)
-    monkeypatch.setattr(proposals_cpu, "MOST_STORED", 1000)
-    monkeypatch.setattr(proposals_cpu, "search_pairs", None)
+def test_float64_is_searched_in_float64():
+    features = torch.randn(1, 3, 20, 8, dtype=torch.float64)
     found = proposals_cpu.search(features, 4, "l2", None, False)
-    torch.testing.assert_close(found, expected)
+    expected = proposals_reference.search(features, 4, "l2", None, False)
+    assert torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("window", [None, 2])
-def test_no_full_matrix_is_stored(window):
+def test_no_full_matrix_is_stored(plain, window):
     T, S = 12, 100
     features = torch.randn(1, T, S, 8)
     whole = (T * S) ** 2 * 4
     peak = peak_memory(
         lambda: proposals_cpu.search(features, 4, "l2", window, False), features.device
     )
-    # Half of the scores, and a tenth for the maxima of groups; or a few frames' scores.
-    assert peak < (0.85 if window is None else 0.3) * whole
+    assert peak < 0.3 * whole
 
 
 def test_extreme_features_keep_their_order():
     torch.manual_seed(0)
-    plain = torch.randn(1, 4, 49, 8)
-    expected = proposals_cpu.search(plain, 3, "l2", None, False)[0]
+    usual = torch.randn(1, 4, 49, 8)
+    expected = proposals_cpu.search(usual, 3, "l2", None, False)[0]
     for factor in (1e-30, 1e-20, 1e18, 1e30):
-        found = proposals_cpu.search(plain * factor, 3, "l2", None, False)[0]
+        found = proposals_cpu.search(usual * factor, 3, "l2", None, False)[0]
         assert (found.sort(-1).values == expected.sort(-1).values).float().mean() > 0.999

@@ -13,8 +13,6 @@ from typing import TypedDict
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from motionlens.ops.workspace import release
-
 Run = Callable[[], object]
 
 # Counted runs of a turn.
@@ -86,7 +84,6 @@ def peak_memory(run: Run, device: torch.device) -> int:
         run()
         torch.cuda.synchronize(device)
         return torch.cuda.max_memory_allocated(device) - before
-    release()  # memory that earlier runs left to this one counts too
     # Otherwise the profiler prints when it starts and ends.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     # Without `acc_events` torch 2.11 warns of several cycles; there is one.

@@ -16,7 +16,6 @@ from torch import Tensor
 from motionlens._utils.checks import check_at_least
 from motionlens.ops import proposals_cpu, proposals_reference
 from motionlens.ops.scoring import METRICS, Metric
-from motionlens.ops.workspace import release
 
 Impl = Literal["auto", "reference", "cpu", "triton"]
 # Features, k, metric, window, causal -> indices and distances.
@@ -85,10 +84,7 @@ def knn_proposals(
     _check(features, k, metric, window)
     features = features.detach()
     search = _knn_proposals if impl == "auto" else _search_by_name(impl, features, k)
-    found = Proposals(*search(features, k, metric, window, causal))
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        release()  # in training memory is dearer than the time that keeping some saves
-    return found
+    return Proposals(*search(features, k, metric, window, causal))
 
 
 def gather_neighbors(features: Tensor, indices: Tensor) -> Tensor:

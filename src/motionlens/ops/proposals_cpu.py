@@ -1,23 +1,19 @@
-"""Exact search for CPUs: grouped selection, no ``N x N`` buffer, no frame pair scored twice.
+"""Exact search for CPUs: in one compiled pass where Numba can be had, else frame by frame.
 
-A search of all frames scores every pair of frames once and selects along its rows for the one
-frame and along its columns for the other. A window or a causal search, and a clip whose scores
-would take too much memory, go frame by frame: what is left of a query's own frame and what is
-right of it are two contiguous slices of the clip, and no more than they are scored.
+The plain search takes what is left of a query's own frame and what is right of it, two contiguous
+slices of the clip; no more than they are scored, and one frame's scores are stored at a time.
 """
+
+import functools
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from motionlens.ops.scoring import full_precision, prepare
-from motionlens.ops.workspace import workspace
 
-# Positions per group of the selection; 7 to 14 measured alike, smaller and larger ones slower.
+# Positions per group of the plain selection; 7 to 14 measured alike, smaller and larger slower.
 GROUP = 10
-GROUPS = range(7, 15)
-# Scores of one clip that may be stored at a time: bytes. A search of 32 frames of 14x14 positions
-# stores 76 MB; 8 frames of 56x56 would store 1 GiB and go frame by frame.
-MOST_STORED = 512 * 2**20
 
 
 def search(
@@ -26,8 +22,8 @@ def search(
     """Find the k nearest positions in other frames.
 
     Takes and returns the same as :func:`motionlens.ops.proposals_reference.search`; among equal
-    distances the choice may differ. Stores, besides the result, the scores of one clip's frame
-    pairs, ``T (T-1) / 2 * S^2`` numbers, or those of one frame, ``(T-1) S^2``.
+    distances the choice may differ. The plain search stores the scores of one frame, ``(T-1) S^2``
+    numbers; the compiled one none.
 
     Raises:
         ValueError: If the features hold NaN or inf.
@@ -39,106 +35,26 @@ def search(
             raise ValueError(
                 "features must be finite, got NaN or inf; check the clip and the learning rate"
             )
-        in_pairs = window is None and not causal and _pays_in_pairs(scoring.points, T, S, k)
-        scores = scoring.points.new_empty((B, T * S, k))
-        indices = torch.empty((B, T * S, k), dtype=torch.int64)
-        for b in range(B):
-            points, bias = scoring.points[b], scoring.bias[b]
-            scores[b], indices[b] = (
-                search_pairs(points, bias, T, k)
-                if in_pairs
-                else search_frames(points, bias, T, k, window, causal)
-            )
+        if (compiled := compiled_search()) is not None and compiled.takes(scoring, T, k):
+            scores, indices = compiled.search(scoring, T, k, window, causal)
+        else:
+            scores = scoring.points.new_empty((B, T * S, k))
+            indices = torch.empty((B, T * S, k), dtype=torch.int64)
+            for b, (points, bias) in enumerate(zip(scoring.points, scoring.bias, strict=True)):
+                scores[b], indices[b] = search_frames(points, bias, T, k, window, causal)
         return indices.view(B, T, S, k), scoring.distances(scores).view(B, T, S, k)
 
 
-def _pays_in_pairs(points: Tensor, T: int, S: int, k: int) -> bool:
-    groups = (T - 1) * (S // _group_size(S))
-    stored = T * (T - 1) // 2 * S * S * points.element_size()
-    return groups >= 4 * k and stored <= MOST_STORED
-
-
-def search_pairs(points: Tensor, bias: Tensor, T: int, k: int) -> tuple[Tensor, Tensor]:
-    """Search all other frames, every pair of frames scored once.
-
-    Args:
-        points: ``(N, C)``, of a :class:`motionlens.ops.scoring.Scoring`.
-        bias: ``(N,)``, likewise.
-        T: frames.
-        k: at most the number of groups in the other frames.
-
-    Returns:
-        Scores, descending, and positions int64, both ``(N, k)``.
-    """
-    N = points.shape[0]
-    S = N // T
-    size = _group_size(S)
-    left, right, rows = _padded_sides(points, bias, T, size)
-    groups = rows // size
-    stored = workspace("scores", (T * (T - 1) // 2 * rows * rows,), points.dtype)
-    best = workspace("maxima", (T, rows, T, groups), points.dtype)
-    starts = [0]
-    best[-1, :, -1] = -torch.inf
-    for t in range(T - 1):
-        best[t, :, t] = -torch.inf
-        width = (T - 1 - t) * rows
-        # Row s, column (u - t - 1) * rows + v: position s of frame t with position v of frame u.
-        block = stored[starts[t] : starts[t] + rows * width].view(rows, width)
-        torch.mm(left[t], right[t + 1 :].flatten(0, 1).T, out=block)
-        # Member m of group g is position m * groups + g: whole vectors make the maxima.
-        torch.amax(block.view(rows, -1, size, groups), 2, out=best[t, :, t + 1 :])
-        best[t + 1 :, :, t] = block.view(size, groups, -1, rows).amax(0).permute(1, 2, 0)
-        starts.append(starts[t] + rows * width)
-    chosen = best[:, :S].reshape(N, T * groups).topk(k, sorted=False).indices
-    frame = chosen // groups
-    group = chosen - frame * groups
-    place, step = _places(torch.tensor(starts), frame, group, T, rows, groups)
-    candidates = place[:, :, None] + step[:, :, None] * torch.arange(size)
-    scores, which = stored.take(candidates.flatten(1)).topk(k)
-    winner = which // size
-    first = (frame * S + group).gather(1, winner)
-    # Stored are scores with the query's bias, which makes them the same for both of a pair.
-    return scores - bias[:, None], first + (which - winner * size) * groups
-
-
-def _padded_sides(points: Tensor, bias: Tensor, T: int, size: int) -> tuple[Tensor, Tensor, int]:
-    """Factors whose product is ``points[i] . points[j] + bias[i] + bias[j]``, frame by frame.
-
-    Two more channels carry the biases. Frames are filled up to whole groups with positions whose
-    every score is -inf.
-    """
-    N, C = points.shape
-    S = N // T
-    rows = -(-S // size) * size
-    left, right = (workspace(side, (T, rows, C + 2), points.dtype) for side in ("left", "right"))
-    for side, own, other in ((left, C, C + 1), (right, C + 1, C)):
-        side[:, :S, :C] = points.view(T, S, C)
-        side[:, S:, :C] = 0
-        side[:, :S, own] = bias.view(T, S)
-        side[:, S:, own] = -torch.inf
-        side[..., other] = 1
-    return left, right, rows
-
-
-def _places(
-    starts: Tensor, frame: Tensor, group: Tensor, T: int, rows: int, groups: int
-) -> tuple[Tensor, Tensor]:
-    """Where the scores of each query's chosen groups are stored: the first, and the step on."""
-    query = torch.arange(frame.shape[0])[:, None]
-    S = frame.shape[0] // T
-    own, position = query // S, query % S
-    low, high = torch.minimum(own, frame), torch.maximum(own, frame)
-    width = (T - 1 - low) * rows
-    along_row = frame > own
-    row = torch.where(along_row, position, group)
-    column = torch.where(along_row, group, position)
-    place = starts[low] + row * width + (high - low - 1) * rows + column
-    return place, torch.where(along_row, groups, groups * width)
-
-
-def _group_size(S: int) -> int:
-    """The size of groups that fills a frame of S positions with the least padding; the largest."""
-    return min(GROUPS, key=lambda size: (-S % size, -size))
+@functools.cache
+def compiled_search() -> ModuleType | None:
+    """The module of the compiled search, imported when first needed; None without Numba."""
+    try:
+        from motionlens.ops import proposals_numba
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("", "numba", "llvmlite"):
+            raise
+        return None
+    return proposals_numba
 
 
 def search_frames(
@@ -146,8 +62,17 @@ def search_frames(
 ) -> tuple[Tensor, Tensor]:
     """Search one query frame after the other.
 
-    Takes and returns the same as :func:`search_pairs`, with -inf and -1 where a window leaves
-    fewer than k candidates.
+    Args:
+        points: ``(N, C)``, of a :class:`motionlens.ops.scoring.Scoring`.
+        bias: ``(N,)``, likewise.
+        T: frames.
+        k: proposals per position.
+        window: frames on either side that are searched; None for all.
+        causal: search past frames only.
+
+    Returns:
+        Scores, descending, and positions int64, both ``(N, k)``; -inf and -1 where a window leaves
+        fewer than k candidates.
     """
     N = points.shape[0]
     S = N // T

@@ -1,0 +1,283 @@
+"""Exact search for CPUs in one pass, compiled by Numba: scores are never in memory.
+
+Every pair of frames is scored once, in tiles that stay in registers. A tile is compared with the
+least score that a query still wants: its rows for the one frame, its columns for the other. Only
+what is above it is looked at one by one. Which of several equally distant positions is taken
+depends on the sizes of a clip alone, not on the number of threads or clips.
+
+Letters: B clips, T frames, S positions of a frame, C channels, K proposals, P panels of a frame.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numba import carray, cfunc, njit, types
+from torch import Tensor
+
+from motionlens.ops.score_tile import LANES, ROWS, lowest_bit, pointer, score_tile
+from motionlens.ops.scoring import Scoring
+
+# A list of the best is kept in order by moving its entries, which is slow for long ones.
+MOST_PROPOSALS = 64
+# Multiply-adds that are worth a thread.
+_WORK_OF_A_THREAD = 1_000_000
+# Rows that meet all panels of a frame before the next rows do, and so stay in a core's cache.
+_BAND = 16 * ROWS
+
+_PROCESS = ctypes.CDLL(None)
+# PyTorch's own threads, if they are OpenMP's: a second pool would fight with the first for cores.
+HAS_TEAM = hasattr(_PROCESS, "GOMP_parallel")
+
+
+def _compiled(compiler: Callable[..., Any], *signature: Any) -> Callable[[Any], Any]:
+    """A compiler that keeps what it makes beside the module or in the user's cache, if it can."""
+
+    def decorate(function: Any) -> Any:
+        options = {"nogil": True} if compiler is njit else {}
+        try:
+            return compiler(*signature, error_model="numpy", cache=True, **options)(function)
+        except RuntimeError:  # neither can be written to: each process compiles for itself
+            return compiler(*signature, error_model="numpy", **options)(function)
+
+    return decorate
+
+
+if HAS_TEAM:
+    _thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
+    _num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
+    _barrier = types.ExternalFunction("GOMP_barrier", types.void())
+else:
+
+    @njit
+    def _thread_number() -> int:
+        return 0
+
+    @njit
+    def _num_threads() -> int:
+        return 1
+
+    @njit
+    def _barrier() -> None:
+        pass
+
+
+def takes(scoring: Scoring, T: int, k: int) -> bool:
+    """Whether :func:`search` can do a search, arguments as there."""
+    S = scoring.points.shape[1] // T
+    return scoring.points.dtype == torch.float32 and S >= ROWS and k <= MOST_PROPOSALS
+
+
+def search(
+    scoring: Scoring, T: int, k: int, window: int | None, causal: bool
+) -> tuple[Tensor, Tensor]:
+    """Find the k best scores of every position among other frames.
+
+    Args:
+        scoring: float32, on the CPU, of ``B`` clips of ``N = T*S`` positions with S at least ROWS.
+        T: frames.
+        k: at most MOST_PROPOSALS.
+        window: frames on either side that are searched; None for all.
+        causal: search past frames only.
+
+    Returns:
+        Scores, descending, and positions int64, both ``(B, N, k)``; -inf and -1 where a window
+        leaves fewer than k candidates.
+    """
+    points, bias = scoring.points.contiguous(), scoring.bias.contiguous()
+    B, N, C = points.shape
+    P = -(-(N // T) // LANES)
+    scores = points.new_empty((B, N, k))
+    indices = torch.empty((B, N, k), dtype=torch.int64)
+    padded = points.new_empty((2, B, T, P * LANES))
+    panels = points.new_empty((B, T, P, C, LANES))
+    tensors = points, bias, panels, padded, scores, indices
+    order = np.array(
+        [*(tensor.data_ptr() for tensor in tensors), B, T, N // T, C, k, window or T, causal],
+        dtype=np.int64,
+    )
+    threads = min(torch.get_num_threads(), 1 + B * N * N * C // (2 * _WORK_OF_A_THREAD))
+    if HAS_TEAM and threads > 1:
+        _PROCESS.GOMP_parallel(_work.ctypes, ctypes.c_void_p(order.ctypes.data), threads, 0)
+    else:
+        _work.ctypes(order.ctypes.data)
+    return scores, indices
+
+
+@_compiled(njit)
+def _keep(scores: Any, indices: Any, score: Any, index: Any) -> Any:
+    """Put a score that belongs there into a descending list; return the list's new last."""
+    place = len(scores) - 1
+    while place > 0 and scores[place - 1] < score:
+        scores[place], indices[place] = scores[place - 1], indices[place - 1]
+        place -= 1
+    scores[place], indices[place] = score, index
+    return scores[-1]
+
+
+@_compiled(njit)
+def _prepare_frame(
+    points: Any, bias: Any, panels: Any, padded: Any, scores: Any, indices: Any
+) -> None:
+    """Lay out a frame's candidates in vectors and empty the lists of its queries.
+
+    Args:
+        points: ``(S, C)``.
+        bias: ``(S,)``.
+        panels: ``(P, C, LANES)``, written.
+        padded: ``(2, P * LANES)``, written: biases; and the least scores that queries want.
+        scores: ``(S, k)``, written.
+        indices: ``(S, k)``, written.
+    """
+    S = len(points)
+    scores[:], indices[:] = -np.inf, -1
+    padded[0], padded[1] = -np.inf, np.inf
+    padded[0, :S], padded[1, :S] = bias, -np.inf
+    for s in range(S):
+        panel, lane = s // LANES, s % LANES
+        for c in range(points.shape[1]):
+            panels[panel, c, lane] = points[s, c]
+    for s in range(S, panels.shape[0] * LANES):
+        panels[s // LANES, :, s % LANES] = 0
+
+
+@_compiled(njit)
+def _search_pair(
+    t: int,
+    u: int,
+    S: int,
+    past_only: bool,
+    points: Any,
+    panels: Any,
+    padded: Any,
+    scores: Any,
+    indices: Any,
+) -> None:
+    """Let the positions of frames t < u of a clip find each other.
+
+    Args:
+        t: the frame whose positions are rows.
+        u: the frame whose positions are columns.
+        S: positions of a frame, at least ROWS.
+        past_only: the earlier frame finds nothing.
+        points: ``(N, C)``.
+        panels: ``(T, P, C, LANES)``.
+        padded: ``(2, T, P * LANES)``.
+        scores: ``(N, k)``.
+        indices: ``(N, k)``.
+    """
+    C = points.shape[1]
+    bias, least = padded[0], padded[1]
+    tile = np.empty((ROWS, LANES), np.float32)
+    hits = np.empty((2, ROWS), np.uint16)
+    nothing = np.full(ROWS, np.inf, np.float32)
+    for band in range(0, S, _BAND):
+        end = min(S, band + _BAND)
+        for panel in range(panels.shape[1]):
+            column = panel * LANES
+            for start in range(band, end, ROWS):
+                # The last rows come with some that were there before; these are passed over.
+                first = max(0, min(start, end - ROWS))
+                wanted = score_tile(
+                    points[t * S + first :].ctypes.data,
+                    bias[t, first:].ctypes.data,
+                    nothing.ctypes.data if past_only else least[t, first:].ctypes.data,
+                    panels[u, panel].ctypes.data,
+                    bias[u, column:].ctypes.data,
+                    least[u, column:].ctypes.data,
+                    C,
+                    tile.ctypes.data,
+                    hits.ctypes.data,
+                )
+                if wanted == 0:
+                    continue
+                for r in range(start - first, ROWS):
+                    row = first + r
+                    query = t * S + row
+                    bits = np.int64(hits[0, r])
+                    while bits:
+                        lane = lowest_bit(bits)
+                        bits &= bits - 1
+                        score = tile[r, lane] + bias[u, column + lane]
+                        if score > least[t, row]:
+                            found = u * S + column + lane
+                            least[t, row] = _keep(scores[query], indices[query], score, found)
+                    bits = np.int64(hits[1, r])
+                    while bits:
+                        lane = lowest_bit(bits)
+                        bits &= bits - 1
+                        score = tile[r, lane] + bias[t, row]
+                        if score > least[u, column + lane]:
+                            other = u * S + column + lane
+                            least[u, column + lane] = _keep(
+                                scores[other], indices[other], score, query
+                            )
+
+
+@_compiled(njit)
+def _search_clips(
+    points: Any,
+    bias: Any,
+    panels: Any,
+    padded: Any,
+    scores: Any,
+    indices: Any,
+    S: int,
+    window: int,
+    causal: bool,
+) -> None:
+    """A thread's share of all clips; the arrays are those of the functions above, of B clips.
+
+    In each round every frame meets one other, as in a tournament, so threads never write to the
+    same frame.
+    """
+    thread, threads = _thread_number(), _num_threads()
+    B, T = panels.shape[:2]
+    for n in range(thread, B * T, threads):
+        b, t = n // T, n % T
+        own = slice(t * S, (t + 1) * S)
+        _prepare_frame(
+            points[b, own],
+            bias[b, own],
+            panels[b, t],
+            padded[:, b, t],
+            scores[b, own],
+            indices[b, own],
+        )
+    _barrier()
+    rounds = T - 1 + T % 2  # with an odd number one frame rests in each
+    meetings = (rounds + 1) // 2
+    for around in range(rounds):
+        for n in range(B * meetings * thread // threads, B * meetings * (thread + 1) // threads):
+            b, meeting = n // meetings, n % meetings
+            t, u = (around + meeting) % rounds, (around - meeting) % rounds
+            if meeting == 0:
+                u = rounds
+            t, u = min(t, u), max(t, u)
+            if u < T and u - t <= window:
+                _search_pair(
+                    t, u, S, causal, points[b], panels[b], padded[:, b], scores[b], indices[b]
+                )
+        _barrier()
+
+
+@_compiled(cfunc, types.void(types.voidptr))
+def _work(order: Any) -> None:
+    """What each thread runs: the addresses and sizes that :func:`search` lays down."""
+    points, bias, panels, padded, scores, indices, B, T, S, C, k, window, causal = carray(
+        order, (13,), np.int64
+    )
+    N, P = T * S, -(-S // LANES)
+    _search_clips(
+        carray(pointer(points), (B, N, C), np.float32),
+        carray(pointer(bias), (B, N), np.float32),
+        carray(pointer(panels), (B, T, P, C, LANES), np.float32),
+        carray(pointer(padded), (2, B, T, P * LANES), np.float32),
+        carray(pointer(scores), (B, N, k), np.float32),
+        carray(pointer(indices), (B, N, k), np.int64),
+        S,
+        window,
+        causal != 0,
+    )
