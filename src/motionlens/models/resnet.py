@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from motionlens._utils.checks import check_choice
@@ -79,7 +80,7 @@ class VideoResNet(VideoNetwork):
     def stem(self, x: Tensor) -> Tensor:
         """What comes before the blocks, of frames ``(B*T, inputs, H, W)`` or clips."""
         # Weights may be of half precision where clips are not.
-        x = x.to(self.fc.weight.dtype)
+        x = _channels_last(x.to(self.fc.weight.dtype))
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
 
     def pool(self, x: Tensor, num_frames: int) -> Tensor:
@@ -172,3 +173,13 @@ class VideoResNet(VideoNetwork):
         if getattr(block, socket) is not None:
             raise ValueError(f"socket {socket} of block {name} is taken; attach one plug-in each")
         setattr(block, socket, plugin)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Frames or clips in the order in memory that convolutions on CPUs are fastest in."""
+    if x.device.type != "cpu" or torch.compiler.is_compiling():
+        return x
+    if x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    # Of clips only gradients are: docs/speed.md.
+    return x.contiguous(memory_format=torch.channels_last_3d) if torch.is_grad_enabled() else x
