@@ -74,20 +74,32 @@ def test_lengths_are_those_of_the_windows(tmp_path):
     ],
 )
 def test_a_clip_that_is_given_stays(clip):
-    given = recipe(clip=clip, optim=OptimConfig(epochs=3), loader=LoaderConfig(cache=False))
+    optim, loader = OptimConfig(epochs=3), LoaderConfig(cache=False)
+    given = recipe(clip=clip, optim=optim, loader=loader, validate_every=1)
     assert complete(given, VideoIndex.of_paths([]), None, 7) == (given, [])
 
 
 @pytest.mark.parametrize(
     ("steps_per_epoch", "start", "epochs"),
-    [(7, True, 100), (7, False, 200), (1, False, 1400), (1000, True, 20)],
+    [(7, True, 143), (7, False, 286), (1, False, 2000), (1000, True, 20)],
 )
 def test_small_data_are_passed_more_often(steps_per_epoch, start, epochs):
     card = load_card(bundled_path()) if start else None
     given = recipe(clip=ClipConfig(seconds=1.0))
-    found, (why,) = complete(given, VideoIndex.of_paths([]), card, steps_per_epoch)
+    found, (why, *_) = complete(given, VideoIndex.of_paths([]), card, steps_per_epoch)
     assert found.optim.epochs == epochs
     assert f"{epochs} epochs of {steps_per_epoch:,} steps" in why
+
+
+@pytest.mark.parametrize(("epochs", "every"), [(1, 1), (50, 1), (51, 2), (286, 6)])
+def test_validates_fifty_times_at_most(epochs, every):
+    given = recipe(clip=ClipConfig(seconds=1.0), optim=OptimConfig(epochs=epochs))
+    found, reasons = complete(given, VideoIndex.of_paths([]), None, 7)
+    assert found.validate_every == every
+    assert bool(reasons) == (every > 1)
+    assert all(f"validates every {every} epochs (--validate_every" in line for line in reasons)
+    asked, reasons = complete(replace(given, validate_every=1), VideoIndex.of_paths([]), None, 7)
+    assert (asked.validate_every, reasons) == (1, [])
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(14, 2), (15, 3), (1, 1)])
@@ -128,8 +140,10 @@ def test_a_recognizer_that_the_user_names_brings_its_clips():
 
 
 def test_a_resumed_run_keeps_what_was_decided():
-    before = recipe(clip=ClipConfig(seconds="whole", num_frames=12), optim=OptimConfig(epochs=100))
+    clip, optim = ClipConfig(seconds="whole", num_frames=12), OptimConfig(epochs=100)
+    before = recipe(clip=clip, optim=optim, validate_every=2)
     assert with_decisions(recipe(), before) == before
+    assert with_decisions(recipe(validate_every=5), before).validate_every == 5
     more = recipe(optim=OptimConfig(epochs=120))
     assert with_decisions(more, before).optim.epochs == 120
     other = recipe(clip=ClipConfig(fps=5.0))

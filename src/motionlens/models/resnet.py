@@ -80,7 +80,7 @@ class VideoResNet(VideoNetwork):
     def stem(self, x: Tensor) -> Tensor:
         """What comes before the blocks, of frames ``(B*T, inputs, H, W)`` or clips."""
         # Weights may be of half precision where clips are not.
-        x = _channels_last(x.to(self.fc.weight.dtype))
+        x = _channels_last(x.to(self.fc.weight.dtype), self.bn1.num_features)
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
 
     def pool(self, x: Tensor, num_frames: int) -> Tensor:
@@ -175,11 +175,17 @@ class VideoResNet(VideoNetwork):
         setattr(block, socket, plugin)
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """Frames or clips in the order in memory that convolutions on CPUs are fastest in."""
-    if x.device.type != "cpu" or torch.compiler.is_compiling():
+def _channels_last(x: Tensor, channels: int) -> Tensor:
+    """Frames or clips in the order in memory that convolutions on CPUs are fastest in.
+
+    Args:
+        x: any float dtype.
+        channels: the fewest that a block of the network takes. With 4, oneDNN of torch 2.13
+            overruns memory in the backward pass of a strided 1x1 convolution.
+    """
+    if x.device.type != "cpu" or torch.compiler.is_compiling() or channels < 8:
         return x
     if x.dim() == 4:
         return x.contiguous(memory_format=torch.channels_last)
-    # Of clips only gradients are: docs/speed.md.
+    # Of clips only gradients are faster so.
     return x.contiguous(memory_format=torch.channels_last_3d) if torch.is_grad_enabled() else x

@@ -168,7 +168,7 @@ def _make_trainer(
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         max_epochs=recipe.optim.epochs,
-        check_val_every_n_epoch=recipe.validate_every,
+        check_val_every_n_epoch=recipe.validate_every or 1,
         logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
         callbacks=callbacks,
         enable_progress_bar=False,

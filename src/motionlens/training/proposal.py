@@ -29,7 +29,9 @@ _TRIMMED_S = 10.0
 _FRAMES_PER_SECOND = 4.0
 _LEAST_FRAMES, _MOST_FRAMES = 8, 16
 # Steps that small data need, and passes over large data.
-_STEPS_FROM_WEIGHTS, _STEPS_FROM_NOTHING, _LEAST_EPOCHS = 700, 1400, 20
+_STEPS_FROM_WEIGHTS, _STEPS_FROM_NOTHING, _LEAST_EPOCHS = 1000, 2000, 20
+# More of them tell a reader nothing, and where training videos are few they take half of the time.
+_MOST_VALIDATIONS = 50
 # Training videos that take no more are decoded once and kept in memory.
 _MOST_BYTES = 1e9
 # Unless they are so long that an epoch, which needs a clip of each, would have as many frames
@@ -95,7 +97,7 @@ def find_lengths(index: VideoIndex, background: str = "") -> Lengths:
 def complete(
     recipe: Recipe, train: VideoIndex, start: ModelCard | None, steps_per_epoch: int
 ) -> tuple[Recipe, list[str]]:
-    """Fill in clips, number of epochs and the cache where a recipe leaves them open.
+    """Fill in clips, epochs, validations and the cache where a recipe leaves them open.
 
     Args:
         recipe: with ``init`` as :func:`with_init` leaves it.
@@ -131,6 +133,13 @@ def complete(
             f"{epochs} epochs of {steps_per_epoch:,} steps (--optim.epochs or --optim.steps "
             "decides otherwise)"
         )
+    validate_every = recipe.validate_every
+    if validate_every is None:
+        validate_every = math.ceil((optim.epochs or 1) / _MOST_VALIDATIONS)
+        if validate_every > 1:
+            reasons.append(
+                f"validates every {validate_every} epochs (--validate_every decides otherwise)"
+            )
     if loader.cache is None:
         # Frames are kept as large as the least crop needs them, a byte for each of three colours.
         kept = 3 * lengths.pixels * size**2 / recipe.augment.min_area * len(train)
@@ -142,7 +151,10 @@ def complete(
                 f"decoded videos stay in memory, about {kept / 1e6:.0f} MB (--loader.cache false "
                 "decides otherwise)"
             )
-    return replace(recipe, clip=clip, optim=optim, loader=loader), reasons
+    completed = replace(
+        recipe, clip=clip, optim=optim, loader=loader, validate_every=validate_every
+    )
+    return completed, reasons
 
 
 def with_init(recipe: Recipe) -> Recipe:

@@ -169,7 +169,8 @@ class Recipe:
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy (mean average precision where videos have several labels). best makes that
             metric optimistic, because the epoch is chosen by it.
-        validate_every: Epochs between validations; the last epoch is always validated.
+        validate_every: Epochs between validations; by default as many as make 50 validations at
+            most. The last epoch is always validated.
         patience: Stop after this many validations in a row with neither a better figure nor a
             lower loss; null for never.
         seed: Seed of all random choices.
@@ -192,7 +193,7 @@ class Recipe:
     init: str | None = None
     model_options: dict[str, Any] = field(default_factory=dict)
     keep: Literal["last", "best"] = "last"
-    validate_every: int = 1
+    validate_every: int | None = None
     patience: int | None = None
     seed: int = 0
     device: Device = "auto"

@@ -183,7 +183,8 @@ def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
         clip = replace(clip, num_frames=num_frames, seconds=before.clip.seconds)
     if optim.epochs is None and optim.steps is None:
         optim = replace(optim, epochs=before.optim.epochs)
-    return replace(recipe, clip=clip, optim=optim)
+    validate_every = recipe.validate_every or before.validate_every
+    return replace(recipe, clip=clip, optim=optim, validate_every=validate_every)
 
 
 def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
