@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from motionlens.clips.views import CROP_NUMBERS, Crop, Views
@@ -58,3 +59,16 @@ def test_other_numbers_are_refused():
         Views.parse("0x3")
     with pytest.raises(ValueError, match="crops must be one of 1, 3, 5, 6, 8, 10 or full, got 4"):
         Views.parse("2x4")
+
+
+def test_frames_in_another_order():
+    clips = np.arange(12).reshape(2, 6)
+    assert Views().ordered(clips, 0) is clips
+    assert Views(frame_order="still").ordered(clips, 0).tolist() == [[3] * 6, [9] * 6]
+    shuffled = Views(frame_order="shuffled")
+    first, again, other = (shuffled.ordered(clips, seed) for seed in (0, 0, 1))
+    assert first.tolist() == again.tolist() != other.tolist()
+    assert np.sort(first).tolist() == clips.tolist()
+    assert (first[1] - first[0] == 6).all()
+    with pytest.raises(ValueError, match="frame_order"):
+        Views(frame_order="back")

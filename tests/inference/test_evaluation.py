@@ -219,6 +219,15 @@ def test_views_are_the_mean_of_probabilities(run, videos, tmp_path):
     np.testing.assert_allclose(both.probabilities[0], np.mean(parts, axis=0), atol=1e-5)
 
 
+def test_frames_may_be_shuffled_or_stand_still(run, videos):
+    plain, shuffled, still = (
+        look(run, videos, split="all", frame_order=order) for order in ("kept", "shuffled", "still")
+    )
+    assert np.abs(plain.probabilities - shuffled.probabilities).max() > 1e-5
+    assert np.abs(shuffled.probabilities - still.probabilities).max() > 1e-5
+    assert [report.settings["frame_order"] for report in (plain, still)] == ["kept", "still"]
+
+
 def test_ten_crops_need_to_know_what_a_mirror_swaps(run, videos):
     recognizer = Recognizer.from_pretrained(run)
     index = index_folder(videos)

@@ -15,6 +15,7 @@ from motionlens.reproduce.grids import EXPERIMENTS, Run
 from motionlens.reproduce.results import Figure, interval_of_mean
 from motionlens.reproduce.video_training import run_recipe_of
 from motionlens.training import module
+from motionlens.training.recipe import Recipe
 from motionlens.training.run_folder import CHECKPOINT, REPRODUCED_FILE
 
 TINY = {"widths": (8, 8, 8, 8), "dropout": 0.0}
@@ -57,6 +58,14 @@ def reproduce(command, name, videos, out, *options):
 
 def results(out):
     return json.loads((out / "results.json").read_text())
+
+
+def test_each_network_may_start_from_weights_of_its_own():
+    base = Recipe(data="x", out="y", init="runs/pretrained/{model}")
+    run = plain_run("c2d_nano")
+    assert run_recipe_of(base, run, Path("runs")).init == "runs/pretrained/c2d_nano"
+    given = base.with_(init="bundled")
+    assert run_recipe_of(given, run, Path("runs")).init == "bundled"
 
 
 def test_ablation_count(videos, tmp_path, motionlens_command):

@@ -78,6 +78,7 @@ class ViewPlan:
         try:
             with open_reader() as reader:
                 clips = spread_indices(reader, self.sampling, self.views.num_clips)
+                clips = self.views.ordered(clips, seed=position)
                 wanted, places = np.unique(clips, return_inverse=True)
                 chunks = reader.read_in_chunks(wanted)
                 frames = torch.cat([self.preprocessing.resize(chunk) for chunk in chunks])

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-from motionlens._utils.checks import check_at_least, check_number
+import numpy as np
+from numpy.typing import NDArray
+
+from motionlens._utils.checks import check_at_least, check_choice, check_number
+
+FrameOrder = Literal["kept", "shuffled", "still"]
 
 FULL: Literal["full"] = "full"
 _ALONG_LONGER_SIDE = (3, 5, 6, 8)
@@ -36,6 +41,8 @@ class Views:
             from its first frame to the last from which a clip still fits.
         crops: 1 for the centre; 3, 5, 6 or 8 for squares evenly along the longer side; 10 for the
             four corners and the centre, and their mirror images; ``"full"`` for the whole frame.
+        frame_order: ``"kept"``; ``"shuffled"`` at random, each video in its own way and the same
+            each time; or ``"still"``, the middle frame of a clip in the place of all.
 
     Raises:
         ValueError: If a value is none of these.
@@ -47,6 +54,7 @@ class Views:
 
     num_clips: int = 1
     crops: int | Literal["full"] = 1
+    frame_order: FrameOrder = "kept"
 
     def __post_init__(self) -> None:
         check_at_least(1, num_clips=self.num_clips)
@@ -54,6 +62,7 @@ class Views:
         if self.crops != FULL and self.crops not in CROP_NUMBERS:
             known = ", ".join(map(str, CROP_NUMBERS))
             raise ValueError(f"crops must be one of {known} or {FULL}, got {self.crops!r}")
+        check_choice("frame_order", self.frame_order, get_args(FrameOrder))
 
     @classmethod
     def parse(cls, text: str | Views) -> Views:
@@ -72,6 +81,20 @@ class Views:
 
     def __str__(self) -> str:
         return f"{self.num_clips}x{self.crops}"
+
+    def ordered(self, clips: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+        """The frames of clips ``(S, T)``, along each in the order that is wanted.
+
+        Args:
+            clips: numbers of frames.
+            seed: of the order at random; the number of the video.
+        """
+        T = clips.shape[1]
+        if self.frame_order == "shuffled":
+            return clips[:, np.random.default_rng(seed).permutation(T)]
+        if self.frame_order == "still":
+            return np.repeat(clips[:, T // 2 : T // 2 + 1], T, axis=1)
+        return clips
 
     @property
     def num_crops(self) -> int:

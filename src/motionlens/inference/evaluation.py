@@ -15,7 +15,7 @@ from motionlens._utils.files import check_file, check_writable, write_atomically
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
 from motionlens.clips.video_index import VideoIndex
-from motionlens.clips.views import Views
+from motionlens.clips.views import FrameOrder, Views
 from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
@@ -40,6 +40,7 @@ def evaluate(
     split: Split | None = None,
     listing: ListingConfig | None = None,
     views: str | Views = "1x1",
+    frame_order: FrameOrder = "kept",
     flip_pairs: Mapping[str, str] | None = None,
     num_frames: int | None = None,
     seconds: float | None = None,
@@ -75,6 +76,8 @@ def evaluate(
         listing: how the videos are found; by default as in the run's recipe.
         views: clips of each video, and crops of each clip: 1, 3, 5, 6, 8, 10 or full; the result is
             their mean.
+        frame_order: shuffled or still shows each clip with its frames at random, or its middle
+            frame alone, which tells how much a recognizer owes to motion.
         flip_pairs: classes that swap when a video is mirrored, such as ``{left: right}``, ``{}`` if
             none does; only views of 10 crops are mirrored; by default what the recipe or the data
             set says.
@@ -120,8 +123,8 @@ def evaluate(
     if submission is not None:
         read = data or (source.data if source else None)
         check_file(submission, "submission", [read] if isinstance(read, (str, os.PathLike)) else [])
-    views = Views.parse(views)
-    clip_changes = (num_frames, seconds, frame_stride, size, short_side, k)
+    views = replace(Views.parse(views), frame_order=frame_order)
+    clip_changes = (num_frames, seconds, frame_stride, size, short_side, k, frame_order != "kept")
     # Thresholds are chosen on a run's own validation videos, and nowhere else.
     is_own = source is not None and data is None and split in (None, "validation")
     chooses = is_own and not any(clip_changes)
@@ -159,6 +162,7 @@ def evaluate(
         "split": split,
         "dtype": dtype and str(dtype),
         "views": str(views),
+        "frame_order": frame_order,
     }
     clip = card.to_dict()
     names = ("sampling_mode", "num_frames", "seconds", "frame_stride", "size", "short_side")

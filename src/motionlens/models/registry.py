@@ -11,6 +11,7 @@ from torch import nn
 from motionlens._utils.checks import check_at_least
 from motionlens._utils.errors import nearest
 from motionlens.models.backbones import BACKBONES, ClipDefaults
+from motionlens.models.comparators.combined import CPNET_C3D, CPNET_TSM
 from motionlens.models.comparators.inflated import I3D
 from motionlens.models.comparators.motion_filter import MFNET
 from motionlens.models.comparators.motion_fused import MFF
@@ -28,7 +29,7 @@ from motionlens.models.toy_net import TOY_OPTIONS
 
 # In the order of tables.
 COMPARATORS = (C2D, C3D, I3D, NON_LOCAL_C2D, ARTNET, TRN, TSM, MFNET, TWO_STREAM, MFF, SOMETHING_3D)
-FAMILIES = (*COMPARATORS, CPNET)
+FAMILIES = (*COMPARATORS, CPNET, CPNET_C3D, CPNET_TSM)
 _TOY_CLIP = ClipDefaults(num_frames=4, frame_stride=1, size=32)
 
 

@@ -49,6 +49,7 @@ class VideoResNet(VideoNetwork):
         self.conv1 = make.conv(self.inputs, channels, 7 if is_large else 3, stem_stride, "stem")
         self.bn1 = make.norm(channels)
         self.relu = nn.ReLU(inplace=True)
+        self.fewest_channels = channels
         self.maxpool = make.max_pool() if is_large else nn.Identity()
         num_blocks = 0
         stages = zip(STAGES.values(), backbone.depths, backbone.widths, strict=True)
@@ -80,7 +81,7 @@ class VideoResNet(VideoNetwork):
     def stem(self, x: Tensor) -> Tensor:
         """What comes before the blocks, of frames ``(B*T, inputs, H, W)`` or clips."""
         # Weights may be of half precision where clips are not.
-        x = _channels_last(x.to(self.fc.weight.dtype), self.bn1.num_features)
+        x = _channels_last(x.to(self.fc.weight.dtype), self.fewest_channels)
         return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
 
     def pool(self, x: Tensor, num_frames: int) -> Tensor:

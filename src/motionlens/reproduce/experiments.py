@@ -86,7 +86,8 @@ def reproduce(
         seeds: runs of each network; by default 3.
         canvas: canvas of the toy; by default both.
         recipe: recipe file whose fields replace those of the budget.
-        init: weights that every run starts from, as for 'motionlens train'.
+        init: weights that every run starts from, as for 'motionlens train'; ``{model}`` in it
+            stands for the name of the run's network.
         epochs: epochs, instead of the budget's.
         devices: processes that train together.
         jobs: toy networks that are trained at the same time, each on one core; by default one per

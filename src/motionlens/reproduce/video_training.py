@@ -76,6 +76,8 @@ def run_recipe_of(base: Recipe, run: Run, runs: Path) -> Recipe:
     options = {name: value for name, value in base.model_options.items() if name in known}
     options |= dict(run.options)
     model_options(run.model, **options)
+    if base.init is not None:
+        base = base.with_(init=base.init.replace("{model}", run.model))
     return base.with_(
         model=run.model,
         model_options=options,
