@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 
 from motionlens.cli.info import NUM_CLASSES, list_rows
 from motionlens.models import profile, registry
+from motionlens.ops import proposals_cpu
 
 
 def stored(motionlens_command):
@@ -34,3 +36,11 @@ def test_the_list_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
+
+
+@pytest.mark.parametrize(("found", "said"), [(proposals_cpu, "one pass"), (None, "plain")])
+def test_which_search_runs(found, said, motionlens_command, monkeypatch):
+    monkeypatch.setattr(proposals_cpu, "compiled_search", lambda: found)
+    status, printed, _ = motionlens_command("info", "cpnet_nano")
+    assert status == 0
+    assert re.search(rf"^search on CPUs +{said}", printed, re.M)

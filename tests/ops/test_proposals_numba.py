@@ -147,3 +147,17 @@ def test_stores_no_scores():
         lambda: proposals_cpu.search(features, 4, "l2", None, False), features.device
     )
     assert peak < 0.1 * (T * S) ** 2 * 4
+
+
+def test_compiles_without_a_cache_where_none_can_be_written():
+    def compiler(**options):
+        def decorate(function):
+            if options.get("cache"):
+                raise RuntimeError("cannot cache function: no locator available")
+            return function, options
+
+        return decorate
+
+    function, options = module._compiled(compiler)(len)
+    assert function is len
+    assert options == {"error_model": "numpy"}

@@ -104,7 +104,15 @@ def _print_description(found: "ModelDescription", options: Mapping[str, Any]) ->
         ("multiply-adds", f"{figure(found.multiply_adds / 1e9)} G per clip"),
         ("options", ", ".join(f"{name}={options[name]}" for name in options)),
     ]
-    fields += [] if found.modules else [("CP modules", "none")]
+    if found.modules:
+        from motionlens.ops.proposals_cpu import compiled_search
+
+        how = "plain, because Numba cannot be loaded"
+        if compiled_search() is not None:
+            how = "one pass, compiled by Numba"
+        fields.append(("search on CPUs", how))
+    else:
+        fields.append(("CP modules", "none"))
     Output().print_fields(fields)
     if not found.modules:
         return
