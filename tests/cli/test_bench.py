@@ -18,6 +18,7 @@ def test_every_suite_runs_and_leaves_its_results(tmp_path, motionlens_command, m
     assert about["torch"]
     groups = {result["group"] for result in results}
     assert groups == {
+        "search, k 8",
         "module, inference",
         "module, forward and backward",
         "ResNet-34, inference",
@@ -28,10 +29,10 @@ def test_every_suite_runs_and_leaves_its_results(tmp_path, motionlens_command, m
     }
     for result in results:
         assert all(found["median_ms"] > 0 for found in result["measured"].values())
-    modules = results[0]["measured"]
+    search, modules, training = (result["measured"] for result in results[:3])
+    assert set(search) == {"cpnet", "product", "product, mask, topk"}
     assert set(modules) == {"cpnet", "plain", "non-local", "product"}
     assert modules["cpnet"]["peak_mb"] < modules["plain"]["peak_mb"] / 2
-    training = results[1]["measured"]
     assert training["cpnet"]["peak_mb"] < training["plain"]["peak_mb"] / 3
     text = (tmp_path / "bench" / "tables.md").read_text()
     assert text == markdown(results)

@@ -13,14 +13,15 @@ from motionlens._utils.files import check_writable
 from motionlens._utils.machine import machine
 from motionlens.bench.loading import data_suite
 from motionlens.bench.report import Result, markdown, save
-from motionlens.bench.suites import Case, Setting, models_suite, ops_suite
+from motionlens.bench.suites import Case, Setting, models_suite, ops_suite, search_suite
 from motionlens.bench.timing import compare
 from motionlens.report.plots.lines import draw_scaling
 
 RESULTS_FILE, TABLES_FILE, PICTURE_FILE = "results.json", "tables.md", "frames.png"
 
-Suite = Literal["ops", "models", "data", "all"]
+Suite = Literal["search", "ops", "models", "data", "all"]
 _SUITES: dict[str, Callable[[Setting], Iterator[Case]]] = {
+    "search": search_suite,
     "ops": ops_suite,
     "models": models_suite,
     "data": data_suite,

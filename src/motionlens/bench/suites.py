@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from motionlens.models.correspondence import CorrespondenceProposal
 from motionlens.models.frame_stream import FrameStream
 from motionlens.models.optimize import optimize
 from motionlens.models.registry import create_model
+from motionlens.ops.proposals import knn_proposals
 
 
 class Case(NamedTuple):
@@ -59,12 +61,22 @@ SITES: list[tuple[str, int, int, int, dict[str, Any]]] = [
     ("res4", 12, 14, 256, {}),
     ("res4", 24, 14, 256, {}),
     ("res4", 32, 14, 256, {}),
+    ("res4", 64, 14, 256, {}),
+    ("res4", 128, 14, 256, {}),
     ("res3", 8, 28, 128, {"downsample": 2}),
     ("res3", 32, 28, 128, {"downsample": 2}),
     ("res3 whole", 8, 28, 128, {}),
+    ("res2 whole", 8, 56, 64, {}),
     ("R101 res4", 8, 14, 1024, _BOTTLENECK),
     ("R101 res4", 32, 14, 1024, _BOTTLENECK),
 ]
+
+# Frames, and rows and columns with channels, of the features of searches by themselves: N is 196
+# to 16,384.
+SEARCHED_FRAMES = (4, 8, 16, 32, 64)
+SEARCHED_GRIDS = ((7, 512), (8, 64), (10, 128), (14, 256), (14, 512), (16, 32))
+# Alternatives that store N x N numbers run where these take no more, bytes.
+MOST_STORED = 1.2e9
 
 # Frames and pixels of the clips that whole networks take; those of streams are the first.
 SIZES = [(8, 112), (32, 112), (8, 224)]
@@ -79,16 +91,20 @@ def ops_suite(setting: Setting) -> Iterator[Case]:
         clip = torch.randn(setting.batch_size, channels, frames, size, size)
         module, clip = module.to(setting.device, setting.dtype), _placed(clip, setting)
         name = f"{where} {frames}x{size}x{size}, {channels} channels"
-        plain = PlainCorrespondence(module)
         non_local = NonLocal(channels).to(setting.device, setting.dtype)
-        candidates: dict[str, nn.Module] = {"cpnet": module, "plain": plain, "non-local": non_local}
+        candidates: dict[str, nn.Module] = {"cpnet": module, "non-local": non_local}
         features = module.searched_features(clip)[0].detach().flatten(1, 2).contiguous()
+        is_small = features.shape[1] ** 2 * features.element_size() <= MOST_STORED
+        if is_small:
+            candidates["plain"] = PlainCorrespondence(module)
         fast = {label: optimize(candidate) for label, candidate in candidates.items()}
-        if setting.compiled:
+        if setting.compiled and is_small:
             fast["plain, compiled"] = torch.compile(fast["plain"])  # type: ignore[assignment]
-            candidates["plain, compiled"] = torch.compile(plain)  # type: ignore[assignment]
+            compiled: Any = torch.compile(candidates["plain"])
+            candidates["plain, compiled"] = compiled
         runs = {label: _inference(candidate, clip) for label, candidate in fast.items()}
-        runs["product"] = _inference(lambda f: f @ f.mT, features)
+        if is_small:
+            runs["product"] = _inference(lambda f: f @ f.mT, features)
         yield Case(name, "module, inference", runs)
         for candidate in candidates.values():
             candidate.train()
@@ -97,6 +113,22 @@ def ops_suite(setting: Setting) -> Iterator[Case]:
             "module, forward and backward",
             {label: _training(candidate, clip) for label, candidate in candidates.items()},
         )
+
+
+def search_suite(setting: Setting) -> Iterator[Case]:
+    """The search by itself, beside what it cannot do without and what PyTorch has for it."""
+    grids, lengths = SEARCHED_GRIDS, SEARCHED_FRAMES
+    for size, channels in grids[:1] if setting.quick else grids:
+        for frames in lengths[:1] if setting.quick else lengths:
+            shape = setting.batch_size, frames, size * size, channels
+            features = torch.randn(shape, device=setting.device, dtype=setting.dtype)
+            whole = features.flatten(1, 2)
+            runs = {
+                "cpnet": partial(knn_proposals, features, 8),
+                "product": _inference(lambda f: f @ f.mT, whole),
+                "product, mask, topk": partial(knn_proposals, features, 8, impl="reference"),
+            }
+            yield Case(f"{frames}x{size}x{size}, {channels} channels", "search, k 8", runs)
 
 
 def models_suite(setting: Setting) -> Iterator[Case]:

@@ -9,6 +9,7 @@ Letters: B clips, T frames, S positions of a frame, C channels, K proposals, P p
 """
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ _WORK_OF_A_THREAD = 1_000_000
 # Rows that meet all panels of a frame before the next rows do, and so stay in a core's cache.
 _BAND = 16 * ROWS
 
-_PROCESS = ctypes.CDLL(None)
+_PROCESS = None if sys.platform == "win32" else ctypes.CDLL(None)
 # PyTorch's own threads, if they are OpenMP's: a second pool would fight with the first for cores.
 HAS_TEAM = hasattr(_PROCESS, "GOMP_parallel")
 
@@ -99,7 +100,7 @@ def search(
         dtype=np.int64,
     )
     threads = min(torch.get_num_threads(), 1 + B * N * N * C // (2 * _WORK_OF_A_THREAD))
-    if HAS_TEAM and threads > 1:
+    if HAS_TEAM and _PROCESS is not None and threads > 1:
         _PROCESS.GOMP_parallel(_work.ctypes, ctypes.c_void_p(order.ctypes.data), threads, 0)
     else:
         _work.ctypes(order.ctypes.data)
