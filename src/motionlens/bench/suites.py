@@ -123,7 +123,7 @@ def search_suite(setting: Setting) -> Iterator[Case]:
             shape = setting.batch_size, frames, size * size, channels
             features = torch.randn(shape, device=setting.device, dtype=setting.dtype)
             whole = features.flatten(1, 2)
-            runs = {
+            runs: dict[str, Run] = {
                 "cpnet": partial(knn_proposals, features, 8),
                 "product": _inference(lambda f: f @ f.mT, whole),
                 "product, mask, topk": partial(knn_proposals, features, 8, impl="reference"),
