@@ -28,6 +28,7 @@ from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.event_files import writing_events
+from motionlens.training.head import fit_head, has_new_classes
 from motionlens.training.module import TrainingModule
 from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
@@ -109,6 +110,19 @@ def fit(
         console.print(f"the run lies in {run}")
         if is_first_process() and (change := note_data(run, start.train, start.validation)):
             warnings.warn(change, UserWarning, stacklevel=2)
+        # Other processes get the first one's weights when training starts.
+        fits_head = recipe.optim.fit_head and not resume and is_first_process()
+        if fits_head and has_new_classes(start.model, start.report):
+            line = fit_head(
+                start.model,
+                start.card,
+                start.train,
+                device=str(device),
+                batch_size=recipe.optim.batch_size,
+                num_workers=recipe.loader.num_workers,
+                skip_broken=recipe.loader.skip_broken,
+            )
+            console.print(line)
 
         def open_loaders() -> Loaders:
             found = start

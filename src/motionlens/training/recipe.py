@@ -52,6 +52,9 @@ class OptimConfig:
             that in the end no single batch counts; constant is a tenth throughout; halving begins
             with a half and halves every step_epochs, down to a hundredth, as the authors' networks
             do.
+        fit_head: Where training starts from weights that know other classes, first fit the head to
+            the features that these weights give, by logistic regression on at most 512 clips; a
+            random head spoils them before it is of use.
         ema_decay: Keep a moving average of the weights with this decay, from fewer steps at first,
             and validate and keep the average; 0 for none.
         sync_batchnorm: Take the statistics of batch norms from the batches of all processes.
@@ -78,6 +81,7 @@ class OptimConfig:
     grad_clip: float = 5.0
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     norm_momentum: Literal["falling", "constant", "halving"] = "falling"
+    fit_head: bool = True
     ema_decay: float = 0.0
     sync_batchnorm: bool = False
     compile: bool = False
