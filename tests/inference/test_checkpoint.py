@@ -149,6 +149,7 @@ def test_the_one_in_the_package_gives_way_to_a_folder(tmp_path, monkeypatch):
     assert find_checkpoint("bundled") == pretrained.bundled_path()
     (tmp_path / "bundled").mkdir()
     assert find_checkpoint("bundled").resolve() == tmp_path / "bundled"
+    assert find_checkpoint("bundled_paths") == pretrained.bundled_path(pretrained.PATHS)
 
 
 def test_sources_that_are_no_recognizer(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from motionlens import Recognizer, pretrained
@@ -24,9 +25,30 @@ def test_it_is_small_and_says_what_it_is(recognizer):
     folder = pretrained.bundled_path()
     files = [path for path in folder.iterdir() if path.is_file()]
     assert {"config.json", "model.safetensors", "README.md"} <= {path.name for path in files}
-    assert sum(path.stat().st_size for path in files) <= 2_000_000
+    package = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in package) <= 2_000_000
     assert recognizer.class_names == CLASS_NAMES
     assert recognizer.card.model == "cpnet_nano"
+
+
+def test_the_weights_to_start_from_are_a_recognizer_too():
+    folder = pretrained.bundled_path(pretrained.PATHS)
+    assert (folder / "README.md").is_file()
+    recognizer = Recognizer.from_pretrained("bundled_paths")
+    assert recognizer.class_names[:7] == CLASS_NAMES
+    assert len(recognizer.class_names) == 34
+    assert {p.dtype for p in recognizer.model.parameters()} == {torch.float32}
+    suite = MotionSuite("path_in_view", "easy", seed=79, num_frames=16)
+    straight = [name for name in suite.class_names if name.startswith("stroke_")]
+    clips = [
+        clip
+        for clip in (suite.clip("test", i) for i in range(400))
+        if suite.class_names[clip[1]] in straight
+    ][:24]
+    found = recognizer.predict([frames for frames, _ in clips], top=1)
+    labels = [MEANINGS[suite.class_names[label]] for _, label in clips]
+    right = sum(f.label == label for f, label in zip(found, labels, strict=True))
+    assert right / len(labels) >= 0.7
 
 
 def test_a_folder_of_that_name_comes_first(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.parts import open_parts
 from motionlens.datasets.source import DataSource
 from motionlens.inference.checkpoint import load_card
-from motionlens.pretrained import bundled_path
+from motionlens.pretrained import NAMES, PATHS, bundled_path
 from motionlens.training.build import make_start
 from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.proposal import Lengths, complete, find_lengths, propose_clip, with_init
@@ -84,7 +84,7 @@ def test_a_clip_that_is_given_stays(clip):
     [(7, True, 143), (7, False, 286), (1, False, 2000), (1000, True, 20)],
 )
 def test_small_data_are_passed_more_often(steps_per_epoch, start, epochs):
-    card = load_card(bundled_path()) if start else None
+    card = load_card(bundled_path(PATHS)) if start else None
     given = recipe(clip=ClipConfig(seconds=1.0))
     found, (why, *_) = complete(given, VideoIndex.of_paths([]), card, steps_per_epoch)
     assert found.optim.epochs == epochs
@@ -117,8 +117,8 @@ def test_epochs_and_steps_exclude_each_other():
 @pytest.mark.parametrize(
     ("fields", "init"),
     [
-        ({}, "bundled"),
-        ({"k": 8}, "bundled"),
+        ({}, "bundled_paths"),
+        ({"k": 8}, "bundled_paths"),
         ({"init": "none"}, "none"),
         ({"init": "runs/other"}, "runs/other"),
         ({"model": "c2d_nano"}, None),
@@ -135,8 +135,9 @@ def test_a_recognizer_that_the_user_names_brings_its_clips():
     card = load_card(bundled_path())
     named = recipe(init="runs/other", optim=OptimConfig(epochs=1))
     assert complete(named, VideoIndex.of_paths([]), card, 7)[0].clip == named.clip
-    taken, _ = complete(replace(named, init="bundled"), VideoIndex.of_paths([]), card, 7)
-    assert (taken.clip.seconds, taken.clip.num_frames) == (2.0, 8)
+    for name in NAMES:
+        taken, _ = complete(replace(named, init=name), VideoIndex.of_paths([]), card, 7)
+        assert (taken.clip.seconds, taken.clip.num_frames) == (2.0, 8)
 
 
 def test_a_resumed_run_keeps_what_was_decided():

@@ -20,7 +20,7 @@ from motionlens._utils.errors import printable
 from motionlens.datasets.source import ListingConfig
 from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
-from motionlens.pretrained import NAME
+from motionlens.pretrained import NAME, NAMES
 from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_there, is_video
 
 R = TypeVar("R")
@@ -166,7 +166,7 @@ def check_recognizer(word: str, usage: str) -> None:
         ValueError: If it is.
     """
     folder = Path(word)
-    if not folder.exists() and word != NAME and "/" not in word:  # with it, perhaps on the hub
+    if not folder.exists() and word not in NAMES and "/" not in word:  # with it, perhaps on the hub
         raise ValueError(f"{word} does not exist; usage: {usage}")
     if folder.is_dir() and not (folder / CARD_FILE).is_file():
         raise ValueError(f"{folder} holds neither videos nor a recognizer; usage: {usage}")

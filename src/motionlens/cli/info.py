@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from motionlens._utils.numbers import figure
 from motionlens._utils.tables import Output, console_table
-from motionlens.pretrained import NAME
+from motionlens.pretrained import NAMES
 
 if TYPE_CHECKING:
     from motionlens.inference.card import ModelCard
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.name is None:
         _print_list(list_rows(args.num_classes), args.num_classes)
-    elif args.name == NAME or Path(args.name).is_dir() or is_onnx(args.name):
+    elif args.name in NAMES or Path(args.name).is_dir() or is_onnx(args.name):
         network, card = load_checkpoint(args.name)
         if isinstance(network, OnnxNetwork):
             shape = ", ".join(map(str, network.input_shape))

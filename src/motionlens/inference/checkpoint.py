@@ -15,7 +15,7 @@ from motionlens._utils.files import write_atomically
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.onnx_network import OnnxNetwork, is_onnx
-from motionlens.pretrained import NAME, bundled_path
+from motionlens.pretrained import NAMES, bundled_path
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "config.json"
@@ -112,8 +112,8 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     """
     path, name = Path(source), os.fspath(source)
     files = [CARD_FILE, WEIGHTS_FILE]
-    if name == NAME and not path.exists():
-        return bundled_path()
+    if name in NAMES and not path.exists():
+        return bundled_path(name)
     if name.startswith(hub.PREFIX):
         return hub.download(name, files)
     if path.is_dir():

@@ -69,8 +69,9 @@ class Recognizer(Runner):
         Args:
             source: a run folder, another folder that :meth:`save_pretrained` wrote, an ``.onnx``
                 file that `motionlens export` wrote, or the name of a model on the Hugging Face hub,
-                ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the recognizer that
-                comes with the package, unless there is a folder of that name.
+                ``"owner/name"`` or ``"hub:owner/name"``. ``"bundled"`` is the recognizer of
+                directions that comes with the package, ``"bundled_paths"`` the one of paths,
+                unless there is a folder of that name.
             device: where to run; auto takes an accelerator if there is one.
             k: proposals per position, instead of the model's own.
             dtype: number format of the weights, float32 by default; bfloat16 is faster on

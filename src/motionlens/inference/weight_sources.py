@@ -15,7 +15,7 @@ from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import CARD_FILE, WEIGHTS_FILE, load_card, load_safetensors
 from motionlens.models.weights.tensorflow import read_tensorpack
 from motionlens.models.weights.transfer import Weights
-from motionlens.pretrained import NAME, bundled_path
+from motionlens.pretrained import NAMES, bundled_path
 
 _PICKLED = (".pth", ".pt", ".bin", ".tar", ".ckpt")
 _SUFFIXES = (*_PICKLED, ".safetensors", ".npz")
@@ -33,7 +33,7 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
     Args:
         source: one of our checkpoints (a folder); a state dict of torchvision, timm or ours as
             ``.pth``, ``.pt`` or ``.safetensors``; a tensorpack ``.npz``; ``"hub:owner/name"``; or
-            ``"bundled"`` for those that come with the package.
+            ``"bundled"`` or ``"bundled_paths"`` for those that come with the package.
 
     Returns:
         The weights; and the model card, if they are of one of our checkpoints.
@@ -44,8 +44,8 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
     name, card = os.fspath(source), None
     is_on_hub = name.startswith(hub.PREFIX)
     path = hub.download(name, [CARD_FILE, *_FILES]) if is_on_hub else Path(source)
-    if name == NAME and not path.exists():
-        path = bundled_path()
+    if name in NAMES and not path.exists():
+        path = bundled_path(name)
     # The weights of a checkpoint go with the card beside them, by whichever name they are called.
     folder = path.parent if path.name == WEIGHTS_FILE and path.is_file() else path
     if folder.is_dir():

@@ -13,8 +13,8 @@ from motionlens.clips.video_index import VideoIndex, normal_name
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_card
 from motionlens.models.registry import model_defaults
-from motionlens.pretrained import NAME as BUNDLED
-from motionlens.pretrained import bundled_path
+from motionlens.pretrained import NAMES as BUNDLED
+from motionlens.pretrained import PATHS, bundled_path
 from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.recipe import Recipe
 from motionlens.video.frames import VideoError, VideoWarning
@@ -120,7 +120,7 @@ def complete(
         size = clip.size or start.preprocessing.size
     background = normal_name(recipe.listing.background or "")
     lengths = find_lengths(train, background)
-    if clip.is_open and (not is_ours or recipe.init == BUNDLED):
+    if clip.is_open and (not is_ours or recipe.init in BUNDLED):
         clip, reason = propose_clip(clip, lengths, num_frames, seconds, in_streams=bool(background))
         reasons.append(reason)
     if optim.steps is not None:
@@ -161,14 +161,14 @@ def with_init(recipe: Recipe) -> Recipe:
     """A recipe that starts from the bundled weights if it is open, and they suit its network."""
     if recipe.init is not None:
         return recipe
-    bundled = load_card(bundled_path())
+    bundled = load_card(bundled_path(PATHS))
     asked = {**bundled.options, **recipe.resolved_model_options()}
     # Options that say how a network starts, and k, may be any with the same weights.
     free = {"k", "initial_scale"}
     fits = recipe.model == bundled.model and all(
         bundled.options.get(name) == value for name, value in asked.items() if name not in free
     )
-    return replace(recipe, init=BUNDLED) if fits else recipe
+    return replace(recipe, init=PATHS) if fits else recipe
 
 
 def propose_clip(

@@ -166,9 +166,9 @@ class Recipe:
         model: Name of a model; `motionlens info` lists them.
         k: Proposals per position; the model's own if not given.
         init: Weights to start from: a folder of motionlens, a torchvision or timm state dict
-            (.pth, .safetensors), a tensorpack .npz, or hub:owner/name; bundled for those that come
-            with the package, none for random ones. By default bundled for the network that they
-            are of, cpnet_nano, and none for others.
+            (.pth, .safetensors), a tensorpack .npz, or hub:owner/name; bundled_paths or bundled for
+            those that come with the package, none for random ones. By default bundled_paths for
+            the network that they are of, cpnet_nano, and none for others.
         model_options: Further options of the model, such as {offset_scale: 8}.
         keep: Which weights are kept: those of the last epoch, or those with the best validation
             accuracy (mean average precision where videos have several labels). best makes that
