@@ -43,4 +43,4 @@ def test_which_search_runs(found, said, motionlens_command, monkeypatch):
     monkeypatch.setattr(proposals_cpu, "compiled_search", lambda: found)
     status, printed, _ = motionlens_command("info", "cpnet_nano")
     assert status == 0
-    assert re.search(rf"^search on CPUs +{said}", printed, re.M)
+    assert re.search(rf"^CPU search +{said}", printed, re.M)

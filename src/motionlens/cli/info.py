@@ -110,7 +110,7 @@ def _print_description(found: "ModelDescription", options: Mapping[str, Any]) ->
         how = "plain, because Numba cannot be loaded"
         if compiled_search() is not None:
             how = "one pass, compiled by Numba"
-        fields.append(("search on CPUs", how))
+        fields.append(("CPU search", how))
     else:
         fields.append(("CP modules", "none"))
     Output().print_fields(fields)
