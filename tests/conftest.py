@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import multiprocessing.forkserver
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -61,6 +63,25 @@ def _restore_random_states() -> Iterator[None]:
     yield
     np.random.set_state(numpy_state)
     torch.set_rng_state(torch_state)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes_start_with_everything() -> Iterator[None]:
+    """Worker processes of any test are forked from one that has imported what others need too.
+
+    Python starts one such server, for the work that comes first; without this all other work would
+    spend seconds on its imports in each process.
+    """
+    preload = multiprocessing.forkserver.set_forkserver_preload
+    more = ["motionlens.training.fit", "motionlens.inference.evaluation"]
+    preload(more)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            multiprocessing.forkserver,
+            "set_forkserver_preload",
+            lambda names: preload([*more, *names]),
+        )
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -224,12 +245,20 @@ def class_folders(make_video: MakeVideo, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``net.onnx``: the small recognizer of ``export_cards``, taking any number of frames."""
-    from export_cards import small_recognizer
-    from motionlens.export.exporting import export_recognizer
+    """``net.onnx``: the small recognizer of ``export_cards``, taking any number of frames.
 
-    path = tmp_path_factory.mktemp("exported") / "net.onnx"
-    export_recognizer(small_recognizer(), path, dynamic_frames=True)
+    It is written once for all processes of a test run: this takes many seconds.
+    """
+    base = tmp_path_factory.getbasetemp()
+    # Processes of pytest-xdist have folders within the one of the run.
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = folder / "exported" / "net.onnx"
+    with FileLock(folder / "exported.lock"):
+        if not path.exists():
+            from export_cards import small_recognizer
+            from motionlens.export.exporting import export_recognizer
+
+            export_recognizer(small_recognizer(), path, dynamic_frames=True)
     return path
 
 

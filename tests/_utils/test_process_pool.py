@@ -40,6 +40,13 @@ def test_a_temporary_folder_may_have_a_long_name(tmp_path, monkeypatch):
     assert dict(run_in_processes(work, range(2), num_workers=1)) == {0: 0, 1: 1}
 
 
+def test_processes_have_pytorch_where_the_module_of_the_work_is_not_found(monkeypatch):
+    asked = []
+    monkeypatch.setattr("multiprocessing.forkserver.set_forkserver_preload", asked.extend)
+    process_context(work)
+    assert asked == ["motionlens._utils.worker_process", "pool_work"]
+
+
 def test_no_task_starts_no_process():
     assert list(run_in_processes(work, [], num_workers=2)) == []
 
@@ -144,7 +151,11 @@ def test_a_pool_works_on_single_tasks_and_keeps_its_processes(own_children):
     with pool() as found:
         answers = asyncio.run(ask(found))
         assert answers[::2] == [9] * 10
-        children = {child.pid for child in own_children()}
+        for _ in range(6000):  # the first may have done all before the second is there
+            children = {child.pid for child in own_children()}
+            if len(children) == 2:
+                break
+            time.sleep(0.01)
         assert set(answers[1::2]) <= children
         assert len(children) == 2
     assert own_children() == []

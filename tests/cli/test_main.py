@@ -274,6 +274,17 @@ def test_a_reader_that_leaves_is_no_error():
     assert (result.returncode, result.stderr) == (141, "")
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a device that is full")
+def test_a_full_disk_names_standard_output(monkeypatch, capsys):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--version"]) == 2
+    assert capsys.readouterr().err == (
+        "motionlens: error: standard output: cannot be written (No space left on device); make "
+        "room and start again\n"
+    )
+
+
 def test_resuming_without_a_run(tmp_path, motionlens_command):
     status, _, err = motionlens_command("train", "--out", tmp_path / "absent", "--resume")
     assert status == 2

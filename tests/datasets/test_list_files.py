@@ -3,6 +3,7 @@ import math
 import pytest
 
 from motionlens.clips.video_index import ListEntry
+from motionlens.datasets import list_tables
 from motionlens.datasets.list_files import read_ids, read_list
 from motionlens.video.frames import VideoWarning
 
@@ -234,6 +235,29 @@ def test_quotes_hold_a_sharp_and_a_line_end(write):
 def test_a_quotation_mark_that_is_never_closed_swallows_nothing(write):
     with pytest.raises(ValueError, match=r"line 3: .*; close every quotation mark"):
         read_list(write('a.mp4,left\n"b.mp4,right\nc.mp4,left\n'))
+
+
+def test_of_a_long_list_the_head_decides_about_the_separator(tmp_path, monkeypatch):
+    parsed = []
+    rows = list_tables._rows
+    monkeypatch.setattr(
+        list_tables,
+        "_rows",
+        lambda *given: (parsed.append(given[2]) or row for row in rows(*given)),
+    )
+    text = "a.mp4,left\n" * 5000
+    for columns in (None, ("path", "label")):
+        parsed.clear()
+        table = list_tables.read_table(tmp_path / "l.csv", text, None, columns)
+        assert len(table) == 5000
+        # Each row of the head by three separators, and all rows by one.
+        assert (parsed.count("\t"), parsed.count(";")) == (1000, 1000)
+        assert parsed.count(",") == 6000
+    # One that fits the head alone does not hide the one that fits all.
+    mixed = "a;b.mp4,left\n" * 2000 + "c.mp4,left\n"
+    assert list_tables.read_table(tmp_path / "l.csv", mixed, None, None)[-1] == (
+        2001, ["c.mp4", "left"],
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ from rich.console import Console
 
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.statistics import Interval
-from motionlens.report.tables import class_table, confusion_table, percent, percent_range
+from motionlens.report.tables import (
+    class_table,
+    confusion_table,
+    percent,
+    percent_range,
+    score_and_range,
+)
 
 # Worked by hand: a is right 2 of 3 times (once taken for b), b always, c has no videos.
 WORKED = EvaluationReport(
@@ -37,5 +43,6 @@ def test_confusion_has_a_row_for_each_true_class():
 
 def test_shares_as_text():
     assert (percent(2 / 3), percent(float("nan"))) == ("66.7 %", "-")
+    assert score_and_range(0.5, Interval(-0.01, 0.25)) == "0.500 (-0.010 to 0.250)"
     assert percent_range(Interval(-0.01, 0.25)) == "-1.0 to 25.0"
     assert percent_range(Interval(-0.01, 0.25), "+") == "-1.0 to +25.0"

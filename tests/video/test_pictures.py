@@ -58,6 +58,32 @@ class TestFolder:
         ):
             open_video(tmp_path)
 
+    def test_a_tiff_whose_strips_lie_at_one_place_is_refused_before_it_is_decoded(self, tmp_path):
+        rows, data, at = 500, 1000, 8
+        offsets = at + data
+        ifd = offsets + 8 * rows
+        entries = [
+            *((256, 4, 1, 200), (257, 4, 1, rows), (258, 3, 1, 8), (259, 3, 1, 1), (262, 3, 1, 1)),
+            *((273, 4, rows, offsets), (277, 3, 1, 1), (278, 4, 1, 1)),
+            (279, 4, rows, offsets + 4 * rows),
+        ]
+
+        def content(size):
+            return (
+                struct.pack("<2sHI", b"II", 42, ifd)
+                + bytes(data)
+                + struct.pack(f"<{2 * rows}I", *[at] * rows, *[size] * rows)
+                + struct.pack("<H", len(entries))
+                + b"".join(struct.pack("<HHII", *entry) for entry in entries)
+                + bytes(4)
+            )
+
+        (tmp_path / "1.tif").write_bytes(content(200))
+        assert open_video(tmp_path).num_frames == 1
+        (tmp_path / "1.tif").write_bytes(content(data * 2))
+        with pytest.raises(VideoError, match=r"1.tif: the tiles of a TIFF must lie side by side"):
+            open_video(tmp_path)
+
     def test_other_files_are_passed_over(self, frame_folder):
         (frame_folder / "notes.txt").write_text("x")
         (frame_folder / "._1.png").write_bytes(b"not a picture")

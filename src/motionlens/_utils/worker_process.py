@@ -134,9 +134,10 @@ def process_context(work: Callable[[Any], Any]) -> Any:
     if is_long or "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Loaded once for all processes, and for those that take the place of killed ones.
+    # Loaded once for all processes, and for those that take the place of killed ones. The server
+    # finds no modules of a script's own folder: it passes over them, and has PyTorch all the same.
     function = work.func if isinstance(work, partial) else work
-    context.set_forkserver_preload([function.__module__])
+    context.set_forkserver_preload([__name__, function.__module__])
     return context
 
 

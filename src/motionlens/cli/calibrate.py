@@ -9,7 +9,7 @@ from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.datasets.source import DataSource
 from motionlens.inference.calibration import Calibration, calibrate
-from motionlens.report.tables import plain_range
+from motionlens.report.tables import score_and_range
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _print(found: Calibration, run: str) -> None:
     rows = [
-        (name, *(f"{value:.3f} ({plain_range(interval)})" for value, interval in (before, after)))
+        (name, score_and_range(*before), score_and_range(*after))
         for (name, before), after in zip(found.before.items(), found.after.values(), strict=True)
     ]
     Output().print(

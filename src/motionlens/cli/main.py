@@ -16,9 +16,11 @@ import threading
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from motionlens._utils.errors import nearest, one_line
+from motionlens._utils.files import naming
 from motionlens._utils.one_line_warnings import warnings_on_one_line
 from motionlens._utils.version import __version__
 
@@ -106,19 +108,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     with _ended_properly(), warnings_on_one_line():
         try:
             with _limits_of(arguments):
-                return _dispatch(arguments)
+                status = _dispatch(arguments)
+                sys.stdout.flush()
+                return status
         except KeyboardInterrupt:
             print("motionlens: interrupted", file=sys.stderr)
             return EXIT_INTERRUPTED
         except BrokenPipeError:
-            # The reader has left (`motionlens ... | head`); Python would complain again on exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader has left (`motionlens ... | head`).
+            _drop_output()
             return EXIT_BROKEN_PIPE
         except Exception as error:
+            if isinstance(error, OSError) and not error.filename:
+                error = _output_error() or error
             if debug:
                 traceback.print_exc()
             print(f"motionlens: error: {_describe(error)}", file=sys.stderr)
             return EXIT_ERROR
+
+
+def _output_error() -> OSError | None:
+    """Why standard output cannot be written, which the error of a full disk does not name."""
+    try:
+        with naming(Path("standard output")):
+            sys.stdout.flush()
+    except OSError as error:
+        _drop_output()
+        return error
+    return None
+
+
+def _drop_output() -> None:
+    """Let what is left to print go nowhere: Python would complain again on exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
@@ -201,9 +223,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
             args = (parser.parse_intermixed_args if mixed else parser.parse_args)(arguments)
     except SystemExit as leave:  # after --help
         return int(leave.code or EXIT_OK)
-    status: int = module.run(args)
-    sys.stdout.flush()
-    return status
+    return int(module.run(args))
 
 
 def _underscored(word: str) -> str:

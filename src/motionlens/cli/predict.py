@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_sheet(path: str, files: list[str]) -> None:
     """Find out before any work that a picture can be written, and takes the place of no input."""
-    from motionlens.report.plots.timeline import check_picture_name
+    from motionlens.report.plots.style import check_picture_name
 
     check_picture_name(path, "sheet")
     check_file(path, "sheet", files)

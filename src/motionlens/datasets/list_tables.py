@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from motionlens._utils.errors import one_line
@@ -11,6 +12,8 @@ from motionlens._utils.errors import one_line
 SEPARATORS = ("\t", ";", ",")
 # Stands for any number of spaces and tabs.
 _SPACES = " "
+# Rows by which separators are tried, and spaces are advised against.
+_HEAD = 1000
 # Cells of each row, with the number of its line.
 Table = list[tuple[int, list[str]]]
 
@@ -44,24 +47,35 @@ def read_table(
     if separator is not None:
         return _parse(path, text, separator)
     wanted = len(columns) if columns else 0
+
+    def is_exact(table: Table) -> bool:
+        """Whether every line has as many cells as there are names of columns."""
+        return all(len(cells) == wanted for _, cells in table)
+
     error: ValueError | None = None
-    tables = []
+    table: Table | None = None
     for candidate in SEPARATORS:
         try:
-            table = _parse(path, text, candidate)
+            # One that does not fit the head is not tried on all of a long file.
+            if not _has_cells(list(islice(_rows(path, text, candidate), _HEAD))):
+                continue
+            parsed = _parse(path, text, candidate)
         except ValueError as one:
             error = one
             continue
-        if all(len(cells) > 1 for _, cells in table):
-            tables.append(table)
-    if columns is not None:
+        # An exact one goes before others.
+        if columns is not None and is_exact(parsed):
+            return parsed
+        if table is None and _has_cells(parsed):
+            table = parsed
+            if columns is None:
+                return table
+    if columns is not None and is_exact(_split_at_spaces(text, columns, _HEAD)):
         by_spaces = _split_at_spaces(text, columns)
-        if all(len(cells) == wanted for _, cells in by_spaces):
-            tables.append(by_spaces)
-        # One that gives every line as many cells as there are names goes first.
-        tables.sort(key=lambda table: not all(len(cells) == wanted for _, cells in table))
-    if tables:
-        return tables[0]
+        if is_exact(by_spaces):
+            return by_spaces
+    if table is not None:
+        return table
     if error is not None and '"' in text:
         raise error
     raise ValueError(
@@ -70,7 +84,19 @@ def read_table(
     )
 
 
+def _has_cells(table: Table) -> bool:
+    return all(len(cells) > 1 for _, cells in table)
+
+
 def _parse(path: Path, text: str, separator: str) -> Table:
+    """All rows of CSV."""
+    table = list(_rows(path, text, separator))
+    if not table:
+        raise ValueError(f"{path}: names no video; write one a line, as path,label")
+    return table
+
+
+def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     """CSV as cells; quotes may hold separators, line ends and a first ``#``."""
     at_start = True
 
@@ -83,31 +109,28 @@ def _parse(path: Path, text: str, separator: str) -> Table:
             yield "\n" if is_comment else line
 
     reader = csv.reader(lines(), delimiter=separator, skipinitialspace=True, strict=True)
-    table: Table = []
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
             if any(cells):
-                table.append((reader.line_num, cells))
+                yield reader.line_num, cells
             at_start = True
     except csv.Error as error:
         raise ValueError(
             f"{path}: line {reader.line_num}: {one_line(error)}; close every quotation mark, and "
             "double one that belongs to a name"
         ) from None
-    if not table:
-        raise ValueError(f"{path}: names no video; write one a line, as path,label")
-    return table
 
 
-def _split_at_spaces(text: str, columns: Sequence[str]) -> Table:
+def _split_at_spaces(text: str, columns: Sequence[str], most_lines: int | None = None) -> Table:
     """Lines split at spaces; of ``path`` in the first column these are a part."""
     split, most = (str.rsplit if columns[0] == "path" else str.split), len(columns) - 1
-    return [(number, split(line.strip(), None, most)) for number, line in numbered_lines(text)]
+    lines = islice(numbered_lines(text), most_lines)
+    return [(number, split(line.strip(), None, most)) for number, line in lines]
 
 
 def _advice_for_spaces(text: str) -> str:
-    rows = [line.split() for _, line in numbered_lines(text)]
+    rows = [line.split() for _, line in islice(numbered_lines(text), _HEAD)]
     if all(len(row) == 3 and row[1].isdecimal() for row in rows):
         return (
             "if a line is path, number of frames and label, as for TSN and mmaction2, add "

@@ -77,7 +77,7 @@ def class_table(report: EvaluationReport) -> Table:
         bounds = f" ({percent_range(interval)})" if interval else ""
         table.add_row(name, str(len(report.scored)), percent(value) + bounds)
     for name, value, interval in probability_scores(report):
-        table.add_row(name, str(len(report.scored)), f"{value:.3f} ({plain_range(interval)})")
+        table.add_row(name, str(len(report.scored)), score_and_range(value, interval))
     return table
 
 
@@ -96,6 +96,11 @@ def confusion_table(report: EvaluationReport) -> Table:
 def percent_range(interval: Interval, sign: str = "") -> str:
     """An interval in 0 to 1 as text, in percent without the sign %."""
     return f"{100 * interval.low:{sign}.1f} to {100 * interval.high:{sign}.1f}"
+
+
+def score_and_range(value: float, interval: Interval) -> str:
+    """A score that is no share, with its interval in brackets."""
+    return f"{value:.3f} ({plain_range(interval)})"
 
 
 def plain_range(interval: Interval) -> str:

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import struct
 import zlib
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError, _imaging
+from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from motionlens._utils.errors import one_line
 from motionlens.video.frames import VideoError
@@ -25,6 +26,8 @@ BROKEN = (
 )  # fmt: skip
 # A progressive JPEG has some ten scans; encoders that try out all ways have fewer than a hundred.
 _SCAN, _MOST_SCANS = b"\xff\xda", 100
+# Tags of the sizes of a TIFF's tiles or strips. Some writers store equal ones once.
+_SIZES_OF_PARTS, _MOST_TIMES = (325, 279), 100
 # More than 8 bits per pixel, of which Pillow would show all above 255 as white.
 _DEEP_MODES = ("I", "F")
 
@@ -91,6 +94,8 @@ def open_picture(
         limits.check_frame(name, image.height, image.width)
         if image.format == "JPEG":
             _check_scans(image, name)
+        elif image.format == "TIFF":
+            _check_parts(image, name)
     except VideoError:
         image.close()
         raise
@@ -109,6 +114,22 @@ def _check_scans(image: Image.Image, name: str) -> None:
         raise VideoError(
             f"{name}: a JPEG may have {_MOST_SCANS} scans here, this one has {num_scans}; save it "
             "again"
+        )
+
+
+def _check_parts(image: Image.Image, name: str) -> None:
+    """Refuse a TIFF whose tiles or strips lie at one place, which is read for each of them."""
+    assert isinstance(image, TiffImagePlugin.TiffImageFile)
+    assert image.fp is not None
+    sizes = next((image.tag_v2[tag] for tag in _SIZES_OF_PARTS if tag in image.tag_v2), ())
+    place = image.fp.tell()
+    num_bytes = image.fp.seek(0, os.SEEK_END)
+    image.fp.seek(place)
+    asked = sum(sizes if isinstance(sizes, tuple) else (sizes,))
+    if asked > _MOST_TIMES * num_bytes:
+        raise VideoError(
+            f"{name}: the tiles of a TIFF must lie side by side, those of this one take {asked} "
+            f"bytes in a file of {num_bytes}; save it again"
         )
 
 

@@ -83,6 +83,15 @@ def test_a_stand_in_is_told_of_once(forget):
         readable("左")
 
 
+def test_a_font_that_cannot_be_read_is_passed_over(forget, monkeypatch, one_character_font):
+    def fail(path):
+        raise KeyError("a table that it lacks")
+
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [one_character_font])
+    monkeypatch.setattr(font_manager.fontManager, "addfont", fail)
+    assert plot_text._new_fonts() == ()
+
+
 def test_a_font_that_was_installed_since_is_used(forget, monkeypatch, one_character_font):
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [one_character_font])
     with warnings.catch_warnings(action="error"):

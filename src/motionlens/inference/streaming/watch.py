@@ -113,9 +113,9 @@ def _check_files(
         raise ValueError(f"srt and timeline must be two files, got {srt} for both")
     if timeline:
         # Loads matplotlib, which nothing but a timeline needs.
-        from motionlens.report.plots.timeline import check_picture_name
+        from motionlens.report.plots.style import check_picture_name
 
-        check_picture_name(timeline)
+        check_picture_name(timeline, "timeline")
 
 
 def event_line(path: str, event: Event) -> str:

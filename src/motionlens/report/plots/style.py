@@ -25,6 +25,8 @@ COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
     *("#882255", "#888888"),
 )
+# Suffixes of pictures that a command writes.
+PICTURE_FORMATS = (".png", ".svg", ".pdf")
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 # One hue from light to dark reads with any colour vision, and in grey.
 SHADES = "Blues"
@@ -38,6 +40,18 @@ def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, l
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def check_picture_name(path: str | os.PathLike[str], name: str) -> None:
+    """Check the suffix of a picture that an argument of this name asks for.
+
+    Raises:
+        ValueError: If it is not one of :data:`PICTURE_FORMATS`.
+    """
+    if Path(path).suffix.lower() not in PICTURE_FORMATS:
+        raise ValueError(
+            f"{name} must end in one of {', '.join(PICTURE_FORMATS)}, got {os.fspath(path)!r}"
+        )
 
 
 def save(figure: Figure, path: Target, **options: Any) -> None:

@@ -138,7 +138,7 @@ def _new_fonts() -> tuple[FontEntry, ...]:
     for path in sorted(set(font_manager.findSystemFonts()) - known):
         try:
             fontManager.addfont(path)
-        except (OSError, RuntimeError, ValueError, NotImplementedError):
+        except Exception:  # as matplotlib does: a damaged file may raise anything
             continue  # such as a font of coloured pictures, which cannot be drawn
     return tuple(entry for entry in fontManager.ttflist[number:] if _is_plain(entry))
 

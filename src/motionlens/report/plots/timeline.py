@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +10,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from motionlens._utils.numbers import percent
 from motionlens.report.event import Event
 from motionlens.report.plots.probability_trace import ProbabilityTrace
-from motionlens.report.plots.style import COLOURS, new_figure, save
+from motionlens.report.plots.style import COLOURS, check_picture_name, new_figure, save
 from motionlens.report.plots.text import readable, shortened
 
-PICTURE_FORMATS = (".png", ".svg", ".pdf")
 _MAX_ROWS = 20
 _BAR, _WRONG, _TRUTH, _AREA = COLOURS[0], COLOURS[1], COLOURS[2], "#C3CAD1"
 # Within a row, which is 1 high and counted downwards: probabilities above, events below.
@@ -44,7 +42,7 @@ def draw_timeline(
 
     Args:
         events: in any order.
-        path: of the picture; its suffix sets the format, one of :data:`PICTURE_FORMATS`.
+        path: of the picture; its suffix sets the format, .png, .svg or .pdf.
         class_names: all labels.
         start_s: left edge, seconds.
         end_s: right edge, seconds.
@@ -57,7 +55,7 @@ def draw_timeline(
         ValueError: For another suffix.
         OSError: If the file cannot be written.
     """
-    check_picture_name(path)
+    check_picture_name(path, "timeline")
     rows = _choose_rows([*events, *(truth or ())], class_names, trace)
     figure, (ax,) = new_figure(9, 1.3 + 0.42 * max(len(rows), 1))
     end_s = max(end_s, start_s + 1e-3)
@@ -118,18 +116,6 @@ def _draw_bar(
     bar = ax.barh(place, width, left=event.start_s, height=height, color=colour, zorder=2)
     if text and width > 0.045 * span_s:
         ax.bar_label(bar, [text], label_type="center", color="white", fontsize=7, zorder=3)
-
-
-def check_picture_name(path: str | os.PathLike[str], name: str = "timeline") -> None:
-    """Check the suffix of a picture that an argument of this name asks for.
-
-    Raises:
-        ValueError: If it is not one of :data:`PICTURE_FORMATS`.
-    """
-    if Path(path).suffix.lower() not in PICTURE_FORMATS:
-        raise ValueError(
-            f"{name} must end in one of {', '.join(PICTURE_FORMATS)}, got {os.fspath(path)!r}"
-        )
 
 
 def clock(time_s: float, end_s: float) -> str:
