@@ -10,7 +10,7 @@ from motionlens.reproduce.grids import EXPERIMENTS
 NAMES = [
     "toy", "motion", "kinetics", "ablation-count", "ablation-k", "ablation-stage", "runtime",
     "visualise", "speed", "offset-scale", "suite-speed", "suite-hidden", "suite-noise",
-    "clips-per-class",
+    "clips-per-class", "gestures",
 ]  # fmt: skip
 
 

@@ -323,7 +323,7 @@ def test_fine_tuning_keeps_what_is_known_of_the_start(videos, tmp_path, capsys):
         tiny_recipe(other, tmp_path / "b", k=None, model_options={}, clip=ClipConfig()),
         init=str(first.run),
         augment=AugmentConfig(),
-        optim=OptimConfig(epochs=1, batch_size=4, lr=1e-9, weight_decay=0),
+        optim=OptimConfig(epochs=1, batch_size=4, lr=1e-9, weight_decay=0, fit_head=False),
     )
     second = fit(recipe)
     printed = capsys.readouterr().out
