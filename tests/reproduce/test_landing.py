@@ -76,8 +76,8 @@ def test_measured_as_position_by_position(canvas, strides):
 @pytest.mark.slow
 def test_surviving_proposals_of_the_block_land_on_the_block(monkeypatch):
     """To the pixel, no cell of tolerance; and arrows of kept proposals end there."""
-    # Less than a user's run: half of the videos, and as many steps.
-    for name, value in {"NUM_TRAIN": 480, "BATCH_SIZE": 16, "NUM_VALIDATION": 64}.items():
+    # Less than a user's run; with 480 videos some seeds end below the bound.
+    for name, value in {"NUM_TRAIN": 720, "BATCH_SIZE": 16, "NUM_VALIDATION": 64}.items():
         monkeypatch.setattr(toy_training, name, value)
     numbers, model = train(replace(PIXELS, epochs=3))
     assert numbers["validation"][-1] >= 0.97
