@@ -67,28 +67,38 @@ def is_container(head: bytes) -> bool:
     )
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, name: str = "") -> None:
     """Refuse what FFmpeg would refuse without saying why.
+
+    Args:
+        path: of the file.
+        name: what messages call it; its path by default.
 
     Raises:
         VideoError: If the path is missing, not a file, empty, not readable or a Git LFS pointer.
     """
+    name = name or str(path)
     if not os.path.exists(path):
-        raise VideoError(f"{path}: must be a video file or a folder of pictures, nothing is there")
+        raise VideoError(nothing_at(name))
     if not path.is_file():
         raise VideoError(
-            f"{path}: must be a file or a folder, it is neither but a pipe, a socket or a device; "
+            f"{name}: must be a file or a folder, it is neither but a pipe, a socket or a device; "
             "name a video file"
         )
     try:
         with path.open("rb") as file:
             start = file.read(len(_LFS_POINTER))
     except OSError as error:
-        raise VideoError(f"{path}: cannot be read ({error.strerror}); check its mode") from error
+        raise VideoError(f"{name}: cannot be read ({error.strerror}); check its mode") from error
     if not start:
-        raise VideoError(f"{path}: is empty (0 bytes); copy it again")
+        raise VideoError(f"{name}: is empty (0 bytes); copy it again")
     if start == _LFS_POINTER:
-        raise VideoError(f"{path}: is a Git LFS pointer, not the video; run `git lfs pull`")
+        raise VideoError(f"{name}: is a Git LFS pointer, not the video; run `git lfs pull`")
+
+
+def nothing_at(name: str) -> str:
+    """What to say where a video should be and is not."""
+    return f"{name}: must be a video file or a folder of pictures, nothing is there"
 
 
 def open_container(

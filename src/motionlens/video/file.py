@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from motionlens.video.container import (
     read_fps,
     read_packets,
 )
+from motionlens.video.fetching import fetched, video_path
+from motionlens.video.find import is_frame_folder
 from motionlens.video.frame_index import index_file
 from motionlens.video.frames import VideoError, VideoReader, VideoWarning, decoding
 from motionlens.video.limits import Limits, Stopwatch, limits_in_force
@@ -42,7 +45,7 @@ def open_video(
     """Open anything that shows frames.
 
     Args:
-        video: a video file that FFmpeg reads, or an animated WebP; a folder with one JPEG, PNG,
+        video: path or address of a video file that FFmpeg reads, or of an animated WebP; a folder with one JPEG, PNG,
             WebP, BMP or TIFF per frame, or some of the pictures in it, such as ``folder/img_*``; a
             video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory, ``(T, H, W, 3)``
             or ``(T, 3, H, W)``.
@@ -72,23 +75,32 @@ def open_video(
     limits = limits or limits_in_force()
     if isinstance(video, np.ndarray | Tensor):
         reader: VideoReader = ArrayReader(video, fps=fps)
-    elif os.path.isdir(path := Path(video)):
+    elif is_frame_folder(path := video_path(video)):
         reader = FolderReader(path, limits, fps=fps)
     elif is_shard_path(path):
         reader = ShardReader(path, limits)
     elif is_pattern(path):
         reader = FolderReader(path.parent, limits, fps=fps, pattern=path.name)
-    elif is_webp(path):
-        reader = WebpReader(path, limits)
     else:
-        with decoding(str(path)), limits.memory():
-            reader = FileReader(path, limits)
+        reader = _open_file(path, limits)
     try:
         reader.restrict(start_s, end_s)
     except VideoError:
         reader.close()
         raise
     return reader
+
+
+def _open_file(path: Path, limits: Limits) -> VideoReader:
+    with ExitStack() as stack:
+        local, name = stack.enter_context(fetched(path)), str(path)
+        if is_webp(local):
+            reader: VideoReader = WebpReader(local, limits, name=name)
+        else:
+            with decoding(name), limits.memory():
+                reader = FileReader(local, limits, name=name)
+        reader.keep(stack.pop_all())
+        return reader
 
 
 class FileReader(VideoReader):
@@ -100,6 +112,7 @@ class FileReader(VideoReader):
     Args:
         path: the file.
         limits: how much it may ask for.
+        name: what messages call it; its path by default.
 
     Raises:
         VideoError: If the file cannot be read, has no frame to show, or is beyond the limits.
@@ -108,25 +121,26 @@ class FileReader(VideoReader):
         VideoWarning: If the file holds fewer frames than it announces, or some are damaged.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
-        check_file(path)
+    def __init__(self, path: Path, limits: Limits, *, name: str = "") -> None:
+        self.name = name or str(path)
+        check_file(path, self.name)
         self._path, self._limits = path, limits
         self._has_warned_of_damage = False
         self._damage = np.zeros(2, np.int64)  # frames that were replaced, and that are damaged
         self._can_seek, self._spent = True, Stopwatch()
-        self._index = index_file(path, limits)
+        self._index = index_file(path, self.name, limits)
         # The frame that was decoded last.
         self._last: Decoded | None = None
         self._rewind()
         try:
             self._last = next(self._decoded, None)
             if self._last is None:
-                raise no_frame(str(path))
+                raise no_frame(self.name)
             self._index = self._index.begin_at(stamp_of(self._last))
             self._upright = UprightConverter(self._last.frame)
-            limits.check_frame(str(path), *self._upright.size)
+            limits.check_frame(self.name, *self._upright.size)
             super().__init__(
-                str(path),
+                self.name,
                 self._index.times_s,
                 fps=read_fps(self._stream, self._index.times_s),
                 size=self._upright.size,
@@ -138,6 +152,7 @@ class FileReader(VideoReader):
     def close(self) -> None:
         """Close the file."""
         self._container.close()
+        super().close()
 
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
         self._limits.check_clip(self.name, len(indices), self.height, self.width)
@@ -167,7 +182,7 @@ class FileReader(VideoReader):
         found = self._decode_run(data, stamps)
         if any(found) and not self._is_from_start and not self._has_warned_of_damage:
             # Is it the file, or that decoding began in its middle?
-            self.close()
+            self._container.close()
             self._rewind()
             after_seek, found = found, self._decode_run(data, stamps)
             self._can_seek = found >= after_seek
@@ -200,12 +215,12 @@ class FileReader(VideoReader):
             # Some containers can only guess where in the file a time lies.
             if self._last is not None and stamp_of(self._last) <= stamp:
                 return
-        self.close()
+        self._container.close()
         self._rewind()
 
     def _rewind(self) -> None:
         self._container, self._stream = open_container(
-            file_address(self._path), str(self._path), self._limits
+            file_address(self._path), self.name, self._limits
         )
         self._is_from_start = True
         self._decoded, self._last = self._decode(), None
@@ -225,8 +240,7 @@ class FileReader(VideoReader):
     def _decode(self) -> Iterator[Decoded]:
         """Frames from here on with the stamps by which the index knows them."""
         # Not a generator of this object, which would keep it alive.
-        name = str(self._path)
-        packets = read_packets(self._container, self._stream, name, self._limits, self._spent)
+        packets = read_packets(self._container, self._stream, self.name, self._limits, self._spent)
         if self._index.counted:
             shown = Presentation.of(self._stream).frames(packets, self._stream)
             return (one._replace(stamp=number) for number, one in enumerate(shown))

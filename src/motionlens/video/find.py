@@ -1,9 +1,12 @@
-"""Finding videos on a disk by their names; of files only ``.webp`` are opened, to tell pictures."""
+"""Finding videos by their names, on a disk or in a store; ``.webp`` alone are opened, to tell pictures."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from motionlens._utils.addresses import Address, as_path, exists, is_dir
+from motionlens.video.fetching import video_path
 from motionlens.video.frames import VideoError
 from motionlens.video.pictures import is_animation, is_pattern, is_picture
 
@@ -23,19 +26,29 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
 
 
+def is_frame_folder(path: Path) -> bool:
+    """Whether a path is a folder; an address that names a file by its suffix is not asked for."""
+    if isinstance(path, Address) and path.suffix.lower() in VIDEO_SUFFIXES:
+        return False
+    return is_dir(path)
+
+
 def is_there(path: Path) -> bool:
     """Whether there is something at a path, or, at a pattern of pictures, its folder."""
-    return os.path.exists(path) or is_pattern(path)
+    return exists(path) or is_pattern(path)
 
 
 def is_video_file(path: Path) -> bool:
     """Whether a path is a file with a video's suffix; hidden files do not count.
 
-    A symbolic link to nothing does, so that it is reported as missing.
+    A symbolic link to nothing does, so that it is reported as missing, and an address that has such
+    a suffix: it is not asked for.
     """
     suffix = path.suffix.lower()
     is_named = suffix in VIDEO_SUFFIXES or (suffix == ".webp" and is_animation(path))
-    return is_named and not is_hidden(path.name) and (os.path.isfile(path) or _leads_nowhere(path))
+    if not is_named or is_hidden(path.name):
+        return False
+    return isinstance(path, Address) or os.path.isfile(path) or _leads_nowhere(path)
 
 
 def _leads_nowhere(path: Path) -> bool:
@@ -48,8 +61,8 @@ def is_video(path: str | os.PathLike[str]) -> bool:
     A folder that also holds video files is a folder of videos; its pictures are not frames. Nor is
     a single picture beside folders with videos.
     """
-    path = Path(path)
-    if not os.path.isdir(path):
+    path = as_path(path)
+    if not is_frame_folder(path):
         return is_video_file(path)
     entries = list(path.iterdir())
     return _holds_frames(path, entries) and not any(map(is_video_file, entries))
@@ -60,8 +73,14 @@ def _holds_frames(folder: Path, files: list[Path]) -> bool:
     pictures = list(filter(is_picture, files))
     if len(pictures) != 1:
         return bool(pictures)
-    below = (path for path in folder.rglob("*") if path.parent != folder)
+    below = (path for path in _everything_below(folder) if path.parent != folder)
     return not any(map(is_video_file, below))
+
+
+def _everything_below(folder: Path) -> Iterator[Path]:
+    if isinstance(folder, Address):
+        return (folder / name for name, _ in folder.listed(deep=True))
+    return folder.rglob("*")
 
 
 def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
@@ -70,13 +89,13 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
     Raises:
         VideoError: If ``folder`` is no folder.
     """
-    top = Path(folder)
+    top = as_path(folder)
     if not top.is_dir():
         raise VideoError(f"{top}: must be a folder, it is not; check the path")
     found: list[Path] = []
     seen: set[str] = set()
-    for where, folders, names in os.walk(top, followlinks=True):
-        here, real = Path(where), os.path.realpath(where)
+    for here, folders, names in walk(top):
+        real = os.path.realpath(here)
         # A link back up the tree would loop for ever.
         if real in seen or (here != top and is_hidden(here.name)):
             folders.clear()
@@ -90,6 +109,30 @@ def find_videos(folder: str | os.PathLike[str]) -> list[Path]:
             folders.clear()
         found += videos
     return sorted(found)
+
+
+def walk(top: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """A folder and those below it, with the names of the folders and files in each.
+
+    As of ``os.walk``: links are followed, and a folder that is taken from the names is left out.
+    """
+    if not isinstance(top, Address):
+        for where, folders, names in os.walk(top, followlinks=True):
+            yield Path(where), folders, names
+        return
+    folders_in: dict[Address, set[str]] = defaultdict(set)
+    names_in: dict[Address, list[str]] = defaultdict(list)
+    for name, _ in top.listed(deep=True):
+        path = top / name
+        names_in[path.parent].append(path.name)
+        while (path := path.parent) != top:
+            folders_in[path.parent].add(path.name)
+    waiting = [top]
+    while waiting:
+        here = waiting.pop()
+        inside = sorted(folders_in[here])
+        yield here, inside, names_in[here]
+        waiting += [here / name for name in inside]
 
 
 def expand_folders(
@@ -108,18 +151,23 @@ def expand_folders(
     videos: list[str] = []
     for path in paths:
         name = os.fspath(path)
-        if os.path.isdir(name) and not is_video(name):
-            found = [str(video) for video in find_videos(name)]
-        else:
-            found = [name] if name else []
-        if not found:
-            error = VideoError(
-                f"{name}: no videos in this folder; name another"
-                if name
-                else "a file's name must not be empty, got ''; name a video"
-            )
+        try:
+            videos += _expanded(name)
+        except VideoError as error:
             if on_error is None:
-                raise error
+                raise
             on_error(name, error)
-        videos += found
     return videos
+
+
+def _expanded(name: str) -> list[str]:
+    """The videos that a name stands for, at least one."""
+    if not name:
+        raise VideoError("a file's name must not be empty, got ''; name a video")
+    path = video_path(name)
+    if not is_frame_folder(path) or is_video(path):
+        return [name]
+    found = [str(video) for video in find_videos(path)]
+    if not found:
+        raise VideoError(f"{name}: no videos in this folder; name another")
+    return found

@@ -59,11 +59,12 @@ class FrameIndex:
         return replace(self, stamps=self.stamps[first:], times_s=times_s)
 
 
-def index_file(path: Path, limits: Limits) -> FrameIndex:
+def index_file(path: Path, name: str, limits: Limits) -> FrameIndex:
     """Index a file by its packets, or by decoding it once where these do not tell.
 
     Args:
         path: of the file.
+        name: what messages call it.
         limits: how much it may ask for.
 
     Raises:
@@ -72,7 +73,7 @@ def index_file(path: Path, limits: Limits) -> FrameIndex:
     Warns:
         VideoWarning: If the file holds fewer frames than it announces.
     """
-    address, name, spent = file_address(path), str(path), Stopwatch()
+    address, spent = file_address(path), Stopwatch()
     container, stream = open_container(address, name, limits)
     with container:
         announced = num_announced(path, container, stream)

@@ -7,7 +7,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -165,6 +165,8 @@ class VideoReader(ABC):
         self.times_s = times_s
         self._first = 0
 
+    _kept: AbstractContextManager[object] | None = None
+
     def _tell_damage(self, num_frames: int) -> None:  # noqa: B027 - most do not tell
         """Warn of damage in the frames read since the last call, so many."""
 
@@ -255,8 +257,15 @@ class VideoReader(ABC):
     def _load(self, indices: NDArray[np.int64]) -> Tensor:
         """Ascending, distinct indices into the whole video -> uint8 ``(n, 3, H, W)``."""
 
-    def close(self) -> None:  # noqa: B027 - most sources hold nothing open
+    def keep(self, opened: AbstractContextManager[object]) -> None:
+        """Keep something open until the reader is closed."""
+        self._kept = opened
+
+    def close(self) -> None:
         """Close what is open; the reader cannot be used afterwards."""
+        if self._kept is not None:
+            self._kept.__exit__(None, None, None)
+            self._kept = None
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens._utils.addresses import Address, exists, is_dir
 from motionlens._utils.errors import one_line
+from motionlens._utils.remote_files import StoreError
+from motionlens.video.fetching import fetched
 from motionlens.video.frames import VideoError, VideoReader, check_fps
 from motionlens.video.limits import Limits
 from motionlens.video.picture_decoding import BROKEN, open_picture, read_picture, reason_of
@@ -72,13 +75,13 @@ def is_pattern(path: Path) -> bool:
     if len(path.name) > _LONGEST_PATTERN or not any(sign in path.name for sign in "*?["):
         return False
     # Path.exists() raises for names that are too long.
-    return not os.path.exists(path) and os.path.isdir(path.parent)
+    return not exists(path) and is_dir(path.parent)
 
 
 def find_pictures(folder: Path, pattern: str = "*") -> list[Path]:
     """The pictures directly inside a folder whose names fit a pattern, in natural order."""
     # Path.glob would look below the folder, or raise, for a pattern with two stars.
-    paths = folder.iterdir() if os.path.isdir(folder) else ()
+    paths = folder.iterdir() if is_dir(folder) else ()
     found = (path for path in paths if fnmatchcase(path.name, pattern))
     return sorted(filter(is_picture, found), key=natural_key)
 
@@ -112,7 +115,8 @@ class FolderReader(PictureReader):
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         path = self._paths[index]
-        picture = read_picture(path, str(path), "replace or remove it", self._limits)
+        with fetched(path) as local:
+            picture = read_picture(local, str(path), "replace or remove it", self._limits)
         if index and picture.shape != self._first_picture.shape:
             raise VideoError(
                 f"{path}: pictures of one folder must have one size, the first is "
@@ -184,8 +188,12 @@ def is_animation(path: Path) -> bool:
 
 def _webp_head(path: Path) -> bytes:
     try:
+        if isinstance(path, Address):
+            return path.read_start(21).ljust(21)
         with path.open("rb") if os.path.isfile(path) else io.BytesIO() as file:
             return file.read(21).ljust(21)
+    except StoreError:
+        raise
     except OSError:
         return bytes(21)
 
@@ -196,27 +204,29 @@ class WebpReader(PictureReader):
     Args:
         path: the file.
         limits: how much it may ask for.
+        name: what messages call it; its path by default.
 
     Raises:
         VideoError: If it cannot be read, or is beyond the limits.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, *, name: str = "") -> None:
         self._path = path
+        self.name = name = name or str(path)
         try:
-            self._image = open_picture(path, str(path), limits, ("WEBP",))
+            self._image = open_picture(path, name, limits, ("WEBP",))
         except VideoError:
             raise
         except BROKEN as error:
             reason = reason_of(error, ("WEBP",))
             raise VideoError(
-                f"{path}: cannot be read as a picture ({reason}); copy it again"
+                f"{name}: cannot be read as a picture ({reason}); copy it again"
             ) from error
         durations_s = _durations_s(path.read_bytes())[: self._num_pictures]
         times_s = np.cumsum([0.0, *durations_s])
         try:
-            limits.check_packets(str(path), len(durations_s))
-            super().__init__(str(path), times_s[:-1], limits, fps=len(durations_s) / times_s[-1])
+            limits.check_packets(name, len(durations_s))
+            super().__init__(name, times_s[:-1], limits, fps=len(durations_s) / times_s[-1])
         except BaseException:
             self.close()
             raise
@@ -228,18 +238,19 @@ class WebpReader(PictureReader):
     def close(self) -> None:
         """Close the file."""
         self._image.close()
+        super().close()
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         # Pillow decodes all pictures before this one, from the first if it has gone past it.
         image = self._image
         pixels = index * image.height * image.width
-        self._limits.check_decoded(str(self._path), pixels, self._path.stat().st_size)
+        self._limits.check_decoded(self.name, pixels, self._path.stat().st_size)
         try:
             image.seek(index)
             return np.asarray(image.convert("RGB"))
         except BROKEN as error:
             raise VideoError(
-                f"{self._path}: frame {index} cannot be read ({one_line(error)}); copy it again"
+                f"{self.name}: frame {index} cannot be read ({one_line(error)}); copy it again"
             ) from error
 
 

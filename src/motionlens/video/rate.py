@@ -1,6 +1,5 @@
 """The frame rate of a video, without decoding it."""
 
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,9 @@ from motionlens.video.container import (
     read_fps,
     read_packets,
 )
+from motionlens.video.fetching import fetched
 from motionlens.video.file import open_video
+from motionlens.video.find import is_frame_folder
 from motionlens.video.frame_index import index_packets
 from motionlens.video.limits import Stopwatch, limits_in_force
 from motionlens.video.pictures import is_pattern, is_webp
@@ -36,21 +37,22 @@ def frame_rate(path: Path, *, fps: float) -> float:
     Raises:
         VideoError: If there is nothing there, or it is no video.
     """
-    if os.path.isdir(path) or is_pattern(path):
+    if is_frame_folder(path) or is_pattern(path):
         return fps
     if is_shard_path(path):
         table = read_table(path.parent)
         return float(table.fps[table_row(table, path)])
-    check_file(path)
-    if is_webp(path):
-        with open_video(path) as reader:
-            return reader.fps
-    limits = limits_in_force()
-    container, stream = open_container(file_address(path), str(path), limits)
-    with container, limits.memory():
-        declared = read_fps(stream)
-        packets = read_packets(container, stream, str(path), limits, Stopwatch())
-        return _rate_by_times(container, stream, packets) or declared
+    name, limits = str(path), limits_in_force()
+    with fetched(path) as local:
+        check_file(local, name)
+        if is_webp(local):
+            with open_video(local) as reader:
+                return reader.fps
+        container, stream = open_container(file_address(local), name, limits)
+        with container, limits.memory():
+            declared = read_fps(stream)
+            packets = read_packets(container, stream, name, limits, Stopwatch())
+            return _rate_by_times(container, stream, packets) or declared
 
 
 def _rate_by_times(container: Any, stream: Any, packets: Iterator[Any]) -> float | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from motionlens._utils.addresses import is_address
 from motionlens.video.container import CONTAINER_FORMATS, check_file, file_address
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, check_window
@@ -76,13 +77,16 @@ def open_source(
     kind = path.stat().st_mode if os.path.exists(path) else 0
     if stat.S_ISCHR(kind):
         text = f"v4l2://{text}"
-    if _scheme(text):
+    if _scheme(text) and not _is_stored(text):
         return _open_address(text, name, window)
     if stat.S_ISFIFO(kind):
         return DecodedSource(file_address(path), name, window)
-    has_pictures = os.path.isdir(path) or is_shard_path(path) or is_pattern(path) or is_webp(path)
-    if has_pictures or window[0] > _WORTH_SEEKING_S:
-        return ReaderSource(open_video(path, start_s=start_s, end_s=end_s, fps=fps))
+    is_stored, has_pictures = _is_stored(text), False
+    if not is_stored:
+        has_pictures = os.path.isdir(path) or is_shard_path(path) or is_pattern(path) or is_webp(path)
+    if has_pictures or is_stored or window[0] > _WORTH_SEEKING_S:
+        video = text if is_stored else path
+        return ReaderSource(open_video(video, start_s=start_s, end_s=end_s, fps=fps))
     check_file(path)
     return FileSource(path, name, window)
 
@@ -93,7 +97,7 @@ def is_endless(source: Source) -> bool:
         return isinstance(source, int)
     text = re.sub("^file://", "", os.fspath(source))
     if _scheme(text):
-        return True
+        return not _is_stored(text)
     path = Path(text)
     return os.path.exists(path) and not (path.is_file() or path.is_dir())
 
@@ -135,6 +139,11 @@ def _scheme(text: str) -> str:
     """``rtsp`` of ``rtsp://...``, in small letters; empty for paths."""
     found = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]+)://", text)
     return found.group(1).lower() if found else ""
+
+
+def _is_stored(text: str) -> bool:
+    """Whether an address is one of a store of files, which FFmpeg does not know."""
+    return _scheme(text) not in _SCHEMES and is_address(text)
 
 
 def _open_address(address: str, name: str, window: tuple[float, float]) -> DecodedSource:
