@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import docstring_parser
 import torch
 
+from motionlens._utils.addresses import as_path, is_address
 from motionlens._utils.devices import DEVICES
 from motionlens._utils.distributed import is_main
 from motionlens._utils.errors import printable
@@ -22,6 +23,7 @@ from motionlens.inference.checkpoint import CARD_FILE
 from motionlens.inference.onnx_network import is_onnx
 from motionlens.pretrained import NAME, NAMES
 from motionlens.video.find import VIDEO_SUFFIXES, find_videos, is_there, is_video
+from motionlens.video.source import source_name
 
 R = TypeVar("R")
 
@@ -131,7 +133,7 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
         )
     if not words:
         raise ValueError(f"no video is given; usage: {usage}")
-    alone = Path(words[0])
+    alone = as_path(words[0])
     if len(words) == 1 and not alone.exists():
         if words[0].isdecimal():
             raise ValueError(
@@ -147,16 +149,19 @@ def split_run_and_files(command: str, args: argparse.Namespace) -> None:
 
 
 def refuse_addresses(command: str, words: Iterable[str]) -> None:
-    """Send addresses to the command that reads them.
+    """Send addresses of streams to the command that reads them.
 
     Raises:
-        ValueError: If one of the words is an address.
+        ValueError: If one of the words is an address of no store, or as_path refuses it.
     """
-    if address := next((word for word in words if "://" in word), None):
+    addresses = (word for word in words if "://" in word)
+    if address := next((word for word in addresses if not is_address(word)), None):
         raise ValueError(
-            f"{command} takes files, got the address {address}; for a stream: "
-            f"motionlens watch {address}"
+            f"{command} takes files, got the address {source_name(address)}; for a stream: "
+            f"motionlens watch {source_name(address)}"
         )
+    for word in words:
+        as_path(word)
 
 
 def check_recognizer(word: str, usage: str) -> None:
@@ -165,7 +170,7 @@ def check_recognizer(word: str, usage: str) -> None:
     Raises:
         ValueError: If it is.
     """
-    folder = Path(word)
+    folder = as_path(word)
     if not folder.exists() and word not in NAMES and "/" not in word:  # with it, perhaps on the hub
         raise ValueError(f"{word} does not exist; usage: {usage}")
     if folder.is_dir() and not (folder / CARD_FILE).is_file():
@@ -193,11 +198,15 @@ def split_run(run: str | None, files: Sequence[str]) -> tuple[str, list[str]]:
 
 def is_data(word: str) -> bool:
     """Whether a word means videos rather than a recognizer."""
-    path = Path(word)
-    if path.is_dir():
-        return not (path / CARD_FILE).is_file() and (is_video(path) or bool(find_videos(path)))
-    if "://" in word or path.suffix.lower() in VIDEO_SUFFIXES:
+    if "://" in word and not is_address(word):  # of a stream
         return True
+    path = as_path(word)
+    if path.suffix.lower() in VIDEO_SUFFIXES and not os.path.isdir(word):
+        return True
+    if path.is_dir() or is_address(word):
+        if (path / CARD_FILE).is_file():
+            return False
+        return is_address(word) or is_video(path) or bool(find_videos(path))
     return is_there(path) and not is_onnx(word)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.addresses import join
 from motionlens._utils.errors import nearest, printable
 from motionlens.video.file import open_video
 from motionlens.video.frames import FOLDER_FPS, VideoReader
@@ -183,7 +184,7 @@ class VideoIndex:
 
     def path(self, i: int) -> Path:
         """Path of video ``i``."""
-        return self.root / str(self.paths[i])
+        return join(self.root, str(self.paths[i]))
 
     def open(self, i: int) -> VideoReader:
         """Open clip ``i``, restricted to its window.
