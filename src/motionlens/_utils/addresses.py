@@ -213,6 +213,13 @@ def join(root: Path, path: str) -> Path:
     return as_path(f"{root}/{path}") if isinstance(root, Address) else root / path
 
 
+def join_names(root: Path, path: str) -> str:
+    """:func:`join` as text; much faster for paths of this machine."""
+    if isinstance(root, Address) or is_address(path):
+        return str(join(root, path))
+    return os.path.join(root, path)
+
+
 def absolute(path: str | os.PathLike[str]) -> str:
     """A path that is valid from any working directory; an address is as it is."""
     return os.fspath(path) if is_address(path) else os.path.abspath(path)

@@ -183,6 +183,7 @@ def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:
     Raises:
         ValueError: If it cannot be made or written, or is a file.
     """
+    _refuse_address(folder, name)
     folder = Path(folder)
     existing = folder.absolute()
     while not existing.exists():
@@ -196,6 +197,13 @@ def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:
             f"{name} must be a folder that can be written, {folder} cannot: "
             f"{existing}: {error.strerror or error}"
         ) from None
+
+
+def _refuse_address(path: str | os.PathLike[str], name: str) -> None:
+    if "://" in os.fspath(path):
+        raise ValueError(
+            f"{name} must be a path of this machine, got an address; copy the result there"
+        )
 
 
 def check_file(
@@ -212,6 +220,7 @@ def check_file(
         ValueError: If it cannot, is a folder, a pipe or a device, or is one of the inputs or in one
             of their folders.
     """
+    _refuse_address(path, name)
     place = Path(path).resolve()
     if place.exists() and {place, *place.parents} & {Path(each).resolve() for each in inputs}:
         raise ValueError(f"{name} must be another file than what is read, got {path}")

@@ -1,10 +1,10 @@
 """Evaluate a recognizer on labelled videos: accuracies and confusion matrix."""
 
 import argparse
-from pathlib import Path
 
 import yaml  # type: ignore[import-untyped]
 
+from motionlens._utils.addresses import as_path
 from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
             )
         if source and args.data and args.split not in ("train", "all") and len(report.scored):
             _say_what_was_trained_on(source, report)
-        is_best = source and read_yaml(Path(args.run, RECIPE_FILE)).get("keep") == "best"
+        is_best = source and read_yaml(as_path(args.run) / RECIPE_FILE).get("keep") == "best"
         if is_best and len(report.scored):
             print("The run kept its best epoch: on its validation part this is optimistic.")
     return 0

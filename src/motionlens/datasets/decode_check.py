@@ -5,6 +5,7 @@ A check that was interrupted goes on where it stopped, and no video ends it.
 
 import os
 import warnings
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,9 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
+from motionlens._utils.addresses import Address, find_all, join, join_names
 from motionlens._utils.errors import json_line, one_line, printable
 from motionlens._utils.files import naming, parse_json
 from motionlens._utils.process_pool import run_in_processes
+from motionlens._utils.remote_files import Found, StoreError
 from motionlens._utils.worker_process import Lost
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
@@ -112,7 +115,7 @@ def check_videos(
     def decodes(key: VideoKey) -> bool:
         return check == "decode" or key in decode_again
 
-    jobs = (Job(str(folder / key[0]), key[1], key[2], fps, decodes(key)) for key in waiting)
+    jobs = (Job(join_names(folder, key[0]), key[1], key[2], fps, decodes(key)) for key in waiting)
     with open_cache(cache) as file, closing(check_each(jobs, num_workers)) as findings:
         for number, finding in findings:
             key = waiting[number]
@@ -138,6 +141,8 @@ def check_video(job: Job) -> Finding:
                     pass
     except VideoError as error:
         return Finding(0, _without_path(error, job.path))
+    except StoreError:  # says nothing of the video
+        raise
     except Exception as error:  # a file may find a fault in any library; the others go on
         return Finding(0, f"{type(error).__name__}: {_without_path(error, job.path)}")
     remarks = [w.message for w in seen if isinstance(w.message, VideoWarning)]
@@ -219,6 +224,8 @@ def append_checked(file: IO[bytes], checked: Checked) -> None:
 
 def file_stamp(path: Path) -> Stamp | None:
     """Size and time of change of a file or folder; None if nothing is there."""
+    if isinstance(path, Address):
+        return _as_stamp(path.found())
     try:
         status = (path.parent if is_pattern(path) else path).stat()
     except OSError:
@@ -226,8 +233,16 @@ def file_stamp(path: Path) -> Stamp | None:
     return status.st_size, status.st_mtime_ns
 
 
+def _as_stamp(found: Found | None) -> Stamp | None:
+    """The stamp of what lies at an address, where a number stands for its version."""
+    return None if found is None else (found.size or 0, zlib.crc32(found.version.encode()))
+
+
 def _stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | None]:
     """Stamp of every video; None if nothing is there."""
+    if isinstance(folder, Address):
+        found = find_all([join(folder, path) for path, *_ in keys])
+        return dict(zip(keys, map(_as_stamp, found), strict=True))
 
     def stamp_some(first: int) -> list[Stamp | None]:
         return [file_stamp(folder / path) for path, *_ in keys[first : first + _STATS_AT_ONCE]]

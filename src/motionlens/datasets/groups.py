@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from motionlens._utils.addresses import absolute, as_path, is_address
 from motionlens._utils.csv_files import read_csv
 from motionlens._utils.errors import one_line
 from motionlens._utils.resource_limits import interrupted_after
@@ -29,7 +30,11 @@ _PARTS = frozenset({"train", "training", "validation", "valid", "val", "test"})
 
 def group_column(group: str | None) -> str | None:
     """The column of a list that ``listing.group`` names; None if it is a file or a pattern."""
-    return None if group is None or "(" in group or os.path.isfile(group) else group
+    return None if group is None or "(" in group or _is_file(group) else group
+
+
+def _is_file(group: str) -> bool:
+    return is_address(group) or os.path.isfile(group)
 
 
 def with_groups(index: VideoIndex, group: str | None) -> VideoIndex:
@@ -50,7 +55,7 @@ def with_groups(index: VideoIndex, group: str | None) -> VideoIndex:
             f"listing.group is {group}, but {index.root} has no such column; give a pattern with "
             "brackets, such as '(person[0-9]+)_', or a file of path and group"
         )
-    found = _from_file(index, group) if os.path.isfile(group) else _from_pattern(index, group)
+    found = _from_file(index, group) if _is_file(group) else _from_pattern(index, group)
     lacking = [str(index.paths[i]) for i, name in enumerate(found) if not name]
     if lacking:
         raise ValueError(
@@ -61,19 +66,19 @@ def with_groups(index: VideoIndex, group: str | None) -> VideoIndex:
 
 
 def _from_file(index: VideoIndex, file: str) -> list[str]:
-    rows = read_csv(Path(file), ("path",), hint="write path and group of every video")
+    rows = read_csv(as_path(file), ("path",), hint="write path and group of every video")
     others = [name for name in (rows[0] if rows else {}) if name != "path"]
     if len(others) != 1:
         raise ValueError(
             f"{file}: must have the columns path and one other, it has {len(others)} others; "
             "remove the rest"
         )
-    folder = os.path.dirname(os.path.abspath(file))
+    folder = os.path.dirname(absolute(file))
     groups = {row["path"]: row[others[0]].strip() for row in rows}
     whole = {os.path.normpath(os.path.join(folder, p)): g for p, g in groups.items()}
     return [
         groups.get(str(index.paths[i]))
-        or whole.get(os.path.normpath(os.path.abspath(index.path(i))), "")
+        or whole.get(os.path.normpath(absolute(index.path(i))), "")
         for i in range(len(index))
     ]
 

@@ -14,12 +14,14 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from motionlens._utils.addresses import absolute, as_path, find_all, is_address, join, join_names
 from motionlens._utils.numbers import counted
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.datasets.groups import warn_of_shared_groups
 from motionlens.datasets.look_alikes import warn_of_look_alikes
 from motionlens.video.frames import VideoWarning
 from motionlens.video.pictures import find_pictures, is_pattern
+from motionlens.video.shards import is_shard_path
 
 # Asking a file server for one file after the other is slow; it answers several at once.
 _THREADS, _FILES_AT_ONCE = 8, 500
@@ -43,7 +45,7 @@ class Listed(NamedTuple):
         """Look for the files, or know them by their paths."""
         if not on_disk:
             return cls(root, entries, [None] * len(entries))
-        return cls(root, entries, file_ids([os.path.join(root, e.path) for e in entries]))
+        return cls(root, entries, file_ids([join_names(root, e.path) for e in entries]))
 
     @classmethod
     def of_index(cls, index: VideoIndex, *, on_disk: bool = True) -> Listed:
@@ -80,9 +82,15 @@ class Repeat(NamedTuple):
 
 def file_ids(paths: Sequence[str]) -> list[Hashable | None]:
     """What tells files apart, the same for a link and its target; None if nothing is there."""
+    stored = [path for path in paths if is_address(path)]
+    addresses = [as_path(path) for path in stored]
+    # Of a video in a shard the shard is looked for.
+    files = [path.parent if is_shard_path(path) else path for path in addresses]
+    lacking = {p for p, found in zip(stored, find_all(files), strict=True) if found is None}
 
     def ask(first: int) -> list[Hashable | None]:
-        return [_file_id(path) for path in paths[first : first + _FILES_AT_ONCE]]
+        some = paths[first : first + _FILES_AT_ONCE]
+        return [(None if p in lacking else p) if is_address(p) else _file_id(p) for p in some]
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(chain.from_iterable(pool.map(ask, range(0, len(paths), _FILES_AT_ONCE))))
@@ -111,9 +119,9 @@ def find_repeats(parts: Mapping[str, Listed]) -> list[Repeat]:
     seen: dict[Hashable, tuple[str, ListEntry]] = {}
     repeats = []
     for part, (root, entries, ids) in parts.items():
-        folder = os.path.abspath(root)
+        folder = as_path(absolute(root))
         for entry, file_id in zip(entries, ids, strict=True):
-            path = os.path.normpath(os.path.join(folder, entry.path))
+            path = os.path.normpath(join_names(folder, entry.path))
             key = (file_id or path, *entry.window)
             first_part, first = seen.setdefault(key, (part, entry))
             if first is not entry:
@@ -181,7 +189,7 @@ def _refuse_missing(where: object, listed: Listed) -> None:
     root, entries, ids = listed
     gone = [entry.path for entry, i in zip(entries, ids, strict=True) if i is None]
     if gone:
-        is_link = Path(root, gone[0]).is_symlink()
+        is_link = join(root, gone[0]).is_symlink()
         raise ValueError(
             f"{where}: {len(gone)} of {counted(len(entries), 'video')} "
             f"{'is' if len(gone) == 1 else 'are'} missing, the first is {gone[0]}"

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+from motionlens._utils.addresses import Address, as_path, check_below, is_dir, is_file, join_names
 from motionlens._utils.errors import first_three
 from motionlens._utils.numbers import counted
 from motionlens.clips.video_index import LABEL_SEPARATOR, ListEntry, VideoIndex, normal_name
@@ -46,13 +47,14 @@ def index_folder(root: str | os.PathLike[str]) -> VideoIndex:
             f"{' and '.join(part.name for part in parts)}; name one of them or use both"
         )
     entries, empty = [], []
-    for folder in sorted(p for p in root.iterdir() if not is_hidden(p.name)):
-        if not folder.exists() and not folder.suffix:
+    for folder in _inside(root):
+        is_stored = isinstance(folder, Address)  # a folder, as its listing says
+        if not is_stored and not folder.exists() and not folder.suffix:
             raise ValueError(
                 f"{folder}: must be a folder of videos, it is a symbolic link to nothing; mend or "
                 "remove it"
             )
-        if not folder.is_dir():
+        if not is_stored and not folder.is_dir():
             continue
         if LABEL_SEPARATOR in folder.name:
             raise ValueError(
@@ -95,11 +97,11 @@ def index_list(path: str | os.PathLike[str], listing: ListingConfig | None = Non
     Raises:
         ValueError: If the list cannot be read, or a video is missing.
     """
-    path, listing = Path(path), listing or ListingConfig()
+    path, listing = as_path(path), listing or ListingConfig()
     if listing.root is not None:
         _folder(listing.root)
     folder, entries = read_listed(path, listing)
-    there = file_ids([os.path.join(folder, entry.path) for entry in entries])
+    there = file_ids([join_names(folder, entry.path) for entry in entries])
     missing = [e.path for e, file_id in zip(entries, there, strict=True) if file_id is None]
     if missing:
         raise ValueError(
@@ -129,7 +131,7 @@ def read_listed(
     Raises:
         ValueError: If the list cannot be read.
     """
-    folder = path.parent if listing.root is None else Path(listing.root)
+    folder = path.parent if listing.root is None else as_path(listing.root)
     entries = read_list(
         path,
         listing.separator,
@@ -139,6 +141,13 @@ def read_listed(
         group=group_column(listing.group),
         has_background=listing.background is not None,
     )
+    try:
+        for entry in entries:
+            check_below(folder, entry.path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if isinstance(folder, Address):
+        return folder, entries
     entries = [entry._replace(path=_on_disk(folder, entry.path)) for entry in entries]
     first = entries[0].path
     if re.match(r"[A-Za-z]:[\\/]", first) and not is_there(folder / first):
@@ -167,7 +176,7 @@ def index_videos(data: str | os.PathLike[str], listing: ListingConfig) -> VideoI
     Raises:
         ValueError: If it cannot be indexed, see :func:`index_folder` and :func:`index_list`.
     """
-    index = index_list(data, listing) if Path(data).is_file() else index_folder(data)
+    index = index_list(data, listing) if is_file(as_path(data)) else index_folder(data)
     return replace(with_groups(index, listing.group), fps=listing.fps)
 
 
@@ -190,8 +199,8 @@ def load_split(
     Warns:
         VideoWarning: If a class has one video only, which then trains.
     """
-    data, listing = Path(data), listing or ListingConfig()
-    if data.is_dir() and (parts := _split_folders(data)):
+    data, listing = as_path(data), listing or ListingConfig()
+    if is_dir(data) and (parts := _split_folders(data)):
         train, validation = (index_videos(part, listing) for part in parts)
         _check_same_classes(parts, train, validation)
         return train, validation
@@ -204,8 +213,17 @@ def load_split(
     return split_index(index, listing)
 
 
+def _inside(root: Path) -> list[Path]:
+    """What lies in a folder, sorted, without what is hidden; of an address the folders alone."""
+    if isinstance(root, Address):  # whose listing tells them apart
+        found = [root / name for name, found in root.listed() if found.is_folder]
+    else:
+        found = list(root.iterdir())
+    return sorted(path for path in found if not is_hidden(path.name))
+
+
 def _folder(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
+    path = as_path(path)
     if not path.is_dir():
         what = "a file" if path.exists() else "missing"
         raise ValueError(f"{path}: must be a folder, it is {what}; check the path")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from motionlens._utils.addresses import absolute, as_path
 from motionlens.clips.video_index import VideoIndex
 from motionlens.datasets.background import with_background
 from motionlens.datasets.groups import with_groups
@@ -131,7 +132,7 @@ def open_annotated(
 
 
 def _is_own(source: DataSource | None, data: str | os.PathLike[str]) -> bool:
-    return source is not None and Path(data).resolve() == Path(source.data).resolve()
+    return source is not None and as_path(data).resolve() == as_path(source.data).resolve()
 
 
 def num_trained_on(source: DataSource, paths: Sequence[str]) -> int:
@@ -142,9 +143,9 @@ def num_trained_on(source: DataSource, paths: Sequence[str]) -> int:
             trained, _ = open_parts(source)
     except (ValueError, OSError):
         return 0
-    own = [os.path.abspath(trained.path(i)) for i in range(len(trained))]
+    own = [absolute(trained.path(i)) for i in range(len(trained))]
     known = {*own, *file_ids(own)} - {None}
-    others = [os.path.abspath(path) for path in paths]
+    others = [absolute(path) for path in paths]
     pairs = zip(others, file_ids(others), strict=True)
     return sum(path in known or file_id in known for path, file_id in pairs)
 
@@ -193,7 +194,7 @@ def _open_split(
 
 
 def _has_parts(data: str | os.PathLike[str]) -> bool:
-    return is_prepared(data) or any(Path(data, name).is_dir() for name in VALIDATION_FOLDERS)
+    return is_prepared(data) or any((as_path(data) / name).is_dir() for name in VALIDATION_FOLDERS)
 
 
 def _open_whole(source: DataSource) -> VideoIndex:
@@ -210,7 +211,7 @@ def _open_whole(source: DataSource) -> VideoIndex:
 def _join(first: VideoIndex, second: VideoIndex) -> VideoIndex:
     """The videos of two parts, which may lie under different roots."""
     parts = _alike(first, second.with_classes(first.class_names))
-    paths = [os.path.abspath(part.path(i)) for part in parts for i in range(len(part))]
+    paths = [absolute(part.path(i)) for part in parts for i in range(len(part))]
     rows: dict[str, Any] = {
         name: np.concatenate([part.columns()[name] for part in parts])
         for name in parts[0].columns()
@@ -225,7 +226,7 @@ def _alike(*parts: VideoIndex) -> Sequence[VideoIndex]:
 
 
 def _existing(data: str | os.PathLike[str]) -> Path:
-    path = Path(data)
+    path = as_path(data)
     if not path.exists():
         raise ValueError(f"data must be a folder or a list file, {path} does not exist")
     if is_unfinished(path):

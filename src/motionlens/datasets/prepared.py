@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from motionlens._utils.addresses import Address, as_path, check_below, is_address, join
 from motionlens._utils.csv_files import read_csv, write_csv
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import parse_json, write_atomically
@@ -68,13 +69,13 @@ class PreparedSet:
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a prepared data set."""
-    return Path(folder, DESCRIPTION_FILE).is_file()
+    return (as_path(folder) / DESCRIPTION_FILE).is_file()
 
 
 def is_unfinished(folder: str | os.PathLike[str]) -> bool:
     """Whether preparing or packing has begun in a folder and was not finished."""
-    begun = any(Path(folder, name).is_file() for name in (CACHE_FILE, PACKING_FILE))
-    return begun and not is_prepared(folder)
+    files = (as_path(folder) / name for name in (CACHE_FILE, PACKING_FILE))
+    return any(file.is_file() for file in files) and not is_prepared(folder)
 
 
 def claim(path: Path, wanted: Mapping[str, Any], *, ignore: str = "") -> tuple[str, Any] | None:
@@ -121,7 +122,7 @@ def load_description(folder: str | os.PathLike[str]) -> PreparedSet:
     Raises:
         ValueError: If it is missing, damaged, or of a newer version.
     """
-    path = Path(folder, DESCRIPTION_FILE)
+    path = as_path(folder) / DESCRIPTION_FILE
     try:
         values = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
@@ -161,7 +162,7 @@ def read_part(folder: str | os.PathLike[str], part: Part) -> list[ListEntry]:
     Raises:
         ValueError: If the list cannot be read.
     """
-    path = Path(folder, f"{part}.csv")
+    path = as_path(folder) / f"{part}.csv"
     hint = "run 'motionlens prepare' once more"
     rows = read_csv(path, ("path", "label", "start", "end"), hint=hint)
     try:
@@ -179,20 +180,47 @@ def read_part(folder: str | os.PathLike[str], part: Part) -> list[ListEntry]:
         raise ValueError(f"{path} cannot be used: {error}; {hint}") from None
 
 
+def root_of(folder: Path, prepared: PreparedSet) -> Path:
+    """The folder that the lists' paths start from.
+
+    Raises:
+        ValueError: If a folder in a store names one of a machine, or of another bucket.
+    """
+    if not isinstance(folder, Address) or is_address(prepared.root):
+        return join(folder, prepared.root)
+    if os.path.isabs(prepared.root):
+        raise ValueError(
+            f"{prepared.root} is a folder of the machine that wrote it; prepare into a folder inside "
+            "of the data, and copy both to the store"
+        )
+    parts = [*folder.parts]
+    for word in prepared.root.split("/"):
+        if word == "..":
+            if len(parts) <= 2:
+                raise ValueError(f"{prepared.root} leads out of {folder.parts[1]}")
+            parts.pop()
+        elif word not in ("", "."):
+            parts.append(word)
+    return as_path("/".join(parts))
+
+
 def load_part(folder: str | os.PathLike[str], part: Part) -> VideoIndex:
     """The videos of a part; preparing has checked that they exist.
 
     Raises:
         ValueError: If the folder holds no such part, or its files are damaged.
     """
-    folder = Path(folder)
+    folder = as_path(folder)
     prepared = load_description(folder)
     path = folder / f"{part}.csv"
     if not path.is_file():
         raise ValueError(f"{folder}: the data set {prepared.name} has no {part} part")
     entries = read_part(folder, part)
     try:
-        index = VideoIndex.of(folder / prepared.root, entries, prepared.class_names, prepared.fps)
+        root = root_of(folder, prepared)
+        for entry in entries:
+            check_below(root, entry.path)
+        index = VideoIndex.of(root, entries, prepared.class_names, prepared.fps)
         if prepared.multi_label:
             index = index.with_targets()
     except ValueError as error:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import yaml  # type: ignore[import-untyped]
 
+from motionlens._utils.addresses import as_path
 from motionlens._utils.checks import check_number
 from motionlens._utils.errors import one_line
 
@@ -128,7 +129,7 @@ class DataSource:
         Raises:
             ValueError: If the recipe cannot be read or declares no usable data.
         """
-        path = Path(run, RECIPE_FILE)
+        path = as_path(run) / RECIPE_FILE
         if not path.is_file():
             return None
         values = read_yaml(path)
@@ -172,7 +173,7 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
         ValueError: If the file is missing or holds no YAML mapping.
     """
     try:
-        with Path(path).open("rb") as file:
+        with as_path(path).open("rb") as file:
             content = file.read(_MAX_RECIPE + 1)
         if len(content) > _MAX_RECIPE:
             raise ValueError(f"it must have at most {_MAX_RECIPE:,} bytes")

@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from motionlens._utils.addresses import Address, as_path, on_this_machine
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import write_atomically
+from motionlens._utils.remote_files import StoreError
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
 from motionlens.inference.onnx_network import OnnxNetwork, is_onnx
@@ -110,13 +112,13 @@ def find_checkpoint(source: str | os.PathLike[str]) -> Path:
     Raises:
         ValueError: If there is neither such a folder nor such a hub model.
     """
-    path, name = Path(source), os.fspath(source)
+    path, name = as_path(source), os.fspath(source)
     files = [CARD_FILE, WEIGHTS_FILE]
     if name in NAMES and not path.exists():
         return bundled_path(name)
     if name.startswith(hub.PREFIX):
         return hub.download(name, files)
-    if path.is_dir():
+    if isinstance(path, Address) or path.is_dir():
         return path
     if path.exists():
         raise ValueError(
@@ -135,7 +137,7 @@ def load_card(folder: str | os.PathLike[str]) -> ModelCard:
     Raises:
         ValueError: If it is missing or cannot be used.
     """
-    path = Path(folder) / CARD_FILE
+    path = as_path(folder) / CARD_FILE
     if not path.is_file():
         raise ValueError(_lacks(path.parent, CARD_FILE))
     try:
@@ -157,9 +159,11 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with on_this_machine(path) as local, safe_open(local, framework="pt") as file:
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}
+    except StoreError:
+        raise
     except (SafetensorError, OSError, MemoryError) as error:
         raise ValueError(f"{path} is damaged: {one_line(error)}; copy it again") from None
     if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from motionlens._utils.addresses import as_path, is_address
 from motionlens._utils.distributed import is_main
 from motionlens._utils.files import check_file, check_writable, write_atomically
 from motionlens.clips.sampling import Sampling
@@ -97,7 +98,8 @@ def evaluate(
         dtype: number format of the weights, float32 by default; bfloat16 is faster on processors
             that have it, and rounds.
         out: folder for the report and its pictures; by default ``evaluation`` in the run folder,
-            ``evaluation_test`` for the test part, and none for a recognizer that is no run folder.
+            ``evaluation_test`` for the test part, and none for a recognizer that is no run folder
+            of this machine.
         submission: file for the predictions, in the form of the data set's leaderboard.
         on_progress: called in the main process before the first and after every video with the
             number of videos done and of all videos.
@@ -116,8 +118,12 @@ def evaluate(
         model, card, title = recognizer.model, recognizer.card, recognizer.card.model
     else:
         model, card = load_checkpoint(recognizer)
-        source, title = DataSource.of_run(recognizer), Path(recognizer).resolve().name
+        source, title = DataSource.of_run(recognizer), as_path(recognizer).resolve().name
         out = out or default_out(recognizer, split)
+        if data is None and source is not None and is_address(recognizer) > is_address(source.data):
+            raise ValueError(
+                f"data must be given: the run in {recognizer} was trained on files of a machine"
+            )
     if out is not None:
         check_writable(out)
     if submission is not None:
@@ -178,7 +184,7 @@ def evaluate(
         ):
             thresholds = choose_thresholds(report.probabilities[scored], report.targets[scored])
             origin = CHOSEN_HERE
-            if is_main():
+            if is_main() and not is_address(recognizer):
                 save_card(recognizer, replace(own_card, thresholds=thresholds))
         settings["thresholds"] = origin
         report = replace(report, thresholds=thresholds)
@@ -192,7 +198,7 @@ def evaluate(
 
 def default_out(recognizer: str | os.PathLike[str], split: Split | None) -> Path | None:
     """The default folder of an evaluation's report; None for anything but a run folder."""
-    if DataSource.of_run(recognizer) is None:
+    if is_address(recognizer) or DataSource.of_run(recognizer) is None:
         return None
     # 'motionlens compare' reads the first, which must not lose its labels to a test part.
     return Path(recognizer, f"{EVALUATION_FOLDER}_test" if split == "test" else EVALUATION_FOLDER)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from motionlens._utils.addresses import as_path
 from motionlens._utils.files import check_writable
 from motionlens.datasets.background import AnnotatedVideo, annotated_videos
 from motionlens.datasets.parts import open_annotated
@@ -137,7 +138,7 @@ def evaluate_events(
         },
     )
     if out is not None and pictures is not None:
-        title = f"Events found by {Path(recognizer).resolve().name}"
+        title = f"Events found by {as_path(recognizer).resolve().name}"
         report.write(Path(out), title=title, pictures=pictures.names)
     return report
 

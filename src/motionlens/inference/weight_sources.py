@@ -7,8 +7,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from motionlens._utils.addresses import as_path, on_this_machine
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import parse_json
+from motionlens._utils.remote_files import StoreError
 from motionlens._utils.torch_files import load_tensors
 from motionlens.inference import hub
 from motionlens.inference.card import ModelCard
@@ -43,7 +45,7 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
     """
     name, card = os.fspath(source), None
     is_on_hub = name.startswith(hub.PREFIX)
-    path = hub.download(name, [CARD_FILE, *_FILES]) if is_on_hub else Path(source)
+    path = hub.download(name, [CARD_FILE, *_FILES]) if is_on_hub else as_path(source)
     if name in NAMES and not path.exists():
         path = bundled_path(name)
     # The weights of a checkpoint go with the card beside them, by whichever name they are called.
@@ -61,7 +63,7 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
             f"{', '.join(_SUFFIXES)}, or hub:owner/name"
         )
     if path.suffix == ".npz":
-        return Weights(origin=name, variables=read_tensorpack(path)), None
+        return Weights(origin=name, variables=_variables(path)), None
     if path.suffix not in _SUFFIXES:
         raise ValueError(
             f"weights must be a file with one of the endings {', '.join(_SUFFIXES)}, got {name}"
@@ -73,6 +75,11 @@ def read_weights(source: str | os.PathLike[str]) -> tuple[Weights, ModelCard | N
     if card is None:
         return Weights(origin=name, state=state), None
     return Weights(origin=name, state=state, model=card.model, class_names=card.class_names), card
+
+
+def _variables(path: Path) -> Mapping[str, Tensor]:
+    with on_this_machine(path) as local:
+        return read_tensorpack(local)
 
 
 def _is_of_another_library(path: Path) -> bool:
@@ -91,7 +98,10 @@ def _is_of_another_library(path: Path) -> bool:
 
 def _load_pickled(path: Path) -> Mapping[str, Tensor]:
     try:
-        found = load_tensors(path)
+        with on_this_machine(path) as local:
+            found = load_tensors(local)
+    except StoreError:
+        raise
     except pickle.UnpicklingError:
         raise ValueError(
             f"{path} is damaged or holds more than tensors, which is not loaded because it could "

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.addresses import absolute
 from motionlens._utils.files import write_atomically
 from motionlens.datasets.source import read_yaml
 from motionlens.training.recipe import Recipe
@@ -59,12 +60,12 @@ def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The same recipe, valid from any working directory."""
-    changes = {"data": os.path.abspath(recipe.data)}
+    changes = {"data": absolute(recipe.data)}
     listing = recipe.listing
     if recipe.validation is not None:
-        changes["validation"] = os.path.abspath(recipe.validation)
+        changes["validation"] = absolute(recipe.validation)
     if listing.root is not None:
-        changes["listing.root"] = os.path.abspath(listing.root)
+        changes["listing.root"] = absolute(listing.root)
     if listing.group is not None and os.path.isfile(listing.group):
         changes["listing.group"] = os.path.abspath(listing.group)
     if recipe.init is not None and os.path.exists(recipe.init):  # else it names a model on the hub

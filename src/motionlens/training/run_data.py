@@ -1,13 +1,17 @@
 """Which videos a run is trained on, so that a resumed run says what has changed since."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from motionlens._utils.addresses import find_all, is_address
 from motionlens._utils.csv_files import read_csv, write_csv
 from motionlens._utils.errors import first_three
 from motionlens._utils.numbers import counted
+from motionlens._utils.remote_files import Found
 from motionlens.clips.video_index import VideoIndex
 from motionlens.training.run_folder import DATA_FILE
+from motionlens.video.shards import is_shard_path
 
 _COLUMNS = ("part", "path", "start", "end", "label", "bytes", "modified")
 # What tells clips apart. A run and its videos may be moved together, so paths are those of lists.
@@ -43,12 +47,24 @@ def note_data(run: Path, train: VideoIndex, validation: VideoIndex) -> str | Non
 
 def _rows(part: str, index: VideoIndex) -> list[Row]:
     rows = []
-    for i in range(len(index)):
+    paths = [index.path(i) for i in range(len(index))]
+    for i, content in enumerate(_contents(paths)):
         entry = index.entry(i)
         window = ("" if edge is None else repr(edge) for edge in entry.window)
-        values = (part, entry.path, *window, entry.label, *_content(index.path(i)))
+        values = (part, entry.path, *window, entry.label, *content)
         rows.append(dict(zip(_COLUMNS, values, strict=True)))
     return rows
+
+
+def _contents(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    stored = [path.parent if is_shard_path(path) else path for path in paths if is_address(path)]
+    found = iter(find_all(stored))
+    return [_stored(next(found)) if is_address(path) else _content(path) for path in paths]
+
+
+def _stored(found: Found | None) -> tuple[str, str]:
+    """As :func:`_content`, of what lies at an address."""
+    return ("missing", "") if found is None else (str(found.size or ""), "")
 
 
 def _content(path: Path) -> tuple[str, str]:

@@ -22,6 +22,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.addresses import absolute
 from motionlens._utils.csv_files import write_csv
 from motionlens._utils.files import check_writable, parse_json, write_atomically
 from motionlens._utils.folder_lock import check_free, locked_folder
@@ -207,7 +208,7 @@ def free_run_folder(data: str) -> Path:
         >>> free_run_folder("gestures/train.csv").as_posix()
         'runs/gestures'
     """
-    path = Path(os.path.abspath(data))
+    path = Path(absolute(data))
     # A list is mostly called train.csv, its folder after what is in it.
     name = path.parent.name if path.suffix and not path.is_dir() else path.name
     folder = Path("runs", name or "run")

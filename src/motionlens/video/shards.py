@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from motionlens._utils.addresses import Address
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import check_expansion, write_atomically
 from motionlens.video.frames import VideoError
@@ -88,8 +89,9 @@ def video_name(number: int) -> str:
 
 
 def is_shard_path(path: Path) -> bool:
-    """Whether a path names a video in a shard."""
-    return path.parent.suffix == SHARD_SUFFIX and os.path.isfile(path.parent)
+    """Whether a path names a video in a shard; the shard at an address is not asked for."""
+    is_named = path.parent.suffix == SHARD_SUFFIX
+    return is_named and (isinstance(path, Address) or os.path.isfile(path.parent))
 
 
 def load_table(shard: Path) -> ShardTable:
