@@ -64,28 +64,45 @@ class DownloadCache:
             raise ValueError(f"{SIZE_VARIABLE} must be a number of gigabytes above 0, got {text!r}")
         return cls(Path(os.environ.get(FOLDER_VARIABLE) or Path(base, "motionlens")), int(size * 1e9))
 
-    def open(self, key: str, size: int, fetch: Callable[[Path], None]) -> IO[bytes]:
+    def find(self, key: str) -> IO[bytes] | None:
+        """A file that is there; None if it is not."""
+        return _opened(self._path(key))
+
+    def open(
+        self,
+        key: str,
+        size: int,
+        fetch: Callable[[Path], None],
+        *,
+        patience_s: float = _PATIENCE_S,
+    ) -> IO[bytes]:
         """A file, fetched unless it is there; it stays in the folder until it is closed.
 
         Args:
             key: address and version; what stands behind its last dot is kept as the suffix.
             size: of the file, bytes.
             fetch: writes the file at the path that it is given.
+            patience_s: how long to wait for room that files in use take.
 
         Raises:
             OSError: If it is larger than the cache, or the files that others use leave no room.
         """
-        suffix = re.search(r"\.[A-Za-z0-9]{1,10}$", key)
-        name = hashlib.sha256(key.encode()).hexdigest() + (suffix.group() if suffix else "")
-        path = self.folder / name
+        path = self._path(key)
         while True:
             if (file := _opened(path)) is not None:
                 return file
             with naming(path):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                self._fetch(path, size, fetch)
+                self._fetch(path, size, fetch, patience_s)
 
-    def _fetch(self, path: Path, size: int, fetch: Callable[[Path], None]) -> None:
+    def _path(self, key: str) -> Path:
+        suffix = re.search(r"\.[A-Za-z0-9]{1,10}$", key)
+        name = hashlib.sha256(key.encode()).hexdigest() + (suffix.group() if suffix else "")
+        return self.folder / name
+
+    def _fetch(
+        self, path: Path, size: int, fetch: Callable[[Path], None], patience_s: float
+    ) -> None:
         """Put a file into the folder, unless another process does so meanwhile."""
         claim = path.with_name(f"{path.name}{_CLAIM}")
         with claim.open("ab") as claimed:
@@ -94,14 +111,14 @@ class DownloadCache:
                 return
             part = path.with_name(f"{path.name}.{size}.part")
             try:
-                with self._make_room(size, part):
+                with self._make_room(size, part, patience_s):
                     fetch(part)
                     os.replace(part, path)
             finally:
                 for left in (part, claim):
                     left.unlink(missing_ok=True)
 
-    def _make_room(self, size: int, part: Path) -> IO[bytes]:
+    def _make_room(self, size: int, part: Path, patience_s: float) -> IO[bytes]:
         """Take the space of a file that is about to be fetched, and keep it while that is open."""
         if size > self.max_bytes:
             raise OSError(
@@ -109,9 +126,9 @@ class DownloadCache:
                 f"has {size / 1e9:.3g} GB, more than the cache in {self.folder}, which has "
                 f"{self.max_bytes / 1e9:.3g}; raise {SIZE_VARIABLE}",
             )
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + patience_s
         while (file := self._take(size, part)) is None:
-            if time.monotonic() > until:
+            if time.monotonic() >= until:
                 raise OSError(
                     errno.ENOSPC,
                     f"finds no room in {self.folder}, whose {self.max_bytes / 1e9:.3g} GB are full "

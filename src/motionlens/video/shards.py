@@ -15,13 +15,17 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from motionlens._utils.addresses import Address
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import check_expansion, write_atomically
+from motionlens._utils.remote_files import StoreError
+from motionlens._utils.remote_ranges import RangeReader
 from motionlens.video.frames import VideoError
 from motionlens.video.limits import Limits
 from motionlens.video.picture_decoding import read_picture
@@ -104,7 +108,12 @@ def load_table(shard: Path) -> ShardTable:
     try:
         if path.exists() and not path.is_file():
             raise ValueError("it is no file")
-        table = _parsed_table(path.read_bytes(), shard.stat().st_size)
+        num_bytes = (
+            RangeReader(shard).num_bytes if isinstance(shard, Address) else shard.stat().st_size
+        )
+        table = _parsed_table(path.read_bytes(), num_bytes)
+    except StoreError:
+        raise
     except OSError as error:
         reason = error.strerror or "it is damaged"
     # A damaged archive of arrays raises errors of zipfile, zlib, NumPy and others.
@@ -173,6 +182,12 @@ def table_row(table: ShardTable, path: Path) -> int:
     return row
 
 
+def _opened(shard: Path) -> IO[bytes] | RangeReader:
+    if isinstance(shard, Address):
+        return RangeReader(shard)
+    return shard.open("rb", buffering=0)
+
+
 class ShardReader(PictureReader):
     """A video in a shard.
 
@@ -191,9 +206,13 @@ class ShardReader(PictureReader):
         frames = slice(table.firsts[row], table.firsts[row + 1])
         self._offsets, self._sizes = table.offsets[frames], table.sizes[frames]
         try:
-            self._file = shard.open("rb", buffering=0)
+            self._file = _opened(shard)
+        except StoreError:
+            raise
         except OSError as error:
             raise VideoError(f"{shard}: cannot be read ({error.strerror})") from None
+        if isinstance(self._file, RangeReader) and self._file.num_bytes != table.num_bytes[0]:
+            raise VideoError(f"{shard}: is not the shard of its table; copy both once more")
         try:
             fps = float(table.fps[row])
             times_s = table.times_s
@@ -206,12 +225,22 @@ class ShardReader(PictureReader):
     def close(self) -> None:
         """Close the shard."""
         self._file.close()
+        super().close()
+
+    def _load(self, indices: NDArray[np.int64]) -> Tensor:
+        if isinstance(self._file, RangeReader):
+            firsts = self._offsets[indices]
+            ends = firsts + self._sizes[indices]
+            self._file.fetch(zip(firsts.tolist(), ends.tolist(), strict=True))
+        return super()._load(indices)
 
     def _picture(self, index: int) -> NDArray[np.uint8]:
         name, advice = f"{self._path}: frame {index}", "pack the data set again"
         try:
             self._file.seek(int(self._offsets[index]))
             content = self._file.read(int(self._sizes[index]))
+        except StoreError:
+            raise
         except OSError as error:
             raise VideoError(f"{name}: cannot be read ({error.strerror}); {advice}") from None
         if len(content) < self._sizes[index]:
