@@ -13,8 +13,10 @@ from motionlens._utils.remote_files import StoreError
 from motionlens._utils.remote_ranges import _first_found
 from motionlens.cli.main import main
 from motionlens.datasets.packing import Packing, pack
+from motionlens.datasets.parts import open_all
 from motionlens.datasets.prepare import prepare
 from motionlens.datasets.prepared import load_part
+from motionlens.datasets.source import ListingConfig
 from motionlens.inference.recognizer import Recognizer
 from motionlens.training.fit import fit
 from motionlens.training.recipe import LoaderConfig
@@ -86,7 +88,7 @@ def store(whole_store, tmp_path, monkeypatch):
 def evaluated(run, data, out):
     """The rows of an evaluation, without the place of the videos."""
     words = ["evaluate", str(run), "--data", str(data), "--out", str(out), "--num_workers", "0"]
-    assert main(words) == 0
+    assert main([*words, "--split", "all"]) == 0
     with (out / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     return [{**row, "path": Path(row["path"]).name} for row in rows]
@@ -102,7 +104,7 @@ def test_evaluation_is_that_of_the_disk(data, store, tmp_path, name):
     assert "topsecret" not in (tmp_path / "stored" / "report.json").read_text()
 
 
-@pytest.mark.parametrize("name", ["clips", "shards"])
+@pytest.mark.parametrize("name", ["clips", pytest.param("shards", marks=pytest.mark.slow)])
 def test_training_is_that_of_the_disk(data, store, tmp_path, name):
     store.proxy.every = FAULTS
     loader = LoaderConfig(num_workers=1, cache=False)
@@ -146,6 +148,7 @@ def test_recognizers_and_weights(data, store, tmp_path):
     fit(recipe.with_(**{"optim.epochs": 1}), progress=False)
 
 
+@pytest.mark.slow
 def test_preparing_from_a_store(data, store, tmp_path, capsys):
     out = tmp_path / "prepared"
     words = ["prepare", "folder", "s3://bucket/clips", "--out", str(out), "--check", "decode"]
@@ -195,7 +198,8 @@ def test_a_store_that_never_answers(store, capsys):
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("motionlens: error: s3://bucket/clips/static/0.mp4: the store does not")
     assert "5 times in a row; check the network" in error
-    assert store.proxy.counts == {"drop": 5}
+    assert store.proxy.counts.keys() == {"drop"}
+    assert store.proxy.counts["drop"] <= 10
 
 
 def test_throttling_that_does_not_end(store):
@@ -245,27 +249,25 @@ def test_nothing_there(store, tmp_path, capsys, data_path):
     "path", ["/etc/hostname", "../other/a.mp4", "s3://private/a.mp4", "http://127.0.0.1:1/a.mp4",
              "file:///etc/hostname", "zip::s3://bucket/a.zip"],
 )  # fmt: skip
-def test_a_list_leads_nowhere_else(data, store, tmp_path, capsys, path):
+def test_a_list_leads_nowhere_else(store, path):
     store.put("lists/all.csv", f"static/0.mp4,static\n{path},moving\n".encode())
-    words = ["evaluate", str(data / "run"), "--data", "s3://bucket/lists/all.csv"]
-    assert main(words) == 2
-    error = capsys.readouterr().err
-    assert "lies outside of" in error or "not lead upwards" in error or "is not read" in error
+    with pytest.raises(ValueError, match="lies outside of|not lead upwards|is not read"):
+        open_all("s3://bucket/lists/all.csv", ListingConfig())
     assert not any("private" in line for line in store.proxy.requests)
 
 
-def test_a_local_list_of_addresses_says_its_root(data, store, tmp_path, capsys):
+def test_a_local_list_of_addresses_says_its_root(store, tmp_path):
     rows = [f"s3://bucket/clips/{name}/0.mp4,{name}\n" for name in CLASSES]
     path = tmp_path / "all.csv"
     path.write_text("".join(rows))
-    words = ["evaluate", str(data / "run"), "--data", str(path), "--out", str(tmp_path / "out")]
-    assert main(words) == 2
-    assert "--listing.root" in capsys.readouterr().err
-    assert main([*words, "--listing.root", "s3://bucket/clips"]) == 0
+    with pytest.raises(ValueError, match="lies outside of .* --listing.root"):
+        open_all(path, ListingConfig())
+    index = open_all(path, ListingConfig(root="s3://bucket/clips"))
+    with index.open(0) as reader:
+        assert reader.name == "s3://bucket/clips/move_left/0.mp4"
 
 
-def test_a_frame_folder(store, make_frames, tmp_path):
-    folder = make_frames(tmp_path / "frames") if callable(make_frames) else make_frames
-    address = store.copy(folder, "frames")
-    with open_video(address) as stored, open_video(folder) as local:
+def test_a_frame_folder(store, frame_folder):
+    address = store.copy(frame_folder, "frames")
+    with open_video(address) as stored, open_video(frame_folder) as local:
         assert stored.read([0, 2]).data.equal(local.read([0, 2]).data)

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -82,7 +82,7 @@ class Address(_LocalPath):
 
     absolute = resolve
 
-    def iterdir(self) -> Iterator[Address]:
+    def iterdir(self) -> Generator[Address, None, None]:
         """What lies directly in the folder."""
         return (self / name for name, _ in self.listed())
 
@@ -96,7 +96,9 @@ class Address(_LocalPath):
             FileNotFoundError: If there is no such folder.
         """
         if not self.has_folders:
-            raise StoreError(0, "the web has no folders that could be listed; give a list", str(self))
+            raise StoreError(
+                0, "the web has no folders that could be listed; give a list", str(self)
+            )
 
         def listing(system: Any, path: str) -> list[tuple[str, Found]]:
             system.invalidate_cache()
@@ -124,7 +126,9 @@ class Address(_LocalPath):
         if found is None:
             raise FileNotFoundError(2, "nothing is there", str(self))
         if found.is_folder or found.size is None:
-            what = "is a folder" if found.is_folder else "is of a size that its server does not tell"
+            what = (
+                "is a folder" if found.is_folder else "is of a size that its server does not tell"
+            )
             raise OSError(22, f"{what}; name a file, or copy it to this machine", str(self))
         cache, fetch = DownloadCache.of_environment(), partial(_fetch, str(self), found)
         # What has no version may be another file every time.
@@ -240,8 +244,9 @@ def check_below(root: Path, path: str) -> None:
     """
     if not (isinstance(root, Address) or _SCHEME.match(path)):
         return
-    where = join(root, path) if is_address(path) or not os.path.isabs(path) else Path(path)
-    if not (isinstance(root, Address) and isinstance(as_path(where), Address)) or (
+    is_whole = _SCHEME.match(path) or os.path.isabs(path)
+    where = as_path(path) if is_whole else join(root, path)
+    if not (isinstance(root, Address) and isinstance(where, Address)) or (
         where.parts[: len(root.parts)] != root.parts
     ):
         raise ValueError(

@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,6 +19,7 @@ from typing import IO
 from filelock import FileLock
 
 from motionlens._utils.files import naming
+from motionlens._utils.remote_files import StoreError
 
 try:
     import fcntl
@@ -33,6 +34,10 @@ _PATIENCE_S = 120.0
 _FILLED = 0.9
 _LOCK, _USED, _CLAIM = ".lock", ".used", ".claim"
 _PART = re.compile(r"\.(\d+)\.part$")
+
+
+class NoRoomError(OSError):
+    """A file that does not fit into the cache."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +67,16 @@ class DownloadCache:
             size = 0.0
         if not 0 < size < 1e9:
             raise ValueError(f"{SIZE_VARIABLE} must be a number of gigabytes above 0, got {text!r}")
-        return cls(Path(os.environ.get(FOLDER_VARIABLE) or Path(base, "motionlens")), int(size * 1e9))
+        return cls(
+            Path(os.environ.get(FOLDER_VARIABLE) or Path(base, "motionlens")), int(size * 1e9)
+        )
 
     def find(self, key: str) -> IO[bytes] | None:
         """A file that is there; None if it is not."""
         return _opened(self._path(key))
 
     def open(
-        self,
-        key: str,
-        size: int,
-        fetch: Callable[[Path], None],
-        *,
-        patience_s: float = _PATIENCE_S,
+        self, key: str, size: int, fetch: Callable[[Path], None], *, patience_s: float = _PATIENCE_S
     ) -> IO[bytes]:
         """A file, fetched unless it is there; it stays in the folder until it is closed.
 
@@ -85,13 +87,14 @@ class DownloadCache:
             patience_s: how long to wait for room that files in use take.
 
         Raises:
-            OSError: If it is larger than the cache, or the files that others use leave no room.
+            NoRoomError: If it is larger than the cache, or the files that others use leave no room.
+        OSError: If it cannot be written.
         """
         path = self._path(key)
         while True:
             if (file := _opened(path)) is not None:
                 return file
-            with naming(path):
+            with _naming(path):
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._fetch(path, size, fetch, patience_s)
 
@@ -121,7 +124,7 @@ class DownloadCache:
     def _make_room(self, size: int, part: Path, patience_s: float) -> IO[bytes]:
         """Take the space of a file that is about to be fetched, and keep it while that is open."""
         if size > self.max_bytes:
-            raise OSError(
+            raise NoRoomError(
                 errno.EFBIG,
                 f"has {size / 1e9:.3g} GB, more than the cache in {self.folder}, which has "
                 f"{self.max_bytes / 1e9:.3g}; raise {SIZE_VARIABLE}",
@@ -129,7 +132,7 @@ class DownloadCache:
         until = time.monotonic() + patience_s
         while (file := self._take(size, part)) is None:
             if time.monotonic() >= until:
-                raise OSError(
+                raise NoRoomError(
                     errno.ENOSPC,
                     f"finds no room in {self.folder}, whose {self.max_bytes / 1e9:.3g} GB are full "
                     f"of files in use; raise {SIZE_VARIABLE}",
@@ -146,7 +149,9 @@ class DownloadCache:
             except (OSError, ValueError):
                 used = self.max_bytes  # to be counted
             if used + size > self.max_bytes:
-                used = self._remove_oldest(min(self.max_bytes - size, int(_FILLED * self.max_bytes)))
+                used = self._remove_oldest(
+                    min(self.max_bytes - size, int(_FILLED * self.max_bytes))
+                )
             fits = used + size <= self.max_bytes
             used_file.write_text(str(used + size if fits else used), encoding="utf-8")
             if not fits:
@@ -172,6 +177,19 @@ class DownloadCache:
             if (total > most or not used_at) and _removed(path):
                 total -= size
         return total
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the file in errors of writing it; others, which name something else, pass."""
+    passed: OSError | None = None
+    with naming(path):
+        try:
+            yield
+        except (NoRoomError, StoreError, FileNotFoundError) as error:
+            passed = error
+    if passed is not None:
+        raise passed
 
 
 def _opened(path: Path) -> IO[bytes] | None:

@@ -40,10 +40,11 @@ _CONNECT_S, _READ_S = 10.0, 30.0
 # Answers after which the same question may be answered: timeouts, throttling, faults in passing.
 _PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PASSING_ERRNO = frozenset({errno.EBUSY, getattr(errno, "EREMOTEIO", errno.EIO), errno.EIO})
+_OF_THIS_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 # Of libraries that are not always there, by name.
 _PASSING_NAMES = frozenset(
-    {"ClientError", "HTTPClientError", "IncompleteReadError", "ServiceRequestError", "HttpRequestError",
-     "ServiceResponseError", "TransportError", "FSTimeoutError", "IncompleteRead", "ConnectError"}
+    {"ClientError", "HTTPClientError", "IncompleteReadError", "ServiceRequestError",
+     "HttpRequestError", "ServiceResponseError", "TransportError", "FSTimeoutError", "IncompleteRead", "ConnectError"}
 )  # fmt: skip
 # What tells versions of a file apart, as the file systems call it.
 _VERSIONS = (
@@ -95,6 +96,8 @@ def ask(address: str, question: Callable[[Any, str], R]) -> R:
         try:
             return question(system, system._strip_protocol(address))
         except Exception as error:  # of any of five libraries
+            if getattr(error, "errno", None) in _OF_THIS_MACHINE:
+                raise
             problem = _diagnose(error)
         if problem == "missing":
             raise FileNotFoundError(errno.ENOENT, "nothing is there", address)
@@ -162,11 +165,16 @@ def _file_system(protocol: str, pid: int) -> Any:
         # Compressed on the way a file would have another size than the server says.
         headers = {"Accept-Encoding": "identity"}
         options = {"client_kwargs": {"timeout": limit, "headers": headers}}
-    return fsspec.filesystem(protocol, **options)
+    system = fsspec.filesystem(protocol, **options)
+    if protocol == "s3":
+        system.retries = 1  # likewise
+    return system
 
 
 def _refused(protocol: str) -> str:
-    where = f"check the key that is set: {_KEYS[protocol]}" if protocol in _KEYS else "it is private"
+    where = (
+        f"check the key that is set: {_KEYS[protocol]}" if protocol in _KEYS else "it is private"
+    )
     return f"the store refuses access; {where}"
 
 
@@ -207,6 +215,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _status(error: BaseException) -> int:
     """The number with which a server has answered; 0 if the error holds none."""
+    # With its number aiohttp says that it does not understand the server's answer.
+    if any(kind.__name__ == "HttpProcessingError" for kind in type(error).__mro__):
+        return 0
     response = getattr(error, "response", None)
     told = [getattr(error, name, None) for name in ("status", "status_code", "code")]
     told.append(getattr(response, "status_code", None))

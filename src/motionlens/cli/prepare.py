@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from pathlib import Path
 
+from motionlens._utils.addresses import as_path
 from motionlens._utils.errors import printable
 from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     shared.refuse_addresses("prepare", [word for word in (args.name, args.root) if word])
     if args.name is None or args.root is None:
         hint = "--list shows names"
-        if args.name is not None and args.name not in CATALOG and Path(args.name).exists():
-            kind = "folder" if Path(args.name).is_dir() else "list"
+        if args.name is not None and args.name not in CATALOG and as_path(args.name).exists():
+            kind = "folder" if as_path(args.name).is_dir() else "list"
             hint = f"for your own videos: motionlens prepare {kind} {args.name}"
         raise ValueError(f"name and root must be given: motionlens prepare NAME ROOT; {hint}")
     packing = shared.call(Packing, args)  # checked before hours of work

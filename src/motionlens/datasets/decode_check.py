@@ -100,7 +100,7 @@ def check_videos(
         ValueError: If no process can be started.
         OSError: If the cache cannot be written.
     """
-    stamps = _stamps(folder, list(dict.fromkeys(keys)))
+    stamps = find_stamps(folder, list(dict.fromkeys(keys)))
     found = {key: Finding(0, MISSING) for key, stamp in stamps.items() if stamp is None}
     there = [key for key, stamp in stamps.items() if stamp is not None]
     if check == "none":
@@ -238,7 +238,7 @@ def _as_stamp(found: Found | None) -> Stamp | None:
     return None if found is None else (found.size or 0, zlib.crc32(found.version.encode()))
 
 
-def _stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | None]:
+def find_stamps(folder: Path, keys: Sequence[VideoKey]) -> dict[VideoKey, Stamp | None]:
     """Stamp of every video; None if nothing is there."""
     if isinstance(folder, Address):
         found = find_all([join(folder, path) for path, *_ in keys])

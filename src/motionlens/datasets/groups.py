@@ -6,7 +6,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -77,8 +76,7 @@ def _from_file(index: VideoIndex, file: str) -> list[str]:
     groups = {row["path"]: row[others[0]].strip() for row in rows}
     whole = {os.path.normpath(os.path.join(folder, p)): g for p, g in groups.items()}
     return [
-        groups.get(str(index.paths[i]))
-        or whole.get(os.path.normpath(absolute(index.path(i))), "")
+        groups.get(str(index.paths[i])) or whole.get(os.path.normpath(absolute(index.path(i))), "")
         for i in range(len(index))
     ]
 

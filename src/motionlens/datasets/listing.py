@@ -216,10 +216,10 @@ def load_split(
 def _inside(root: Path) -> list[Path]:
     """What lies in a folder, sorted, without what is hidden; of an address the folders alone."""
     if isinstance(root, Address):  # whose listing tells them apart
-        found = [root / name for name, found in root.listed() if found.is_folder]
+        inside: list[Path] = [root / name for name, found in root.listed() if found.is_folder]
     else:
-        found = list(root.iterdir())
-    return sorted(path for path in found if not is_hidden(path.name))
+        inside = list(root.iterdir())
+    return sorted(path for path in inside if not is_hidden(path.name))
 
 
 def _folder(path: str | os.PathLike[str]) -> Path:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from motionlens._utils.addresses import as_path, is_address, join_names
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import CATALOG
 from motionlens.datasets.catalog.own import LIST
-from motionlens.datasets.decode_check import Job, OnProgress, Stamp, file_stamp
+from motionlens.datasets.decode_check import Job, OnProgress, Stamp, find_stamps
 from motionlens.datasets.list_faults import check_lists
 from motionlens.datasets.prepared import (
     PACKING_FILE,
@@ -25,6 +26,7 @@ from motionlens.datasets.prepared import (
     load_description,
     load_part,
     read_part,
+    root_of,
     save_description,
     save_part,
 )
@@ -107,7 +109,8 @@ def pack(
             works in it.
         OSError: If ``out`` cannot be written.
     """
-    source, out, packing = Path(source), Path(out), packing or Packing()
+    check_out(out)
+    source, out, packing = as_path(source), Path(out), packing or Packing()
     num_workers = usable_cores() if num_workers is None else num_workers
     description = load_description(source)
     short_side = packing.short_side or CATALOG.get(description.name, LIST).short_side
@@ -115,12 +118,11 @@ def pack(
     there = [part for part in PARTS if (source / f"{part}.csv").is_file()]
     check_lists(source, {part: load_part(source, part) for part in there}, on_disk=False)
     lists: Lists = {part: read_part(source, part) for part in there}
-    check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked_folder(out):
         _claim(out, packing, source, lists)
         _write_shards(
-            source / description.root,
+            root_of(source, description),
             description.fps,
             out,
             packing,
@@ -156,13 +158,14 @@ def _write_shards(
     for part, entries in lists.items():
         to_do = []
         for shard, first, members in _shards(out, part, entries, packing):
-            stamps = [file_stamp(folder / entry.path) or _NOTHING for entry in members]
+            found = find_stamps(folder, [entry.key for entry in members])
+            stamps = [found[entry.key] or _NOTHING for entry in members]
             if _is_whole(shard, stamps):
                 done += len(members)
             else:
                 to_do.append((shard, first, members, stamps))
         jobs = (
-            Job(str(folder / entry.path), *entry.window, fps)
+            Job(join_names(folder, entry.path), *entry.window, fps)
             for _, _, members, _ in to_do
             for entry in members
         )
@@ -178,6 +181,8 @@ def check_out(out: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: If it holds anything else, which packing might replace.
     """
+    if is_address(out):
+        raise ValueError("shards are written on this machine; name a folder here, and copy them")
     out = Path(out)
     if not out.is_dir() or (out / PACKING_FILE).is_file():
         return

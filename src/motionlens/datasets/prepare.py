@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, get_args
 
+from motionlens._utils.addresses import as_path, is_address
 from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
@@ -87,8 +88,8 @@ def prepare(
     num_workers = usable_cores() if num_workers is None else num_workers
     check_at_least(0, num_workers=num_workers)
     check_at_least(1, min_frames=min_frames)
+    check_writable(default_out(root) if out is None else out)
     folder = default_out(root) if out is None else Path(out)
-    check_writable(folder)
     check_free(folder)
     if options.get("fps") is not None:
         check_fps(options["fps"])
@@ -172,7 +173,7 @@ def _prepare_copy(
 
 def default_out(root: str | os.PathLike[str]) -> Path:
     """The default folder of a prepared copy: inside it, or beside a list."""
-    path = Path(root)
+    path = as_path(root)
     return (path.parent if path.is_file() else path) / PREPARED_FOLDER
 
 
@@ -289,5 +290,7 @@ def _find_repeats(copy: OfficialCopy) -> list[Repeat]:
 
 def _root_of(videos: Path, prepared: Path) -> str:
     """The videos' folder as the prepared one names it; relative if both can be moved together."""
+    if is_address(videos):
+        return str(videos)
     top, inside = videos.resolve(), prepared.resolve()
     return os.path.relpath(top, inside) if inside.is_relative_to(top) else str(top)

@@ -190,8 +190,8 @@ def root_of(folder: Path, prepared: PreparedSet) -> Path:
         return join(folder, prepared.root)
     if os.path.isabs(prepared.root):
         raise ValueError(
-            f"{prepared.root} is a folder of the machine that wrote it; prepare into a folder inside "
-            "of the data, and copy both to the store"
+            f"{prepared.root} is a folder of the machine that wrote it; prepare into a folder "
+            "inside of the data, and copy both to the store"
         )
     parts = [*folder.parts]
     for word in prepared.root.split("/"):

@@ -83,7 +83,9 @@ def open_source(
         return DecodedSource(file_address(path), name, window)
     is_stored, has_pictures = _is_stored(text), False
     if not is_stored:
-        has_pictures = os.path.isdir(path) or is_shard_path(path) or is_pattern(path) or is_webp(path)
+        has_pictures = (
+            os.path.isdir(path) or is_shard_path(path) or is_pattern(path) or is_webp(path)
+        )
     if has_pictures or is_stored or window[0] > _WORTH_SEEKING_S:
         video = text if is_stored else path
         return ReaderSource(open_video(video, start_s=start_s, end_s=end_s, fps=fps))

@@ -15,7 +15,7 @@ from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy
 from motionlens.datasets.list_files import read_list
 from motionlens.datasets.prepared import PARTS, Part
 from motionlens.video.file import open_video
-from motionlens.video.find import VIDEO_SUFFIXES, is_hidden
+from motionlens.video.find import VIDEO_SUFFIXES, is_hidden, walk
 from motionlens.video.frames import VideoError, VideoWarning
 
 # Videos named by their id alone are either clips or whole videos: this many are opened to find
@@ -59,9 +59,9 @@ def _read(root: Path, number: int) -> OfficialCopy:
 def _scan(root: Path) -> dict[str, list[str]]:
     """All video files below the root: name without suffix -> paths relative to the root."""
     found: dict[str, list[str]] = {}
-    for where, folders, names in os.walk(root, followlinks=True):
+    for where, folders, names in walk(root):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
-        here = os.path.relpath(where, root)
+        here = where.relative_to(root).as_posix()
         for name in sorted(names):
             stem, suffix = os.path.splitext(name)
             if suffix.lower() in VIDEO_SUFFIXES and not is_hidden(name):

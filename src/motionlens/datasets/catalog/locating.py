@@ -1,6 +1,5 @@
 """Find the files of a copy: published copies differ in folders and in letter case."""
 
-import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -110,8 +109,8 @@ class LocalCopy:
         """Names in a folder, by themselves and by their lower case unless that is taken."""
         if folder not in self._names:
             try:
-                names = sorted(os.listdir(self.root / folder))
-            except NotADirectoryError:
+                names = sorted(path.name for path in (self.root / folder).iterdir())
+            except (NotADirectoryError, FileNotFoundError):
                 names = []
             found = {name: name for name in names}
             for name in names:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from motionlens._utils.addresses import is_address, join
 from motionlens.clips.video_index import ListEntry, VideoIndex, normal_name
 from motionlens.datasets.catalog.locating import LocalCopy
 from motionlens.datasets.catalog.spec import DatasetSpec, OfficialCopy, Option
@@ -58,7 +59,7 @@ def _read_list(
     parts: dict[Part, list[ListEntry]] = {}
     for part, path in lists.items():
         base, entries = read_listed(path, rule, labelled=part != "test")
-        parts[part] = [e._replace(path=_relative(base / e.path, folder)) for e in entries]
+        parts[part] = [e._replace(path=_relative(join(base, e.path), folder)) for e in entries]
         known = with_groups(VideoIndex.of(folder, parts[part]), rule.group)
         parts[part] = [known.entry(i) for i in range(len(known))]
     known = VideoIndex.of(folder, [entry for part in parts.values() for entry in part])
@@ -90,6 +91,8 @@ def _entries(index: VideoIndex, folder: Path) -> list[ListEntry]:
 
 def _relative(path: Path, folder: Path) -> str:
     """Relative if it lies inside the folder, so that both can be moved together; else absolute."""
+    if is_address(path) or is_address(folder):
+        return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
     whole, top = os.path.abspath(path), os.path.abspath(folder)
     inside = os.path.commonpath([whole, top]) == top
     return os.path.relpath(whole, top) if inside else whole

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from motionlens._utils.addresses import as_path
 from motionlens._utils.errors import nearest
 from motionlens.clips.video_index import ListEntry, normal_name
 from motionlens.datasets.prepared import Part
@@ -100,7 +101,7 @@ class DatasetSpec:
             if name not in self.options:
                 known = ", ".join(self.options) or "no options"
                 raise ValueError(f"{name} is no option of {self.name}, which takes {known}")
-        path = Path(root)
+        path = as_path(root)
         if not path.exists():
             raise ValueError(f"root must hold {self.title}, {path} does not exist; check the path")
         copy = self.reader(path, **given)
