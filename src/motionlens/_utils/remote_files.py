@@ -44,7 +44,8 @@ _OF_THIS_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ERO
 # Of libraries that are not always there, by name.
 _PASSING_NAMES = frozenset(
     {"ClientError", "HTTPClientError", "IncompleteReadError", "ServiceRequestError",
-     "HttpRequestError", "ServiceResponseError", "TransportError", "FSTimeoutError", "IncompleteRead", "ConnectError"}
+     "HttpRequestError", "ServiceResponseError", "TransportError", "FSTimeoutError",
+     "IncompleteRead", "ConnectError"}
 )  # fmt: skip
 # What tells versions of a file apart, as the file systems call it.
 _VERSIONS = (

@@ -1,4 +1,4 @@
-"""Finding videos by their names, on disks and in stores; only ``.webp`` are opened, to tell pictures."""
+"""Finding videos by their names, on disks and in stores; only ``.webp`` are opened."""
 
 import os
 from collections import defaultdict
