@@ -14,6 +14,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -97,7 +98,7 @@ def main() -> None:
             clip = torch.randn(1, 3, 8, size, size)
             with torch.inference_mode():
                 found[f"{model} on a clip of 8x{size}x{size}"] = seconds_of(
-                    lambda: network(clip), args.seconds
+                    partial(network, clip), args.seconds
                 )
         result = {
             "video": f"{SECONDS} s, {FPS} frames/s, {HEIGHT}x{WIDTH} px, H.264",

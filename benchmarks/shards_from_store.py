@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = 0
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         path = Path(self.server.folder, self.path.strip("/"))  # type: ignore[attr-defined]
         time.sleep(LATENCY_S)
         if not path.is_file():
@@ -210,10 +210,10 @@ def measure(folder: Path, where: str, args: argparse.Namespace, processes: int) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--videos", type=int, default=20, help="of a shard")
-    parser.add_argument("--frames", type=int, default=250, help="of a video")
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 8])
+    parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--videos", type=int, default=12, help="of a shard")
+    parser.add_argument("--frames", type=int, default=150, help="of a video")
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 4])
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -4,6 +4,7 @@ import codecs
 import errno
 import json
 import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -200,7 +201,8 @@ def check_writable(folder: str | os.PathLike[str], name: str = "out") -> None:
 
 
 def _refuse_address(path: str | os.PathLike[str], name: str) -> None:
-    if "://" in os.fspath(path):
+    # pathlib leaves one of the slashes; one letter is a drive.
+    if re.match(r"[A-Za-z][\w+.-]+:/", os.fspath(path)):
         raise ValueError(
             f"{name} must be a path of this machine, got an address; copy the result there"
         )

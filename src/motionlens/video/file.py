@@ -47,8 +47,8 @@ def open_video(
     Args:
         video: path or address of a video file that FFmpeg reads, or of an animated WebP; a folder
             with one JPEG, PNG, WebP, BMP or TIFF per frame, or some of the pictures in it, such as
-            ``folder/img_*``; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in memory, ``(T, H, W, 3)``
-            or ``(T, 3, H, W)``.
+            ``folder/img_*``; a video in a shard, ``<shard>.tar/<name>``; or uint8 pictures in
+            memory, ``(T, H, W, 3)`` or ``(T, 3, H, W)``.
         start_s: keep frames from this time on, seconds since the first; None for all.
         end_s: keep frames before this time; None for all.
         fps: frame rate of folders and arrays, which have none of their own; files do.
