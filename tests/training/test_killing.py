@@ -1,15 +1,18 @@
 """A run that is killed at any moment and resumed ends with the files of one that was not."""
 
+import json
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from motion_videos import tiny_recipe, write_dataset
 from motionlens.training.clip_configs import AugmentConfig
 from motionlens.training.fit import fit
+from motionlens.training.module import TrainingModule
 from motionlens.training.recipe import OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT
@@ -18,7 +21,7 @@ from processes import forked
 KILLED = Path(__file__).with_name("killed.py")
 MOMENTS = [
     "epoch_2_begins",
-    "middle_of_epoch_2",
+    "batch_5",  # of three an epoch
     "before_the_second_checkpoint",
     "within_the_second_checkpoint",
     "before_the_second_weights",
@@ -77,12 +80,79 @@ def test_resumed_by_the_command(videos, whole, tmp_path):
     recipe = full_recipe(videos, tmp_path / "run")
     save_recipe(recipe, tmp_path / "recipe.yaml")
     command = ["train", "--config", tmp_path / "recipe.yaml"]
-    done = forked(KILLED, "middle_of_epoch_2", *command, module=False)
+    done = forked(KILLED, "batch_5", *command, module=False)
     assert done.returncode == -signal.SIGKILL
     done = forked("motionlens", "train", "--out", tmp_path / "run", "--resume")
     assert done.returncode == 0, done.stderr
     assert "epoch 1/3" not in done.stdout
     assert_same_files(tmp_path / "run", whole)
+
+
+def with_steps(recipe, **changes):
+    """Five batches an epoch, three steps, a checkpoint after each step."""
+    optim = replace(recipe.optim, batch_size=2)
+    return replace(recipe, optim=optim, checkpoint_every_steps=1, **changes)
+
+
+@pytest.fixture(scope="module")
+def whole_of_steps(videos, tmp_path_factory):
+    recipe = with_steps(full_recipe(videos, tmp_path_factory.mktemp("whole_of_steps") / "run"))
+    return fit(recipe, progress=False).run
+
+
+def killed_run(recipe, tmp_path, moment):
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    done = forked(KILLED, moment, "train", "--config", tmp_path / "recipe.yaml", module=False)
+    state = torch.load(Path(recipe.out) / CHECKPOINT, weights_only=True)
+    return done, state["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["processed"]
+
+
+@pytest.mark.parametrize("num_workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("batch", "behind"),
+    [(4, 2), (10, 4), (14, 2)],
+    ids=["in the first epoch", "before an epoch's last batch", "in the last epoch"],
+)
+def test_resumed_from_the_middle_of_an_epoch(
+    videos, whole_of_steps, tmp_path, monkeypatch, batch, behind, num_workers
+):
+    recipe = with_steps(full_recipe(videos, tmp_path / "run", num_workers))
+    done, found = killed_run(recipe, tmp_path, f"batch_{batch}")
+    assert (done.returncode, found) == (-signal.SIGKILL, behind)
+    seen = []
+    step = TrainingModule.training_step
+
+    def training_step(self, batch, number):
+        seen.append((self.current_epoch, number, len(batch["label"])))
+        return step(self, batch, number)
+
+    monkeypatch.setattr(TrainingModule, "training_step", training_step)
+    assert_same_files(fit(recipe, resume=True, progress=False).run, whole_of_steps)
+    # The clips that were seen before are not loaded again.
+    epoch = (batch - 1) // 5
+    assert seen[0] == (epoch, behind, 2 if behind < 4 else 1)
+    assert len(seen) == 5 * (3 - epoch) - behind
+
+
+def test_resumed_before_the_first_epoch_is_finished(videos, whole, tmp_path):
+    """There is no model card yet, but what the run started from is not asked for again."""
+    recipe = with_steps(full_recipe(videos, tmp_path / "run"), init=str(whole))
+    card = json.loads((whole / "config.json").read_text())
+    done, _ = killed_run(recipe, tmp_path, "batch_4")
+    assert done.returncode == -signal.SIGKILL
+    assert not (tmp_path / "run" / "config.json").exists()
+    resumed = fit(replace(recipe, init="moved"), resume=True, progress=False).run
+    assert json.loads((resumed / "config.json").read_text()) == card
+
+
+def test_sigterm_leaves_a_checkpoint_and_says_how_to_go_on(videos, whole_of_steps, tmp_path):
+    recipe = replace(with_steps(full_recipe(videos, tmp_path / "run")), checkpoint_every_steps=None)
+    done, behind = killed_run(recipe, tmp_path, "terminated_at_batch_8")
+    assert (done.returncode, behind) == (128 + signal.SIGTERM, 4)
+    assert done.stderr == (
+        f"motionlens: ended by SIGTERM; go on with: motionlens train --out {recipe.out} --resume\n"
+    )
+    assert_same_files(fit(recipe, resume=True, progress=False).run, whole_of_steps)
 
 
 @pytest.mark.slow
@@ -94,7 +164,7 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path):
     done = forked("motionlens", *command, num_processes=2)
     assert done.returncode == 0, done.stderr
     halves = tmp_path / "halves"
-    killed = [KILLED, "middle_of_epoch_2_in_process_1", *command, "--out", halves]
+    killed = [KILLED, "batch_4_in_process_1", *command, "--out", halves]
     done = forked(*killed, num_processes=2, module=False)
     assert done.returncode != 0
     assert (halves / CHECKPOINT).is_file()

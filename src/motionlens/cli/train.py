@@ -95,16 +95,21 @@ def run(args: Any) -> int:
 
     try:
         result = fit(recipe, resume=args.resume, overwrite=args.overwrite, progress=not args.quiet)
-    except KeyboardInterrupt:
-        if (Path(recipe.out) / CHECKPOINT).exists():
-            what = f"go on with: motionlens train --out {recipe.out} --resume"
-        else:
-            what = "no epoch was finished, nothing is left of the run"
-        print(f"motionlens: stopped; {what}", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if is_first_process():
+            print(_farewell(error, Path(recipe.out)), file=sys.stderr)
         raise
     if not args.quiet and is_first_process():
         print(_summary(result.metrics, result.history, recipe))
     return 0
+
+
+def _farewell(error: BaseException, out: Path) -> str:
+    """What ended the training, and how to go on."""
+    what = "ended by SIGTERM" if isinstance(error, SystemExit) else "stopped"
+    if (out / CHECKPOINT).exists() or begun_folds(out):
+        return f"motionlens: {what}; go on with: motionlens train --out {out} --resume"
+    return f"motionlens: {what}; there was no checkpoint yet, nothing is left of the run"
 
 
 def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
@@ -120,11 +125,8 @@ def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
             progress=not args.quiet,
             say=(lambda line: None) if args.quiet else print,
         )
-    except KeyboardInterrupt:
-        print(
-            f"motionlens: stopped; go on with: motionlens train --out {recipe.out} --resume",
-            file=sys.stderr,
-        )
+    except (KeyboardInterrupt, SystemExit) as error:
+        print(_farewell(error, Path(recipe.out)), file=sys.stderr)
         raise
     if not args.quiet:
         Output().print_markdown(result.to_markdown())

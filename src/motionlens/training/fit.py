@@ -13,7 +13,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
@@ -23,6 +23,7 @@ from motionlens._utils.progress import progress as progress_bar
 from motionlens.inference.card import ModelCard
 from motionlens.training.build import Loaders, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.checkpointer import EXIT_TERMINATED, Checkpointer
 from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
@@ -71,14 +72,14 @@ def fit(
     """Train what a recipe says, and leave a recognizer in its run folder.
 
     On the CPU, a run that was interrupted and resumed ends with the same weights as one that was
-    not: order, augmentation and dropout depend only on the seed and the epoch.
+    not, also if it was killed in the middle of an epoch, see ``recipe.checkpoint_every_minutes``.
 
     Several processes, started by torchrun, srun or Lightning as ``recipe.devices`` says, train
     together; the first one writes and prints.
 
     Args:
         recipe: see :class:`motionlens.training.recipe.Recipe`.
-        resume: go on with the run in ``recipe.out`` after its last finished epoch.
+        resume: go on with the run in ``recipe.out`` from its last checkpoint.
         overwrite: remove a run that ``recipe.out`` holds.
         progress: print one line per epoch with the time left, and show every batch: as a bar on a
             terminal, else as a line every half minute.
@@ -90,7 +91,8 @@ def fit(
         ValueError: If the run folder, the data, the model's options or the device cannot be used,
             the weights to start from do not fit, a video cannot be decoded, or the loss stops
             being a number.
-        KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
+        KeyboardInterrupt: If interrupted; the run can be resumed from its last checkpoint.
+        SystemExit: With status 143 after SIGTERM, which writes a checkpoint at the next step.
     """
     if resume:
         recipe = with_decisions(recipe, run_recipe(recipe.out))
@@ -145,7 +147,6 @@ def fit(
 def _make_trainer(
     recipe: Recipe, run: Path, device: torch.device, console: Console, steps: StepProgress
 ) -> pl.Trainer:
-    checkpoint = run / CHECKPOINT
     ema = None
     if recipe.optim.ema_decay:
         ema = Ema(recipe.optim.ema_decay, averages_norms=not recipe.optim.sync_batchnorm)
@@ -153,12 +154,11 @@ def _make_trainer(
         *([] if ema is None else [ema]),
         steps,
         EpochRecorder(run, recipe.keep, recipe.patience, console, ema),
-        ModelCheckpoint(
-            dirpath=checkpoint.parent,
-            filename=checkpoint.stem,
-            # At the end of an epoch, not of its validation: only there the loop's state is whole.
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
+        Checkpointer(
+            run / CHECKPOINT,
+            ema,
+            every_minutes=recipe.checkpoint_every_minutes,
+            every_steps=recipe.checkpoint_every_steps,
         ),
     ]
     note: str | None
@@ -172,7 +172,7 @@ def _make_trainer(
     together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
     if devices * num_nodes > 1:
         together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
-    return pl.Trainer(
+    trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         precision=precision,
         accumulate_grad_batches=recipe.optim.accumulate,
@@ -181,6 +181,7 @@ def _make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        default_root_dir=run,
         max_epochs=recipe.optim.epochs,
         check_val_every_n_epoch=recipe.validate_every or 1,
         logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
@@ -189,6 +190,10 @@ def _make_trainer(
         log_every_n_steps=LOG_EVERY,
         **together,
     )
+    # Lightning's handler of SIGTERM talks to the other processes from whatever they are at, and
+    # that of Slurm's signals writes a checkpoint that nothing here reads; see Checkpointer.
+    setattr(trainer._signal_connector, "register_signal_handlers", lambda: None)  # noqa: B010
+    return trainer
 
 
 def _write_hyperparameters(trainer: pl.Trainer, recipe: Recipe, card: ModelCard) -> None:
@@ -205,16 +210,23 @@ def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path |
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
+    except SystemExit as leave:
+        if leave.code == EXIT_TERMINATED:
+            _end_others(trainer)
+            raise
         # Lightning turns an interrupt into an exit, and ignores all later ones.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
     except BaseException:
-        # Processes that Lightning has started would wait for this one.
-        for process in getattr(trainer.strategy.launcher, "procs", None) or []:
-            process.terminate()
+        _end_others(trainer)
         raise
+
+
+def _end_others(trainer: pl.Trainer) -> None:
+    """End the processes that Lightning has started; they would wait for this one."""
+    for process in getattr(trainer.strategy.launcher, "procs", None) or []:
+        process.terminate()
 
 
 @contextmanager

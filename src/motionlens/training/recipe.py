@@ -177,6 +177,9 @@ class Recipe:
             most. The last epoch is always validated.
         patience: Stop after this many validations in a row with neither a better figure nor a
             lower loss; null for never.
+        checkpoint_every_minutes: Minutes after which the state of training is written within an
+            epoch too, for --resume; it is always written after an epoch. null for never.
+        checkpoint_every_steps: Steps after which it is written as well.
         seed: Seed of all random choices.
         device: Where to run; auto takes an accelerator if there is one.
         devices: Processes on each machine, one per device; torchrun and srun set it themselves.
@@ -199,6 +202,8 @@ class Recipe:
     keep: Literal["last", "best"] = "last"
     validate_every: int | None = None
     patience: int | None = None
+    checkpoint_every_minutes: float | None = 10.0
+    checkpoint_every_steps: int | None = None
     seed: int = 0
     device: Device = "auto"
     devices: int = 1
@@ -214,8 +219,10 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        check_fields(self, "", "k", "validate_every", "patience", least=1)
-        check_fields(self, "", "k", "validate_every", "patience", most=10**9)
+        counts = ("k", "validate_every", "patience", "checkpoint_every_steps")
+        check_fields(self, "", *counts, least=1)
+        check_fields(self, "", *counts, most=10**9)
+        check_fields(self, "", "checkpoint_every_minutes", above=0)
         check_fields(self, "", "devices", "num_nodes", least=1)
         check_fields(self, "", "devices", "num_nodes", most=10**5)
         check_fields(self, "", "seed", least=0)

@@ -50,7 +50,8 @@ _REPLACED = ".replaced"
 # another run. What it started from no longer matters.
 _PLACES = {"out", "data", "validation", "listing.root", "init"}
 _MACHINE = {"device", "devices", "num_nodes", "loader.num_workers", "loader.cache"}
-_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "optim.steps", "log"}
+_TIMES = {"checkpoint_every_minutes", "checkpoint_every_steps"}
+_MAY_CHANGE = _PLACES | _MACHINE | _TIMES | {"optim.epochs", "optim.steps", "log"}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -93,7 +94,7 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
 
     No other process works in the folder meanwhile. A run that ends before its first checkpoint
     leaves no trace, and the run that it was to replace comes back. If the process is killed
-    instead, that one lies in ``.replaced``.
+    instead, or the run has a checkpoint but no finished epoch, that one lies in ``.replaced``.
 
     Args:
         recipe: has passed :func:`check_run`.
@@ -136,7 +137,9 @@ def _written_run(recipe: Recipe, *, resume: bool, overwrite: bool) -> Iterator[N
         yield
     finally:
         if (run / CHECKPOINT).exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            # Until an epoch is finished, the run that was replaced is the only recognizer here.
+            if (run / _WEIGHTS_FILE).exists():
+                shutil.rmtree(aside, ignore_errors=True)
         elif not resume:
             remove_run(run)
             if aside.exists():
@@ -188,7 +191,7 @@ def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
 
 
 def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
-    """Make sure that a folder holds a run that has finished an epoch.
+    """Make sure that a folder holds a run that can be resumed.
 
     Raises:
         ValueError: If it does not.
