@@ -156,18 +156,25 @@ def test_sigterm_leaves_a_checkpoint_and_says_how_to_go_on(videos, whole_of_step
 
 
 @pytest.mark.slow
-def test_two_processes_of_which_one_is_killed(videos, tmp_path):
+@pytest.mark.parametrize(
+    ("minutes", "killed_at", "behind"), [(None, 4, 3), (1e-6, 9, 2)], ids=["epoch", "step"]
+)
+def test_two_processes_of_which_one_is_killed(videos, tmp_path, minutes, killed_at, behind):
+    """With norms of their own, EMA and dropout; three or five batches an epoch."""
     recipe = full_recipe(videos, tmp_path / "whole")
-    recipe = replace(recipe, optim=replace(recipe.optim, batch_size=2))
+    optim = replace(recipe.optim, batch_size=1 if minutes else 2)
+    recipe = replace(recipe, optim=optim, checkpoint_every_minutes=minutes)
     save_recipe(recipe, tmp_path / "recipe.yaml")
     command = ["train", "--config", tmp_path / "recipe.yaml"]
     done = forked("motionlens", *command, num_processes=2)
     assert done.returncode == 0, done.stderr
     halves = tmp_path / "halves"
-    killed = [KILLED, "batch_4_in_process_1", *command, "--out", halves]
+    killed = [KILLED, f"batch_{killed_at}_in_process_1", *command, "--out", halves]
     done = forked(*killed, num_processes=2, module=False)
     assert done.returncode != 0
-    assert (halves / CHECKPOINT).is_file()
+    state = torch.load(halves / CHECKPOINT, weights_only=True)
+    loops = state["loops"]["fit_loop"]
+    assert loops["epoch_loop.batch_progress"]["current"]["processed"] == behind
     done = forked("motionlens", "train", "--out", halves, "--resume", num_processes=2)
     assert done.returncode == 0, done.stderr
     assert_same_files(halves, tmp_path / "whole")

@@ -1,4 +1,4 @@
-"""When the state of training is written, in the middle of epochs too, and how SIGTERM ends a run."""
+"""When the state of training is written, within epochs too, and how SIGTERM ends a run."""
 
 import signal
 import threading

@@ -108,9 +108,9 @@ class EpochRecorder(Callback):
     ) -> None:
         """Note the rate of the step that follows; after it the schedule has set the next one."""
         self._lr = optimizer.param_groups[0]["lr"]
-        logger: Any = trainer.logger
         if trainer.global_step % LOG_EVERY == 0 or trainer.is_last_batch:
-            logger.experiment.add_scalar("lr", self._lr, trainer.global_step)
+            for logger in trainer.loggers:
+                logger.log_metrics({"lr": self._lr}, trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Have the last epoch validated, whatever ``validate_every`` says."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -18,6 +18,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
+from motionlens._utils.distributed import gather_objects
 from motionlens._utils.launch import is_first_process, restored_environment
 from motionlens._utils.progress import progress as progress_bar
 from motionlens.inference.card import ModelCard
@@ -30,14 +31,17 @@ from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.event_files import writing_events
 from motionlens.training.head import fit_head, has_new_classes
+from motionlens.training.loggers import logger_class, make_logger
 from motionlens.training.module import TrainingModule
 from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_data import note_data
 from motionlens.training.run_folder import (
     CHECKPOINT,
+    LOGGER,
     TENSORBOARD,
     begun_run,
+    can_resume,
     check_run,
     flattened,
     read_metrics,
@@ -67,7 +71,11 @@ class FitResult:
 
 
 def fit(
-    recipe: Recipe, *, resume: bool = False, overwrite: bool = False, progress: bool = True
+    recipe: Recipe,
+    *,
+    resume: bool | Literal["auto"] = False,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> FitResult:
     """Train what a recipe says, and leave a recognizer in its run folder.
 
@@ -79,7 +87,8 @@ def fit(
 
     Args:
         recipe: see :class:`motionlens.training.recipe.Recipe`.
-        resume: go on with the run in ``recipe.out`` from its last checkpoint.
+        resume: go on with the run in ``recipe.out`` from its last checkpoint; ``"auto"`` starts
+            anew where there is none.
         overwrite: remove a run that ``recipe.out`` holds.
         progress: print one line per epoch with the time left, and show every batch: as a bar on a
             terminal, else as a line every half minute.
@@ -89,15 +98,18 @@ def fit(
 
     Raises:
         ValueError: If the run folder, the data, the model's options or the device cannot be used,
-            the weights to start from do not fit, a video cannot be decoded, or the loss stops
-            being a number.
+            the weights to start from do not fit, a video cannot be decoded, the logger cannot be
+            made, or the loss stops being a number.
         KeyboardInterrupt: If interrupted; the run can be resumed from its last checkpoint.
         SystemExit: With status 143 after SIGTERM, which writes a checkpoint at the next step.
     """
+    resume = can_resume(recipe.out) if resume == "auto" else resume
     if resume:
         recipe = with_decisions(recipe, run_recipe(recipe.out))
     if is_first_process():
         check_run(recipe, resume=resume, overwrite=overwrite)
+    if recipe.log.named_logger is not None:
+        logger_class(recipe.log.named_logger[0])  # mistakes are found before any work
     device = resolve_device(recipe.device)
     start = make_start(recipe, resume=resume)
     recipe = start.recipe
@@ -127,6 +139,11 @@ def fit(
             console.print(line)
 
         def open_loaders() -> Loaders:
+            if len(set(gather_objects(resume))) > 1:
+                raise ValueError(
+                    f"all processes must find the checkpoint of {run} or none, some do; put the "
+                    "folder where all machines see it, or start again in a minute"
+                )
             found = start
             if recipe.loader.skip_broken:
                 found = leave_out_broken(start, run, resume=resume, say=console.print)
@@ -172,6 +189,8 @@ def _make_trainer(
     together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
     if devices * num_nodes > 1:
         together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
+    tensorboard = TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False)
+    other = make_logger(recipe.log, run / LOGGER)
     trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         precision=precision,
@@ -184,7 +203,7 @@ def _make_trainer(
         default_root_dir=run,
         max_epochs=recipe.optim.epochs,
         check_val_every_n_epoch=recipe.validate_every or 1,
-        logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
+        logger=[tensorboard, *([] if other is None else [other])],
         callbacks=callbacks,
         enable_progress_bar=False,
         log_every_n_steps=LOG_EVERY,
@@ -198,9 +217,13 @@ def _make_trainer(
 
 def _write_hyperparameters(trainer: pl.Trainer, recipe: Recipe, card: ModelCard) -> None:
     if trainer.is_global_zero:
-        logger: Any = trainer.logger
+        tensorboard: Any
+        tensorboard, *others = trainer.loggers
         metric = "validation_map" if card.multi_label else "validation_accuracy"
-        write_hyperparameters(logger.experiment, flattened(asdict(recipe)), metric)
+        fields = flattened(asdict(recipe))
+        write_hyperparameters(tensorboard.experiment, fields, metric)
+        for logger in others:
+            logger.log_hyperparams(fields)
 
 
 def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:

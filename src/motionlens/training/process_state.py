@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchmetrics import Metric
 
 from motionlens.training.ema import Ema
@@ -23,7 +23,7 @@ def process_state(module: nn.Module, ema: Ema | None) -> dict[str, Any]:
     device = _device(module)
     return {
         "metrics": {
-            name: {key: value.cpu() for key, value in metric.metric_state.items()}
+            name: {key: getattr(metric, key).cpu() for key in metric.metric_state}
             for name, metric in _metrics(module).items()
         },
         "buffers": [

@@ -13,6 +13,9 @@ from motionlens.training.clip_configs import AugmentConfig, ClipConfig
 from motionlens.training.typed_fields import with_changes
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# What options may be whose types only their reader knows. It is not Any: jsonargparse imports the
+# classes that mappings of an Any name, and a recipe may be a stranger's.
+Plain = bool | int | float | str | list | dict | None  # type: ignore[type-arg]
 # As ``init``: random weights.
 RANDOM = "none"
 
@@ -139,19 +142,45 @@ class LoaderConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LogConfig:
-    """What TensorBoard shows besides curves, after each validation.
+    """What TensorBoard shows besides curves, after each validation; another tracker beside it.
 
     Attributes:
         confusion: A picture of the confusion matrix: rows are true classes, columns predicted ones.
         clips: Number of validation clips that are shown as strips of frames, framed in green where
             the prediction is right and in red where it is wrong.
+        logger: Class path of a Lightning logger that gets the curves and the recipe too, such as
+            lightning.pytorch.loggers.WandbLogger, with its arguments as --log.logger.init_args.NAME
+            or as {class_path: ..., init_args: {...}}. Only training imports it.
     """
 
     confusion: bool = True
     clips: int = 2
+    logger: str | dict[str, Plain] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, "log.", "clips", least=0)
+        _ = self.named_logger
+
+    @property
+    def named_logger(self) -> tuple[str, dict[str, Any]] | None:
+        """Class path and arguments of the logger; None if there is none.
+
+        Raises:
+            ValueError: If the mapping lacks the class, or its arguments are no mapping.
+        """
+        if self.logger is None:
+            return None
+        # Of --log.logger.init_args.NAME jsonargparse leaves NAME beside class_path.
+        values: dict[str, Any] = {"class_path": self.logger}
+        if isinstance(self.logger, dict):
+            values = dict(self.logger)
+        path, arguments = values.pop("class_path", None), values.pop("init_args", None) or {}
+        if not (isinstance(path, str) and path) or not isinstance(arguments, dict):
+            raise ValueError(
+                "log.logger must be the path of a class, or {class_path: ..., init_args: {...}}, "
+                f"got {self.logger!r}"
+            )
+        return path, {**arguments, **values}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +218,7 @@ class Recipe:
         augment: Random changes of training clips.
         optim: How the weights are learned.
         loader: How clips reach the model.
-        log: What TensorBoard shows besides curves.
+        log: What TensorBoard shows besides curves, and another tracker.
     """
 
     data: str
@@ -198,7 +227,7 @@ class Recipe:
     model: str = "cpnet_nano"
     k: int | None = None
     init: str | None = None
-    model_options: dict[str, Any] = field(default_factory=dict)
+    model_options: dict[str, Plain] = field(default_factory=dict)
     keep: Literal["last", "best"] = "last"
     validate_every: int | None = None
     patience: int | None = None
