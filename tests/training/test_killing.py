@@ -16,7 +16,7 @@ from motionlens.training.module import TrainingModule
 from motionlens.training.recipe import OptimConfig
 from motionlens.training.recipe_files import save_recipe
 from motionlens.training.run_folder import CHECKPOINT
-from processes import forked
+from processes import forked, torchrun
 
 KILLED = Path(__file__).with_name("killed.py")
 MOMENTS = [
@@ -182,6 +182,31 @@ def test_two_processes_of_which_one_is_killed(videos, tmp_path, minutes, killed_
     done = forked("motionlens", "train", "--out", halves, "--resume", "--optim.epochs", 4)
     assert done.returncode == 2
     assert "must have as many processes as before, 2, got 1" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", [forked, torchrun])
+def test_two_processes_go_on_after_one_was_ended(videos, tmp_path, start):
+    """SIGTERM to one stops both at the same step; torchrun restarts both after one was killed."""
+    recipe = full_recipe(videos, tmp_path / "whole")
+    optim, every = replace(recipe.optim, batch_size=1), 1 if start is torchrun else None
+    save_recipe(replace(recipe, optim=optim, checkpoint_every_steps=every), tmp_path / "r.yaml")
+    command = ["train", "--config", tmp_path / "r.yaml", "--resume", "auto"]
+    done = forked("motionlens", *command, num_processes=2)
+    assert done.returncode == 0, done.stderr
+    command += ["--out", tmp_path / "halves"]
+    if start is torchrun:
+        killed = [KILLED, "batch_9_in_process_1", *command]
+        done = torchrun(*killed, module=False, max_restarts=1)
+    else:
+        ended = [KILLED, "terminated_at_batch_7_in_process_1", *command]
+        done = forked(*ended, num_processes=2, module=False)
+        assert done.returncode == 128 + signal.SIGTERM, done.stderr
+        state = torch.load(tmp_path / "halves" / CHECKPOINT, weights_only=True)
+        assert len(state["motionlens_processes"]) == 2
+        done = forked("motionlens", *command, num_processes=2)
+    assert done.returncode == 0, done.stderr
+    assert_same_files(tmp_path / "halves", tmp_path / "whole")
 
 
 def test_a_checkpoint_is_written_beside_the_old_one(tmp_path, monkeypatch):
