@@ -37,6 +37,7 @@ def _add_arguments(parser: Any) -> None:
         const=True,
         default=False,
         type=Literal["auto", True, False],
+        metavar="auto",
         help="go on with the run in --out from its last checkpoint; its recipe is the starting "
         "point if no --config is given. '--resume auto' starts anew where there is none",
     )
@@ -63,6 +64,10 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     early.add_argument("--data")
     early.add_argument("--resume", nargs="?", const=True)
     given, _ = early.parse_known_args(arguments)
+    if given.resume not in (None, True, "auto"):
+        raise ValueError(
+            f"resume must be auto or stand alone, got {given.resume}; name the run's folder as --out"
+        )
     arguments = _with_logger(arguments)
     found: dict[str, Any] = {}
     is_new = given.resume == "auto" and not (given.out and _is_begun(given.out))

@@ -140,7 +140,7 @@ def _written_run(recipe: Recipe, *, resume: bool, overwrite: bool) -> Iterator[N
     finally:
         if (run / CHECKPOINT).exists():
             # Until an epoch is finished, the run that was replaced is the only recognizer here.
-            if (run / _WEIGHTS_FILE).exists():
+            if (run / _CARD_FILE).exists():
                 shutil.rmtree(aside, ignore_errors=True)
         elif not resume:
             remove_run(run)
