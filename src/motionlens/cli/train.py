@@ -66,7 +66,7 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     given, _ = early.parse_known_args(arguments)
     if given.resume not in (None, True, "auto"):
         raise ValueError(
-            f"resume must be auto or stand alone, got {given.resume}; name the run's folder as --out"
+            f"resume must be auto or stand alone, got {given.resume}; the run is named by --out"
         )
     arguments = _with_logger(arguments)
     found: dict[str, Any] = {}
