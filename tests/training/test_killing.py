@@ -89,9 +89,9 @@ def test_resumed_by_the_command(videos, whole, tmp_path):
 
 
 def with_steps(recipe, **changes):
-    """Five batches an epoch, three steps, a checkpoint after each step."""
+    """Five batches an epoch, three steps, a checkpoint after each; the last epoch is validated."""
     optim = replace(recipe.optim, batch_size=2)
-    return replace(recipe, optim=optim, checkpoint_every_steps=1, **changes)
+    return replace(recipe, optim=optim, checkpoint_every_steps=1, validate_every=2, **changes)
 
 
 @pytest.fixture(scope="module")

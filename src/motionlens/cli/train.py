@@ -149,7 +149,8 @@ def _farewell(error: BaseException, out: Path) -> str:
     """What ended the training, and how to go on."""
     what = "ended by SIGTERM" if isinstance(error, SystemExit) else "stopped"
     if (out / CHECKPOINT).exists() or begun_folds(out):
-        return f"motionlens: {what}; go on with: motionlens train --out {out} --resume"
+        together = ", in as many processes," if launched() else ""
+        return f"motionlens: {what}; go on{together} with: motionlens train --out {out} --resume"
     return f"motionlens: {what}; there was no checkpoint yet, nothing is left of the run"
 
 
