@@ -75,8 +75,8 @@ def test_a_logger_that_cannot_be_made_is_one_line(tmp_path, monkeypatch):
     def lacks(*_, **__):
         raise ModuleNotFoundError("Requirement 'x' not met.\nHINT: install it")
 
-    with pytest.raises(ValueError, match="cannot be made .*'nam'.* it knows save_dir, name"):
-        make_logger(LogConfig(logger={"class_path": PATH, "nam": "x"}), tmp_path)
+    with pytest.raises(ValueError, match="cannot be made .*'colour'.* it knows save_dir, name"):
+        make_logger(LogConfig(logger={"class_path": PATH, "colour": "x"}), tmp_path)
     monkeypatch.setattr(CSVLogger, "__init__", lacks)
     with pytest.raises(ValueError, match="needs a package that is not installed: .*; install") as e:
         make_logger(LogConfig(logger=PATH), tmp_path)
