@@ -2,13 +2,16 @@
 
 import csv
 import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
 from motionlens._utils import remote_files
-from motionlens._utils.addresses import as_path
+from motionlens._utils.addresses import Address, as_path
 from motionlens._utils.remote_files import StoreError
 from motionlens._utils.remote_ranges import _first_found
 from motionlens.cli.main import main
@@ -176,6 +179,43 @@ def test_a_changed_video_is_fetched_again(data, store, tmp_path):
     store.proxy.reset()
     open_video(address).close()
     assert [line.split()[0] for line in store.proxy.requests] == ["HEAD"]
+
+
+def test_a_video_that_changes_meanwhile(store, tmp_path, monkeypatch):
+    contents = []
+    for number in range(2):
+        path = tmp_path / f"{number}.mp4"
+        write_video(path, (0, 3), seed=number, num_frames=4 + number)
+        contents.append(path.read_bytes())
+    store.put("meanwhile.mp4", contents[0])
+    before = Address.found
+
+    def found(self):
+        here = before(self)
+        if contents:
+            store.put("meanwhile.mp4", contents.pop())
+            contents.clear()
+        return here
+
+    monkeypatch.setattr(Address, "found", found)
+    with open_video("s3://bucket/meanwhile.mp4") as reader:
+        assert reader.num_frames == 5
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_the_web(data, store):
+    folder = data / "clips" / "static"
+    server = ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)
+    )
+    Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    with open_video(f"{address}/0.mp4") as stored, open_video(folder / "0.mp4") as local:
+        assert stored.read(range(8)).data.equal(local.read(range(8)).data)
+    with pytest.raises(VideoError, match="nothing is there"):
+        open_video(f"{address}/nothing.mp4")
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_shard_that_changes_ends_the_run(data, store, monkeypatch):

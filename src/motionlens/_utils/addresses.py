@@ -6,6 +6,7 @@ cache on this machine, where it is fetched to; nothing is ever written to an add
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -122,6 +123,15 @@ class Address(_LocalPath):
         """
         if set(mode) - set("rbt"):
             self._refuse()
+        try:
+            file = self._fetched()
+        except StoreError as error:
+            if error.errno != errno.ESTALE:
+                raise
+            file = self._fetched()  # the new version
+        return file if "b" in mode else io.TextIOWrapper(file, **options)
+
+    def _fetched(self) -> IO[bytes]:
         found = self.found()
         if found is None:
             raise FileNotFoundError(2, "nothing is there", str(self))
@@ -133,8 +143,7 @@ class Address(_LocalPath):
         cache, fetch = DownloadCache.of_environment(), partial(_fetch, str(self), found)
         # What has no version may be another file every time.
         version = found.version or uuid.uuid4().hex
-        file = cache.open(f"{found.size} {version} {self}", found.size, fetch)
-        return file if "b" in mode else io.TextIOWrapper(file, **options)
+        return cache.open(f"{found.size} {version} {self}", found.size, fetch)
 
     def read_start(self, num_bytes: int) -> bytes:
         """The first bytes of the file, which is not fetched for them; none if it is not there."""
@@ -165,12 +174,16 @@ def _fetch(address: str, found: Found, path: Path) -> None:
     def get(system: Any, where: str) -> None:
         system.get_file(where, str(path))
         system.invalidate_cache()
-        if path.stat().st_size != found.size:
+        now = as_found(system.info(where))
+        if now == found and path.stat().st_size != found.size:
             raise ConnectionError  # cut short without a word
-        if as_found(system.info(where)).version != found.version:
-            raise ConnectionError
+        if now != found:
+            changed.append(now)
 
+    changed: list[Found] = []
     ask(address, get)
+    if changed:
+        raise StoreError(errno.ESTALE, "changes while it is read; try again", address)
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:

@@ -220,8 +220,11 @@ def _status(error: BaseException) -> int:
     if any(kind.__name__ == "HttpProcessingError" for kind in type(error).__mro__):
         return 0
     response = getattr(error, "response", None)
-    told = [getattr(error, name, None) for name in ("status", "status_code", "code")]
-    told.append(getattr(response, "status_code", None))
     if isinstance(response, dict):
-        told.append(response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
-    return next((number for number in told if isinstance(number, int) and number >= 400), 0)
+        number = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        # The last of the names is one of before in aiohttp, which warns of it.
+        sources = [(response, "status_code"), (error, "status"), (error, "status_code")]
+        numbers = (getattr(one, name, None) for one, name in [*sources, (error, "code")])
+        number = next((found for found in numbers if found is not None), None)
+    return number if isinstance(number, int) and number >= 400 else 0
