@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
             shape = ", ".join(map(str, network.input_shape))
             print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
             if network.int8 is not None:
-                found = network.int8
+                check = network.int8
                 print(
-                    f"convolutions   INT8: names {found['right_after']} of "
-                    f"{found['num_validation']} validation clips rightly, "
-                    f"float32 {found['right_before']}"
+                    f"convolutions   INT8: names {check['right_after']} of "
+                    f"{check['num_validation']} validation clips rightly, "
+                    f"float32 {check['right_before']}"
                 )
         found = describe(
             card.model,

@@ -75,12 +75,11 @@ class Int8Check:
 
         One clip may always change.
         """
-        loss = self.right_before - self.right_after
-        changed = self.num_validation - self.same_label
+        number, loss = self.num_validation, self.right_before - self.right_after
         return (
             not np.isnan(self.largest_change)
-            and loss <= max(1, self.max_loss * self.num_validation)
-            and changed <= max(1, (1 - LEAST_AGREEMENT) * self.num_validation)
+            and loss <= max(1, self.max_loss * number)
+            and self.same_label >= min(number - 1, LEAST_AGREEMENT * number)
         )
 
     def to_dict(self) -> dict[str, int | float]:
@@ -167,6 +166,11 @@ def export_int8(
     find_writer(path, opset=opset, aot=False)
     check_number("max_loss", max_loss, least=0, most=1)
     check_writable(path.parent)
+    if source is None and calibrate is None:
+        raise ValueError(
+            "int8 needs labelled videos, and no run folder names its own; --calibrate DATA names "
+            "labelled videos"
+        )
     names = recognizer.class_names
     parts = open_named_parts(source, calibrate, validation, listing)
     train, held_out = (part.with_classes(names).with_targets() for part in parts)
