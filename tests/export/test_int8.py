@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -205,6 +206,12 @@ def test_few_clips_and_wrong_arguments(data, tmp_path):
     with pytest.raises(ValueError, match="class 'move_left' is not known"):
         export_int8(other, path, calibrate=data)
     assert not path.exists()
+
+
+def test_onnxruntime_is_asked_for_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError, match=r"^onnxruntime is needed .*'\.\[export\]'$"):
+        export_int8(small_recognizer("toy_c2d"), tmp_path / "net.onnx", calibrate="nowhere")
 
 
 def _three(tmp_path, data):
