@@ -97,8 +97,8 @@ class Int8Error(ValueError):
     def __init__(self, check: Int8Check) -> None:
         self.check = check
         super().__init__(
-            f"INT8 must name at most {percent(check.max_loss)} of the validation clips, or one, "
-            f"wrongly that float32 does not, and at least {percent(LEAST_AGREEMENT)} alike, got "
+            f"INT8 may lose at most {percent(check.max_loss)} of the validation clips, or one, and "
+            f"must name {percent(LEAST_AGREEMENT)} of them as float32 does, got "
             f"{check.right_after} right instead of {check.right_before} and {check.same_label} "
             f"alike, of {check.num_validation}; nothing was written: calibrate on clips like "
             "these, or leave out int8"
