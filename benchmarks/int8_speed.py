@@ -65,9 +65,10 @@ def main(out: str, *names: str) -> None:
         about |= {"load_after": os.getloadavg()}
         Path(out).write_text(json.dumps({**about, "networks": rows}, indent=1) + "\n")
         times = ", ".join(
-            f"{key} {value['median_ms']:.1f}" for key, value in rows[-1]["ms"].items()
+            f"{key} {value['median_ms']:.1f} ({value['median_cpu_ms']:.1f})"
+            for key, value in rows[-1]["ms"].items()
         )
-        print(f"{name}: {times} ms", flush=True)
+        print(f"{name}, ms (processor time): {times}", flush=True)
 
 
 def measure(name: str, folder: Path) -> dict[str, Any]:
