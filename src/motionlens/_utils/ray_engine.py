@@ -1,0 +1,286 @@
+"""Tasks on a Ray cluster, by Ray Data: it moves them to actors, and survives nodes that are lost.
+
+Each actor keeps a process of its own for the work. A video that crashes or hangs the decoder ends
+that process, not the actor, and is known by its number. What a lost node had is run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import socket
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from motionlens._utils.engines import ATTEMPTS, Work, run_with_retries
+from motionlens._utils.errors import one_line
+from motionlens._utils.optional import install_hint, require
+from motionlens._utils.process_pool import ProcessPool
+from motionlens._utils.version import __version__
+from motionlens._utils.worker_process import Lost, portable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Batches of a block, which is what an actor gets at a time and what a lost node loses.
+_BLOCK_BATCHES = 8
+# To reach a cluster, and for each of its nodes to answer.
+_REACH_S, _ANSWER_S = 5.0, 60.0
+# Of a cluster that is started here; results are small, and larger ones are written to disk.
+_OBJECT_STORE_BYTES = 200 * 2**20
+# Variables that change what our own code does go along.
+_OUR_VARIABLES = "MOTIONLENS_"
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Actors of a Ray cluster.
+
+    Attributes:
+        address: ``auto`` for the cluster that this machine belongs to, ``local`` for one that is
+            started here and ends with the work, or ``HOST:PORT`` of its head.
+        num_workers: actors, of one core each; None for one per core of the cluster.
+        num_gpus: that each actor takes.
+
+    Raises:
+        ImportError: If Ray is not installed.
+    """
+
+    address: str = "auto"
+    num_workers: int | None = None
+    num_gpus: int = 0
+
+    def __post_init__(self) -> None:
+        _import_ray()
+
+    def run(
+        self, work: Work[T, R], tasks: Iterable[T], *, batch_size: int, deadline_s: float
+    ) -> Generator[tuple[int, R | Lost]]:
+        """Work on tasks; see :meth:`motionlens._utils.engines.Engine.run`.
+
+        Raises:
+            ValueError: If there is no such cluster, or a node has no or another motionlens.
+        """
+        waiting = {number: pickle.dumps(task) for number, task in enumerate(tasks)}
+        if not waiting:
+            return
+        with _connected(self.address, self.num_workers) as ray:
+            _check_nodes(ray)
+            actor = _Actor.arguments(ray.put(pickle.dumps(work)), batch_size, deadline_s)
+            passes: Counter[int] = Counter()
+            while waiting:
+                error: Exception | None = None
+                try:
+                    for number, result in self._pass(ray, actor, waiting, batch_size):
+                        if waiting.pop(number, None) is not None:
+                            yield number, result
+                except ray.exceptions.RayError as lost:
+                    error = lost
+                passes.update(waiting)
+                for number in [n for n in waiting if passes[n] == ATTEMPTS]:
+                    del waiting[number]
+                    reason = f" ({one_line(error)})" if error else ""
+                    yield number, Lost(f"lost its node {ATTEMPTS} times{reason}")
+
+    def _pass(
+        self, ray: Any, actor: Mapping[str, Any], waiting: Mapping[int, bytes], batch_size: int
+    ) -> Iterator[tuple[int, Any]]:
+        """Results of the tasks, but for those of nodes that are lost meanwhile."""
+        arrow = require("pyarrow", "ray")
+        numbers = list(waiting)
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        num_actors = self.num_workers or cores
+        size = batch_size * _BLOCK_BATCHES
+        # All actors have something to do until the end.
+        size = max(batch_size, min(size, -(-len(numbers) // (4 * num_actors))))
+        blocks = [numbers[first : first + size] for first in range(0, len(numbers), size)]
+        context = ray.data.DataContext.get_current()
+        # A lost node costs its blocks, not the job.
+        context.max_errored_blocks = -1
+        context.enable_progress_bars = False
+        context.print_on_execution_start = False
+        data = ray.data.from_arrow(
+            [
+                arrow.table({"number": block, "task": [waiting[number] for number in block]})
+                for block in blocks
+            ]
+        ).map_batches(
+            _Actor,
+            fn_constructor_kwargs=actor,
+            batch_size=None,
+            batch_format="pyarrow",
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1,
+                max_size=min(num_actors, len(blocks)),
+                initial_size=min(num_actors, len(blocks), cores),
+            ),
+            num_cpus=1,
+            num_gpus=self.num_gpus,
+            # An actor comes back when there is a place for it; nobody waits for its tasks.
+            max_restarts=-1,
+            max_task_retries=0,
+        )
+        for table in data.iter_batches(batch_size=None, batch_format="pyarrow"):
+            results = table.column("result").to_pylist()
+            for number, content in zip(table.column("number").to_pylist(), results, strict=True):
+                result = pickle.loads(content)
+                if isinstance(result, Exception):
+                    raise result
+                yield number, result
+
+
+class _Actor:
+    """Holds the work, in a process that may crash and hang, and does it for blocks of tasks."""
+
+    def __init__(
+        self, work: Sequence[Any], batch_size: int, deadline_s: float, variables: dict[str, str]
+    ) -> None:
+        import ray
+
+        os.environ.update(variables)
+        self._batch_size = batch_size
+        self._pool: ProcessPool[Sequence[Any], Sequence[Any]] = ProcessPool(
+            pickle.loads(ray.get(work[0])), num_workers=1, deadline_s=deadline_s
+        )
+
+    @staticmethod
+    def arguments(work: Any, batch_size: int, deadline_s: float) -> dict[str, Any]:
+        """Arguments of the actor; the work stays a reference, which nodes fetch once."""
+        variables = {name: v for name, v in os.environ.items() if name.startswith(_OUR_VARIABLES)}
+        return {
+            "work": [work],
+            "batch_size": batch_size,
+            "deadline_s": deadline_s,
+            "variables": variables,
+        }
+
+    def __call__(self, block: Any) -> Any:
+        numbers, tasks = (block.column(name).to_pylist() for name in ("number", "task"))
+        found = run_with_retries(self._attempt, map(pickle.loads, tasks), self._batch_size)
+        done, results = [], []
+        try:
+            for place, result in found:
+                done.append(numbers[place])
+                results.append(pickle.dumps(result))
+        except Exception as error:  # for the process that gave the work, as an answer
+            done.append(numbers[0])
+            results.append(pickle.dumps(portable(error)))
+        arrow = require("pyarrow", "ray")
+        return arrow.table(
+            {"number": arrow.array(done), "result": arrow.array(results, arrow.large_binary())}
+        )
+
+    def _attempt(
+        self, batches: Iterable[Sequence[Any]]
+    ) -> Generator[tuple[int, Sequence[Any] | Lost]]:
+        for number, batch in enumerate(batches):
+            yield number, asyncio.run(self._pool.run(batch))
+
+
+def _import_ray() -> Any:
+    """Ray, told to report nothing to its makers.
+
+    Raises:
+        ImportError: If it is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # The behaviour of later versions, which says nothing of it.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    ray = require("ray", "ray")
+    require("ray.data", "ray")
+    return ray
+
+
+@contextmanager
+def _connected(address: str, num_cpus: int | None) -> Iterator[Any]:
+    """Ray, connected to a cluster, unless this process is connected already.
+
+    Raises:
+        ValueError: If there is no such cluster.
+    """
+    ray = _import_ray()
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if ray.is_initialized():
+        yield ray
+        return
+    options: dict[str, Any] = {"address": address}
+    if address == "local":
+        options |= {
+            "num_cpus": num_cpus,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+    elif address != "auto":
+        _check_reachable(address)
+    try:
+        ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        advice = "start one with 'ray start --head', or take --address local"
+        raise ValueError(f"address {address}: no Ray cluster: {one_line(error)}; {advice}") from None
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Find out in seconds, where Ray takes minutes, that nobody listens.
+
+    Raises:
+        ValueError: If nobody does, or it is no address.
+    """
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdecimal():
+        raise ValueError(f"address must be auto, local or HOST:PORT of the head, got {address}")
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+    except (OSError, OverflowError) as error:
+        raise ValueError(
+            f"address {address} cannot be reached: {getattr(error, 'strerror', None) or error}; "
+            "give HOST:PORT that 'ray start --head' printed"
+        ) from None
+
+
+def _check_nodes(ray: Any) -> None:
+    """Make sure that every node has this package, in this version.
+
+    Raises:
+        ValueError: If one has not, or none answers.
+    """
+
+    # Travels by value: a function of a module would need the module there.
+    def find() -> str:
+        try:
+            from importlib import import_module
+
+            return str(import_module("motionlens._utils.version").__version__)
+        except ImportError as error:
+            return f"none ({error})"
+
+    place = require("ray.util.scheduling_strategies", "ray").NodeAffinitySchedulingStrategy
+    probe = ray.remote(num_cpus=0, max_retries=0)(find)
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    asked = {
+        probe.options(scheduling_strategy=place(node["NodeID"], soft=False)).remote(): node
+        for node in nodes
+    }
+    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER_S)
+    if not ready:
+        raise ValueError(f"address: no node of the Ray cluster answers in {_ANSWER_S:.0f} s")
+    for answer in ready:
+        try:
+            version = ray.get(answer)
+        except ray.exceptions.RayError:  # the node is lost; others do its work
+            continue
+        if version != __version__:
+            raise ValueError(
+                f"node {asked[answer]['NodeManagerAddress']} of the Ray cluster must have "
+                f"motionlens {__version__}, it has {version}; install it there with "
+                f"{install_hint('ray')}"
+            )
