@@ -121,9 +121,7 @@ class RayEngine:
             ),
             num_cpus=1,
             num_gpus=self.num_gpus,
-            # An actor comes back when there is a place for it; nobody waits for its tasks.
-            max_restarts=-1,
-            max_task_retries=0,
+            ray_remote_args_fn=_remote_args,
         )
         for table in data.iter_batches(batch_size=None, batch_format="pyarrow"):
             results = table.column("result").to_pylist()
@@ -132,6 +130,11 @@ class RayEngine:
                 if isinstance(result, Exception):
                     raise result
                 yield number, result
+
+
+def _remote_args() -> dict[str, int]:
+    """An actor comes back when there is a place for it; nobody waits for the tasks that it had."""
+    return {"max_restarts": -1, "max_task_retries": 0}
 
 
 class _Actor:
@@ -191,6 +194,8 @@ def _import_ray() -> Any:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # The behaviour of later versions, which says nothing of it.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Notes of its core about lost nodes, which go to standard error whatever is asked for.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     ray = require("ray", "ray")
     require("ray.data", "ray")
     return ray
@@ -222,7 +227,9 @@ def _connected(address: str, num_cpus: int | None) -> Iterator[Any]:
         ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
         advice = "start one with 'ray start --head', or take --address local"
-        raise ValueError(f"address {address}: no Ray cluster: {one_line(error)}; {advice}") from None
+        raise ValueError(
+            f"address {address}: no Ray cluster: {one_line(error)}; {advice}"
+        ) from None
     try:
         yield ray
     finally:

@@ -21,6 +21,8 @@ from motionlens.datasets.prepared import claim
 
 # Readers of Parquet folders pass over names that begin so.
 SETTINGS_FILE = "_job.json"
+# Files that are read at a time, where rows are wanted in another order.
+_OPEN_TABLES = 8
 # A file holds the rows of so many videos, or of so long.
 _ROWS, _SECONDS = 1024, 30.0
 _KEY = ("path", "start", "end")
@@ -34,7 +36,6 @@ class PartFolder:
 
     Attributes:
         folder: that holds the files.
-        done: the videos that have a row.
     """
 
     def __init__(self, folder: Path, columns: Mapping[str, Any]) -> None:
@@ -45,12 +46,16 @@ class PartFolder:
         self._schema = self._arrow.schema(kinds)
         self._waiting: list[Mapping[str, Any]] = []
         self._written = time.monotonic()
-        self.done: set[VideoKey] = set()
+        self._done: set[VideoKey] = set()
         last = -1
         for path in self._paths():
             last = int(path.stem.removeprefix("part-"))
-            self.done.update(self._keep_read(path))
+            self._done.update(self._keep_read(path))
         self._next = last + 1
+
+    def __contains__(self, key: VideoKey) -> bool:
+        """Whether a video has a row."""
+        return _as_text(key) in self._done
 
     def add(self, key: VideoKey, row: Mapping[str, Any]) -> None:
         """Add the row of a video: values by column; columns that are left out are null.
@@ -58,8 +63,9 @@ class PartFolder:
         Raises:
             OSError: If a file cannot be written.
         """
-        self.done.add(key)
-        self._waiting.append(dict(zip(_KEY, key, strict=True)) | row)
+        key = _as_text(key)
+        self._done.add(key)
+        self._waiting.append({**dict(zip(_KEY, key, strict=True)), **row})
         if len(self._waiting) >= _ROWS or time.monotonic() - self._written > _SECONDS:
             self.flush()
 
@@ -72,21 +78,14 @@ class PartFolder:
             self._waiting = []
         self._written = time.monotonic()
 
-    def rows(self) -> Iterator[tuple[VideoKey, dict[str, Any]]]:
-        """All rows that are written, file by file."""
-        for path in self._paths():
-            for row in self._read(path).to_pylist():
-                yield tuple(row[name] for name in _KEY), row  # type: ignore[misc]
-
     def rows_of(self, keys: Iterator[VideoKey]) -> Iterator[dict[str, Any]]:
         """The rows of videos in their order; files are read again as they are needed."""
         places: dict[VideoKey, tuple[Path, int]] = {}
         for path in self._paths():
-            found = self._read(path, _KEY).to_pylist()
-            places |= {tuple(row.values()): (path, i) for i, row in enumerate(found)}  # type: ignore[misc]
+            places |= {key: (path, i) for i, key in enumerate(_keys(self._read(path, _KEY)))}
         tables: dict[Path, Any] = {}
         for key in keys:
-            path, i = places[key]
+            path, i = places[_as_text(key)]
             if path not in tables:
                 # Videos were done about in their order.
                 tables = dict(list(tables.items())[-_OPEN_TABLES:])
@@ -100,8 +99,7 @@ class PartFolder:
         kept = table.filter(is_read)
         if len(kept) < len(table):
             self._write(path, kept)
-        for row in kept.select(_KEY).to_pylist():
-            yield tuple(row.values())  # type: ignore[misc]
+        yield from _keys(kept)
 
     def _paths(self) -> list[Path]:
         return sorted(self.folder.glob("part-*.parquet"))
@@ -120,7 +118,16 @@ class PartFolder:
             self._parquet.write_table(table, file)
 
 
-_OPEN_TABLES = 8
+def _keys(table: Any) -> Iterator[VideoKey]:
+    """The videos of a table."""
+    return zip(*(table.column(name).to_pylist() for name in _KEY), strict=True)
+
+
+def _as_text(key: VideoKey) -> VideoKey:
+    """A video as files name it: bytes of its path that are no UTF-8 are written as escapes."""
+    path, start_s, end_s = key
+    text = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return text, start_s, end_s
 
 
 @contextmanager

@@ -1,0 +1,312 @@
+"""Many videos shown to a network on an engine: results are kept as they come, by video.
+
+A video that cannot be decoded, or ends the process that decodes it, has an error in the place of a
+result. A job that was ended goes on with the videos that are missing.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import os
+import pickle
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from motionlens._utils.engines import Engine, EngineName, open_engine
+from motionlens._utils.errors import one_line
+from motionlens._utils.files import naming
+from motionlens._utils.optional import require
+from motionlens._utils.worker_process import Lost
+from motionlens.clips.video_index import ListEntry, VideoIndex
+from motionlens.clips.views import Views
+from motionlens.datasets.decode_check import VideoKey
+from motionlens.inference.checkpoint import checksum
+from motionlens.inference.onnx_network import OnnxNetwork
+from motionlens.inference.part_files import PartFolder, open_parts
+from motionlens.inference.recognizer import OnError, Recognizer
+from motionlens.inference.runner import Result, Runner, run_videos
+from motionlens.report.prediction import Labelling
+from motionlens.video.find import expand_folders
+from motionlens.video.frames import FOLDER_FPS, VideoError
+
+OnProgress = Callable[[int, int], None]
+Output = Literal["probabilities", "features"]
+# What becomes of a video: its row, float32 (D,), or why there is none.
+Found = NDArray[np.float32] | str
+
+# Seconds that the videos of a batch may take before their process is killed.
+DEADLINE_S = 600.0
+
+
+@dataclass
+class VideoWork:
+    """Shows a network videos; each process that gets it keeps the network.
+
+    Attributes:
+        runner: pickled.
+        output: what is wanted of a clip.
+        root: folder that relative paths start from, absolute.
+        fps: frames per second of frame folders.
+        views: of each video.
+        swap: what entries of mirrored views stand for; see
+            :func:`motionlens.inference.runner.run_videos`.
+        batch_size: views per batch.
+    """
+
+    runner: bytes
+    output: Output
+    root: Path
+    fps: float
+    views: Views = field(default_factory=Views)
+    swap: Tensor | None = None
+    batch_size: int = 8
+    _loaded: Runner | None = None
+
+    @classmethod
+    def of(cls, runner: Runner, index: VideoIndex, output: Output, **options: Any) -> VideoWork:
+        """The work of a runner on videos of an index; of the network only the folded copy goes."""
+        slim = copy.copy(runner)
+        slim.model = slim.network
+        return cls(pickle.dumps(slim), output, index.root.absolute(), index.fps, **options)
+
+    def __call__(self, keys: Sequence[VideoKey]) -> list[Found]:
+        """Row of each video, or why there is none."""
+        if self._loaded is None:
+            self._loaded = pickle.loads(self.runner)
+        try:
+            return self._show(self._loaded, keys)
+        except Exception as error:  # a file may find a fault in any library; the others go on
+            if len(keys) == 1:
+                return [f"{keys[0][0]}: {type(error).__name__}: {one_line(error)}"]
+            return [self([key])[0] for key in keys]
+
+    def _show(self, runner: Runner, keys: Sequence[VideoKey]) -> list[Found]:
+        entries = [
+            ListEntry(
+                path,
+                "",
+                math.nan if start_s is None else start_s,
+                math.nan if end_s is None else end_s,
+            )
+            for path, start_s, end_s in keys
+        ]
+        results = run_videos(
+            runner,
+            VideoIndex.of(self.root, entries, class_names=(), fps=self.fps),
+            runner.probabilities if self.output == "probabilities" else runner.features,
+            views=self.views,
+            swap=self.swap,
+            batch_size=self.batch_size,
+            num_workers=0,
+            skip_broken=True,
+        )
+        return [row.numpy() if isinstance(row, Tensor) else str(row) for _, row in results]
+
+
+def predict_videos(
+    recognizer: Recognizer,
+    videos: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    engine: EngineName = "local",
+    address: str | None = None,
+    deadline_s: float = DEADLINE_S,
+    top: int = 5,
+    batch_size: int = 8,
+    num_workers: int | None = None,
+    folder_fps: float = FOLDER_FPS,
+    on_error: OnError | None = None,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Predict many videos into a folder of Parquet files, written as results come.
+
+    Each video has one row: ``path``, ``start`` and ``end`` (null), ``label`` and ``probability`` of
+    its first label, ``labels`` and ``probabilities`` of the ``top`` first, ``above`` (see
+    :class:`motionlens.report.prediction.Prediction`), and ``error``, null for a video that could be
+    read. The same call goes on with the videos that have no row, and tries those again that have an
+    error.
+
+    Args:
+        recognizer: whose labels are wanted.
+        videos: files and folders of videos; one that is named twice is predicted once.
+        out: folder for the results, made if absent.
+        engine: where to run: local, in processes of this machine, or ray, on a Ray cluster.
+        address: of the cluster: auto for the one that this machine belongs to, local to start one
+            here, or HOST:PORT of its head; by default auto.
+        deadline_s: seconds that a batch of videos may take; then its process is killed, and each
+            video of it is tried again alone, twice.
+        top: labels per video, at most all.
+        batch_size: videos per batch.
+        num_workers: processes, or actors of the cluster; by default one per core.
+        folder_fps: frames per second of folders of pictures.
+        on_error: called with path and error of each video that has no prediction.
+        on_progress: called with the number of videos done and of all videos.
+
+    Returns:
+        Number of videos with a prediction in the folder that are among ``videos``.
+
+    Raises:
+        ValueError: If an option is out of its range, the folder holds anything else or results of
+            another recognizer, or the engine cannot be started.
+        ImportError: If pyarrow is not installed, or Ray for ray.
+        OSError: If the folder cannot be written.
+    """
+    index = VideoIndex.of_paths(expand_folders(videos, on_error), folder_fps)
+    arrow = require("pyarrow", "parquet")
+    labelling: Labelling = recognizer.card.labelling
+
+    def describe(key: VideoKey, row: NDArray[np.float32]) -> dict[str, Any]:
+        found = labelling.best(key[0], torch.from_numpy(row), top)
+        return {
+            "label": found.label,
+            "probability": found.probabilities[0],
+            "labels": found.labels,
+            "probabilities": found.probabilities,
+            "above": found.above,
+        }
+
+    columns = {
+        "label": arrow.string(),
+        "probability": arrow.float32(),
+        "labels": arrow.list_(arrow.string()),
+        "probabilities": arrow.list_(arrow.float32()),
+        "above": arrow.list_(arrow.bool_()),
+    }
+    settings = {"job": "predict", **job_settings(recognizer), "top": top, "folder_fps": folder_fps}
+    work = VideoWork.of(recognizer, index, "probabilities", batch_size=batch_size)
+    processes = open_job_engine(recognizer, engine, address=address, num_workers=num_workers)
+    num_failed = 0
+
+    def failed(path: str, error: VideoError) -> None:
+        nonlocal num_failed
+        num_failed += 1
+        if on_error:
+            on_error(path, error)
+
+    with open_parts(out, columns, settings) as parts:
+        keys = _keys(index)
+        _fill(parts, keys, work, processes, describe, deadline_s, failed, on_progress)
+    return len(keys) - num_failed
+
+
+def run_job(
+    runner: Runner,
+    index: VideoIndex,
+    output: Output,
+    folder: Path,
+    *,
+    engine: EngineName,
+    address: str | None = None,
+    deadline_s: float = DEADLINE_S,
+    num_workers: int | None = None,
+    on_progress: OnProgress | None = None,
+    **options: Any,
+) -> Iterator[Result]:
+    """:func:`motionlens.inference.runner.run_videos` on an engine, going on where it was ended.
+
+    Args:
+        runner: whose network is shown the videos.
+        index: the videos.
+        output: what is wanted of clips.
+        folder: for the results so far; removed once the last one is taken.
+        engine: where to run, see :func:`predict_videos`, like the next three.
+        address: of the cluster.
+        deadline_s: seconds of a batch.
+        num_workers: processes or actors.
+        on_progress: called with the number of videos done and of all videos.
+        **options: ``views``, ``swap`` and ``batch_size``.
+
+    Yields:
+        Name of each video and its row, or why there is none, in the order of the index.
+
+    Raises:
+        ValueError: As :func:`predict_videos` does.
+    """
+    arrow = require("pyarrow", "parquet")
+    work = VideoWork.of(runner, index, output, **options)
+    processes = open_job_engine(runner, engine, address=address, num_workers=num_workers)
+    settings = {"job": output, **job_settings(runner), "views": str(work.views)}
+    settings |= {"swap": None if work.swap is None else work.swap.tolist(), "fps": index.fps}
+    columns = {"values": arrow.list_(arrow.float32())}
+
+    def describe(_: VideoKey, row: NDArray[np.float32]) -> dict[str, Any]:
+        return {"values": row}
+
+    with open_parts(folder, columns, settings) as parts:
+        _fill(parts, _keys(index), work, processes, describe, deadline_s, None, on_progress)
+        parts.flush()
+        rows = parts.rows_of(index.entry(i).key for i in range(len(index)))
+        for i, row in enumerate(rows):
+            error, values = row["error"], row["values"]
+            found = torch.tensor(values, dtype=torch.float32) if error is None else None
+            yield str(index.paths[i]), VideoError(error) if found is None else found
+    with naming(folder):
+        shutil.rmtree(folder)
+
+
+def open_job_engine(runner: Runner, name: EngineName, **options: Any) -> Engine:
+    """The engine for a network: of a cluster each actor takes a GPU if the network is on one."""
+    return open_engine(name, num_gpus=int(runner.device.type == "cuda"), **options)
+
+
+def job_settings(runner: Runner) -> dict[str, Any]:
+    """What tells a network and its clips from others: plain values for a file."""
+    network = runner.network
+    if isinstance(network, OnnxNetwork):
+        weights = hashlib.sha256(Path(network.path).read_bytes()).hexdigest()
+    else:
+        weights = checksum({name: value.cpu() for name, value in network.state_dict().items()})
+    about = repr(network) + runner.card.to_json()
+    return {
+        "model": runner.card.model,
+        "weights_sha256": weights,
+        "card_sha256": hashlib.sha256(about.encode()).hexdigest(),
+    }
+
+
+def _keys(index: VideoIndex) -> list[VideoKey]:
+    """The clips of an index, each once."""
+    return list(dict.fromkeys(index.entry(i).key for i in range(len(index))))
+
+
+def _fill(
+    parts: PartFolder,
+    keys: Sequence[VideoKey],
+    work: VideoWork,
+    engine: Engine,
+    describe: Callable[[VideoKey, NDArray[np.float32]], Mapping[str, Any]],
+    deadline_s: float,
+    on_error: OnError | None,
+    on_progress: OnProgress | None,
+) -> None:
+    """Add the rows that are missing."""
+    missing = [key for key in keys if key not in parts]
+    num_done = len(keys) - len(missing)
+    if on_progress:
+        on_progress(num_done, len(keys))
+    found = engine.run(work, missing, batch_size=work.batch_size, deadline_s=deadline_s)
+    with closing(found) as results:
+        for number, result in results:
+            key = missing[number]
+            if isinstance(result, Lost):
+                result = f"{key[0]}: its process {result.reason}; it may be damaged"
+            if isinstance(result, str):
+                parts.add(key, {"error": result})
+                if on_error:
+                    on_error(key[0], VideoError(result))
+            else:
+                parts.add(key, describe(key, result))
+            num_done += 1
+            if on_progress:
+                on_progress(num_done, len(keys))
