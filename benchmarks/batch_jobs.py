@@ -18,7 +18,7 @@ import torch
 
 from motionlens._utils.files import write_atomically
 from motionlens._utils.machine import machine
-from motionlens.inference.batch_jobs import predict_videos
+from motionlens.inference.batch_prediction import predict_videos
 from motionlens.inference.recognizer import Recognizer
 from motionlens.synthetic.motion_suite.writing import write_task
 

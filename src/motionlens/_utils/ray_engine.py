@@ -7,21 +7,20 @@ that process, not the actor, and is known by its number. What a lost node had is
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import pickle
-import socket
+import warnings
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from motionlens._utils.engines import ATTEMPTS, Work, run_with_retries
 from motionlens._utils.errors import one_line
-from motionlens._utils.optional import install_hint, require
+from motionlens._utils.numbers import counted
+from motionlens._utils.optional import require
 from motionlens._utils.process_pool import ProcessPool
-from motionlens._utils.version import __version__
+from motionlens._utils.ray_cluster import check_nodes, connected, import_ray
+from motionlens._utils.retries import ATTEMPTS, Work, run_with_retries
 from motionlens._utils.worker_process import Lost, portable
 
 T = TypeVar("T")
@@ -29,10 +28,6 @@ R = TypeVar("R")
 
 # Batches of a block, which is what an actor gets at a time and what a lost node loses.
 _BLOCK_BATCHES = 8
-# To reach a cluster, and for each of its nodes to answer.
-_REACH_S, _ANSWER_S = 5.0, 60.0
-# Of a cluster that is started here; results are small, and larger ones are written to disk.
-_OBJECT_STORE_BYTES = 200 * 2**20
 # Variables that change what our own code does go along.
 _OUR_VARIABLES = "MOTIONLENS_"
 
@@ -56,7 +51,7 @@ class RayEngine:
     num_gpus: int = 0
 
     def __post_init__(self) -> None:
-        _import_ray()
+        import_ray()
 
     def run(
         self, work: Work[T, R], tasks: Iterable[T], *, batch_size: int, deadline_s: float
@@ -66,11 +61,11 @@ class RayEngine:
         Raises:
             ValueError: If there is no such cluster, or a node has no or another motionlens.
         """
-        waiting = {number: pickle.dumps(task) for number, task in enumerate(tasks)}
+        waiting = dict(enumerate(map(pickle.dumps, tasks)))
         if not waiting:
             return
-        with _connected(self.address, self.num_workers) as ray:
-            _check_nodes(ray)
+        with connected(self.address, self.num_workers) as ray:
+            check_nodes(ray)
             actor = _Actor.arguments(ray.put(pickle.dumps(work)), batch_size, deadline_s)
             passes: Counter[int] = Counter()
             while waiting:
@@ -82,9 +77,12 @@ class RayEngine:
                 except ray.exceptions.RayError as lost:
                     error = lost
                 passes.update(waiting)
+                if waiting:
+                    tasks_lost = counted(len(waiting), "task")
+                    warnings.warn(f"a node is lost; {tasks_lost} of it run again", stacklevel=2)
+                reason = f" ({one_line(error)})" if error else ""
                 for number in [n for n in waiting if passes[n] == ATTEMPTS]:
                     del waiting[number]
-                    reason = f" ({one_line(error)})" if error else ""
                     yield number, Lost(f"lost its node {ATTEMPTS} times{reason}")
 
     def _pass(
@@ -104,25 +102,29 @@ class RayEngine:
         context.max_errored_blocks = -1
         context.enable_progress_bars = False
         context.print_on_execution_start = False
-        data = ray.data.from_arrow(
-            [
-                arrow.table({"number": block, "task": [waiting[number] for number in block]})
-                for block in blocks
-            ]
-        ).map_batches(
-            _Actor,
-            fn_constructor_kwargs=actor,
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1,
-                max_size=min(num_actors, len(blocks)),
-                initial_size=min(num_actors, len(blocks), cores),
-            ),
-            num_cpus=1,
-            num_gpus=self.num_gpus,
-            ray_remote_args_fn=_remote_args,
-        )
+        tables = [
+            arrow.table({"number": block, "task": [waiting[number] for number in block]})
+            for block in blocks
+        ]
+        with warnings.catch_warnings():
+            # Of the last two options, for which Ray 2.60 has no other place.
+            warnings.simplefilter("ignore")
+            data = ray.data.from_arrow(tables).map_batches(
+                _Actor,
+                fn_constructor_kwargs=actor,
+                batch_size=None,
+                batch_format="pyarrow",
+                compute=ray.data.ActorPoolStrategy(
+                    min_size=1,
+                    max_size=min(num_actors, len(blocks)),
+                    initial_size=min(num_actors, len(blocks), cores),
+                ),
+                num_cpus=1,
+                num_gpus=self.num_gpus,
+                # An actor comes back when there is a place for it; nobody waits for its tasks.
+                max_restarts=-1,
+                max_task_retries=0,
+            )
         for table in data.iter_batches(batch_size=None, batch_format="pyarrow"):
             results = table.column("result").to_pylist()
             for number, content in zip(table.column("number").to_pylist(), results, strict=True):
@@ -130,11 +132,6 @@ class RayEngine:
                 if isinstance(result, Exception):
                     raise result
                 yield number, result
-
-
-def _remote_args() -> dict[str, int]:
-    """An actor comes back when there is a place for it; nobody waits for the tasks that it had."""
-    return {"max_restarts": -1, "max_task_retries": 0}
 
 
 class _Actor:
@@ -183,111 +180,3 @@ class _Actor:
     ) -> Generator[tuple[int, Sequence[Any] | Lost]]:
         for number, batch in enumerate(batches):
             yield number, asyncio.run(self._pool.run(batch))
-
-
-def _import_ray() -> Any:
-    """Ray, told to report nothing to its makers.
-
-    Raises:
-        ImportError: If it is not installed.
-    """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # The behaviour of later versions, which says nothing of it.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    # Notes of its core about lost nodes, which go to standard error whatever is asked for.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray = require("ray", "ray")
-    require("ray.data", "ray")
-    return ray
-
-
-@contextmanager
-def _connected(address: str, num_cpus: int | None) -> Iterator[Any]:
-    """Ray, connected to a cluster, unless this process is connected already.
-
-    Raises:
-        ValueError: If there is no such cluster.
-    """
-    ray = _import_ray()
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if ray.is_initialized():
-        yield ray
-        return
-    options: dict[str, Any] = {"address": address}
-    if address == "local":
-        options |= {
-            "num_cpus": num_cpus,
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-        }
-    elif address != "auto":
-        _check_reachable(address)
-    try:
-        ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        advice = "start one with 'ray start --head', or take --address local"
-        raise ValueError(
-            f"address {address}: no Ray cluster: {one_line(error)}; {advice}"
-        ) from None
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_reachable(address: str) -> None:
-    """Find out in seconds, where Ray takes minutes, that nobody listens.
-
-    Raises:
-        ValueError: If nobody does, or it is no address.
-    """
-    host, _, port = address.rpartition(":")
-    if "://" in address or not host or not port.isdecimal():
-        raise ValueError(f"address must be auto, local or HOST:PORT of the head, got {address}")
-    try:
-        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
-    except (OSError, OverflowError) as error:
-        raise ValueError(
-            f"address {address} cannot be reached: {getattr(error, 'strerror', None) or error}; "
-            "give HOST:PORT that 'ray start --head' printed"
-        ) from None
-
-
-def _check_nodes(ray: Any) -> None:
-    """Make sure that every node has this package, in this version.
-
-    Raises:
-        ValueError: If one has not, or none answers.
-    """
-
-    # Travels by value: a function of a module would need the module there.
-    def find() -> str:
-        try:
-            from importlib import import_module
-
-            return str(import_module("motionlens._utils.version").__version__)
-        except ImportError as error:
-            return f"none ({error})"
-
-    place = require("ray.util.scheduling_strategies", "ray").NodeAffinitySchedulingStrategy
-    probe = ray.remote(num_cpus=0, max_retries=0)(find)
-    nodes = [node for node in ray.nodes() if node["Alive"]]
-    asked = {
-        probe.options(scheduling_strategy=place(node["NodeID"], soft=False)).remote(): node
-        for node in nodes
-    }
-    ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER_S)
-    if not ready:
-        raise ValueError(f"address: no node of the Ray cluster answers in {_ANSWER_S:.0f} s")
-    for answer in ready:
-        try:
-            version = ray.get(answer)
-        except ray.exceptions.RayError:  # the node is lost; others do its work
-            continue
-        if version != __version__:
-            raise ValueError(
-                f"node {asked[answer]['NodeManagerAddress']} of the Ray cluster must have "
-                f"motionlens {__version__}, it has {version}; install it there with "
-                f"{install_hint('ray')}"
-            )

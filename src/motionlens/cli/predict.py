@@ -11,7 +11,7 @@ from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._streaming import add_stream_options, given_options, watch_source
-from motionlens.inference.batch_jobs import predict_videos
+from motionlens.inference.batch_prediction import predict_videos
 from motionlens.inference.part_files import check_parts
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import read_clip

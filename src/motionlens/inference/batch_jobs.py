@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
-import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,11 +33,9 @@ from motionlens.datasets.decode_check import VideoKey
 from motionlens.inference.checkpoint import checksum
 from motionlens.inference.onnx_network import OnnxNetwork
 from motionlens.inference.part_files import PartFolder, open_parts
-from motionlens.inference.recognizer import OnError, Recognizer
-from motionlens.inference.runner import Result, Runner, run_videos
-from motionlens.report.prediction import Labelling
-from motionlens.video.find import expand_folders
-from motionlens.video.frames import FOLDER_FPS, VideoError
+from motionlens.inference.recognizer import OnError
+from motionlens.inference.runner import Result, Runner, run_shared, run_videos
+from motionlens.video.frames import VideoError
 
 OnProgress = Callable[[int, int], None]
 Output = Literal["probabilities", "features"]
@@ -114,90 +111,58 @@ class VideoWork:
         return [row.numpy() if isinstance(row, Tensor) else str(row) for _, row in results]
 
 
-def predict_videos(
-    recognizer: Recognizer,
-    videos: Sequence[str | os.PathLike[str]],
-    out: str | os.PathLike[str],
+def run_jobs_or_shared(
+    runner: Runner,
+    index: VideoIndex,
+    output: Output,
+    folder: Path | None,
     *,
-    engine: EngineName = "local",
-    address: str | None = None,
-    deadline_s: float = DEADLINE_S,
-    top: int = 5,
-    batch_size: int = 8,
-    num_workers: int | None = None,
-    folder_fps: float = FOLDER_FPS,
-    on_error: OnError | None = None,
-    on_progress: OnProgress | None = None,
-) -> int:
-    """Predict many videos into a folder of Parquet files, written as results come.
-
-    Each video has one row: ``path``, ``start`` and ``end`` (null), ``label`` and ``probability`` of
-    its first label, ``labels`` and ``probabilities`` of the ``top`` first, ``above`` (see
-    :class:`motionlens.report.prediction.Prediction`), and ``error``, null for a video that could be
-    read. The same call goes on with the videos that have no row, and tries those again that have an
-    error.
+    engine: EngineName | None,
+    address: str | None,
+    deadline_s: float,
+    skip_broken: bool,
+    **options: Any,
+) -> Iterator[Result]:
+    """Results of :func:`run_job` if there is an engine, else of :func:`run_shared`.
 
     Args:
-        recognizer: whose labels are wanted.
-        videos: files and folders of videos; one that is named twice is predicted once.
-        out: folder for the results, made if absent.
-        engine: where to run: local, in processes of this machine, or ray, on a Ray cluster.
-        address: of the cluster: auto for the one that this machine belongs to, local to start one
-            here, or HOST:PORT of its head; by default auto.
-        deadline_s: seconds that a batch of videos may take; then its process is killed, and each
-            video of it is tried again alone, twice.
-        top: labels per video, at most all.
-        batch_size: videos per batch.
-        num_workers: processes, or actors of the cluster; by default one per core.
-        folder_fps: frames per second of folders of pictures.
-        on_error: called with path and error of each video that has no prediction.
-        on_progress: called with the number of videos done and of all videos.
-
-    Returns:
-        Number of videos with a prediction in the folder that are among ``videos``.
+        runner: whose network is shown the videos.
+        index: the videos.
+        output: what is wanted of clips.
+        folder: for results of a job so far.
+        engine: where to run; None for this process and those that torchrun started.
+        address: of a cluster.
+        deadline_s: seconds of a batch in a job.
+        skip_broken: yield the error of a broken video, instead of raising it.
+        **options: that both have.
 
     Raises:
-        ValueError: If an option is out of its range, the folder holds anything else or results of
-            another recognizer, or the engine cannot be started.
-        ImportError: If pyarrow is not installed, or Ray for ray.
-        OSError: If the folder cannot be written.
+        ValueError: If an option is only for jobs and there is no engine, or a job has no folder or
+            shows frames in random order.
     """
-    index = VideoIndex.of_paths(expand_folders(videos, on_error), folder_fps)
-    arrow = require("pyarrow", "parquet")
-    labelling: Labelling = recognizer.card.labelling
+    forward = runner.probabilities if output == "probabilities" else runner.features
+    if engine is None:
+        for name, value, default in (
+            ("address", address, None),
+            ("deadline_s", deadline_s, DEADLINE_S),
+        ):
+            if value != default:
+                raise ValueError(f"{name} is for jobs; add --engine local or --engine ray")
+        return run_shared(runner, index, forward, skip_broken=skip_broken, **options)
+    if folder is None:
+        raise ValueError("engine needs a folder for the results so far; name one with --out")
+    if options["views"].frame_order == "shuffled":
+        raise ValueError("frame_order must not be shuffled with an engine; leave one out")
+    options |= {"address": address, "deadline_s": deadline_s}
+    results = run_job(runner, index, output, folder, engine=engine, **options)
+    return results if skip_broken else _raising(results)
 
-    def describe(key: VideoKey, row: NDArray[np.float32]) -> dict[str, Any]:
-        found = labelling.best(key[0], torch.from_numpy(row), top)
-        return {
-            "label": found.label,
-            "probability": found.probabilities[0],
-            "labels": found.labels,
-            "probabilities": found.probabilities,
-            "above": found.above,
-        }
 
-    columns = {
-        "label": arrow.string(),
-        "probability": arrow.float32(),
-        "labels": arrow.list_(arrow.string()),
-        "probabilities": arrow.list_(arrow.float32()),
-        "above": arrow.list_(arrow.bool_()),
-    }
-    settings = {"job": "predict", **job_settings(recognizer), "top": top, "folder_fps": folder_fps}
-    work = VideoWork.of(recognizer, index, "probabilities", batch_size=batch_size)
-    processes = open_job_engine(recognizer, engine, address=address, num_workers=num_workers)
-    num_failed = 0
-
-    def failed(path: str, error: VideoError) -> None:
-        nonlocal num_failed
-        num_failed += 1
-        if on_error:
-            on_error(path, error)
-
-    with open_parts(out, columns, settings) as parts:
-        keys = _keys(index)
-        _fill(parts, keys, work, processes, describe, deadline_s, failed, on_progress)
-    return len(keys) - num_failed
+def _raising(results: Iterator[Result]) -> Iterator[Result]:
+    for name, row in results:
+        if isinstance(row, VideoError):
+            raise row
+        yield name, row
 
 
 def run_job(
@@ -220,7 +185,8 @@ def run_job(
         index: the videos.
         output: what is wanted of clips.
         folder: for the results so far; removed once the last one is taken.
-        engine: where to run, see :func:`predict_videos`, like the next three.
+        engine: where to run, see
+            :func:`motionlens.inference.batch_prediction.predict_videos`, like the next three.
         address: of the cluster.
         deadline_s: seconds of a batch.
         num_workers: processes or actors.
@@ -231,7 +197,7 @@ def run_job(
         Name of each video and its row, or why there is none, in the order of the index.
 
     Raises:
-        ValueError: As :func:`predict_videos` does.
+        ValueError: If the engine cannot be started, or the folder holds anything else.
     """
     arrow = require("pyarrow", "parquet")
     work = VideoWork.of(runner, index, output, **options)
@@ -244,7 +210,7 @@ def run_job(
         return {"values": row}
 
     with open_parts(folder, columns, settings) as parts:
-        _fill(parts, _keys(index), work, processes, describe, deadline_s, None, on_progress)
+        fill(parts, video_keys(index), work, processes, describe, deadline_s, None, on_progress)
         parts.flush()
         rows = parts.rows_of(index.entry(i).key for i in range(len(index)))
         for i, row in enumerate(rows):
@@ -275,12 +241,12 @@ def job_settings(runner: Runner) -> dict[str, Any]:
     }
 
 
-def _keys(index: VideoIndex) -> list[VideoKey]:
+def video_keys(index: VideoIndex) -> list[VideoKey]:
     """The clips of an index, each once."""
     return list(dict.fromkeys(index.entry(i).key for i in range(len(index))))
 
 
-def _fill(
+def fill(
     parts: PartFolder,
     keys: Sequence[VideoKey],
     work: VideoWork,
