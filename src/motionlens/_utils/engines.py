@@ -98,3 +98,17 @@ def open_engine(
     if address is not None:
         raise ValueError(f"address is of a Ray cluster, got {address}; add --engine ray")
     return LocalEngine(num_workers)
+
+
+def cluster_engine(
+    name: EngineName, *, address: str | None, num_workers: int | None
+) -> Engine | None:
+    """The engine of a cluster; None for local, where callers have processes of their own.
+
+    Raises:
+        ValueError: As :func:`open_engine` does.
+        ImportError: Likewise.
+    """
+    if name == "local" and address is None:
+        return None
+    return open_engine(name, address=address, num_workers=num_workers)

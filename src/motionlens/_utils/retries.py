@@ -16,6 +16,11 @@ Work = Callable[[Sequence[T]], Sequence[R]]
 ATTEMPTS = 3
 
 
+def one_by_one(function: Callable[[T], R], tasks: Sequence[T]) -> list[R]:
+    """As :data:`Work`, what a function of one task gives for each."""
+    return [function(task) for task in tasks]
+
+
 def run_with_retries(
     attempt: Callable[[Iterable[Sequence[T]]], Generator[tuple[int, Sequence[R] | Lost]]],
     tasks: Iterable[T],
