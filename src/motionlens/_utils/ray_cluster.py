@@ -55,7 +55,7 @@ def connected(address: str, num_cpus: int | None) -> Iterator[Any]:
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
     elif address != "auto":
-        _check_reachable(address)
+        check_reachable(address)
     try:
         with _without_stderr():
             ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
@@ -97,7 +97,7 @@ def _without_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def _check_reachable(address: str) -> None:
+def check_reachable(address: str) -> None:
     """Find out in seconds, where Ray takes minutes, that nobody listens.
 
     Raises:
