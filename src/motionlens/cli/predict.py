@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     shared.split_run_and_files("predict", args)
     if args.stream:
+        if args.out is not None:
+            raise ValueError("--out is for one prediction a video; leave it or --stream out")
         return _stream(args)
     if given := given_options(args, add_stream_options):
         raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
