@@ -42,11 +42,10 @@ def connected(address: str, num_cpus: int | None) -> Iterator[Any]:
         ValueError: If there is no such cluster.
     """
     ray = import_ray()
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield ray
         return
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {"address": address}
     if address == "local":
         options |= {

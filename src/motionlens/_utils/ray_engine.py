@@ -68,6 +68,7 @@ class RayEngine:
             check_nodes(ray)
             actor = _Actor.arguments(ray.put(pickle.dumps(work)), batch_size, deadline_s)
             passes: Counter[int] = Counter()
+            num_tasks = len(waiting)
             while waiting:
                 error: Exception | None = None
                 try:
@@ -81,6 +82,8 @@ class RayEngine:
                     tasks_lost = counted(len(waiting), "task")
                     warnings.warn(f"a node is lost; {tasks_lost} of it run again", stacklevel=2)
                 reason = f" ({one_line(error)})" if error else ""
+                if passes.total() == ATTEMPTS * num_tasks:
+                    raise ValueError(f"no node of the Ray cluster can do the work{reason}")
                 for number in [n for n in waiting if passes[n] == ATTEMPTS]:
                     del waiting[number]
                     yield number, Lost(f"lost its node {ATTEMPTS} times{reason}")
@@ -97,19 +100,19 @@ class RayEngine:
         # All actors have something to do until the end.
         size = max(batch_size, min(size, -(-len(numbers) // (4 * num_actors))))
         blocks = [numbers[first : first + size] for first in range(0, len(numbers), size)]
-        context = ray.data.DataContext.get_current()
-        # A lost node costs its blocks, not the job.
-        context.max_errored_blocks = -1
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
         tables = [
             arrow.table({"number": block, "task": [waiting[number] for number in block]})
             for block in blocks
         ]
+        given = ray.data.from_arrow(tables)
+        # A lost node costs its blocks, not the job.
+        given.context.max_errored_blocks = -1
+        given.context.enable_progress_bars = False
+        given.context.print_on_execution_start = False
         with warnings.catch_warnings():
             # Of the last two options, for which Ray 2.60 has no other place.
             warnings.simplefilter("ignore")
-            data = ray.data.from_arrow(tables).map_batches(
+            data = given.map_batches(
                 _Actor,
                 fn_constructor_kwargs=actor,
                 batch_size=None,

@@ -202,8 +202,9 @@ def run_job(
     arrow = require("pyarrow", "parquet")
     work = VideoWork.of(runner, index, output, **options)
     processes = open_job_engine(runner, engine, address=address, num_workers=num_workers)
-    settings = {"job": output, **job_settings(runner), "views": str(work.views)}
+    settings = {"job": output, **job_settings(runner), "views": repr(work.views)}
     settings |= {"swap": None if work.swap is None else work.swap.tolist(), "fps": index.fps}
+    settings["root"] = str(work.root)
     columns = {"values": arrow.list_(arrow.float32())}
 
     def describe(_: VideoKey, row: NDArray[np.float32]) -> dict[str, Any]:
