@@ -36,11 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--videos", type=int, default=2000)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--clips", type=Path, help="folder for the videos, used if it is there")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        videos = write_videos(folder / "clips", args.videos)
+        videos = write_videos(args.clips or folder / "clips", args.videos)
         recognizer = Recognizer.from_pretrained(device="cpu")
         runs = []
         for number in range(args.repeats):
@@ -66,6 +67,8 @@ def main() -> None:
 
 def write_videos(folder: Path, number: int) -> list[Path]:
     """Generated videos, of which one in a hundred is broken."""
+    if folder.exists():
+        return sorted((folder / "train").rglob("*.mp4"))
     write_task("path_in_view", folder, difficulty="easy", num_train=number, num_validation=1)
     videos = sorted((folder / "train").rglob("*.mp4"))
     damages = list(DAMAGES.values())
@@ -112,6 +115,8 @@ def start_cluster() -> tuple:
     """Two nodes on this machine, of one core each, and the second of them."""
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    # Otherwise its workers step back behind whatever else runs on the machine.
+    os.environ["RAY_worker_niceness"] = "0"
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "include_dashboard": False}
