@@ -58,8 +58,10 @@ def connected(address: str, num_cpus: int | None) -> Iterator[Any]:
     try:
         with _without_stderr():
             ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         advice = "start one with 'ray start --head', or take --address local"
+        if address not in ("auto", "local"):
+            advice = "if it wants a token, set RAY_AUTH_MODE=token"
         raise ValueError(
             f"address {address}: no Ray cluster: {one_line(error)}; {advice}"
         ) from None
