@@ -22,14 +22,16 @@ _LAUNCHERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 def torchrun(
-    *arguments: object, num_processes: int = 2, module: bool = True
+    *arguments: object, num_processes: int = 2, module: bool = True, max_restarts: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """Run ``python -m <arguments>``, or a script, in several processes that know each other."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc_per_node", str(num_processes), *(["-m"] if module else [])]
+    command += ["--nproc_per_node", str(num_processes), "--max_restarts", str(max_restarts)]
+    command += ["-m"] if module else []
     # The tests' own machine may be a node of some cluster.
     environment = {name: value for name, value in os.environ.items() if name not in _LAUNCHERS}
     environment["OMP_NUM_THREADS"] = "1"
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"  # see docs/clusters.md
     return subprocess.run(
         [*command, *map(str, arguments)],
         env=environment,

@@ -9,6 +9,7 @@ from motionlens.bench.report import load, markdown
 @pytest.mark.slow
 def test_every_suite_runs_and_leaves_its_results(tmp_path, motionlens_command, monkeypatch):
     monkeypatch.setattr(suites, "SIZES", [(4, 32)])
+    monkeypatch.setattr(suites, "SMALL_BATCH", 1)
     status, _, err = motionlens_command(
         "bench", "--quick", "--seconds", "0.01", "--out", tmp_path / "bench", "--device", "cpu"
     )
@@ -25,6 +26,7 @@ def test_every_suite_runs_and_leaves_its_results(tmp_path, motionlens_command, m
         "ResNet-34, training step",
         "stream",
         "nano, inference",
+        "nano, training step",
         "loading",
     }
     for result in results:

@@ -7,7 +7,7 @@ import pytest
 
 from motionlens.cli.info import NUM_CLASSES, list_rows
 from motionlens.models import profile, registry
-from motionlens.ops import proposals_cpu
+from motionlens.ops import compiled
 
 
 def stored(motionlens_command):
@@ -38,9 +38,9 @@ def test_the_list_needs_no_torch():
     assert json.loads(done.stdout.splitlines()[-1]) == [0, False]
 
 
-@pytest.mark.parametrize(("found", "said"), [(proposals_cpu, "one pass"), (None, "plain")])
+@pytest.mark.parametrize(("found", "said"), [(compiled, "one pass"), (None, "plain")])
 def test_which_search_runs(found, said, motionlens_command, monkeypatch):
-    monkeypatch.setattr(proposals_cpu, "compiled_search", lambda: found)
+    monkeypatch.setattr(compiled, "numba_module", lambda name: found)
     status, printed, _ = motionlens_command("info", "cpnet_nano")
     assert status == 0
     assert re.search(rf"^CPU search +{said}", printed, re.M)

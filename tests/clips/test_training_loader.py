@@ -193,6 +193,19 @@ class TestLoader:
         dataset.set_epoch(1)
         assert load(dataset)[2] != first
 
+    @pytest.mark.parametrize("num_workers", [0, 1])
+    def test_an_epoch_can_begin_at_any_batch(self, training, num_workers):
+        dataset = training()
+        options = {"batch_size": 3, "shuffle": True, "seed": 0, "world_size": 2, "rank": 1}
+        loader = build_loader(dataset, num_workers=num_workers, **options)
+        whole = list(loader)
+        assert len(whole) == len(loader) == 2
+        loader.sampler.skipped = 3
+        (rest,) = loader
+        assert len(loader) == 2
+        for name, value in whole[1].items():
+            assert torch.equal(rest[name], value)
+
     def test_without_shuffling_everything_comes_once_in_order(self, evaluation):
         loader = build_loader(evaluation(), 4, False, 0, 0)
         assert [len(batch["label"]) for batch in loader] == [4, 4, 2]

@@ -39,7 +39,7 @@ def assert_same(features, k, metric, found):
 
 @pytest.fixture
 def plain(monkeypatch):
-    monkeypatch.setattr(proposals_cpu, "compiled_search", lambda: None)
+    monkeypatch.setattr(proposals_cpu, "numba_module", lambda name: None)
 
 
 @settings(max_examples=60, deadline=None)

@@ -13,6 +13,7 @@ from motionlens.ops import proposals_cpu, proposals_reference
 from motionlens.ops.scoring import METRICS, prepare
 
 module = pytest.importorskip("motionlens.ops.proposals_numba")
+from motionlens.ops import numba_team  # noqa: E402
 from motionlens.ops.score_tile import LANES, ROWS  # noqa: E402
 
 MASKS = [(None, False), (1, False), (2, False), (None, True), (1, True), (3, True)]
@@ -96,9 +97,17 @@ def test_what_it_leaves_to_the_plain_search():
     assert not takes(torch.randn(1, 2, 100, 4).double(), 2)
 
 
+@pytest.mark.parametrize(("S", "C"), [(60, 4), (60, 900)])
+@pytest.mark.parametrize("k", [1, 8, LANES, LANES + 1])
+def test_with_and_without_a_bound_beforehand(S, C, k):
+    """Many channels or proposals make it dearer than what it saves."""
+    for mask in MASKS:
+        assert_agrees(torch.randn(1, 4, S, C), k, "l2", *mask)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_the_same_on_any_number_of_threads_and_clips(threads, monkeypatch):
-    monkeypatch.setattr(module, "_WORK_OF_A_THREAD", 1)
+    monkeypatch.setattr(numba_team, "_WORK_OF_A_THREAD", 1)
     features = torch.randn(3, 7, 30, 6, generator=torch.Generator().manual_seed(0)).round()
     alone = [run(clip[None], 6)[1:] for clip in features]
     before = torch.get_num_threads()
@@ -112,7 +121,7 @@ def test_the_same_on_any_number_of_threads_and_clips(threads, monkeypatch):
 
 
 def test_eight_threads_at_once(monkeypatch):
-    monkeypatch.setattr(module, "_WORK_OF_A_THREAD", 1)
+    monkeypatch.setattr(numba_team, "_WORK_OF_A_THREAD", 1)
     clips = [torch.randn(2, 6, 50, 8) for _ in range(8)]
     expected = [proposals_cpu.search(clip, 4, "l2", None, False) for clip in clips]
     with ThreadPoolExecutor(8) as pool:
@@ -147,17 +156,3 @@ def test_stores_no_scores():
         lambda: proposals_cpu.search(features, 4, "l2", None, False), features.device
     )
     assert peak < 0.1 * (T * S) ** 2 * 4
-
-
-def test_compiles_without_a_cache_where_none_can_be_written():
-    def compiler(**options):
-        def decorate(function):
-            if options.get("cache"):
-                raise RuntimeError("cannot cache function: no locator available")
-            return function, options
-
-        return decorate
-
-    function, options = module._compiled(compiler)(len)
-    assert function is len
-    assert options == {"error_model": "numpy"}

@@ -1,6 +1,11 @@
-"""``python killed.py MOMENT train ...``: the command, killed at that moment as by ``kill -9``."""
+"""``python killed.py MOMENT train ...``: the command, killed at that moment as by ``kill -9``.
+
+``batch_7`` is before the seventh batch, ``terminated_at_batch_7`` has SIGTERM instead,
+``batch_7_in_process_1`` is in that process alone, and not in one that torchrun has restarted.
+"""
 
 import os
+import re
 import signal
 import sys
 
@@ -13,18 +18,18 @@ moment = sys.argv[1]
 calls = 0
 
 
-def kill():
-    os.kill(os.getpid(), signal.SIGKILL)
+def kill(number=signal.SIGKILL):
+    os.kill(os.getpid(), number)
 
 
-def killing_before(function, call):
+def killing_before(function, call, number=signal.SIGKILL):
     """The function, which kills the process when it is called for the n-th time."""
 
     def wrapped(*args, **kwargs):
         global calls
         calls += 1
         if calls == call:
-            kill()
+            kill(number)
         return function(*args, **kwargs)
 
     return wrapped
@@ -46,14 +51,12 @@ save = torch.save
 if moment == "epoch_2_begins":
     begin = module.TrainingModule.on_train_epoch_start
     module.TrainingModule.on_train_epoch_start = killing_before(begin, 2)
-elif moment == "middle_of_epoch_2":
-    step = module.TrainingModule.training_step
-    # Three batches an epoch.
-    module.TrainingModule.training_step = killing_before(step, 5)
-elif moment == "middle_of_epoch_2_in_process_1":
-    if os.environ["RANK"] == "1":
+elif found := re.fullmatch(r"(terminated_at_)?batch_(\d+)(?:_in_process_(\d))?", moment):
+    number = signal.SIGTERM if found[1] else signal.SIGKILL
+    is_restarted = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    if not is_restarted and found[3] in (None, os.environ.get("RANK")):
         step = module.TrainingModule.training_step
-        module.TrainingModule.training_step = killing_before(step, 4)
+        module.TrainingModule.training_step = killing_before(step, int(found[2]), number)
 elif moment == "before_the_second_checkpoint":
     write = checkpoint_io.AtomicCheckpointIO.save_checkpoint
     checkpoint_io.AtomicCheckpointIO.save_checkpoint = killing_before(write, 2)

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -115,6 +116,17 @@ def test_missing_file_is_named(tmp_path):
         (lambda: AugmentConfig(cutmix_alpha=-1), "augment.cutmix_alpha must be at least 0"),
         (lambda: LogConfig(clips=-1), "log.clips must be at least 0"),
         (lambda: Recipe(data="x", out="y", patience=0), "patience must be at least 1"),
+        (
+            lambda: Recipe(data="x", out="y", checkpoint_every_minutes=0),
+            "checkpoint_every_minutes must be above 0, got 0",
+        ),
+        (
+            lambda: Recipe(data="x", out="y", checkpoint_every_steps=0),
+            "checkpoint_every_steps must be at least 1, got 0",
+        ),
+        (lambda: LogConfig(logger=""), "log.logger must be the path of a class"),
+        (lambda: LogConfig(logger={"save_dir": "x"}), "log.logger must be the path of a class"),
+        (lambda: LogConfig(logger={"class_path": "a.B", "init_args": 3}), "log.logger must be the"),
         (lambda: Recipe(data="x", out="y", devices=0), "devices must be at least 1"),
         (lambda: Recipe(data="x", out="y", num_nodes=0), "num_nodes must be at least 1"),
     ],
@@ -183,3 +195,29 @@ def test_a_changed_field_must_exist_and_fit(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)) as caught:
         RECIPE.with_(**changes)
     assert "\n" not in str(caught.value)
+
+
+CLASS = {"class_path": "stranger.Evil"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"model_options": {"x": CLASS}},
+        {"model_options": {"x": [CLASS], "y": json.dumps(CLASS)}},
+        {"log": {"logger": CLASS}},
+        {"log": {"logger": "stranger.Evil"}},
+        {"log": {"logger": {**CLASS, "init_args": {"x": CLASS, "y": [json.dumps(CLASS)]}}}},
+    ],
+)
+def test_reading_a_recipe_imports_no_class_that_it_names(values, tmp_path, monkeypatch):
+    (tmp_path / "stranger.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    path = write(tmp_path, json.dumps({"data": "x", "out": "y", **values}))
+    recipe = load_recipe(path)
+    for name, value in values.items():
+        found = getattr(recipe, name)
+        assert (found if name == "model_options" else {"logger": found.logger}) == value
+    save_recipe(recipe, tmp_path / "again.yaml")
+    assert load_recipe(tmp_path / "again.yaml") == recipe
+    assert recipe.with_(seed=1).log == recipe.log

@@ -115,6 +115,18 @@ def test_a_run_that_was_killed_while_replacing_another_keeps_that(begun):
     assert not (run / ".lock").exists()
 
 
+def test_a_replaced_run_is_kept_until_the_new_one_has_finished_an_epoch(begun):
+    """A checkpoint within the first epoch is no recognizer."""
+    run = Path(begun.out)
+    with begun_run(begun, overwrite=True):
+        (run / CHECKPOINT).parent.mkdir()
+        (run / CHECKPOINT).touch()
+    assert (run / CHECKPOINT).exists()
+    assert (run / ".replaced" / "config.json").exists()
+    finish_epoch(begun, resume=True)
+    assert not (run / ".replaced").exists()
+
+
 def test_two_processes_do_not_work_in_one_run_folder(begun):
     run = Path(begun.out)
     with begun_run(begun, resume=True):
@@ -185,6 +197,13 @@ def test_run_recipe_follows_a_moved_run(begun, tmp_path):
     assert run_recipe(tmp_path / "moved").out == str(tmp_path / "moved")
     with pytest.raises(ValueError, match=r"holds no recipe\.yaml"):
         run_recipe(tmp_path)
+
+
+def test_run_recipe_names_no_code(begun):
+    path = Path(begun.out) / "recipe.yaml"
+    path.write_text(path.read_text().replace("logger: null", "logger: stranger.Evil"))
+    assert load_recipe(path).log.logger == "stranger.Evil"
+    assert run_recipe(begun.out).log.logger is None
 
 
 def test_metrics_keep_absent_values_absent(tmp_path):

@@ -75,6 +75,8 @@ SITES: list[tuple[str, int, int, int, dict[str, Any]]] = [
 # to 16,384.
 SEARCHED_FRAMES = (4, 8, 16, 32, 64)
 SEARCHED_GRIDS = ((7, 512), (8, 64), (10, 128), (14, 256), (14, 512), (16, 32))
+# Clips per step of the smallest networks, which train with so many.
+SMALL_BATCH = 16
 # Alternatives that store N x N numbers run where these take no more, bytes.
 MOST_STORED = 1.2e9
 
@@ -146,14 +148,15 @@ def models_suite(setting: Setting) -> Iterator[Case]:
             yield Case(name, "ResNet-34, training step", training, (setting.batch_size, "clips"))
     yield _stream_case(setting)
     small = {
-        form: optimize(
-            create_model(f"{form}_nano", num_classes=7).to(setting.device), dtype=setting.dtype
-        )
+        form: create_model(f"{form}_nano", num_classes=7).to(setting.device)
         for form in ("cpnet", "c2d", "c3d")
     }
     clip = _placed(torch.randn(setting.batch_size, 3, 8, 64, 64), setting)
-    runs = {label: _inference(network, clip) for label, network in small.items()}
+    runs = {n: _inference(optimize(m, dtype=setting.dtype), clip) for n, m in small.items()}
     yield Case("8x64x64", "nano, inference", runs, (setting.batch_size, "clips"))
+    clips = _placed(torch.randn(SMALL_BATCH, 3, 16, 64, 64), setting)
+    runs = {n: _training(m.to(setting.dtype).train(), clips) for n, m in small.items()}
+    yield Case("16x64x64", "nano, training step", runs, (SMALL_BATCH, "clips"))
 
 
 def _networks(stem_stride: int) -> dict[str, nn.Module]:

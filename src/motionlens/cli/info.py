@@ -105,10 +105,10 @@ def _print_description(found: "ModelDescription", options: Mapping[str, Any]) ->
         ("options", ", ".join(f"{name}={options[name]}" for name in options)),
     ]
     if found.modules:
-        from motionlens.ops.proposals_cpu import compiled_search
+        from motionlens.ops.compiled import numba_module
 
         how = "plain, because Numba cannot be loaded"
-        if compiled_search() is not None:
+        if numba_module("proposals_numba") is not None:
             how = "one pass, compiled by Numba"
         fields.append(("CPU search", how))
     else:

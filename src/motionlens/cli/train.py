@@ -1,9 +1,11 @@
 """Train a recognizer. Fields of the recipe are set by --config FILE, then by options."""
 
+import json
 import re
 import sys
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -18,6 +20,7 @@ from motionlens.training.recipe_files import read_recipe_file
 from motionlens.training.run_folder import (
     CHECKPOINT,
     begun_folds,
+    can_resume,
     check_checkpoint_exists,
     check_run,
     free_run_folder,
@@ -30,9 +33,13 @@ def _add_arguments(parser: Any) -> None:
     parser.add_argument("--config", action="config", help="recipe in YAML")
     parser.add_argument(
         "--resume",
-        action="store_true",
-        help="go on with the run in --out after its last finished epoch; "
-        "its recipe is the starting point if no --config is given",
+        nargs="?",
+        const=True,
+        default=False,
+        type=Literal["auto", True, False],
+        metavar="auto",
+        help="go on with the run in --out from its last checkpoint; its recipe is the starting "
+        "point if no --config is given. '--resume auto' starts anew where there is none",
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="remove a run that --out holds already"
@@ -55,14 +62,22 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     early.add_argument("--config", action="append", default=[])
     early.add_argument("--out")
     early.add_argument("--data")
-    early.add_argument("--resume", action="store_true")
+    early.add_argument("--resume", nargs="?", const=True)
     given, _ = early.parse_known_args(arguments)
-    if given.resume and given.out and not given.config:
+    if given.resume not in (None, True, "auto"):
+        raise ValueError(
+            f"resume must be auto or stand alone, got {given.resume}; the run is named by --out"
+        )
+    arguments = _with_logger(arguments)
+    found: dict[str, Any] = {}
+    is_new = given.resume == "auto" and not (given.out and _is_begun(given.out))
+    is_read = given.resume and given.out and not given.config and not is_new
+    if is_read:
         if not begun_folds(Path(given.out)):
             check_checkpoint_exists(given.out)
         given.config = [str(Path(given.out) / RECIPE_FILE)]
-        arguments = ["--config", given.config[0], *arguments]
-    found: dict[str, Any] = {}
+        # Whoever resumes a stranger's run does not mean to run code that its recipe names.
+        arguments = ["--config", given.config[0], "--log.logger", "null", *arguments]
     for path in given.config:
         found |= read_recipe_file(path)
     data = given.data or found.get("data")
@@ -71,7 +86,14 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
     if not is_named and not launched() and isinstance(data, str):
         arguments = [*arguments, "--out", str(free_run_folder(data))]
     try:
-        return parser.parse_args(arguments)
+        args = parser.parse_args(arguments)
+        if is_read and args.log.logger is None and (found.get("log") or {}).get("logger"):
+            warnings.warn(
+                "the logger of this run is left out; give --log.logger again to go on with it",
+                UserWarning,
+                stacklevel=2,
+            )
+        return args
     except ArgumentError as error:
         message = parser_message(error)
         if word := re.fullmatch(r"unrecognized arguments: ([^-\s]\S*)", message, re.IGNORECASE):
@@ -82,9 +104,28 @@ def parse(arguments: list[str], about: dict[str, Any]) -> Any:
         raise usage_error(message, parser) from None
 
 
+def _is_begun(out: str) -> bool:
+    """Whether a folder holds a run or folds to go on with."""
+    return can_resume(out) or begun_folds(Path(out)) is not None
+
+
+def _with_logger(arguments: list[str]) -> list[str]:
+    """``--log.logger CLASS_PATH`` as the mapping to which ``--log.logger.init_args...`` adds."""
+    found = list(arguments)
+    for place, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        at = place if equals else place + 1
+        value = value if equals else "".join(arguments[at : at + 1])
+        if option == "--log.logger" and re.fullmatch(r"[A-Za-z_][\w.]*", value) and value != "null":
+            found[at] = f"{option}{equals}" * bool(equals) + json.dumps({"class_path": value})
+    return found
+
+
 def run(args: Any) -> int:
     """Train, then say where the run lies and what can be done with it."""
     recipe = from_mappings(Recipe, args.as_dict())
+    if args.resume == "auto":
+        args.resume = _is_begun(recipe.out)
     folds = args.folds or (begun_folds(Path(recipe.out)) if args.resume else None)
     if folds is not None:
         return _run_folds(recipe, folds, args)
@@ -95,16 +136,22 @@ def run(args: Any) -> int:
 
     try:
         result = fit(recipe, resume=args.resume, overwrite=args.overwrite, progress=not args.quiet)
-    except KeyboardInterrupt:
-        if (Path(recipe.out) / CHECKPOINT).exists():
-            what = f"go on with: motionlens train --out {recipe.out} --resume"
-        else:
-            what = "no epoch was finished, nothing is left of the run"
-        print(f"motionlens: stopped; {what}", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if is_first_process():
+            print(_farewell(error, Path(recipe.out)), file=sys.stderr)
         raise
     if not args.quiet and is_first_process():
         print(_summary(result.metrics, result.history, recipe))
     return 0
+
+
+def _farewell(error: BaseException, out: Path) -> str:
+    """What ended the training, and how to go on."""
+    what = "ended by SIGTERM" if isinstance(error, SystemExit) else "stopped"
+    if (out / CHECKPOINT).exists() or begun_folds(out):
+        together = ", in as many processes," if launched() else ""
+        return f"motionlens: {what}; go on{together} with: motionlens train --out {out} --resume"
+    return f"motionlens: {what}; there was no checkpoint yet, nothing is left of the run"
 
 
 def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
@@ -120,11 +167,8 @@ def _run_folds(recipe: Recipe, folds: int, args: Any) -> int:
             progress=not args.quiet,
             say=(lambda line: None) if args.quiet else print,
         )
-    except KeyboardInterrupt:
-        print(
-            f"motionlens: stopped; go on with: motionlens train --out {recipe.out} --resume",
-            file=sys.stderr,
-        )
+    except (KeyboardInterrupt, SystemExit) as error:
+        print(_farewell(error, Path(recipe.out)), file=sys.stderr)
         raise
     if not args.quiet:
         Output().print_markdown(result.to_markdown())

@@ -181,6 +181,8 @@ class EpochSampler(Sampler[int]):
         rank: number of this process among all.
         world_size: number of processes.
         balanced: as many clips of each class, instead of each clip once.
+        skipped: so many of this process's first clips are left out: where an epoch is resumed.
+            Its length stays that of a whole epoch.
 
     Raises:
         ValueError: If classes are to be balanced and a video has no label or several.
@@ -191,6 +193,7 @@ class EpochSampler(Sampler[int]):
     rank: int = 0
     world_size: int = 1
     balanced: bool = False
+    skipped: int = 0
 
     def __post_init__(self) -> None:
         index = self.dataset.index
@@ -207,7 +210,7 @@ class EpochSampler(Sampler[int]):
         rng = np.random.default_rng([self.seed, self.dataset.epoch, _ORDER_STREAM])
         labels = self.dataset.index.labels
         order = balanced_order(labels, rng) if self.balanced else shuffled_order(len(labels), rng)
-        return iter(padded_share(order, self.rank, self.world_size))
+        return iter(padded_share(order, self.rank, self.world_size)[self.skipped :])
 
 
 def build_loader(

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from motionlens.ops.compiled import numba_module
 from motionlens.ops.pair_norm import normalise, normalised_maximum
 from motionlens.ops.proposals import flat_rows, positions
 from motionlens.ops.scoring import full_precision
@@ -65,6 +66,12 @@ def pair_embedding(
     """
     _check(features, indices, grid, layers)
     query, neighbour = _projections(features, grid, layers[0], offset_scale)
+    compiled = None if _needs_all_pairs(features) else numba_module("pair_embedding_numba")
+    if compiled is not None and compiled.takes(query, layers):
+        second = layers[1][:2] if len(layers) > 1 else ()
+        out = compiled.strongest(query, neighbour, indices.flatten(1, 2), *second)
+        assert isinstance(out, Tensor)
+        return out.view(*indices.shape[:3], -1)
     rows, K = flat_rows(indices, indices.shape[1] * indices.shape[2]), indices.shape[3]
     exists = (indices >= 0).flatten() if padded else None
 

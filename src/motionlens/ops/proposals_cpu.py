@@ -4,12 +4,10 @@ The plain search takes what is left of a query's own frame and what is right of 
 slices of the clip; no more than they are scored, and one frame's scores are stored at a time.
 """
 
-import functools
-from types import ModuleType
-
 import torch
 from torch import Tensor
 
+from motionlens.ops.compiled import numba_module
 from motionlens.ops.scoring import full_precision, prepare
 
 # Positions per group of the plain selection; 7 to 14 measured alike, smaller and larger slower.
@@ -35,7 +33,9 @@ def search(
             raise ValueError(
                 "features must be finite, got NaN or inf; check the clip and the learning rate"
             )
-        if (compiled := compiled_search()) is not None and compiled.takes(scoring, T, k):
+        if (compiled := numba_module("proposals_numba")) is not None and compiled.takes(
+            scoring, T, k
+        ):
             scores, indices = compiled.search(scoring, T, k, window, causal)
         else:
             scores = scoring.points.new_empty((B, T * S, k))
@@ -43,18 +43,6 @@ def search(
             for b, (points, bias) in enumerate(zip(scoring.points, scoring.bias, strict=True)):
                 scores[b], indices[b] = search_frames(points, bias, T, k, window, causal)
         return indices.view(B, T, S, k), scoring.distances(scores).view(B, T, S, k)
-
-
-@functools.cache
-def compiled_search() -> ModuleType | None:
-    """The module of the compiled search, imported when first needed; None without Numba."""
-    try:
-        from motionlens.ops import proposals_numba
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in ("", "numba", "llvmlite"):
-            raise
-        return None
-    return proposals_numba
 
 
 def search_frames(

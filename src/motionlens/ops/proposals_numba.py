@@ -8,9 +8,6 @@ depends on the sizes of a clip alone, not on the number of threads or clips.
 Letters: B clips, T frames, S positions of a frame, C channels, K proposals, P panels of a frame.
 """
 
-import ctypes
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,51 +15,17 @@ import torch
 from numba import carray, cfunc, njit, types
 from torch import Tensor
 
-from motionlens.ops.score_tile import LANES, ROWS, lowest_bit, pointer, score_tile
+from motionlens.ops.numba_team import barrier, compiled, num_threads, run, thread_number
+from motionlens.ops.score_tile import LANES, ROWS, best_of_tile, lowest_bit, pointer, score_tile
 from motionlens.ops.scoring import Scoring
 
 # A list of the best is kept in order by moving its entries, which is slow for long ones.
 MOST_PROPOSALS = 64
-# Multiply-adds that are worth a thread.
-_WORK_OF_A_THREAD = 1_000_000
+# Multiply-adds per query and frame that finding a bound beforehand may cost; it saves some twenty
+# moves into a list.
+_COST_OF_BOUND = 50_000
 # Rows that meet all panels of a frame before the next rows do, and so stay in a core's cache.
 _BAND = 16 * ROWS
-
-_PROCESS = None if sys.platform == "win32" else ctypes.CDLL(None)
-# PyTorch's own threads, if they are OpenMP's: a second pool would fight with the first for cores.
-HAS_TEAM = hasattr(_PROCESS, "GOMP_parallel")
-
-
-def _compiled(compiler: Callable[..., Any], *signature: Any) -> Callable[[Any], Any]:
-    """A compiler that keeps what it makes beside the module or in the user's cache, if it can."""
-
-    def decorate(function: Any) -> Any:
-        options = {"nogil": True} if compiler is njit else {}
-        try:
-            return compiler(*signature, error_model="numpy", cache=True, **options)(function)
-        except RuntimeError:  # neither can be written to: each process compiles for itself
-            return compiler(*signature, error_model="numpy", **options)(function)
-
-    return decorate
-
-
-if HAS_TEAM:
-    _thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
-    _num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
-    _barrier = types.ExternalFunction("GOMP_barrier", types.void())
-else:
-
-    @njit
-    def _thread_number() -> int:
-        return 0
-
-    @njit
-    def _num_threads() -> int:
-        return 1
-
-    @njit
-    def _barrier() -> None:
-        pass
 
 
 def takes(scoring: Scoring, T: int, k: int) -> bool:
@@ -95,19 +58,13 @@ def search(
     padded = points.new_empty((2, B, T, P * LANES))
     panels = points.new_empty((B, T, P, C, LANES))
     tensors = points, bias, panels, padded, scores, indices
-    order = np.array(
-        [*(tensor.data_ptr() for tensor in tensors), B, T, N // T, C, k, window or T, causal],
-        dtype=np.int64,
-    )
-    threads = min(torch.get_num_threads(), 1 + B * N * N * C // (2 * _WORK_OF_A_THREAD))
-    if HAS_TEAM and _PROCESS is not None and threads > 1:
-        _PROCESS.GOMP_parallel(_work.ctypes, ctypes.c_void_p(order.ctypes.data), threads, 0)
-    else:
-        _work.ctypes(order.ctypes.data)
+    sizes = B, T, N // T, C, k, window or T, causal
+    # Every pair of frames is scored once.
+    run(_work, tensors, sizes, B * N * N * C // 2)
     return scores, indices
 
 
-@_compiled(njit)
+@compiled(njit)
 def _keep(scores: Any, indices: Any, score: Any, index: Any) -> Any:
     """Put a score that belongs there into a descending list; return the list's new last."""
     place = len(scores) - 1
@@ -118,7 +75,7 @@ def _keep(scores: Any, indices: Any, score: Any, index: Any) -> Any:
     return scores[-1]
 
 
-@_compiled(njit)
+@compiled(njit)
 def _prepare_frame(
     points: Any, bias: Any, panels: Any, padded: Any, scores: Any, indices: Any
 ) -> None:
@@ -144,7 +101,80 @@ def _prepare_frame(
         panels[s // LANES, :, s % LANES] = 0
 
 
-@_compiled(njit)
+@compiled(njit)
+def _bound(groups: Any, least: Any, scores: Any) -> None:
+    """Let the lists of a frame's queries begin with a score that k candidates are above.
+
+    Args:
+        groups: ``(G, P * LANES)``, the best score that each query has in each of G groups.
+        least: ``(P * LANES,)``, written for queries that exist.
+        scores: ``(S, k)``, written.
+    """
+    S, k = scores.shape
+    best = np.empty((k, LANES), np.float32)
+    values = np.empty(LANES, np.float32)
+    for start in range(0, S, LANES):
+        best[:] = -np.inf
+        for group in range(len(groups)):
+            values[:] = groups[group, start : start + LANES]
+            for place in range(k):
+                for lane in range(LANES):
+                    a, b = best[place, lane], values[lane]
+                    best[place, lane] = a if a > b else b
+                    values[lane] = b if a > b else a
+        for s in range(start, min(S, start + LANES)):
+            lowest = best[-1, s - start]
+            lowest -= np.float32(1e-6) * abs(lowest) + np.float32(1e-30)
+            least[s] = lowest
+            scores[s] = lowest
+
+
+@compiled(njit)
+def _bound_pair(
+    t: int, u: int, S: int, past_only: bool, points: Any, panels: Any, padded: Any, scores: Any
+) -> None:
+    """Before frames t < u are the first that meet: let their lists begin with a low score.
+
+    Candidates fall into groups, of which the k with the best maxima hold k that are as good as the
+    least of these maxima. Lists begin with it, so that most candidates are passed over.
+
+    Args:
+        t: as for :func:`_search_pair`.
+        u: likewise.
+        S: likewise.
+        past_only: likewise.
+        points: likewise.
+        panels: likewise.
+        padded: likewise.
+        scores: likewise.
+    """
+    bias, least = padded[0], padded[1]
+    own = np.empty(ROWS, np.float32)
+    of_tile = np.empty((ROWS, LANES), np.float32)
+    of_rows = np.empty((LANES, bias.shape[1]), np.float32)
+    of_columns = np.full((LANES, bias.shape[1]), -np.inf, np.float32)
+    for start in range(0, S, ROWS):
+        first = min(start, S - ROWS)
+        # Rows that were there before count once.
+        own[: start - first], own[start - first :] = -np.inf, bias[t, start : first + ROWS]
+        of_tile[:] = -np.inf
+        for panel in range(panels.shape[1]):
+            best_of_tile(
+                points[t * S + first :].ctypes.data,
+                own.ctypes.data,
+                panels[u, panel].ctypes.data,
+                bias[u, panel * LANES :].ctypes.data,
+                points.shape[1],
+                of_tile.ctypes.data,
+                of_columns[start // ROWS % LANES, panel * LANES :].ctypes.data,
+            )
+        of_rows[:, first : first + ROWS] = of_tile.T
+    if not past_only:
+        _bound(of_rows, least[t], scores[t * S : (t + 1) * S])
+    _bound(of_columns, least[u], scores[u * S : (u + 1) * S])
+
+
+@compiled(njit)
 def _search_pair(
     t: int,
     u: int,
@@ -217,7 +247,7 @@ def _search_pair(
                             )
 
 
-@_compiled(njit)
+@compiled(njit)
 def _search_clips(
     points: Any,
     bias: Any,
@@ -234,7 +264,7 @@ def _search_clips(
     In each round every frame meets one other, as in a tournament, so threads never write to the
     same frame.
     """
-    thread, threads = _thread_number(), _num_threads()
+    thread, threads = thread_number(), num_threads()
     B, T = panels.shape[:2]
     for n in range(thread, B * T, threads):
         b, t = n // T, n % T
@@ -247,7 +277,8 @@ def _search_clips(
             scores[b, own],
             indices[b, own],
         )
-    _barrier()
+    barrier()
+    bounds_first = S * points.shape[2] <= _COST_OF_BOUND and scores.shape[2] <= LANES
     rounds = T - 1 + T % 2  # with an odd number one frame rests in each
     meetings = (rounds + 1) // 2
     for around in range(rounds):
@@ -258,13 +289,15 @@ def _search_clips(
                 u = rounds
             t, u = min(t, u), max(t, u)
             if u < T and u - t <= window:
+                if around == 0 and bounds_first:
+                    _bound_pair(t, u, S, causal, points[b], panels[b], padded[:, b], scores[b])
                 _search_pair(
                     t, u, S, causal, points[b], panels[b], padded[:, b], scores[b], indices[b]
                 )
-        _barrier()
+        barrier()
 
 
-@_compiled(cfunc, types.void(types.voidptr))
+@compiled(cfunc, types.void(types.voidptr))
 def _work(order: Any) -> None:
     """What each thread runs: the addresses and sizes that :func:`search` lays down."""
     points, bias, panels, padded, scores, indices, B, T, S, C, k, window, causal = carray(

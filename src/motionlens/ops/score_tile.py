@@ -13,6 +13,8 @@ from numba.extending import intrinsic
 
 # Scores of a tile: rows times one vector. Twelve vectors of 8 fit into the 16 registers of AVX2.
 ROWS, LANES = 6, 16
+# Rows of a tile of pairs: it leaves registers for the maxima, and often divides k.
+PAIRS = 4
 
 _FLOAT, _BITS, _INT = ir.FloatType(), ir.IntType(LANES), ir.IntType(64)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
@@ -57,7 +59,7 @@ def score_tile(
         rows, row_bias, row_least, panel, column_bias, column_least = (
             builder.inttoptr(side, _FLOAT.as_pointer()) for side in sides
         )
-        products = _products(builder, rows, panel, channels)
+        products = _products(builder, rows, panel, channels, ROWS)
         column_bias, column_least = _load(builder, column_bias), _load(builder, column_least)
         scores = builder.inttoptr(scores, _VECTOR.as_pointer())
         hits = builder.inttoptr(hits, _BITS.as_pointer())
@@ -74,6 +76,83 @@ def score_tile(
                 builder.store(bits, builder.gep(hits, [place]))
                 wanted = builder.or_(wanted, bits)
         return builder.zext(wanted, _INT)
+
+    return signature, generate
+
+
+@intrinsic
+def best_of_tile(
+    _: Any,
+    rows: Any,
+    row_bias: Any,
+    panel: Any,
+    column_bias: Any,
+    channels: Any,
+    of_rows: Any,
+    of_columns: Any,
+) -> Any:
+    """Score ROWS queries against LANES candidates and raise maxima to the scores.
+
+    All but `channels` are addresses of C-contiguous memory.
+
+    Args:
+        rows: as for :func:`score_tile`.
+        row_bias: likewise.
+        panel: likewise.
+        column_bias: likewise.
+        channels: likewise.
+        of_rows: float32 ``(ROWS, LANES)``, read and written: the best of each row in each lane.
+        of_columns: float32 ``(LANES,)``, likewise: the best of each column in all rows.
+    """
+    signature = types.void(*[types.uintp] * 4, types.int64, types.uintp, types.uintp)
+
+    def generate(_: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> Any:
+        *sides, channels, of_rows, of_columns = arguments
+        rows, row_bias, panel, column_bias, of_columns = (
+            builder.inttoptr(side, _FLOAT.as_pointer()) for side in (*sides, of_columns)
+        )
+        products = _products(builder, rows, panel, channels, ROWS)
+        column_bias, best = _load(builder, column_bias), _load(builder, of_columns)
+        of_rows = builder.inttoptr(of_rows, _VECTOR.as_pointer())
+        for row, product in enumerate(products):
+            place = builder.gep(of_rows, [ir.Constant(_INT, row)])
+            scores = builder.fadd(product, column_bias)
+            before = builder.load(place, align=4)
+            builder.store(_higher(builder, scores, before), place, align=4)
+            bias = _splat(builder, builder.load(builder.gep(row_bias, [ir.Constant(_INT, row)])))
+            best = _higher(builder, builder.fadd(product, bias), best)
+        builder.store(best, builder.bitcast(of_columns, _VECTOR.as_pointer()), align=4)
+        return None
+
+    return signature, generate
+
+
+@intrinsic
+def strongest_of_tile(_: Any, rows: Any, panel: Any, channels: Any, strongest: Any) -> Any:
+    """Map PAIRS rows to LANES outputs and raise maxima to them; NaN is above everything.
+
+    All but `channels` are addresses of C-contiguous memory.
+
+    Args:
+        rows: float32 ``(PAIRS, channels)``.
+        panel: float32 ``(channels, LANES)``.
+        channels: int64, at least 1.
+        strongest: float32 ``(LANES,)``, read and written.
+    """
+    signature = types.void(types.uintp, types.uintp, types.int64, types.uintp)
+
+    def generate(_: Any, builder: ir.IRBuilder, __: Any, arguments: Any) -> Any:
+        rows, panel, channels, place = arguments
+        rows, panel, place = (
+            builder.inttoptr(side, _FLOAT.as_pointer()) for side in (rows, panel, place)
+        )
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 2)
+        maximum = cgutils.get_or_insert_function(builder.module, kind, f"llvm.maximum.v{LANES}f32")
+        strongest = _load(builder, place)
+        for product in _products(builder, rows, panel, channels, PAIRS):
+            strongest = builder.call(maximum, [strongest, product])
+        builder.store(strongest, builder.bitcast(place, _VECTOR.as_pointer()), align=4)
+        return None
 
     return signature, generate
 
@@ -100,17 +179,22 @@ def pointer(_: Any, address: Any) -> Any:
     return types.voidptr(types.int64), generate
 
 
-def _products(builder: ir.IRBuilder, rows: Any, panel: Any, channels: Any) -> list[Any]:
+def _products(
+    builder: ir.IRBuilder, rows: Any, panel: Any, channels: Any, num_rows: int
+) -> list[Any]:
     """A loop over channels that keeps the sums of all rows in registers."""
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     multiply_add = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    starts = [builder.gep(rows, [builder.mul(channels, ir.Constant(_INT, r))]) for r in range(ROWS)]
+    starts = [
+        builder.gep(rows, [builder.mul(channels, ir.Constant(_INT, row))])
+        for row in range(num_rows)
+    ]
     before, loop = builder.block, builder.append_basic_block("channels")
     after = builder.append_basic_block("after")
     builder.branch(loop)
     builder.position_at_end(loop)
     channel = builder.phi(_INT)
-    sums = [builder.phi(_VECTOR) for _ in range(ROWS)]
+    sums = [builder.phi(_VECTOR) for _ in range(num_rows)]
     candidates = _load(
         builder, builder.gep(panel, [builder.mul(channel, ir.Constant(_INT, LANES))])
     )
@@ -131,6 +215,11 @@ def _products(builder: ir.IRBuilder, rows: Any, panel: Any, channels: Any) -> li
         value.add_incoming(later, loop)
     builder.position_at_end(after)
     return added
+
+
+def _higher(builder: ir.IRBuilder, a: Any, b: Any) -> Any:
+    """The higher number in each lane; there is no NaN."""
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
 
 
 def _load(builder: ir.IRBuilder, place: Any) -> Any:

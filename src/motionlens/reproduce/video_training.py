@@ -98,7 +98,7 @@ def _suite_recipe(base: Recipe, run: Run) -> Recipe:
 
 
 def train_and_store(run: Run, runs: Path, base: Recipe) -> dict[str, Any]:
-    """Train a run, or resume it after its last finished epoch.
+    """Train a run, or resume it from its last checkpoint.
 
     Several processes are started by a command of their own.
 

@@ -26,11 +26,13 @@ from motionlens.inference.weight_sources import read_weights
 from motionlens.models.registry import model_defaults, model_options
 from motionlens.models.resnet import VideoResNet
 from motionlens.models.weights.transfer import TransferReport, Weights, start_from
+from motionlens.training.checkpoint_io import check_checkpoint
 from motionlens.training.clip_configs import ClipConfig
 from motionlens.training.ddp import planned_processes
 from motionlens.training.losses import StepPlan
 from motionlens.training.proposal import complete, with_init
 from motionlens.training.recipe import RANDOM, Recipe
+from motionlens.training.run_folder import CHECKPOINT
 
 Loaders = tuple[DataLoader[Any], DataLoader[Any]]
 
@@ -125,13 +127,22 @@ def _check_labels(train: VideoIndex, validation: VideoIndex) -> None:
 
 def _read_weights(recipe: Recipe, resume: bool) -> tuple[Weights | None, ModelCard | None]:
     """The weights that a run starts from, and the card that says what they are of."""
-    if resume and Path(recipe.out, CARD_FILE).is_file():
+    if resume:
         # The weights are in the run's own checkpoint. Its card has taken over those of the weights
         # that it started from, and may be older than today's defaults.
-        return None, load_card(recipe.out)
-    if resume or recipe.init is None or recipe.init == RANDOM:
+        has_card = Path(recipe.out, CARD_FILE).is_file()  # not before its first epoch is finished
+        out = Path(recipe.out)
+        return None, load_card(out) if has_card else _checkpoint_card(out / CHECKPOINT)
+    if recipe.init is None or recipe.init == RANDOM:
         return None, None
     return read_weights(recipe.init)
+
+
+def _checkpoint_card(path: Path) -> ModelCard:
+    try:
+        return ModelCard.from_json(check_checkpoint(path)["motionlens"]["card"])
+    except (KeyError, TypeError):
+        raise ValueError(f"{path} holds no model card; start anew with --overwrite") from None
 
 
 def make_card(

@@ -70,17 +70,21 @@ class _HashingFile:
         return self._sum.digest()
 
 
-def check_checkpoint(path: Path) -> None:
+def check_checkpoint(path: Path) -> dict[str, Any]:
     """Check that a checkpoint is as it was written and can be read.
 
     Lightning's own error would not name the file, and altered weights would not be noticed.
+
+    Returns:
+        What it holds; tensors are read when they are used.
 
     Raises:
         ValueError: If it has been altered or cannot be read.
     """
     try:
         _check_sum(path)
-        load_tensors(path, mmap=True)
+        found: dict[str, Any] = load_tensors(path, mmap=True)
+        return found
     except Exception as error:  # zip, pickle, end of file: torch's errors are of many types
         raise ValueError(
             f"{path} is damaged: {one_line(error)[:80]}; start anew with --overwrite"

@@ -1,6 +1,6 @@
 """What several training processes do together, once Lightning has joined them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import torch
@@ -38,6 +38,14 @@ def summed_over_processes(value: Tensor) -> Tensor:
     value = value.detach().clone(memory_format=torch.contiguous_format)
     dist.all_reduce(value)
     return value
+
+
+def any_of_processes(flags: Sequence[bool], device: torch.device) -> list[bool]:
+    """Which of the flags are set in any process, each of which has to call this."""
+    if world_size() == 1:
+        return list(flags)
+    found = summed_over_processes(torch.tensor(flags, dtype=torch.int32, device=device))
+    return [bool(count) for count in found.tolist()]
 
 
 def average_over_processes(values: Iterable[Tensor]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from motionlens.training.ddp import average_over_processes
 
@@ -36,8 +36,14 @@ class Ema(WeightAveraging):
         """Update the average; at the end of an epoch make its statistics alike in all processes."""
         super().on_train_batch_end(trainer, *arguments)
         if trainer.is_last_batch and self._averages_norms:
-            assert self._average_model is not None
-            average_over_processes(self._average_model.module.buffers())
+            average_over_processes(self.average.buffers())
+
+    @property
+    def average(self) -> nn.Module:
+        """The average, a module like the trained one."""
+        assert self._average_model is not None
+        average: nn.Module = self._average_model.module
+        return average
 
     @contextmanager
     def swapped_in(self, module: pl.LightningModule) -> Iterator[None]:

@@ -16,6 +16,7 @@ from motionlens._utils.distributed import is_main
 from motionlens._utils.numbers import duration, percent
 from motionlens.inference.checkpoint import save_checkpoint
 from motionlens.training.ema import Ema
+from motionlens.training.epoch_position import batches_done
 from motionlens.training.run_folder import read_metrics, write_metrics
 
 # Steps between two points of TensorBoard's curves.
@@ -89,13 +90,17 @@ class EpochRecorder(Callback):
     ) -> None:
         self.run, self.keep, self.patience, self.console = run, keep, patience, console
         self.ema, self.clock = ema, clock
-        self._began, self._first_epoch, self._lr = 0.0, 0, 0.0
+        self._began, self._done_before, self._lr = 0.0, 0.0, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Do not go on with a run that had stopped early."""
         rows = [row for row in read_metrics(self.run) if row["epoch"] <= trainer.current_epoch]
         self._stop_if_stalled(trainer, rows)
-        self._began, self._first_epoch = self.clock(), trainer.current_epoch
+        self._began = self.clock()
+        part = batches_done(trainer) / trainer.num_training_batches
+        self._done_before = trainer.current_epoch + part
+        # An epoch that is resumed in its middle has no start of its own.
+        self.on_train_epoch_start(trainer, pl_module)
         self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_before_optimizer_step(
@@ -103,9 +108,9 @@ class EpochRecorder(Callback):
     ) -> None:
         """Note the rate of the step that follows; after it the schedule has set the next one."""
         self._lr = optimizer.param_groups[0]["lr"]
-        logger: Any = trainer.logger
         if trainer.global_step % LOG_EVERY == 0 or trainer.is_last_batch:
-            logger.experiment.add_scalar("lr", self._lr, trainer.global_step)
+            for logger in trainer.loggers:
+                logger.log_metrics({"lr": self._lr}, trainer.global_step)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Have the last epoch validated, whatever ``validate_every`` says."""
@@ -154,5 +159,5 @@ class EpochRecorder(Callback):
         done, epochs = trainer.current_epoch + 1, trainer.max_epochs or 0
         if done >= epochs:
             return ""
-        per_epoch = (self.clock() - self._began) / (done - self._first_epoch)
+        per_epoch = (self.clock() - self._began) / (done - self._done_before)
         return f"  {duration(per_epoch * (epochs - done))} left"

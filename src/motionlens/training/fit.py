@@ -8,35 +8,40 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
 
 from motionlens._utils.devices import resolve_device
+from motionlens._utils.distributed import gather_objects
 from motionlens._utils.launch import is_first_process, restored_environment
 from motionlens._utils.progress import progress as progress_bar
 from motionlens.inference.card import ModelCard
 from motionlens.training.build import Loaders, make_loaders, make_start
 from motionlens.training.checkpoint_io import AtomicCheckpointIO, check_checkpoint
+from motionlens.training.checkpointer import EXIT_TERMINATED, Checkpointer
 from motionlens.training.ddp import ddp_strategy, planned_processes
 from motionlens.training.description import describe_start
 from motionlens.training.ema import Ema
 from motionlens.training.epoch_recorder import LOG_EVERY, EpochRecorder, kept_epoch
 from motionlens.training.event_files import writing_events
 from motionlens.training.head import fit_head, has_new_classes
+from motionlens.training.loggers import logger_class, make_logger
 from motionlens.training.module import TrainingModule
 from motionlens.training.precision import has_bf16, usable_precision
 from motionlens.training.recipe import Recipe
 from motionlens.training.run_data import note_data
 from motionlens.training.run_folder import (
     CHECKPOINT,
+    LOGGER,
     TENSORBOARD,
     begun_run,
+    can_resume,
     check_run,
     flattened,
     read_metrics,
@@ -66,19 +71,24 @@ class FitResult:
 
 
 def fit(
-    recipe: Recipe, *, resume: bool = False, overwrite: bool = False, progress: bool = True
+    recipe: Recipe,
+    *,
+    resume: bool | Literal["auto"] = False,
+    overwrite: bool = False,
+    progress: bool = True,
 ) -> FitResult:
     """Train what a recipe says, and leave a recognizer in its run folder.
 
     On the CPU, a run that was interrupted and resumed ends with the same weights as one that was
-    not: order, augmentation and dropout depend only on the seed and the epoch.
+    not, also if it was killed in the middle of an epoch, see ``recipe.checkpoint_every_minutes``.
 
     Several processes, started by torchrun, srun or Lightning as ``recipe.devices`` says, train
     together; the first one writes and prints.
 
     Args:
         recipe: see :class:`motionlens.training.recipe.Recipe`.
-        resume: go on with the run in ``recipe.out`` after its last finished epoch.
+        resume: go on with the run in ``recipe.out`` from its last checkpoint; ``"auto"`` starts
+            anew where there is none.
         overwrite: remove a run that ``recipe.out`` holds.
         progress: print one line per epoch with the time left, and show every batch: as a bar on a
             terminal, else as a line every half minute.
@@ -88,14 +98,18 @@ def fit(
 
     Raises:
         ValueError: If the run folder, the data, the model's options or the device cannot be used,
-            the weights to start from do not fit, a video cannot be decoded, or the loss stops
-            being a number.
-        KeyboardInterrupt: If interrupted; the run can be resumed after its last finished epoch.
+            the weights to start from do not fit, a video cannot be decoded, the logger cannot be
+            made, or the loss stops being a number.
+        KeyboardInterrupt: If interrupted; the run can be resumed from its last checkpoint.
+        SystemExit: With status 143 after SIGTERM, which writes a checkpoint at the next step.
     """
+    resume = can_resume(recipe.out) if resume == "auto" else resume
     if resume:
         recipe = with_decisions(recipe, run_recipe(recipe.out))
     if is_first_process():
         check_run(recipe, resume=resume, overwrite=overwrite)
+    if recipe.log.named_logger is not None:
+        logger_class(recipe.log.named_logger[0])  # mistakes are found before any work
     device = resolve_device(recipe.device)
     start = make_start(recipe, resume=resume)
     recipe = start.recipe
@@ -125,6 +139,11 @@ def fit(
             console.print(line)
 
         def open_loaders() -> Loaders:
+            if len(set(gather_objects(resume))) > 1:
+                raise ValueError(
+                    f"all processes must find the checkpoint of {run} or none, some do; put the "
+                    "folder where all machines see it, or start again in a minute"
+                )
             found = start
             if recipe.loader.skip_broken:
                 found = leave_out_broken(start, run, resume=resume, say=console.print)
@@ -145,7 +164,6 @@ def fit(
 def _make_trainer(
     recipe: Recipe, run: Path, device: torch.device, console: Console, steps: StepProgress
 ) -> pl.Trainer:
-    checkpoint = run / CHECKPOINT
     ema = None
     if recipe.optim.ema_decay:
         ema = Ema(recipe.optim.ema_decay, averages_norms=not recipe.optim.sync_batchnorm)
@@ -153,12 +171,11 @@ def _make_trainer(
         *([] if ema is None else [ema]),
         steps,
         EpochRecorder(run, recipe.keep, recipe.patience, console, ema),
-        ModelCheckpoint(
-            dirpath=checkpoint.parent,
-            filename=checkpoint.stem,
-            # At the end of an epoch, not of its validation: only there the loop's state is whole.
-            save_on_train_epoch_end=True,
-            enable_version_counter=False,
+        Checkpointer(
+            run / CHECKPOINT,
+            ema,
+            every_minutes=recipe.checkpoint_every_minutes,
+            every_steps=recipe.checkpoint_every_steps,
         ),
     ]
     note: str | None
@@ -172,7 +189,9 @@ def _make_trainer(
     together: dict[str, Any] = {"devices": 1 if device.index is None else [device.index]}
     if devices * num_nodes > 1:
         together = {"devices": devices, "num_nodes": num_nodes, "strategy": ddp_strategy()}
-    return pl.Trainer(
+    tensorboard = TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False)
+    other = make_logger(recipe.log, run / LOGGER)
+    trainer = pl.Trainer(
         accelerator={"cuda": "gpu"}.get(device.type, device.type),
         precision=precision,
         accumulate_grad_batches=recipe.optim.accumulate,
@@ -181,21 +200,30 @@ def _make_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
+        default_root_dir=run,
         max_epochs=recipe.optim.epochs,
         check_val_every_n_epoch=recipe.validate_every or 1,
-        logger=TensorBoardLogger(run, name=TENSORBOARD, version="", default_hp_metric=False),
+        logger=[tensorboard, *([] if other is None else [other])],
         callbacks=callbacks,
         enable_progress_bar=False,
         log_every_n_steps=LOG_EVERY,
         **together,
     )
+    # Lightning's handler of SIGTERM talks to the other processes from whatever they are at, and
+    # that of Slurm's signals writes a checkpoint that nothing here reads; see Checkpointer.
+    setattr(trainer._signal_connector, "register_signal_handlers", lambda: None)  # noqa: B010
+    return trainer
 
 
 def _write_hyperparameters(trainer: pl.Trainer, recipe: Recipe, card: ModelCard) -> None:
     if trainer.is_global_zero:
-        logger: Any = trainer.logger
+        tensorboard: Any
+        tensorboard, *others = trainer.loggers
         metric = "validation_map" if card.multi_label else "validation_accuracy"
-        write_hyperparameters(logger.experiment, flattened(asdict(recipe)), metric)
+        fields = flattened(asdict(recipe))
+        write_hyperparameters(tensorboard.experiment, fields, metric)
+        for logger in others:
+            logger.log_hyperparams(fields)
 
 
 def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path | None) -> None:
@@ -205,16 +233,23 @@ def _run_trainer(trainer: pl.Trainer, module: TrainingModule, checkpoint: Path |
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:
+    except SystemExit as leave:
+        if leave.code == EXIT_TERMINATED:
+            _end_others(trainer)
+            raise
         # Lightning turns an interrupt into an exit, and ignores all later ones.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from None
     except BaseException:
-        # Processes that Lightning has started would wait for this one.
-        for process in getattr(trainer.strategy.launcher, "procs", None) or []:
-            process.terminate()
+        _end_others(trainer)
         raise
+
+
+def _end_others(trainer: pl.Trainer) -> None:
+    """End the processes that Lightning has started; they would wait for this one."""
+    for process in getattr(trainer.strategy.launcher, "procs", None) or []:
+        process.terminate()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from motionlens.models.optimize import to_channels_last
 from motionlens.ops.sync_batchnorm import convert_sync_batchnorm
 from motionlens.training.build import Loaders
 from motionlens.training.ddp import average_over_processes, summed_over_processes
+from motionlens.training.epoch_position import batches_done
 from motionlens.training.losses import (
     StepPlan,
     balanced_weights,
@@ -90,26 +91,39 @@ class TrainingModule(pl.LightningModule):
         return StepPlan(len(train.dataset), train.batch_size, world_size(), self.config.accumulate)
 
     def train_dataloader(self) -> Any:
-        """The training clips, from the epoch at which a resumed run continues.
+        """The training clips, from the epoch and the batch at which a resumed run continues.
 
         Lightning reads the first clips before it calls any hook of the epoch and before it sets
         ``current_epoch``.
         """
         progress: Any = self.trainer.fit_loop.epoch_progress.current
-        self._set_epoch(progress.processed)
+        done = batches_done(self.trainer)
+        if done and done >= self.plan.num_batches:
+            raise ValueError(
+                f"{CHECKPOINT} lies behind {done} batches of an epoch, which has "
+                f"{self.plan.num_batches} now; bring the videos back that are gone, or start a "
+                "new run"
+            )
+        self._set_epoch(progress.processed, done)
         return self.loaders[0]
 
     def val_dataloader(self) -> Any:
         """The validation clips."""
         return self.loaders[1]
 
+    def on_train_start(self) -> None:
+        """Make norms ready; an epoch that is resumed in its middle has no start of its own."""
+        set_norm_momentum(self.model, self.current_epoch, self.config)
+
     def on_train_epoch_start(self) -> None:
         """Draw order and augmentation for this epoch."""
         self._set_epoch(self.current_epoch)
         set_norm_momentum(self.model, self.current_epoch, self.config)
 
-    def _set_epoch(self, epoch: int) -> None:
-        self.loaders[0].dataset.set_epoch(epoch)  # type: ignore[attr-defined]
+    def _set_epoch(self, epoch: int, batches_done: int = 0) -> None:
+        train: Any = self.loaders[0]
+        train.dataset.set_epoch(epoch)
+        train.sampler.skipped = batches_done * train.batch_size
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Use 32-bit weights: not every device has 64-bit numbers."""

@@ -13,6 +13,9 @@ from motionlens.training.clip_configs import AugmentConfig, ClipConfig
 from motionlens.training.typed_fields import with_changes
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+# What options may be whose types only their reader knows. It is not Any: jsonargparse imports the
+# classes that mappings of an Any name, and a recipe may be a stranger's.
+Plain = bool | int | float | str | list | dict | None  # type: ignore[type-arg]
 # As ``init``: random weights.
 RANDOM = "none"
 
@@ -139,19 +142,45 @@ class LoaderConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LogConfig:
-    """What TensorBoard shows besides curves, after each validation.
+    """What TensorBoard shows besides curves, after each validation; another tracker beside it.
 
     Attributes:
         confusion: A picture of the confusion matrix: rows are true classes, columns predicted ones.
         clips: Number of validation clips that are shown as strips of frames, framed in green where
             the prediction is right and in red where it is wrong.
+        logger: Class path of a Lightning logger that gets the curves and the recipe too, such as
+            lightning.pytorch.loggers.WandbLogger, with its arguments as --log.logger.init_args.NAME
+            or as {class_path: ..., init_args: {...}}. Only training imports it.
     """
 
     confusion: bool = True
     clips: int = 2
+    logger: str | dict[str, Plain] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self, "log.", "clips", least=0)
+        _ = self.named_logger
+
+    @property
+    def named_logger(self) -> tuple[str, dict[str, Any]] | None:
+        """Class path and arguments of the logger; None if there is none.
+
+        Raises:
+            ValueError: If the mapping lacks the class, or its arguments are no mapping.
+        """
+        if self.logger is None:
+            return None
+        # Of --log.logger.init_args.NAME jsonargparse leaves NAME beside class_path.
+        values: dict[str, Any] = {"class_path": self.logger}
+        if isinstance(self.logger, dict):
+            values = dict(self.logger)
+        path, arguments = values.pop("class_path", None), values.pop("init_args", None) or {}
+        if not (isinstance(path, str) and path) or not isinstance(arguments, dict):
+            raise ValueError(
+                "log.logger must be the path of a class, or {class_path: ..., init_args: {...}}, "
+                f"got {self.logger!r}"
+            )
+        return path, {**arguments, **values}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +206,9 @@ class Recipe:
             most. The last epoch is always validated.
         patience: Stop after this many validations in a row with neither a better figure nor a
             lower loss; null for never.
+        checkpoint_every_minutes: Minutes after which the state of training is written within an
+            epoch too, for --resume; it is always written after an epoch. null for never.
+        checkpoint_every_steps: Steps after which it is written as well.
         seed: Seed of all random choices.
         device: Where to run; auto takes an accelerator if there is one.
         devices: Processes on each machine, one per device; torchrun and srun set it themselves.
@@ -186,7 +218,7 @@ class Recipe:
         augment: Random changes of training clips.
         optim: How the weights are learned.
         loader: How clips reach the model.
-        log: What TensorBoard shows besides curves.
+        log: What TensorBoard shows besides curves, and another tracker.
     """
 
     data: str
@@ -195,10 +227,12 @@ class Recipe:
     model: str = "cpnet_nano"
     k: int | None = None
     init: str | None = None
-    model_options: dict[str, Any] = field(default_factory=dict)
+    model_options: dict[str, Plain] = field(default_factory=dict)
     keep: Literal["last", "best"] = "last"
     validate_every: int | None = None
     patience: int | None = None
+    checkpoint_every_minutes: float | None = 10.0
+    checkpoint_every_steps: int | None = None
     seed: int = 0
     device: Device = "auto"
     devices: int = 1
@@ -214,8 +248,10 @@ class Recipe:
         for name in ("data", "out", "model"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must not be empty")
-        check_fields(self, "", "k", "validate_every", "patience", least=1)
-        check_fields(self, "", "k", "validate_every", "patience", most=10**9)
+        counts = ("k", "validate_every", "patience", "checkpoint_every_steps")
+        check_fields(self, "", *counts, least=1)
+        check_fields(self, "", *counts, most=10**9)
+        check_fields(self, "", "checkpoint_every_minutes", above=0)
         check_fields(self, "", "devices", "num_nodes", least=1)
         check_fields(self, "", "devices", "num_nodes", most=10**5)
         check_fields(self, "", "seed", least=0)

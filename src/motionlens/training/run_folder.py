@@ -10,6 +10,7 @@ broken.csv           videos that were left out, if any were asked for
 reproduced.json      what `motionlens reproduce` notes of a run that has come to its end
 checkpoints/last.ckpt  the full state of training, for --resume
 tensorboard/         event files
+logger/              files of the logger that the recipe names, if it keeps any
 """
 
 import csv
@@ -38,11 +39,12 @@ FOLDS_FILE = "folds.json"
 REPRODUCED_FILE = "reproduced.json"
 CHECKPOINT = Path("checkpoints", "last.ckpt")
 TENSORBOARD = "tensorboard"
+LOGGER = "logger"
 # Those of motionlens.inference.checkpoint, which would bring in torch.
 _CARD_FILE, _WEIGHTS_FILE = "config.json", "model.safetensors"
 _OWN_FILES = (RECIPE_FILE, VERSIONS_FILE, METRICS_FILE, DATA_FILE, BROKEN_FILE, REPRODUCED_FILE)
 _FILES = (*_OWN_FILES, _CARD_FILE, _WEIGHTS_FILE)
-_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, "evaluation", "evaluation_test")
+_FOLDERS = (CHECKPOINT.parent.name, TENSORBOARD, LOGGER, "evaluation", "evaluation_test")
 # Where a run waits that is being overwritten.
 _REPLACED = ".replaced"
 
@@ -50,7 +52,8 @@ _REPLACED = ".replaced"
 # another run. What it started from no longer matters.
 _PLACES = {"out", "data", "validation", "listing.root", "init"}
 _MACHINE = {"device", "devices", "num_nodes", "loader.num_workers", "loader.cache"}
-_MAY_CHANGE = _PLACES | _MACHINE | {"optim.epochs", "optim.steps", "log"}
+_TIMES = {"checkpoint_every_minutes", "checkpoint_every_steps"}
+_MAY_CHANGE = _PLACES | _MACHINE | _TIMES | {"optim.epochs", "optim.steps", "log"}
 
 
 def check_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) -> None:
@@ -93,7 +96,7 @@ def begun_run(recipe: Recipe, *, resume: bool = False, overwrite: bool = False) 
 
     No other process works in the folder meanwhile. A run that ends before its first checkpoint
     leaves no trace, and the run that it was to replace comes back. If the process is killed
-    instead, that one lies in ``.replaced``.
+    instead, or the run has a checkpoint but no finished epoch, that one lies in ``.replaced``.
 
     Args:
         recipe: has passed :func:`check_run`.
@@ -136,7 +139,9 @@ def _written_run(recipe: Recipe, *, resume: bool, overwrite: bool) -> Iterator[N
         yield
     finally:
         if (run / CHECKPOINT).exists():
-            shutil.rmtree(aside, ignore_errors=True)
+            # Until an epoch is finished, the run that was replaced is the only recognizer here.
+            if (run / _CARD_FILE).exists():
+                shutil.rmtree(aside, ignore_errors=True)
         elif not resume:
             remove_run(run)
             if aside.exists():
@@ -188,16 +193,21 @@ def with_decisions(recipe: Recipe, before: Recipe) -> Recipe:
 
 
 def check_checkpoint_exists(run: str | os.PathLike[str]) -> None:
-    """Make sure that a folder holds a run that has finished an epoch.
+    """Make sure that a folder holds a run that can be resumed.
 
     Raises:
         ValueError: If it does not.
     """
-    if not all((Path(run) / name).is_file() for name in (CHECKPOINT, RECIPE_FILE)):
+    if not can_resume(run):
         raise ValueError(
             f"{os.fspath(run)} holds no {CHECKPOINT} to resume from; leave --resume out to start "
             "a run"
         )
+
+
+def can_resume(run: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a run that can be resumed."""
+    return all((Path(run) / name).is_file() for name in (CHECKPOINT, RECIPE_FILE))
 
 
 def free_run_folder(data: str) -> Path:
@@ -257,7 +267,9 @@ def _move_run(source: Path, target: Path) -> None:
 
 
 def run_recipe(run: str | os.PathLike[str]) -> Recipe:
-    """The recipe of a run folder, with ``out`` naming where it lies now.
+    """The recipe of a run folder, with ``out`` naming where it lies now, without ``log.logger``.
+
+    A run folder may be a stranger's, and a logger's class is code that would run.
 
     Raises:
         ValueError: If the folder holds no recipe.
@@ -267,7 +279,8 @@ def run_recipe(run: str | os.PathLike[str]) -> Recipe:
         raise ValueError(
             f"{run} holds no {RECIPE_FILE}; give a folder that 'motionlens train' wrote"
         )
-    return load_recipe(path, out=os.fspath(run))
+    recipe = load_recipe(path, out=os.fspath(run))
+    return replace(recipe, log=replace(recipe.log, logger=None))
 
 
 def read_metrics(run: Path) -> list[dict[str, float]]:
