@@ -77,7 +77,7 @@ class RayEngine:
                             yield number, result
                 except ray.exceptions.RayError as lost:
                     error = lost
-                passes.update(waiting)
+                passes.update(list(waiting))
                 if waiting:
                     tasks_lost = counted(len(waiting), "task")
                     warnings.warn(f"a node is lost; {tasks_lost} of it run again", stacklevel=2)
