@@ -16,6 +16,7 @@ from motionlens.cli.main import COMMANDS, Parser
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepare import prepare
 from motionlens.export.exporting import export_recognizer
+from motionlens.export.int8 import export_int8
 from motionlens.inference.batch_prediction import predict_videos
 from motionlens.inference.calibration import calibrate
 from motionlens.inference.conversion import convert
@@ -147,7 +148,7 @@ CALLS = {
     "embed": [embed_videos, Recognizer.from_pretrained],
     "evaluate": [evaluate],
     "explain": [explain_videos],
-    "export": [export_recognizer],
+    "export": [export_recognizer, export_int8],
     "info": [],
     "motion": [write_task],
     "predict": [Recognizer.predict, predict_videos, Recognizer.from_pretrained, EventRules],

@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from export_cards import small_recognizer
-from motion_videos import CLASSES, write_video
+from motion_videos import CLASSES, write_dataset, write_video
 from motionlens.cli.main import main
+from motionlens.export.int8 import _compare
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +21,14 @@ def video(tmp_path_factory):
     path = tmp_path_factory.mktemp("video") / "left.mp4"
     write_video(path, CLASSES["move_left"], seed=1)
     return path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for part in ("train", "validation"):
+        write_dataset(folder / part)
+    return folder
 
 
 def test_export_then_predict_as_the_run_does(run, video, tmp_path, capfd):
@@ -40,6 +50,40 @@ def test_export_then_predict_as_the_run_does(run, video, tmp_path, capfd):
         found.append(json.loads(capfd.readouterr().out)["predictions"])
     assert [p["label"] for p in found[0]] == [p["label"] for p in found[1]]
     assert found[1][0]["probability"] == pytest.approx(found[0][0]["probability"], abs=1e-4)
+
+
+def test_int8_then_predict_and_evaluate(run, data, tmp_path, capfd):
+    out = tmp_path / "net.onnx"
+    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(data)]) == 0
+    told = capfd.readouterr()
+    assert f"{out}: ONNX, opset 20, convolutions in INT8, 0." in told.out
+    assert "float32 │ 4 of 12" in told.out
+    assert "INT8    │ 4 of 12" in told.out
+    assert "12 of 12 clips have the same label; a probability changes by 0.0" in told.out
+    assert "ranges are those of 12 training clips" in told.out
+
+    assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["top1"] == pytest.approx(4 / 12)
+    assert main(["predict", str(out), str(data / "train/static/0.mp4"), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["predictions"]
+    assert main(["info", str(out)]) == 0
+    assert "INT8: names 4 of 12 validation clips rightly, float32 4" in capfd.readouterr().out
+
+
+def test_int8_that_loses_prints_the_table(run, data, tmp_path, capfd, monkeypatch):
+    def compare_worse(*arguments):
+        return replace(_compare(*arguments), right_after=0)
+
+    monkeypatch.setattr("motionlens.export.int8._compare", compare_worse)
+    out = tmp_path / "net.onnx"
+    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(data)]) == 2
+    told = capfd.readouterr()
+    assert "INT8    │ 0 of 12 │    0.0 %" in told.out
+    assert (
+        "motionlens: error: INT8 may lose at most 1.0 % of the validation clips, or one,"
+        in told.err
+    )
+    assert not out.exists()
 
 
 def test_program_without_real_clips(run, tmp_path, capfd):
@@ -78,6 +122,15 @@ def test_info_describes_a_file(exported, capsys):
         (["export", "{run}", "{tmp}/net.pth"], "must end in .onnx or .pt2, got net.pth"),
         (["export", "{run}", "{tmp}/net.onnx", "--aot"], "aot makes a .pt2 file"),
         (["export", "{run}", "{tmp}/net.pt2", "--opset", "20"], "opset is for .onnx files"),
+        (
+            ["export", "{run}", "{tmp}/net.onnx", "--calibrate", "x"],
+            "--calibrate is for --int8; add",
+        ),
+        (["export", "{run}", "{tmp}/net.onnx", "--max_loss", "0"], "--max_loss is for --int8; add"),
+        (["export", "{run}", "{tmp}/net.onnx", "--int8"], "--calibrate DATA names labelled videos"),
+        (["export", "{run}", "{tmp}/net.pt2", "--int8", "--calibrate", "x"], "int8 is for .onnx"),
+        (["export", "{run}", "{tmp}/net.pt2", "--int8", "--aot"], "leave one out"),
+        (["export", "{run}", "{tmp}/net.onnx", "--int8", "--calibrate", "x"], "x does not exist"),
         (["export", "{run}", "{tmp}/net.onnx", "--opset", "3"], "opset must be at least 18 and"),
         (["export", "{run}", "{tmp}/net.onnx", "--clips", "{tmp}/nix.mp4"], "nix.mp4"),
         (["export", "{run}", "{tmp}/file/net.onnx"], "must be a folder that can be written"),

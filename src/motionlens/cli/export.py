@@ -7,10 +7,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from motionlens._utils.numbers import counted, percent
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
+from motionlens.cli._streaming import given_options
+from motionlens.datasets.source import DataSource
 from motionlens.export.exporting import export_recognizer
 from motionlens.export.formats import DEFAULT_OPSET
+from motionlens.export.int8 import Int8Check, Int8Error, export_int8
 from motionlens.export.parity import ClipParity, ParityError
 from motionlens.inference.recognizer import Recognizer
 
@@ -21,10 +26,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", help="file to write, ending in .onnx or .pt2")
     videos = {"option": "clips", "metavar": "FILE"}
     shared.add_options(parser, export_recognizer, videos=videos)
+    parser.add_argument(
+        "--int8",
+        action="store_true",
+        help="write convolutions with 8-bit integers, which is smaller and faster, if the network "
+        "still names validation clips as well; the options below are for that",
+    )
+    _add_int8_options(parser)
+
+
+def _add_int8_options(parser: argparse.ArgumentParser) -> None:
+    names = ("calibrate", "validation", "max_loss", "skip_broken")
+    shared.add_options(parser, export_int8, *names, calibrate={"metavar": "DATA"})
+    shared.add_listing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export, check, and say what was written."""
+    if args.int8:
+        return _run_int8(args)
+    if given := given_options(args, _add_int8_options):
+        raise ValueError(f"--{given[0]} is for --int8; add that, or leave it out")
     recognizer = Recognizer.from_pretrained(args.run, device="cpu")
     try:
         parity = shared.call(
@@ -40,8 +62,57 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _run_int8(args: argparse.Namespace) -> int:
+    """Export in INT8, compare on validation clips, and say what was written."""
+    if args.aot:
+        raise ValueError("--aot is for .pt2 files and --int8 for .onnx files; leave one out")
+    recognizer = Recognizer.from_pretrained(args.run, device="cpu")
+    source = DataSource.of_run(args.run)
+    try:
+        with progress("videos") as show:
+            check = shared.call(
+                export_int8,
+                args,
+                recognizer=recognizer,
+                path=args.out,
+                source=source,
+                listing=shared.given_listing(args, source.listing if source else None),
+                videos=args.clips or (),
+                on_progress=show,
+            )
+    except Int8Error as error:
+        _print_check(error.check)
+        raise
+    except ParityError as error:
+        _print_parity(error.rows)
+        raise
+    _print_file(Path(args.out), recognizer, args)
+    _print_check(check)
+    return 0
+
+
+def _print_check(check: Int8Check) -> None:
+    number = check.num_validation
+    rows = [
+        (name, f"{right} of {number}", percent(right / number), f"{megabytes:.1f} MB")
+        for name, right, megabytes in (
+            ("float32", check.right_before, check.megabytes_before),
+            ("INT8", check.right_after, check.megabytes_after),
+        )
+    ]
+    headings = ("network", "right", "accuracy", "file")
+    Output().print(console_table(headings, rows, title="Named rightly, of the validation clips"))
+    print(
+        f"{check.same_label} of {counted(number, 'clip')} have the same label; a probability "
+        f"changes by {check.largest_change:.3f} at most; ranges are those of "
+        f"{counted(check.num_calibration, 'training clip')}."
+    )
+
+
 def _print_file(out: Path, recognizer: Recognizer, args: argparse.Namespace) -> None:
     kind = f"ONNX, opset {args.opset or DEFAULT_OPSET}" if out.suffix == ".onnx" else "torch.export"
+    if args.int8:
+        kind = f"{kind}, convolutions in INT8"
     if args.aot:
         kind = "AOTInductor, for processors like this one"
     _, T, size, _ = recognizer.card.clip_shape

@@ -47,6 +47,13 @@ def run(args: argparse.Namespace) -> int:
         if isinstance(network, OnnxNetwork):
             shape = ", ".join(map(str, network.input_shape))
             print(f"exported       ONNX, opset {network.opset}, clips ({shape})")
+            if network.int8 is not None:
+                check = network.int8
+                print(
+                    f"convolutions   INT8: names {check['right_after']} of "
+                    f"{check['num_validation']} validation clips rightly, "
+                    f"float32 {check['right_before']}"
+                )
         found = describe(
             card.model,
             num_classes=len(card.class_names),

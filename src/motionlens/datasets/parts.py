@@ -40,6 +40,43 @@ def open_parts(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
     return train, validation
 
 
+def open_named_parts(
+    source: DataSource | None,
+    data: str | os.PathLike[str] | None,
+    validation: str | os.PathLike[str] | None,
+    listing: ListingConfig | None,
+) -> tuple[VideoIndex, VideoIndex]:
+    """The training and the validation clips of a run, or of other data in their place.
+
+    Args:
+        source: the data that the run was trained on; None if nothing is known of it.
+        data: folder or list file; those of ``source`` if None. Without a validation part of its
+            own it is split as for training.
+        validation: folder or list file with the validation videos.
+        listing: how the videos are found; by default as ``source`` says, whose groups and folds
+            are left out for other data.
+
+    Raises:
+        ValueError: As :func:`open_parts`; if neither ``data`` nor ``source`` is given.
+    """
+    if data is None and source is None:
+        raise ValueError(
+            f"data must be given: there is no run folder with a {RECIPE_FILE} that names it"
+        )
+    listing = listing or (source.listing if source else ListingConfig())
+    if source is not None and validation is None and (data is None or _is_own(source, data)):
+        return open_parts(replace(source, listing=listing))
+    listing = replace(listing, group=None, folds=None, fold=None, per_class=None)
+    named = data or (source.data if source else "")
+    return open_parts(
+        DataSource(
+            data=os.fspath(named),
+            validation=None if validation is None else os.fspath(validation),
+            listing=listing,
+        )
+    )
+
+
 def _open_listed(source: DataSource) -> tuple[VideoIndex, VideoIndex]:
     """The rows of both parts as they are listed, without clips of a background."""
     if source.listing.folds is not None:

@@ -70,7 +70,7 @@ def export_recognizer(
     clips = [
         NamedClips(video_name(video), recognizer.load_clip(video)[None], dither) for video in videos
     ]
-    with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, _quiet(), torch.no_grad():
+    with tempfile.TemporaryDirectory(prefix="motionlens-") as folder, quiet(), torch.no_grad():
         draft = Path(folder, path.name)
         reference = prepare(recognizer.model, "reference")
         traced = trace(reference, card, dynamic_frames=dynamic_frames)
@@ -90,7 +90,7 @@ def export_recognizer(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Hide the exporters' warnings and log messages, which speak to their developers."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

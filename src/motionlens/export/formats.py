@@ -1,6 +1,6 @@
 """From a graph to a file in every format, and back to a function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,19 +85,29 @@ def write_onnx(traced: TracedNetwork, path: Path, *, opset: int = DEFAULT_OPSET)
     del proto.graph.value_info[:]  # it has the old names of the dimensions
     for entry in (*proto.graph.node, *proto.graph.initializer, *proto.graph.input):
         del entry.metadata_props[:]  # for the exporter's developers; half of a small file
-    proto.producer_name, proto.producer_version = "motionlens", __version__
-    del proto.metadata_props[:]
-    for key, text in {
+    metadata = {
         onnx_network.CARD_KEY: card.to_json(),
         "license": card.license,
         onnx_network.OPSET_KEY: str(opset),
         onnx_network.MIN_FRAMES_KEY: str(traced.min_frames),
-        onnx_network.DIGEST_KEY: onnx_network.NO_DIGEST,
-    }.items():
+    }
+    path.write_bytes(with_metadata(proto, metadata))
+
+
+def with_metadata(proto: Any, metadata: Mapping[str, str]) -> bytes:
+    """The content of an ONNX file with these metadata in the place of all others, and a digest.
+
+    Args:
+        proto: the ``onnx.ModelProto``, which is changed.
+        metadata: all but the digest.
+    """
+    proto.producer_name, proto.producer_version = "motionlens", __version__
+    del proto.metadata_props[:]
+    for key, text in {**metadata, onnx_network.DIGEST_KEY: onnx_network.NO_DIGEST}.items():
         proto.metadata_props.add(key=key, value=text)
     content: bytes = proto.SerializeToString()
-    path.write_bytes(
-        content.replace(onnx_network.NO_DIGEST.encode(), onnx_network.digest(content).encode(), 1)
+    return content.replace(
+        onnx_network.NO_DIGEST.encode(), onnx_network.digest(content).encode(), 1
     )
 
 

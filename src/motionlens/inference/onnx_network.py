@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from hashlib import sha256
@@ -24,6 +25,7 @@ CARD_KEY = "motionlens"
 DIGEST_KEY = "motionlens_sha256"
 MIN_FRAMES_KEY = "min_frames"
 OPSET_KEY = "opset"
+INT8_KEY = "int8"
 
 # Stands for the digest where the digest of a file that states it is taken.
 NO_DIGEST = "0" * 64
@@ -39,6 +41,8 @@ class OnnxNetwork(nn.Module):
         card: the model card.
         opset: version of the ONNX operators in the file.
         input_shape: of the clips; a name stands for any size.
+        int8: what quantising cost, as :meth:`motionlens.export.int8.Int8Check.to_dict` says it;
+            None for a float32 file.
 
     Shapes:
         Clips float ``(B, 3, T, size, size)``, with T and size of the card, or any T of at least
@@ -65,6 +69,7 @@ class OnnxNetwork(nn.Module):
             self.card = ModelCard.from_json(metadata[CARD_KEY])
             self.opset = int(metadata.get(OPSET_KEY, 0))
             self.min_frames = int(metadata.get(MIN_FRAMES_KEY, 1))
+            self.int8: dict[str, Any] | None = json.loads(metadata.get(INT8_KEY, "null"))
         except ValueError as error:
             raise ValueError(f"{self.path} cannot be used: {one_line(error)}") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
