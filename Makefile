@@ -10,6 +10,9 @@ STROKES := $(DEMO_OUT)/strokes
 INSTALLED := $(VENV)/.installed
 # Triton lies beside the venv and is put on the path by the one target that needs it: 0.7 GB.
 TRITON := $(VENV)-triton
+# Ray too, with those of its packages that the venv has not: 0.4 GB.
+RAY := $(VENV)-ray
+RAY_PACKAGES := ray pandas jsonschema jsonschema-specifications referencing rpds-py
 
 # Build tools get the pinned versions too.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -18,7 +21,7 @@ INSTALL := -m pip install --quiet --disable-pip-version-check
 TORCH_VERSION := 2.13.0
 TRITON_VERSION := 3.7.1
 
-.PHONY: demo test test-slow test-hostile test-triton test-page test-oldest test-tensorflow lint types install clean \
+.PHONY: demo test test-slow test-hostile test-triton test-page test-oldest test-tensorflow test-ray lint types install clean \
 	fuzz fuzz-long audit packages lock
 
 install: $(INSTALLED)
@@ -81,6 +84,16 @@ $(VENV)-tensorflow/.installed: pyproject.toml constraints.txt
 	$(VENV)-tensorflow/bin/python $(INSTALL) -e '.[dev,tensorflow]'
 	@touch $@
 
+# Jobs on a cluster of two nodes on this machine, one of which is killed.
+test-ray: $(INSTALLED) $(RAY)/.installed
+	MOTIONLENS_REQUIRE_RAY=1 OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR)/$(RAY) $(VENV)/bin/python -m pytest \
+		tests/_utils/test_ray_engine.py tests/inference/test_batch_prediction.py
+
+$(RAY)/.installed: constraints.txt | $(INSTALLED)
+	rm -rf $(RAY)
+	$(VENV)/bin/python $(INSTALL) --no-deps --target $(RAY) $(RAY_PACKAGES)
+	@touch $@
+
 # Files and requests that nobody would write: three minutes, all targets.
 FUZZ := PYTHONPATH=tests OMP_NUM_THREADS=1 $(VENV)/bin/python -m fuzz
 
@@ -104,7 +117,7 @@ lock:
 	rm -rf $(VENV)-lock
 	$(PYTHON) -m venv $(VENV)-lock
 	env -u PIP_CONSTRAINT $(VENV)-lock/bin/python $(INSTALL) \
-		torch==$(TORCH_VERSION) -e '.[dev,tensorflow]' hatchling editables
+		torch==$(TORCH_VERSION) -e '.[dev,ray,tensorflow]' hatchling editables
 	(sed -n '/^#/p' constraints.txt; \
 		$(VENV)-lock/bin/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//'; \
 		echo triton==$(TRITON_VERSION)) > $(VENV)-lock/constraints.txt
@@ -120,4 +133,4 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(VENV)-packages $(VENV)-lock $(TRITON) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-tensorflow $(VENV)-packages $(VENV)-lock $(TRITON) $(RAY) build dist .pytest_cache .mypy_cache .ruff_cache

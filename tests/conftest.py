@@ -5,6 +5,7 @@ import json
 import multiprocessing.forkserver
 import os
 import signal
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,6 +113,27 @@ def write_tensorflow() -> Callable[[Path, dict[str, np.ndarray]], str]:
             return str(v1.train.Saver().save(session, str(prefix)))
 
     return write
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[Any]:
+    """The first node of a Ray cluster, of one core, whose processes find the tests' modules."""
+    if importlib.util.find_spec("ray") is None:
+        if os.environ.get("MOTIONLENS_REQUIRE_RAY") == "1":
+            pytest.fail("MOTIONLENS_REQUIRE_RAY=1, but Ray is not installed")
+        pytest.skip("needs Ray; 'make test-ray' brings it")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
+        from ray.cluster_utils import Cluster
+
+        options = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=options)
+        try:
+            yield cluster
+        finally:
+            cluster.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -64,3 +64,8 @@ def warn_as_worker(text):
     """What a loader's process does at its start, then warn."""
     join_one_line_warnings(0)
     warn(text)
+
+
+def work_all(tasks):
+    """:func:`work` on several tasks; one that is a path waits a little."""
+    return [work(task) if not isinstance(task, float) else time.sleep(task) for task in tasks]

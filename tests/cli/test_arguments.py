@@ -13,10 +13,11 @@ from motionlens import pretrained
 from motionlens.bench.measuring import bench
 from motionlens.cli._arguments import add_options, call, split_run
 from motionlens.cli.main import COMMANDS, Parser
-from motionlens.datasets.packing import Packing
+from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.prepare import prepare
 from motionlens.export.exporting import export_recognizer
 from motionlens.export.int8 import export_int8
+from motionlens.inference.batch_prediction import predict_videos
 from motionlens.inference.calibration import calibrate
 from motionlens.inference.conversion import convert
 from motionlens.inference.embedding import embed_videos
@@ -150,8 +151,8 @@ CALLS = {
     "export": [export_recognizer, export_int8],
     "info": [],
     "motion": [write_task],
-    "predict": [Recognizer.predict, Recognizer.from_pretrained, EventRules],
-    "prepare": [prepare, Packing],
+    "predict": [Recognizer.predict, predict_videos, Recognizer.from_pretrained, EventRules],
+    "prepare": [prepare, Packing, pack],
     "reproduce": [reproduce],
     "serve": [serve, ServingConfig],
     "toy": [toy],

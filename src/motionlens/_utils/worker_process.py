@@ -167,10 +167,10 @@ def _serve(
             try:
                 connection.send(("done", work(task)))
             except Exception as error:  # handed on to the process that gave the work
-                connection.send(("failed", _portable(error)))
+                connection.send(("failed", portable(error)))
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error, if another process can read it; else one with its message."""
     try:
         pickle.loads(pickle.dumps(error))

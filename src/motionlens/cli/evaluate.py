@@ -93,7 +93,8 @@ def _run_events(args: argparse.Namespace, source: DataSource | None) -> int:
     """Find the actions of annotated videos and print how many of them were found."""
     if world_size() > 1:
         raise ValueError("--events looks at videos in one process; start it without torchrun")
-    for name, value in {"views": "1x1", "submission": None, "num_frames": None}.items():
+    unset = ("submission", "num_frames", "engine", "address")
+    for name, value in {"views": "1x1", **dict.fromkeys(unset)}.items():
         if getattr(args, name) != value:
             raise ValueError(f"--{name} is not for --events; leave it out")
     with progress("videos") as show:

@@ -6,10 +6,13 @@ import sys
 from motionlens._utils.distributed import is_main, world_size
 from motionlens._utils.errors import json_line
 from motionlens._utils.files import check_file
-from motionlens._utils.numbers import percent
+from motionlens._utils.numbers import counted, percent
+from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
 from motionlens.cli._streaming import add_stream_options, given_options, watch_source
+from motionlens.inference.batch_prediction import predict_videos
+from motionlens.inference.part_files import check_parts
 from motionlens.inference.recognizer import Recognizer
 from motionlens.inference.runner import read_clip
 from motionlens.report.prediction import Prediction
@@ -32,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_options(parser, Recognizer.predict)
     shared.add_options(parser, Recognizer.from_pretrained)
+    shared.add_options(parser, predict_videos, "out", out={"default": None})
+    _add_job_options(parser)
     parser.add_argument(
         "--stream",
         action="store_true",
@@ -41,13 +46,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stream_options(parser)
 
 
+def _add_job_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that only a job with ``--out`` has."""
+    shared.add_options(parser, predict_videos, "engine", "address", "deadline_s")
+
+
 def run(args: argparse.Namespace) -> int:
     """Predict; return 0 if all went well, 1 if some files could not be read, 2 if none could."""
     shared.split_run_and_files("predict", args)
     if args.stream:
+        if args.out is not None:
+            raise ValueError("--out is for one prediction a video; leave it or --stream out")
         return _stream(args)
     if given := given_options(args, add_stream_options):
         raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
+    if args.out is not None:
+        return _run_job(args)
+    if given := given_options(args, _add_job_options):
+        raise ValueError(f"--{given[0]} is for results in a folder; add --out FOLDER")
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
     if args.sheet is not None:
         _check_sheet(args.sheet, args.files)
@@ -67,6 +83,26 @@ def run(args: argparse.Namespace) -> int:
         _print_table(predictions)
     if args.sheet and predictions:
         _draw_sheet(recognizer, predictions, args)
+    return failures.status(num_done)
+
+
+def _run_job(args: argparse.Namespace) -> int:
+    """Predict into a folder."""
+    if args.json or args.sheet is not None:
+        name = "json" if args.json else "sheet"
+        raise ValueError(f"--{name} is not for results in a folder; leave it or --out out")
+    check_parts(args.out)
+    failures = shared.Failures()
+    with progress("videos") as show:
+        num_done = shared.call(
+            predict_videos,
+            args,
+            recognizer=shared.call(Recognizer.from_pretrained, args, source=args.run),
+            videos=args.files,
+            on_error=failures,
+            on_progress=show,
+        )
+    print(f"{args.out}: {counted(num_done, 'video')}, {failures.count} without a prediction")
     return failures.status(num_done)
 
 

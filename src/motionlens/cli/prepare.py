@@ -81,8 +81,8 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace, prepared: str, packing: Packing) -> bool:
     """Pack the usable videos; whether all of them could be."""
     with progress("videos packed") as show:
-        packed = pack(
-            prepared, args.shards, packing, num_workers=args.num_workers, on_progress=show
+        packed = shared.call(
+            pack, args, source=prepared, out=args.shards, packing=packing, on_progress=show
         )
     videos = counted(sum(packed.num_videos.values()), "video")
     print(f"{videos}, {packed.num_bytes / 1e6:,.0f} MB packed")

@@ -9,15 +9,18 @@ import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
 from motionlens._utils.addresses import Address, find_all, join, join_names
+from motionlens._utils.engines import Engine
 from motionlens._utils.errors import json_line, one_line, printable
 from motionlens._utils.files import naming, parse_json
 from motionlens._utils.process_pool import run_in_processes
 from motionlens._utils.remote_files import Found, StoreError
+from motionlens._utils.retries import one_by_one
 from motionlens._utils.worker_process import Lost
 from motionlens.video.file import open_video
 from motionlens.video.frames import VideoError, VideoWarning
@@ -34,6 +37,8 @@ Stamp = tuple[int, int]
 MISSING = "nothing is there"
 # A process that decodes one video for longer is killed: the decoder hangs.
 DEADLINE_S = 1800.0
+# Videos that an actor of a cluster is handed at a time.
+_BATCH = 8
 # Asking a file server for one file after the other is slow; it answers several at once.
 _STAT_THREADS, _STATS_AT_ONCE = 8, 500
 # Lines of another version in a file of findings are ignored.
@@ -82,6 +87,7 @@ def check_videos(
     check: CheckLevel,
     fps: float,
     num_workers: int = 0,
+    engine: Engine | None = None,
     on_progress: OnProgress | None = None,
 ) -> dict[VideoKey, Finding]:
     """Find out the state of every video.
@@ -94,6 +100,7 @@ def check_videos(
         check: open every video, decode every frame, or only see whether it is there.
         fps: frames per second of frame folders.
         num_workers: processes; 0 for this one.
+        engine: checks them instead.
         on_progress: called with the number of videos checked and of all that are there.
 
     Raises:
@@ -115,8 +122,12 @@ def check_videos(
     def decodes(key: VideoKey) -> bool:
         return check == "decode" or key in decode_again
 
-    jobs = (Job(join_names(folder, key[0]), key[1], key[2], fps, decodes(key)) for key in waiting)
-    with open_cache(cache) as file, closing(check_each(jobs, num_workers)) as findings:
+    top = folder if engine is None else folder.absolute()
+    jobs = (Job(join_names(top, key[0]), key[1], key[2], fps, decodes(key)) for key in waiting)
+    with (
+        open_cache(cache) as file,
+        closing(check_each(jobs, num_workers, engine=engine)) as findings,
+    ):
         for number, finding in findings:
             key = waiting[number]
             found[key] = finding
@@ -151,7 +162,10 @@ def check_video(job: Job) -> Finding:
 
 
 def check_each(
-    jobs: Iterable[Job], num_workers: int = 0, check: Callable[[Job], Finding] = check_video
+    jobs: Iterable[Job],
+    num_workers: int = 0,
+    check: Callable[[Job], Finding] = check_video,
+    engine: Engine | None = None,
 ) -> Generator[tuple[int, Finding]]:
     """Check every video; one that crashes or hangs its process becomes a finding like others.
 
@@ -159,6 +173,8 @@ def check_each(
         jobs: the videos, taken as processes become free.
         num_workers: processes; 0 for this one, which a crash would end too.
         check: checks one video; must be importable by name for processes.
+        engine: where to check instead of processes of this machine; it tries those again that
+            crash or hang.
 
     Yields:
         Position in ``jobs`` and what was found, in the order in which it is.
@@ -166,7 +182,12 @@ def check_each(
     Raises:
         ValueError: If no process can be started.
     """
-    results = run_in_processes(check, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
+    results: Generator[tuple[int, Finding | Lost]]
+    if engine is None:
+        results = run_in_processes(check, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
+    else:
+        work = partial(one_by_one, check)
+        results = engine.run(work, jobs, batch_size=_BATCH, deadline_s=DEADLINE_S)
     for number, found in results:
         if isinstance(found, Lost):
             found = Finding(0, f"its decoder {found.reason}; it is damaged, copy it again")

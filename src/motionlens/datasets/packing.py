@@ -11,6 +11,7 @@ import numpy as np
 
 from motionlens._utils.addresses import as_path, is_address, join_names
 from motionlens._utils.cores import usable_cores
+from motionlens._utils.engines import Engine, EngineName, cluster_engine
 from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.clips.video_index import ListEntry
 from motionlens.datasets.catalog.names import CATALOG
@@ -87,6 +88,8 @@ def pack(
     packing: Packing | None = None,
     *,
     num_workers: int | None = None,
+    engine: EngineName = "local",
+    address: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> PackReport:
     """Pack a prepared data set into shards, which are a prepared data set themselves.
@@ -101,6 +104,8 @@ def pack(
         out: folder for the shards, made if absent.
         packing: how frames are stored; the defaults if None.
         num_workers: processes that decode; 0 for this one, by default one per CPU core.
+        engine: where videos are decoded, see :func:`motionlens.datasets.prepare.prepare`.
+        address: of a Ray cluster.
         on_progress: called with the number of videos packed and of all.
 
     Raises:
@@ -111,6 +116,7 @@ def pack(
     """
     check_out(out)
     source, out, packing = as_path(source), Path(out), packing or Packing()
+    other = cluster_engine(engine, address=address, num_workers=num_workers)
     num_workers = usable_cores() if num_workers is None else num_workers
     description = load_description(source)
     short_side = packing.short_side or CATALOG.get(description.name, LIST).short_side
@@ -122,12 +128,13 @@ def pack(
     with locked_folder(out):
         _claim(out, packing, source, lists)
         _write_shards(
-            root_of(source, description),
+            root_of(source, description).absolute(),
             description.fps,
             out,
             packing,
             lists,
             num_workers,
+            other,
             on_progress,
         )
         return _finish(out, packing, description, lists)
@@ -140,6 +147,7 @@ def _write_shards(
     packing: Packing,
     lists: Lists,
     num_workers: int,
+    engine: Engine | None,
     on_progress: OnProgress | None,
 ) -> None:
     """Write the shards that are not there yet; see :func:`pack`."""
@@ -169,7 +177,7 @@ def _write_shards(
             for _, _, members, _ in to_do
             for entry in members
         )
-        with closing(encode_all(jobs, short_side, packing.quality, num_workers)) as encoded:
+        with closing(encode_all(jobs, short_side, packing.quality, num_workers, engine)) as encoded:
             videos = counted(encoded)
             for shard, first, members, stamps in to_do:
                 write_shard(shard, first, members, stamps, videos)

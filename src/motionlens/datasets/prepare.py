@@ -14,6 +14,7 @@ from motionlens._utils.addresses import as_path, is_address
 from motionlens._utils.checks import check_at_least
 from motionlens._utils.cores import usable_cores
 from motionlens._utils.csv_files import write_csv
+from motionlens._utils.engines import Engine, EngineName, cluster_engine
 from motionlens._utils.files import check_writable, write_atomically
 from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens.clips.video_index import ListEntry, VideoIndex
@@ -51,6 +52,8 @@ def prepare(
     check: CheckLevel = "open",
     num_workers: int | None = None,
     min_frames: int = 2,
+    engine: EngineName = "local",
+    address: str | None = None,
     on_progress: OnProgress | None = None,
     **options: Any,
 ) -> PrepareReport:
@@ -70,6 +73,10 @@ def prepare(
         num_workers: processes that check the videos, 0 for none besides this one; by default one
             per CPU core.
         min_frames: videos with fewer frames are left out.
+        engine: where videos are checked and packed: local, in processes of this machine, or ray, on
+            a Ray cluster, whose nodes see the copy under the same path.
+        address: of the cluster: auto for the one that this machine belongs to, local to start one
+            here, or HOST:PORT of its head; by default auto.
         on_progress: called with the number of videos checked and of all that are there.
         **options: of the data set, such as ``split=2`` for UCF101.
 
@@ -85,6 +92,7 @@ def prepare(
         spec = find_spec(spec)
     if check not in get_args(CheckLevel):
         raise ValueError(f"check must be open, decode or none, got {check!r}")
+    other = cluster_engine(engine, address=address, num_workers=num_workers)
     num_workers = usable_cores() if num_workers is None else num_workers
     check_at_least(0, num_workers=num_workers)
     check_at_least(1, min_frames=min_frames)
@@ -107,6 +115,7 @@ def prepare(
             check=check,
             num_workers=num_workers,
             min_frames=min_frames,
+            engine=other,
             on_progress=on_progress,
         )
 
@@ -120,6 +129,7 @@ def _prepare_copy(
     check: CheckLevel,
     num_workers: int,
     min_frames: int,
+    engine: Engine | None,
     on_progress: OnProgress | None,
 ) -> PrepareReport:
     """Check what was listed and write the index; see :func:`prepare`."""
@@ -141,6 +151,7 @@ def _prepare_copy(
         check=check,
         fps=fps,
         num_workers=num_workers,
+        engine=engine,
         on_progress=on_progress,
     )
     videos = [

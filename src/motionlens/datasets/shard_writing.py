@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from motionlens._utils.engines import Engine
 from motionlens._utils.files import naming
 from motionlens._utils.process_pool import in_order, run_in_processes
+from motionlens._utils.retries import one_by_one
 from motionlens._utils.worker_process import Lost
 from motionlens.clips.preprocessing import resize_frames, scaled_size
 from motionlens.clips.video_index import ListEntry
@@ -37,11 +39,20 @@ class Encoded(NamedTuple):
 
 
 def encode_all(
-    jobs: Iterable[Job], short_side: int, quality: int, num_workers: int
+    jobs: Iterable[Job],
+    short_side: int,
+    quality: int,
+    num_workers: int,
+    engine: Engine | None = None,
 ) -> Generator[Encoded]:
-    """The videos as JPEGs, in their order."""
+    """The videos as JPEGs, in their order; by an engine, or else processes of this machine."""
     work = partial(_encode, short_side=short_side, quality=quality)
-    results = run_in_processes(work, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
+    results: Generator[tuple[int, Encoded | Lost]]
+    if engine is None:
+        results = run_in_processes(work, jobs, num_workers=num_workers, deadline_s=DEADLINE_S)
+    else:
+        each = partial(one_by_one, work)
+        results = engine.run(each, jobs, batch_size=1, deadline_s=DEADLINE_S)
     for video in in_order(results):
         if isinstance(video, Lost):
             yield Encoded(

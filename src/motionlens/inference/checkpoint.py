@@ -48,7 +48,7 @@ def save_checkpoint(folder: str | os.PathLike[str], model: nn.Module, card: Mode
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     # The checksum is in the weights' own file, so that the two can never be of different times.
     # Other libraries, transformers among them, want to read "pt".
-    content = save(state, metadata={"format": "pt", _CHECKSUM: _checksum(state)})
+    content = save(state, metadata={"format": "pt", _CHECKSUM: checksum(state)})
     write_atomically(folder / WEIGHTS_FILE, _with_sorted_metadata(content))
     save_card(folder, card)
 
@@ -166,7 +166,7 @@ def load_safetensors(path: Path) -> dict[str, Tensor]:
         raise
     except (SafetensorError, OSError, MemoryError) as error:
         raise ValueError(f"{path} is damaged: {one_line(error)}; copy it again") from None
-    if _CHECKSUM in metadata and metadata[_CHECKSUM] != _checksum(state):
+    if _CHECKSUM in metadata and metadata[_CHECKSUM] != checksum(state):
         raise ValueError(f"{path} is damaged: its weights have been altered; copy it again")
     return state
 
@@ -181,7 +181,7 @@ def _with_sorted_metadata(content: bytes) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
-def _checksum(state: Mapping[str, Tensor]) -> str:
+def checksum(state: Mapping[str, Tensor]) -> str:
     """SHA-256 over names and bytes of all entries."""
     found = hashlib.sha256()
     for name in sorted(state):

@@ -8,14 +8,15 @@ from pathlib import Path
 from torch import Tensor
 
 from motionlens._utils.distributed import is_main
+from motionlens._utils.engines import EngineName
 from motionlens._utils.files import check_file
 from motionlens.clips.video_index import VideoIndex
 from motionlens.clips.views import Views
 from motionlens.datasets.parts import open_evaluated
 from motionlens.datasets.source import ListingConfig, Split
+from motionlens.inference.batch_jobs import DEADLINE_S, run_jobs_or_shared
 from motionlens.inference.feature_files import FeatureRow, check_suffix, write_features
 from motionlens.inference.recognizer import OnError, Recognizer
-from motionlens.inference.runner import run_shared
 from motionlens.video.find import expand_folders
 from motionlens.video.frames import FOLDER_FPS
 
@@ -32,6 +33,9 @@ def embed_videos(
     batch_size: int = 16,
     num_workers: int | None = None,
     folder_fps: float = FOLDER_FPS,
+    engine: EngineName | None = None,
+    address: str | None = None,
+    deadline_s: float = DEADLINE_S,
     on_broken: OnError | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Path], int]:
@@ -52,6 +56,12 @@ def embed_videos(
         num_workers: processes that decode; by default none for fewer than 16 videos, else one per
             free CPU core.
         folder_fps: frames per second of folders of pictures, which have none of their own.
+        engine: run as a job that goes on where it was ended, and survives videos that crash or hang
+            their process: local, in processes of this machine, or ray, on a Ray cluster; by default
+            in this process alone.
+        address: of the cluster: auto for the one that this machine belongs to, local to start one
+            here, or HOST:PORT of its head; by default auto.
+        deadline_s: seconds that a batch of videos may take in a job.
         on_broken: called in every process with path and error of each video that cannot be
             decoded; it gets no row.
         on_progress: called in the main process before the first and after every video with the
@@ -80,11 +90,15 @@ def embed_videos(
         index = videos
     else:
         index = VideoIndex.of_paths(expand_folders(videos, on_broken), folder_fps)
-    results = run_shared(
+    results = run_jobs_or_shared(
         recognizer,
         index,
-        recognizer.features,
-        views=views,
+        "features",
+        Path(f"{os.fspath(out)}.parts"),
+        engine=engine,
+        address=address,
+        deadline_s=deadline_s,
+        views=Views.parse(views),
         batch_size=batch_size,
         num_workers=num_workers,
         skip_broken=True,

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from motionlens._utils.addresses import as_path, is_address
 from motionlens._utils.distributed import is_main
+from motionlens._utils.engines import EngineName
 from motionlens._utils.files import check_file, check_writable, write_atomically
 from motionlens.clips.sampling import Sampling
 from motionlens.clips.symmetries import LabelSymmetries
@@ -20,10 +21,11 @@ from motionlens.clips.views import FrameOrder, Views
 from motionlens.datasets.catalog.names import spec_of
 from motionlens.datasets.parts import known_flip_pairs, open_evaluated
 from motionlens.datasets.source import DataSource, ListingConfig, Split
+from motionlens.inference.batch_jobs import DEADLINE_S, run_jobs_or_shared
 from motionlens.inference.card import ModelCard
 from motionlens.inference.checkpoint import load_checkpoint, save_card
 from motionlens.inference.recognizer import Recognizer
-from motionlens.inference.runner import Result, Runner, run_shared
+from motionlens.inference.runner import Result, Runner
 from motionlens.report.compare import EVALUATION_FOLDER
 from motionlens.report.evaluation_report import EvaluationReport
 from motionlens.report.files import write_report
@@ -54,6 +56,9 @@ def evaluate(
     device: str = "auto",
     k: int | None = None,
     dtype: torch.dtype | None = None,
+    engine: EngineName | None = None,
+    address: str | None = None,
+    deadline_s: float = DEADLINE_S,
     out: str | os.PathLike[str] | None = None,
     submission: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -97,6 +102,12 @@ def evaluate(
         k: proposals per position, instead of the model's own.
         dtype: number format of the weights, float32 by default; bfloat16 is faster on processors
             that have it, and rounds.
+        engine: run as a job that goes on where it was ended, and survives videos that crash or hang
+            their process: local, in processes of this machine, or ray, on a Ray cluster; by default
+            in this process alone.
+        address: of the cluster: auto for the one that this machine belongs to, local to start one
+            here, or HOST:PORT of its head; by default auto.
+        deadline_s: seconds that a batch of videos may take in a job.
         out: folder for the report and its pictures; by default ``evaluation`` in the run folder,
             ``evaluation_test`` for the test part, and none for a recognizer that is no run folder
             of this machine.
@@ -150,10 +161,14 @@ def evaluate(
         preprocessing=replace(card.preprocessing, **_given(size=size, short_side=short_side)),
     )
     runner = Runner(model, card, device=device, k=k, dtype=dtype)
-    results = run_shared(
+    results = run_jobs_or_shared(
         runner,
         index,
-        runner.probabilities,
+        "probabilities",
+        None if out is None else Path(out, "parts"),
+        engine=engine,
+        address=address,
+        deadline_s=deadline_s,
         views=views,
         swap=_swap(views, card, flip_pairs),
         batch_size=batch_size,

@@ -128,6 +128,9 @@ class OnnxNetwork(nn.Module):
     def __deepcopy__(self, memo: object) -> OnnxNetwork:
         return self  # nothing about it can be changed
 
+    def __reduce__(self) -> tuple[type[OnnxNetwork], tuple[str]]:
+        return OnnxNetwork, (os.path.abspath(self.path),)  # other processes open the file as well
+
     def _run(self, clips: Tensor, *outputs: str) -> list[Tensor]:
         self._check(clips)
         array = clips.detach().to("cpu", torch.float32).contiguous().numpy()
