@@ -39,7 +39,7 @@ def looked_at(monkeypatch):
         seen.append(job.path)
         return check_video(job)
 
-    def check_each(jobs, num_workers):
+    def check_each(jobs, num_workers, **_):
         return ((i, check(job)) for i, job in enumerate(jobs))
 
     monkeypatch.setattr(decode_check, "check_each", check_each)

@@ -1,7 +1,7 @@
 """An exported network in a browser: does onnxruntime-web load it, agree with Python, and how fast?
 
-Usage: ``python benchmarks/browser.py FOLDER VIDEO OUT.json FILE.onnx...``, where ``npm install
-onnxruntime-web`` was run in FOLDER; needs playwright and Debian's chromium.
+Usage: ``python benchmarks/onnx_in_browser.py FOLDER VIDEO OUT.json FILE.onnx...``, where
+``npm install onnxruntime-web`` was run in FOLDER; needs playwright and Debian's chromium.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def main(folder: str, video: str, out: str, *networks: str) -> None:
                 print(row, flush=True)
         browser.close()
     about = {
-        "command": "python benchmarks/browser.py FOLDER VIDEO OUT.json FILE.onnx...",
+        "command": "python benchmarks/onnx_in_browser.py FOLDER VIDEO OUT.json FILE.onnx...",
         "machine": machine(torch.device("cpu")),
         "browser": f"Chromium {version}, headless",
         "load": os.getloadavg(),
