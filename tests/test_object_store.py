@@ -97,7 +97,14 @@ def evaluated(run, data, out):
     return [{**row, "path": Path(row["path"]).name} for row in rows]
 
 
-@pytest.mark.parametrize("name", ["clips", "clips/all.csv", "clips/prepared", "shards"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("clips", "clips/prepared")),
+        "clips/all.csv",
+        "shards",
+    ],
+)
 def test_evaluation_is_that_of_the_disk(data, store, tmp_path, name):
     store.proxy.every = FAULTS
     found = evaluated("s3://bucket/run", f"s3://bucket/{name}", tmp_path / "stored")

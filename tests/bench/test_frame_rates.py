@@ -55,6 +55,7 @@ def test_any_frame_rate_gets_the_same_answer(scenes, command):
     assert sum(scene["right"] for scene in result["scenes"].values()) == len(entries)
 
 
+@pytest.mark.slow
 def test_strides_did_not(scenes):
     """The fault that clips in seconds mend."""
     folder, entries = scenes

@@ -69,6 +69,7 @@ def test_single_frames_give_chance(task):
     assert abs(found - chance) < 3.3 * np.sqrt(chance * (1 - chance) / NUM_TEST)
 
 
+@pytest.mark.slow
 def test_the_same_network_reads_what_a_frame_does_show():
     suite = MotionSuite("approach_recede", "easy", seed=7)
 
