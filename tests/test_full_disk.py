@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from lightning.pytorch.loggers.logger import DummyLogger
 
 from motion_videos import write_dataset
 from motionlens.cli.main import main
@@ -87,7 +88,9 @@ def test_a_run_that_finds_no_room_can_be_resumed(place, disk, fails, tmp_path, m
     before = disk.files()
     if place == "checkpoints/last.ckpt":  # event files would take the room before it
         monkeypatch.chdir(tmp_path)  # a trainer without a logger makes one there
-        monkeypatch.setattr("motionlens.training.fit.TensorBoardLogger", lambda *_, **__: None)
+        monkeypatch.setattr(
+            "motionlens.training.fit.TensorBoardLogger", lambda *_, **__: DummyLogger()
+        )
         monkeypatch.setattr("motionlens.training.fit._write_hyperparameters", lambda *_: None)
     disk.fill({"recipe.yaml": 4096, "tensorboard": 12_288}.get(place, 80_000))
     resume = ["train", "--out", run, "--optim.epochs", "2", "--resume"]
