@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -15,7 +16,7 @@ from motion_videos import CLASSES, tiny_recipe, write_dataset, write_video
 from motionlens._utils import remote_files
 from motionlens._utils.addresses import Address, as_path
 from motionlens._utils.remote_files import StoreError
-from motionlens._utils.remote_ranges import _first_found
+from motionlens._utils.remote_ranges import BLOCK_BYTES, RangeReader, _first_found
 from motionlens.cli.main import main
 from motionlens.datasets.packing import Packing, pack
 from motionlens.datasets.parts import open_all
@@ -214,8 +215,9 @@ def test_a_video_that_changes_meanwhile(store, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_the_web(data, store):
-    folder = data / "clips" / "static"
+def test_the_web(data, store, tmp_path):
+    folder = tmp_path / "web"
+    shutil.copytree(data / "clips" / "static", folder)
     server = ThreadingHTTPServer(
         ("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)
     )
@@ -225,6 +227,9 @@ def test_the_web(data, store):
         assert stored.read(range(8)).data.equal(local.read(range(8)).data)
     with pytest.raises(VideoError, match="nothing is there"):
         open_video(f"{address}/nothing.mp4")
+    (folder / "large").write_bytes(bytes(BLOCK_BYTES + 1))
+    with pytest.raises(StoreError, match="large: its server sends whole files alone; copy it"):
+        RangeReader(as_path(f"{address}/large")).fetch([(0, 10)])
     server.shutdown()
     server.server_close()
 

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from motion_videos import write_dataset
+from motionlens._utils.remote_files import StoreError
 from motionlens.datasets.listing import index_folder
 from motionlens.export.exporting import export_recognizer
+from motionlens.inference import batch_jobs
 from motionlens.inference.batch_jobs import VideoWork
 from motionlens.inference.embedding import embed_videos
 from motionlens.inference.evaluation import evaluate
@@ -54,6 +56,20 @@ def test_a_broken_video_ends_an_evaluation_that_is_not_told_to_skip(recognizer, 
     options |= {"skip_broken": True, "on_progress": lambda *numbers: seen.append(numbers)}
     assert len(evaluate(recognizer, index, **options).paths) == 5
     assert seen[0] == (5, 6)  # what the first call found was kept
+
+
+def test_a_store_that_is_down_ends_the_job(recognizer, index, tmp_path, monkeypatch):
+    """It makes no video a broken one, and the same call goes on."""
+
+    def down(*_, **__):
+        raise StoreError(5, "the store does not answer", "s3://bucket/a.mp4")
+
+    out, options = tmp_path / "job.npy", {"engine": "local", "num_workers": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_jobs, "run_videos", down)
+        with pytest.raises(StoreError, match=r"a\.mp4: the store does not answer"):
+            embed_videos(recognizer, index, out, **options)
+    assert embed_videos(recognizer, index, out, **options)[1] == 5
 
 
 def test_what_jobs_cannot_do_is_said(recognizer, index, tmp_path):

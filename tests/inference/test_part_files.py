@@ -93,6 +93,11 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+def test_an_address_holds_no_results():
+    with pytest.raises(ValueError, match="out must be a path of this machine"):
+        check_parts("s3://bucket/results")
+
+
 def test_a_damaged_file_is_named(tmp_path):
     fill(tmp_path, [1])
     part = tmp_path / "part-000000.parquet"

@@ -80,13 +80,15 @@ class RangeReader:
 
         def get(system: Any, path: str) -> bytes:
             content = bytes(system.cat_file(path, start=first, end=end))
-            if len(content) == self.num_bytes > end - first:
-                raise NotImplementedError  # a server that knows no ranges
-            if len(content) != end - first:
+            if len(content) not in (end - first, self.num_bytes):
                 raise ConnectionError
             return content
 
         content = ask(self._address, get)
+        if len(content) != end - first:
+            raise StoreError(
+                0, "its server sends whole files alone; copy it to this machine", self._address
+            )
         for number in run:
             start = number * BLOCK_BYTES - first
             self._blocks[number] = content[start : start + BLOCK_BYTES]

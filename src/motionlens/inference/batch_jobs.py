@@ -26,6 +26,7 @@ from motionlens._utils.engines import Engine, EngineName, open_engine
 from motionlens._utils.errors import one_line
 from motionlens._utils.files import naming
 from motionlens._utils.optional import require
+from motionlens._utils.remote_files import StoreError
 from motionlens._utils.worker_process import Lost
 from motionlens.clips.video_index import ListEntry, VideoIndex
 from motionlens.clips.views import Views
@@ -78,11 +79,17 @@ class VideoWork:
         return cls(pickle.dumps(slim), output, index.root.absolute(), index.fps, **options)
 
     def __call__(self, keys: Sequence[VideoKey]) -> list[Found]:
-        """Row of each video, or why there is none."""
+        """Row of each video, or why there is none.
+
+        Raises:
+            StoreError: If a store does not give videos; the job can go on when it does.
+        """
         if self._loaded is None:
             self._loaded = pickle.loads(self.runner)
         try:
             return self._show(self._loaded, keys)
+        except StoreError:
+            raise  # no video is at fault
         except Exception as error:  # a file may find a fault in any library; the others go on
             if len(keys) == 1:
                 return [f"{keys[0][0]}: {type(error).__name__}: {one_line(error)}"]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from motionlens._utils.files import naming, replacing
+from motionlens._utils.files import check_writable, naming, replacing
 from motionlens._utils.folder_lock import check_free, locked_folder
 from motionlens._utils.optional import require
 from motionlens.datasets.decode_check import VideoKey
@@ -147,8 +147,8 @@ def open_parts(
         OSError: If it cannot be written.
         ImportError: If pyarrow is not installed.
     """
-    folder = Path(folder)
     check_parts(folder)
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with locked_folder(folder):
         if found := claim(folder / SETTINGS_FILE, settings):
@@ -168,13 +168,15 @@ def check_parts(folder: str | os.PathLike[str]) -> None:
     """Make sure, before any work, that results can go into a folder.
 
     Raises:
-        ValueError: If it is a file, or holds something but no results.
+        ValueError: If it is a file or an address, cannot be written, or holds something but no
+            results.
         ImportError: If pyarrow is not installed.
     """
     _import_arrow()
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
+    if Path(folder).exists() and not Path(folder).is_dir():
         raise ValueError(f"out must be a folder for Parquet files, {folder} is a file")
+    check_writable(folder)
+    folder = Path(folder)
     if not folder.is_dir() or (folder / SETTINGS_FILE).is_file():
         return
     check_free(folder)
