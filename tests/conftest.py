@@ -266,6 +266,17 @@ def class_folders(make_video: MakeVideo, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def parted_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 12 training and 12 validation videos; tests leave it as it is."""
+    from motion_videos import write_dataset
+
+    folder = tmp_path_factory.mktemp("parted")
+    for part in ("train", "validation"):
+        write_dataset(folder / part)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``net.onnx``: the small recognizer of ``export_cards``, taking any number of frames.
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from export_cards import small_recognizer
-from motion_videos import CLASSES, write_dataset, write_video
+from motion_videos import CLASSES, write_video
 from motionlens.cli.main import main
 from motionlens.export.int8 import _compare
 
@@ -21,14 +21,6 @@ def video(tmp_path_factory):
     path = tmp_path_factory.mktemp("video") / "left.mp4"
     write_video(path, CLASSES["move_left"], seed=1)
     return path
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    for part in ("train", "validation"):
-        write_dataset(folder / part)
-    return folder
 
 
 def test_export_then_predict_as_the_run_does(run, video, tmp_path, capfd):
@@ -52,9 +44,9 @@ def test_export_then_predict_as_the_run_does(run, video, tmp_path, capfd):
     assert found[1][0]["probability"] == pytest.approx(found[0][0]["probability"], abs=1e-4)
 
 
-def test_int8_then_predict_and_evaluate(run, data, tmp_path, capfd):
+def test_int8_then_predict_and_evaluate(run, parted_videos, tmp_path, capfd):
     out = tmp_path / "net.onnx"
-    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(data)]) == 0
+    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(parted_videos)]) == 0
     told = capfd.readouterr()
     assert f"{out}: ONNX, opset 20, convolutions in INT8, 0." in told.out
     assert "float32 │ 4 of 12" in told.out
@@ -62,21 +54,21 @@ def test_int8_then_predict_and_evaluate(run, data, tmp_path, capfd):
     assert "12 of 12 clips have the same label; a probability changes by 0.0" in told.out
     assert "ranges are those of 12 training clips" in told.out
 
-    assert main(["evaluate", str(out), "--data", str(data), "--json"]) == 0
+    assert main(["evaluate", str(out), "--data", str(parted_videos), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["top1"] == pytest.approx(4 / 12)
-    assert main(["predict", str(out), str(data / "train/static/0.mp4"), "--json"]) == 0
+    assert main(["predict", str(out), str(parted_videos / "train/static/0.mp4"), "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["predictions"]
     assert main(["info", str(out)]) == 0
     assert "INT8: names 4 of 12 validation clips rightly, float32 4" in capfd.readouterr().out
 
 
-def test_int8_that_loses_prints_the_table(run, data, tmp_path, capfd, monkeypatch):
+def test_int8_that_loses_prints_the_table(run, parted_videos, tmp_path, capfd, monkeypatch):
     def compare_worse(*arguments):
         return replace(_compare(*arguments), right_after=0)
 
     monkeypatch.setattr("motionlens.export.int8._compare", compare_worse)
     out = tmp_path / "net.onnx"
-    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(data)]) == 2
+    assert main(["export", str(run), str(out), "--int8", "--calibrate", str(parted_videos)]) == 2
     told = capfd.readouterr()
     assert "INT8    │ 0 of 12 │    0.0 %" in told.out
     assert (

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export_cards import small_recognizer
-from motion_videos import CLASSES, write_dataset, write_video
+from motion_videos import CLASSES, write_video
 from motionlens.datasets.source import DataSource
 from motionlens.export.exporting import export_recognizer
 from motionlens.export.int8 import Int8Check, Int8Error, export_int8, quantise
@@ -18,24 +18,15 @@ from motionlens.inference.recognizer import Recognizer
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """12 training and 12 validation videos."""
-    folder = tmp_path_factory.mktemp("data")
-    for part in ("train", "validation"):
-        write_dataset(folder / part)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def recognizer():
     return small_recognizer("toy_c2d")
 
 
 @pytest.fixture(scope="module")
-def quantised(data, recognizer, tmp_path_factory):
+def quantised(parted_videos, recognizer, tmp_path_factory):
     """The file, and what was found."""
     path = tmp_path_factory.mktemp("int8") / "net.onnx"
-    return path, export_int8(recognizer, path, calibrate=data, max_loss=1)
+    return path, export_int8(recognizer, path, calibrate=parted_videos, max_loss=1)
 
 
 def test_convolutions_alone_are_quantised_with_seven_bits(exported, tmp_path):
@@ -61,10 +52,10 @@ def test_convolutions_alone_are_quantised_with_seven_bits(exported, tmp_path):
     assert (logits.shape, features.shape) == ((2, 3), (2, 8))
 
 
-def test_what_was_found_is_what_evaluation_finds(quantised, data, recognizer):
+def test_what_was_found_is_what_evaluation_finds(quantised, parted_videos, recognizer):
     path, check = quantised
     assert (check.num_calibration, check.num_validation) == (12, 12)
-    before, after = (evaluate(each, data, num_workers=0) for each in (recognizer, path))
+    before, after = (evaluate(each, parted_videos, num_workers=0) for each in (recognizer, path))
     assert check.right_before == round(12 * before.top1)
     assert check.right_after == round(12 * after.top1)
     change = np.abs(before.probabilities - after.probabilities).max()
@@ -73,7 +64,7 @@ def test_what_was_found_is_what_evaluation_finds(quantised, data, recognizer):
     assert OnnxNetwork(path).int8 == check.to_dict()
 
 
-def test_the_file_is_one_of_ours(quantised, data, recognizer):
+def test_the_file_is_one_of_ours(quantised, parted_videos, recognizer):
     path, _ = quantised
     onnx.checker.check_model(onnx.load(path), full_check=True)
     loaded = Recognizer.from_pretrained(path)
@@ -88,12 +79,12 @@ def test_the_file_is_one_of_ours(quantised, data, recognizer):
 
 
 @pytest.mark.slow
-def test_a_network_with_modules(data, tmp_path):
+def test_a_network_with_modules(parted_videos, tmp_path):
     options = {"widths": [8, 8, 8, 16], "modules": {"res3": 1}, "k": 2}
     recognizer = small_recognizer("cpnet_nano", options)
     path = tmp_path / "net.onnx"
-    check = export_int8(recognizer, path, calibrate=data, max_loss=1)
-    report = evaluate(path, data, num_workers=0)
+    check = export_int8(recognizer, path, calibrate=parted_videos, max_loss=1)
+    report = evaluate(path, parted_videos, num_workers=0)
     assert check.right_after == round(12 * report.top1)
     assert 0 < check.largest_change < 0.1
     # In so small a network the graph takes more than the weights.
@@ -119,18 +110,18 @@ def test_outputs_are_as_near_as_eight_bits_allow(tmp_path):
     assert (features - wanted[1]).norm() / wanted[1].norm() > 0.2
 
 
-def test_a_network_that_loses_is_refused(data, tmp_path, monkeypatch):
+def test_a_network_that_loses_is_refused(parted_videos, tmp_path, monkeypatch):
     """Ranges that were taken from flat clips make all clips alike."""
 
     def quantise_badly(path, out, clips):
         return quantise(path, out, (clip * 1e-4 for clip in clips))
 
-    recognizer, listed = _right_on_all(data, tmp_path)
+    recognizer, listed = _right_on_all(parted_videos, tmp_path)
     monkeypatch.setattr("motionlens.export.int8.quantise", quantise_badly)
     path = tmp_path / "net.onnx"
     path.write_text("before")
     with pytest.raises(Int8Error, match="nothing was written: calibrate on clips like") as caught:
-        export_int8(recognizer, path, calibrate=data / "train", validation=listed)
+        export_int8(recognizer, path, calibrate=parted_videos / "train", validation=listed)
     check = caught.value.check
     assert check.right_before == check.num_validation == 12
     assert check.right_after < 11
@@ -138,10 +129,10 @@ def test_a_network_that_loses_is_refused(data, tmp_path, monkeypatch):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["named.csv", "net.onnx"]
 
 
-def _right_on_all(data, tmp_path):
+def _right_on_all(parted_videos, tmp_path):
     """A recognizer that gives several labels, and a list with the label that it gives each."""
     recognizer = small_recognizer("toy_c2d")
-    videos = sorted(data.glob("validation/*/*.mp4"))
+    videos = sorted(parted_videos.glob("validation/*/*.mp4"))
     clips = torch.stack([recognizer.load_clip(video) for video in videos])
     with torch.no_grad():
         recognizer.model.fc.bias -= recognizer.logits(clips).mean(0)
@@ -180,16 +171,16 @@ def test_the_rule(changes, passes):
     assert replace(CHECK, **changes).passes == passes
 
 
-def test_the_run_s_own_data_is_the_default(data, tmp_path):
+def test_the_run_s_own_data_is_the_default(parted_videos, tmp_path):
     path = tmp_path / "net.onnx"
     recognizer = small_recognizer("toy_c2d")
-    check = export_int8(recognizer, path, DataSource(data=str(data)), max_loss=1)
+    check = export_int8(recognizer, path, DataSource(data=str(parted_videos)), max_loss=1)
     assert check.num_calibration == check.num_validation == 12
     with pytest.raises(ValueError, match="int8 needs labelled videos, and no run folder names"):
         export_int8(recognizer, path)
 
 
-def test_few_clips_and_wrong_arguments(data, tmp_path):
+def test_few_clips_and_wrong_arguments(parted_videos, tmp_path):
     recognizer, path = small_recognizer("toy_c2d"), tmp_path / "net.onnx"
     for name, step in CLASSES.items():
         for number in range(4):
@@ -198,14 +189,19 @@ def test_few_clips_and_wrong_arguments(data, tmp_path):
     with pytest.raises(ValueError, match="to calibrate on, in the training part, got 9; add"):
         export_int8(recognizer, path, calibrate=tmp_path / "few")
     with pytest.raises(ValueError, match=message):
-        export_int8(recognizer, path, calibrate=data / "train", validation=_three(tmp_path, data))
+        export_int8(
+            recognizer,
+            path,
+            calibrate=parted_videos / "train",
+            validation=_three(tmp_path, parted_videos),
+        )
     with pytest.raises(ValueError, match="int8 is for .onnx files, got net.pt2; change the suffix"):
-        export_int8(recognizer, tmp_path / "net.pt2", calibrate=data)
+        export_int8(recognizer, tmp_path / "net.pt2", calibrate=parted_videos)
     with pytest.raises(ValueError, match="max_loss must be at least 0 and at most 1, got 2"):
-        export_int8(recognizer, path, calibrate=data, max_loss=2)
+        export_int8(recognizer, path, calibrate=parted_videos, max_loss=2)
     other = small_recognizer("toy_c2d", class_names=("wave", "swipe"))
     with pytest.raises(ValueError, match="class 'move_left' is not known"):
-        export_int8(other, path, calibrate=data)
+        export_int8(other, path, calibrate=parted_videos)
     assert not path.exists()
 
 
@@ -215,7 +211,7 @@ def test_onnxruntime_is_asked_for_before_anything_is_read(tmp_path, monkeypatch)
         export_int8(small_recognizer("toy_c2d"), tmp_path / "net.onnx", calibrate="nowhere")
 
 
-def _three(tmp_path, data):
-    rows = [f"{data}/validation/{name}/0.mp4,{name}" for name in CLASSES]
+def _three(tmp_path, parted_videos):
+    rows = [f"{parted_videos}/validation/{name}/0.mp4,{name}" for name in CLASSES]
     (tmp_path / "three.csv").write_text("\n".join(["path,label", *rows]))
     return tmp_path / "three.csv"

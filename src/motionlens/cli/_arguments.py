@@ -256,3 +256,13 @@ class Failures:
     def status(self, num_done: int) -> int:
         """0 if all went well, 1 if some videos could not be read, 2 if none could."""
         return (1 if num_done else 2) if self.count else 0
+
+
+def given_options(
+    args: argparse.Namespace, add: Callable[[argparse.ArgumentParser], None]
+) -> list[str]:
+    """Names of the options that a function adds and that were given."""
+    parser = argparse.ArgumentParser()
+    add(parser)
+    defaults = vars(parser.parse_args([]))
+    return [name for name, default in defaults.items() if getattr(args, name) != default]

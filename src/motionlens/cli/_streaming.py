@@ -4,7 +4,7 @@ import argparse
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -41,16 +41,6 @@ def add_event_options(parser: argparse.ArgumentParser) -> None:
 def given_rules(args: argparse.Namespace) -> EventRules:
     """The rules of events as the options say."""
     return shared.call(EventRules, args, background=tuple(args.background))
-
-
-def given_options(
-    args: argparse.Namespace, add: Callable[[argparse.ArgumentParser], None]
-) -> list[str]:
-    """Names of the options that a function adds and that were given."""
-    parser = argparse.ArgumentParser()
-    add(parser)
-    defaults = vars(parser.parse_args([]))
-    return [name for name, default in defaults.items() if getattr(args, name) != default]
 
 
 def watch_source(recognizer: Recognizer, source: Source, args: argparse.Namespace) -> int:

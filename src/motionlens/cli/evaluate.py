@@ -10,7 +10,7 @@ from motionlens._utils.numbers import counted
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import add_event_options, given_options, given_rules
+from motionlens.cli._streaming import add_event_options, given_rules
 from motionlens.datasets.parts import num_trained_on
 from motionlens.datasets.source import RECIPE_FILE, DataSource, read_yaml
 from motionlens.inference.evaluation import CHOSEN_HERE, default_out, evaluate
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     source = DataSource.of_run(args.run)
     if args.events:
         return _run_events(args, source)
-    if given := given_options(args, add_event_options):
+    if given := shared.given_options(args, add_event_options):
         raise ValueError(f"--{given[0]} is for --events; add that, or leave it out")
     with progress("videos") as show:
         report = shared.call(

@@ -11,7 +11,6 @@ from motionlens._utils.numbers import counted, percent
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import given_options
 from motionlens.datasets.source import DataSource
 from motionlens.export.exporting import export_recognizer
 from motionlens.export.formats import DEFAULT_OPSET
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     """Export, check, and say what was written."""
     if args.int8:
         return _run_int8(args)
-    if given := given_options(args, _add_int8_options):
+    if given := shared.given_options(args, _add_int8_options):
         raise ValueError(f"--{given[0]} is for --int8; add that, or leave it out")
     recognizer = Recognizer.from_pretrained(args.run, device="cpu")
     try:

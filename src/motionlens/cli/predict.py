@@ -10,7 +10,7 @@ from motionlens._utils.numbers import counted, percent
 from motionlens._utils.progress import progress
 from motionlens._utils.tables import Output, console_table
 from motionlens.cli import _arguments as shared
-from motionlens.cli._streaming import add_stream_options, given_options, watch_source
+from motionlens.cli._streaming import add_stream_options, watch_source
 from motionlens.inference.batch_prediction import predict_videos
 from motionlens.inference.part_files import check_parts
 from motionlens.inference.recognizer import Recognizer
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
         if args.out is not None:
             raise ValueError("--out is for one prediction a video; leave it or --stream out")
         return _stream(args)
-    if given := given_options(args, add_stream_options):
+    if given := shared.given_options(args, add_stream_options):
         raise ValueError(f"--{given[0]} is for --stream; add that, or leave it out")
     if args.out is not None:
         return _run_job(args)
-    if given := given_options(args, _add_job_options):
+    if given := shared.given_options(args, _add_job_options):
         raise ValueError(f"--{given[0]} is for results in a folder; add --out FOLDER")
     recognizer = shared.call(Recognizer.from_pretrained, args, source=args.run)
     if args.sheet is not None:
